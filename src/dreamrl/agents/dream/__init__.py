@@ -1,0 +1,1 @@
+"""DREAM: `dream.py` puts encoder, exploitation, exploration and decoder together."""

@@ -1,0 +1,88 @@
+"""Decoder g_omega(tau): reads z off an exploration, after every step (section 4.3)."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from dreamrl.networks.layers import Dense
+from dreamrl.networks.memory import GRU
+from dreamrl.spaces import Discrete, Space
+from dreamrl.types import Key, Trajectory
+
+
+class Decoder(eqx.Module):
+    """(s, a, r, s') -> hidden -> GRU -> the mean of q(z | tau_:t) = N(g, rho^2 I)."""
+
+    hidden: Dense
+    memory: GRU
+    readout: Dense
+    mean: Dense
+    observation_space: Space = eqx.field(static=True)
+    action_space: Discrete = eqx.field(static=True)
+
+    def __init__(self, key: Key, observations: Space, actions: Discrete, size: int, z: int):
+        keys = jax.random.split(key, 4)
+        self.observation_space, self.action_space = observations, actions
+        features = 2 * observations.features + actions.features + 1
+        self.hidden = Dense(keys[0], features, size, gain=2**0.5)
+        self.memory = GRU(keys[1], size, size)
+        self.readout = Dense(keys[2], size, size, gain=2**0.5)
+        self.mean = Dense(keys[3], size, z, gain=0.1)
+
+    def start(self) -> Float[Array, " size"]:
+        return self.memory.start()
+
+    def step(
+        self,
+        memory: Float[Array, " size"],
+        observation: Array,
+        action: Array,
+        reward: Array,
+        following: Array,
+    ) -> Float[Array, " size"]:
+        """The memory after one more transition."""
+        hidden = self._transition(observation, action, reward, following)
+        return self.memory.step(memory, self.memory.project(hidden))
+
+    def belief(self, memory: Float[Array, "... size"]) -> Float[Array, "... Z"]:
+        """g_omega of what the memory holds."""
+        return self.mean(memory + jax.nn.relu(self.readout(memory)))
+
+    def unroll(self, trajectory: Trajectory) -> Float[Array, "T+1 Z"]:
+        """g_omega(tau_:t) for t = 0 .. T; behind the end it stays what it was."""
+        seen = trajectory.observations
+        hidden = self._transition(seen[:-1], trajectory.actions, trajectory.rewards, seen[1:])
+        start = self.start()
+        memories = self.memory.unroll(start, hidden, trajectory.mask)
+        return self.belief(jnp.concatenate([start[None], memories]))
+
+    def _transition(
+        self, observation: Array, action: Array, reward: Array, following: Array
+    ) -> Float[Array, "... size"]:
+        encode = self.observation_space.encode
+        features = [
+            encode(observation),
+            self.action_space.encode(action),
+            reward[..., None],
+            encode(following),
+        ]
+        return jax.nn.relu(self.hidden(jnp.concatenate(features, axis=-1)))
+
+
+def belief_error(
+    mean: Float[Array, "... Z"], beliefs: Float[Array, "... Z"]
+) -> Float[Array, "..."]:
+    """|f_psi(mu) - g_omega(tau)|^2."""
+    return jnp.square(mean - beliefs).sum(-1)
+
+
+def decoder_loss(
+    decoder: Decoder, trajectories: Trajectory, means: Float[Array, "B Z"]
+) -> Float[Array, ""]:
+    """sum_t |stop(f_psi(mu)) - g_omega(tau_:t)|^2, a mean over the steps taken and none (eq. 4)."""
+    beliefs = jax.vmap(decoder.unroll)(trajectories)
+    errors = belief_error(jax.lax.stop_gradient(means)[:, None], beliefs)
+    taken = trajectories.mask
+    counted = jnp.concatenate([jnp.ones_like(taken[:, :1]), taken], axis=1)
+    return (errors * counted).sum() / counted.sum()

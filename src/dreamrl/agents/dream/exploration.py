@@ -1,0 +1,141 @@
+"""Exploration policy pi(a | s, tau_:t), paid for the information it gains (eq. 5)."""
+
+from typing import NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float
+
+from dreamrl.agents.dream.decoder import Decoder
+from dreamrl.agents.dream.stopping import StopRule
+from dreamrl.learners import ppo
+from dreamrl.networks.actor_critic import ActorCritic, Decision
+from dreamrl.spaces import Discrete, Space
+from dreamrl.trial import Percept
+from dreamrl.types import Key
+
+NEVER = -1e9
+
+
+class ExplorationPolicy(eqx.Module):
+    """Sees what happened and what the decoder makes of it; never a goal, a z or an ID.
+
+    It cannot take `barred`, the action that ends an episode: `stop` says when enough is known.
+    """
+
+    network: ActorCritic
+    stop: StopRule
+    observation_space: Space = eqx.field(static=True)
+    action_space: Discrete = eqx.field(static=True)
+    barred: int | None = eqx.field(static=True)
+
+    def __init__(
+        self,
+        key: Key,
+        observations: Space,
+        actions: Discrete,
+        size: int,
+        z: int,
+        barred: int | None = None,
+    ):
+        self.observation_space, self.action_space = observations, actions
+        self.barred = barred
+        features = observations.features + actions.features + 2 + z
+        key_network, key_stop = jax.random.split(key)
+        self.network = ActorCritic(key_network, features, actions.n, size)
+        self.stop = StopRule(key_stop, size)
+
+    def step(
+        self, memory: Float[Array, " size"], percept: Percept, belief: Float[Array, " Z"]
+    ) -> tuple[Float[Array, " size"], Decision]:
+        memory, decision = self.network.step(memory, self._features(percept, belief))
+        return memory, self._allowed(decision)
+
+    def unroll(self, percepts: Percept, beliefs: Float[Array, "T Z"]) -> Decision:
+        features = self._features(percepts, beliefs)
+        return self._allowed(self.network.unroll(self.network.start(), features))
+
+    def random_logits(self) -> Float[Array, " actions"]:
+        """Every action that is not barred, equally often."""
+        return self._bar(jnp.zeros(self.action_space.n))
+
+    def _features(self, percept: Percept, belief: Array) -> Float[Array, "... features"]:
+        parts = [
+            self.observation_space.encode(percept.observation),
+            self.action_space.encode(percept.action) * ~percept.first[..., None],
+            percept.reward[..., None],
+            percept.first[..., None].astype(jnp.float32),
+            belief,
+        ]
+        return jnp.concatenate(parts, axis=-1)
+
+    def _allowed(self, decision: Decision) -> Decision:
+        return decision._replace(logits=self._bar(decision.logits))
+
+    def _bar(self, logits: Float[Array, "... actions"]) -> Float[Array, "... actions"]:
+        if self.barred is None:
+            return logits
+        return jnp.where(jnp.arange(self.action_space.n) == self.barred, NEVER, logits)
+
+
+class ExplorerMemory(NamedTuple):
+    policy: Float[Array, " size"]
+    decoder: Float[Array, " size"]
+    observation: Array
+    """The last one: the decoder reads whole transitions."""
+
+
+def start(policy: ExplorationPolicy, decoder: Decoder) -> ExplorerMemory:
+    space = policy.observation_space
+    nothing = jnp.zeros_like(space.sample(jax.random.key(0)))
+    return ExplorerMemory(policy.network.start(), decoder.start(), nothing)
+
+
+def decide(
+    policy: ExplorationPolicy, decoder: Decoder, memory: ExplorerMemory, percept: Percept
+) -> tuple[ExplorerMemory, Decision, Float[Array, " Z"]]:
+    """The decoder reads the last transition, then the policy decides on what it believes."""
+    read = decoder.step(
+        memory.decoder, memory.observation, percept.action, percept.reward, percept.observation
+    )
+    read = jnp.where(percept.first, memory.decoder, read)
+    belief = decoder.belief(read)
+    hidden, decision = policy.step(memory.policy, percept, belief)
+    return ExplorerMemory(hidden, read, percept.observation), decision, belief
+
+
+def exploration_rewards(
+    errors: Float[Array, " T+1"],
+    mask: Bool[Array, " T"],
+    unit: Float[Array, ""] | float,
+    cost: float,
+) -> Float[Array, " T"]:
+    """r_t = (|f - g(tau_:t)|^2 - |f - g(tau_:t+1)|^2) / unit - cost for the steps taken.
+
+    `unit` is the decoder's mean error before any observation, so `cost` is a share of all
+    there is to know, in any family. The sum telescopes: error before - error after - c length.
+    """
+    gained = (errors[:-1] - errors[1:]) / unit
+    return jnp.where(mask, gained - cost, 0.0)
+
+
+class ExplorationBatch(NamedTuple):
+    """B explorations; nothing in it comes from an exploitation."""
+
+    percepts: Percept
+    beliefs: Float[Array, "B T Z"]
+    worth: Float[Array, "B T"]
+    """What going on was worth at each step: the stop rule's targets."""
+    ppo: ppo.Batch
+
+
+def exploration_loss(
+    policy: ExplorationPolicy, batch: ExplorationBatch, clip: float, entropy_weight: Array | float
+) -> tuple[Float[Array, ""], ppo.PPOLoss]:
+    decision = jax.vmap(policy.unroll)(batch.percepts, batch.beliefs)
+    loss = ppo.ppo_loss(decision, batch.ppo, clip)
+    mask = batch.ppo.mask
+    errors = jnp.square(policy.stop(decision.state) - batch.worth)
+    stop = (errors * mask).sum() / jnp.maximum(mask.sum(), 1)
+    return loss.total(entropy_weight) + 0.5 * stop, loss

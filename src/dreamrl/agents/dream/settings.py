@@ -1,0 +1,127 @@
+"""DREAM's settings."""
+
+import dataclasses
+from typing import Literal
+
+from dreamrl.errors import UserError
+
+
+@dataclasses.dataclass(frozen=True)
+class DreamSettings:
+    """Defaults reach the optimum of every grid family; times are shares of the whole run."""
+
+    iterations: int = 700
+    """Rounds of new trials and updates."""
+    trials: int = 512
+    """Trials an iteration."""
+    episodes: int = 1
+    """Exploitation episodes a trial."""
+    minibatches: int = 4
+    """Updates an iteration; each sees trials / minibatches of the new trials."""
+    learning_rate: float = 5e-3
+    """Adam's rate at the start; it falls linearly."""
+    last_learning_rate: float = 0.1
+    """What is left of the rate at the end, as a share."""
+    clip: float = 0.2
+    """PPO's clip."""
+    hidden: int = 64
+    """Width of the exploitation policy."""
+    exploration_hidden: int = 32
+    """Width of the exploration policy and of the decoder."""
+
+    z: int = 32
+    """Length of the encoding z."""
+    rho: float = 0.1
+    """Standard deviation of the noise on z."""
+    bottleneck: Literal["constrained", "fixed", "none"] = "constrained"
+    """How information in z is limited: as little as the best return allows, by a fixed weight,
+    or not at all."""
+    bottleneck_weight: float = 0.02
+    """The weight of |f|^2 / 2 where the bottleneck is fixed."""
+    dual_rate: float = 0.03
+    """How fast the dual variable rises, an iteration, while the return stays at its best."""
+    tolerance: float = 0.005
+    """Share of the learned return that compression may cost before the dual variable falls."""
+
+    discount: float = 0.99
+    """Discount of exploitation."""
+    gae_lambda: float = 0.8
+    """Lambda of exploitation's advantages."""
+    entropy: float = 0.3
+    """Weight of exploitation's entropy at the start: high, so that no way is given up early."""
+    last_entropy: float = 0.003
+    """... and at `entropy_end`."""
+    entropy_end: float = 0.6
+    """When exploitation's entropy weight has fallen, as a share of the run."""
+    decoder_share: float = 0.5
+    """Share of exploitation episodes that act on the decoder's z, once grown."""
+    decoder_share_begin: float = 0.3
+    """When that share begins to grow, as a share of the run."""
+    decoder_share_end: float = 0.6
+    """When it is grown."""
+
+    exploration_discount: float = 0.97
+    """Discount of information gained."""
+    exploration_gae_lambda: float = 0.95
+    """Lambda of exploration's advantages."""
+    exploration_entropy: float = 0.1
+    """Weight of exploration's entropy at the start."""
+    exploration_last_entropy: float = 0.003
+    """... and at the end of its fall."""
+    exploration_entropy_begin: float = 0.15
+    """When exploration's entropy weight begins to fall, as a share of the run."""
+    exploration_entropy_end: float = 0.7
+    """When it has fallen."""
+    cost: float = 0.02
+    """c: what a step of exploration costs, as a share of all there is to know."""
+    random_share: float = 0.25
+    """Share of explorations that act partly at random. Only the decoder learns from them: it
+    must read any exploration, not only those that the present policy makes."""
+
+    decoder_batch: int = 256
+    """Replayed explorations an update of the decoder."""
+    replay: int = 32768
+    """Explorations kept for the decoder; trials must divide it."""
+
+    def __post_init__(self) -> None:
+        """Raises UserError where a value is out of range."""
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, str):
+                continue
+            low, high = _RANGES.get(field.name, (0.0, float("inf")))
+            if not low <= value <= high:
+                raise UserError(f"{field.name} is {value}: it must be from {low:g} to {high:g}.")
+        if self.bottleneck not in ("constrained", "fixed", "none"):
+            raise UserError(
+                f"bottleneck is {self.bottleneck!r}: it must be constrained, fixed or none."
+            )
+        if self.trials % self.minibatches:
+            raise UserError(
+                f"trials ({self.trials}) must be a multiple of minibatches ({self.minibatches})."
+            )
+        if self.replay % self.trials:
+            raise UserError(f"replay ({self.replay}) must be a multiple of trials ({self.trials}).")
+        for begin, end in _TIMES:
+            if getattr(self, begin) >= getattr(self, end):
+                raise UserError(f"{begin} must be smaller than {end}.")
+
+
+_SHARE = (0.0, 1.0)
+_COUNT = (1, 10**9)
+_RANGES = {
+    **dict.fromkeys(["iterations", "trials", "episodes", "minibatches", "z"], _COUNT),
+    **dict.fromkeys(["hidden", "exploration_hidden", "decoder_batch", "replay"], _COUNT),
+    **dict.fromkeys(["last_learning_rate", "discount", "gae_lambda", "decoder_share"], _SHARE),
+    **dict.fromkeys(["exploration_discount", "exploration_gae_lambda", "entropy_end"], _SHARE),
+    **dict.fromkeys(["decoder_share_begin", "decoder_share_end"], _SHARE),
+    **dict.fromkeys(["exploration_entropy_begin", "exploration_entropy_end"], _SHARE),
+    **dict.fromkeys(["dual_rate", "tolerance", "clip", "cost"], _SHARE),
+    "random_share": (0.0, 0.9),
+    "learning_rate": (1e-8, 1.0),
+    "rho": (1e-6, 100.0),
+}
+_TIMES = [
+    ("decoder_share_begin", "decoder_share_end"),
+    ("exploration_entropy_begin", "exploration_entropy_end"),
+]

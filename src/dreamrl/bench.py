@@ -1,0 +1,164 @@
+"""How fast it goes: environments alone with random actions, and training with all updates."""
+
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from dreamrl import agents, families
+from dreamrl.errors import UserError
+from dreamrl.families.family import Family
+from dreamrl.train import Plan, Record, train
+from dreamrl.types import Key, State
+
+
+def env_speed(
+    family_name: str, batch: int = 2048, repeats: int = 5, seconds: float = 1.0
+) -> dict[str, Any]:
+    """Steps a second of a built-in family, with `batch` environments side by side.
+
+    Every step counts, and is a real one: episodes that end begin anew at once, and after as many
+    steps as the horizon all environments draw new problems and goals. The figure is the median
+    of `repeats` measurements of about `seconds` each; compiling is timed apart.
+    """
+    family = families.make(family_name)
+    for name, value in {"batch": batch, "repeats": repeats}.items():
+        if value < 1:
+            raise UserError(f"{name} must be at least 1, is {value}")
+
+    begin = time.perf_counter()
+    play = jax.jit(_play, static_argnums=(0, 2)).lower(family, jax.random.key(0), batch).compile()
+    compiling = time.perf_counter() - begin
+
+    def measure(calls: int, seed: int) -> float:
+        keys = list(jax.random.split(jax.random.key(seed), calls))
+        jax.block_until_ready(keys)
+        begin = time.perf_counter()
+        jax.block_until_ready([play(key) for key in keys])
+        return time.perf_counter() - begin
+
+    measure(1, 0)
+    calls = max(1, round(seconds / measure(1, 1)))
+    rates = [calls * family.horizon * batch / measure(calls, seed) for seed in range(repeats)]
+    return {
+        "family": family_name,
+        "batch": batch,
+        "steps_per_second": statistics.median(rates),
+        "slowest": min(rates),
+        "fastest": max(rates),
+        "repeats": repeats,
+        "compile_seconds": compiling,
+        "platform": jax.default_backend(),
+    }
+
+
+def train_speed(
+    family_name: str, agent: str = "dream", chunks: int = 6, chunk: int = 25
+) -> dict[str, Any]:
+    """Environment steps a second of training, and what a start costs, cold and from the cache.
+
+    Two processes are started, one after the other, that share a fresh compilation cache. The
+    first one gives the speed, as the median over chunks, the compile time and the peak memory;
+    of the second one only the start is measured.
+    """
+    families.make(family_name)
+    agents.settings_for(agent, family_name)
+    with tempfile.TemporaryDirectory() as cache:
+        cold = _in_process(cache, family_name, agent, chunks, chunk)
+        warm = _in_process(cache, family_name, agent, 1, chunk)
+    return {
+        "agent": agent,
+        "family": family_name,
+        **cold,
+        "second_start_seconds": warm["start_seconds"],
+        "second_compile_seconds": warm["compile_seconds"],
+        "platform": jax.default_backend(),
+    }
+
+
+def _in_process(cache: str, *inputs: Any) -> dict[str, Any]:
+    code = (
+        "import time; began = time.perf_counter(); import json; "
+        "from dreamrl.bench import train_start; "
+        f"print(json.dumps(train_start(*{json.dumps(inputs)}, began)))"
+    )
+    changes = {
+        "JAX_COMPILATION_CACHE_DIR": cache,
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.5",
+    }
+    ran = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, **changes},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if ran.returncode:
+        raise UserError(f"the measured process failed: {ran.stderr.strip()[-200:]}")
+    return json.loads(ran.stdout.splitlines()[-1])
+
+
+def train_start(
+    family_name: str, agent: str, chunks: int, chunk: int, began: float
+) -> dict[str, Any]:
+    """Trains for a few chunks of iterations; `began` is when the process did."""
+    family = families.make(family_name)
+    # The settings stay as they are, however soon it stops: they are part of the program.
+    algorithm = agents.make_algorithm(agent, family, agents.settings_for(agent, family_name))
+    records: list[Record] = []
+    training = train(
+        algorithm,
+        family,
+        (0,),
+        Plan(chunk=chunk, evaluate_every=chunks),
+        report=records.extend,
+        stop=lambda: len(records) >= chunks,
+        began=began,
+    )
+    # Kilobytes, but bytes on a Mac.
+    unit = 2**20 if sys.platform == "darwin" else 2**10
+    first = records[0]
+    return {
+        "steps_per_second": statistics.median(r["steps_per_second"] for r in records),
+        "compile_seconds": training.compile_seconds,
+        "start_seconds": first["seconds"] - first["steps"] / first["steps_per_second"],
+        "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit,
+    }
+
+
+def _play(family: Family, key: Key, batch: int) -> Any:
+    """As many steps as the horizon in new problems.
+
+    Sums of all that was seen come back: what nobody asks for, the compiler leaves out.
+    """
+    key_problem, key_goal, key_reset, key_action, key_step = jax.random.split(key, 5)
+    ids = jax.random.choice(key_problem, jnp.array(family.train_ids), (batch,))
+    problem = jax.vmap(family.problem)(ids)
+    goal = jax.vmap(family.sample_goal)(jax.random.split(key_goal, batch), problem)
+    start, first = jax.vmap(family.reset)(jax.random.split(key_reset, batch), problem)
+    shape = (family.horizon, batch)
+    actions = jax.random.randint(key_action, shape, 0, family.action_space.n, jnp.int32)
+    keys = jax.random.split(key_step, shape)
+
+    def advance(carry, inputs):
+        state, seen = carry
+        after, step = jax.vmap(family.step)(inputs[0], problem, goal, state, inputs[1])
+        done = step.terminated | step.truncated
+        state = jax.vmap(_restarted)(done, start, after)
+        now = (step.observation, step.reward, done)
+        return (state, jax.tree.map(jnp.add, seen, now)), None
+
+    seen = (jnp.zeros_like(first), jnp.zeros(batch), jnp.zeros(batch, jnp.int32))
+    return jax.lax.scan(advance, (start, seen), (keys, actions))[0][1]
+
+
+def _restarted(done: jax.Array, start: State, state: State) -> State:
+    return jax.tree.map(lambda a, b: jnp.where(done, a, b), start, state)

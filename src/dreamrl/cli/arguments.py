@@ -1,0 +1,96 @@
+"""Command lines to frozen dataclasses, with mistakes told in one line."""
+
+import contextlib
+import dataclasses
+import io
+import re
+from types import ModuleType
+from typing import Any
+
+import tyro
+
+from dreamrl.errors import UserError, unknown
+
+
+def parse(command: ModuleType, prog: str, arguments: list[str]) -> Any:
+    """What the arguments say, as the command's Options; None if they only ask for help."""
+    helping = any(a in ("-h", "--help") for a in arguments)
+    build = getattr(command, "options_for", None)
+    kind = command.Options if build is None else build(arguments, helping)
+    style = (tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff)
+    if helping:
+        with contextlib.suppress(SystemExit):
+            tyro.cli(kind, args=["--help"], prog=prog, config=style)
+        print(f"examples:\n{command.EXAMPLES.rstrip()}")
+        return None
+    _check_flags(kind, arguments)
+    _check_number(kind, prog, arguments)
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said):
+            return tyro.cli(kind, args=arguments, prog=prog, config=style)
+    except SystemExit:
+        raise UserError(f"{_plain(said.getvalue())} (see {prog} --help)") from None
+
+
+def positionals(kind: type, arguments: list[str]) -> list[str]:
+    """The arguments that belong to no flag, before the others are understood."""
+    flags = {flag for flag, takes_value in _flags(kind).items() if takes_value}
+    found, skip = [], False
+    for argument in arguments:
+        if argument.startswith("--"):
+            skip = argument in flags
+        elif skip:
+            skip = False
+        else:
+            found.append(argument)
+    return found
+
+
+def _check_flags(kind: type, arguments: list[str]) -> None:
+    known = _flags(kind)
+    for argument in arguments:
+        flag = argument.split("=", 1)[0].replace("_", "-")
+        if re.match(r"--\w", flag) and flag not in known:
+            raise unknown("setting", flag, known)
+
+
+def _check_number(kind: type, prog: str, arguments: list[str]) -> None:
+    fields = dataclasses.fields(kind)
+    wanted = [f.name.upper() for f in fields if f.default is dataclasses.MISSING]
+    given = positionals(kind, arguments)
+    usage = " ".join([prog, *wanted])
+    if missing := wanted[len(given) :]:
+        raise UserError(f"{' and '.join(missing)} missing: {usage}")
+    if len(given) > len(wanted):
+        raise UserError(f"{given[len(wanted)]!r} is one argument too many: {usage}")
+
+
+def _flags(kind: type) -> dict[str, bool]:
+    """{--flag: whether a value follows it}, those of nested dataclasses included."""
+    flags: dict[str, bool] = {}
+    for field in dataclasses.fields(kind):
+        if dataclasses.is_dataclass(field.default):
+            flags |= _flags(type(field.default))
+            continue
+        if field.default is dataclasses.MISSING:
+            continue
+        name = field.name.replace("_", "-")
+        flags[f"--{name}"] = not isinstance(field.default, bool)
+        if isinstance(field.default, bool):
+            flags[f"--no-{name}"] = False
+    return flags
+
+
+def _plain(box: str) -> str:
+    """What stands in the first part of the box that tyro draws around an error."""
+    lines = [line.strip("│ \t") for line in box.splitlines()]
+    said = []
+    for line in lines:
+        if line.startswith("╭"):
+            continue
+        if not line or line[0] in "─╰":
+            break
+        said.append(line)
+    text = " ".join(said).removeprefix("Error parsing ").strip()
+    return text or "these arguments cannot be understood"

@@ -1,0 +1,50 @@
+"""`dreamrl evaluate RUN`: how well a trained agent does, beside what can be reached."""
+
+import dataclasses
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from dreamrl import runs
+from dreamrl.cli.values import Split, describe, evaluate_run, over_seeds, print_json, print_rows
+
+EXAMPLES = """\
+  dreamrl evaluate runs/dream-distracting-bus-s0
+  dreamrl evaluate runs/dream-distracting-bus-s0 --split train --trials 5000
+  dreamrl evaluate runs/dream-distracting-bus-seeds5 --json
+"""
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """Measure a trained agent: mean return of greedy policies, which are not told the problem.
+
+    A directory of several seeds gives the mean over seeds, and each seed's result.
+    """
+
+    run: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
+    """Directory that dreamrl train wrote."""
+    split: Split = "unseen"
+    """Problems held out of training, or those of training."""
+    trials: int = 2000
+    """Trials, spread evenly over the problems."""
+    seed: int = 0
+    """Seed of goals and of the order of problems."""
+    episodes: int = 1
+    """Exploitation episodes a trial, each with its own goal."""
+    json: bool = False
+    """Print one JSON object instead."""
+
+
+def run(options: Options) -> None:
+    settings = (options.split, options.trials, options.seed, options.episodes)
+    results = [evaluate_run(run, *settings) for run in runs.find(options.run)]
+    result = results[0] if len(results) == 1 else over_seeds(results)
+    if options.json:
+        print_json(result)
+        return
+    print(f"{result['agent']} on {result['family']}, {result['trials']:,} trials")
+    print_rows(describe(result))
+    if len(results) > 1:
+        print_rows([(f"  seed {r['seed']}", f"{r['return_mean']:.3f}") for r in results])

@@ -1,0 +1,180 @@
+"""How a training goes: a live panel on a terminal, plain lines everywhere else."""
+
+import contextlib
+import statistics
+import time
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+from rich.console import Console
+from rich.live import Live
+from rich.panel import Panel
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+
+from dreamrl import cli
+from dreamrl.train import Record
+
+Limits = dict[str, float | None]
+BLOCKS = "▁▂▃▄▅▆▇█"
+ALARM = "alarm: explorations have collapsed to one step, though there is more to know"
+STOPPING = "stopping after this chunk and keeping the agent; Ctrl-C again stops at once"
+
+
+class View(Protocol):
+    def show(self, records: Sequence[Record], limits: Limits) -> None:
+        """What a chunk came to, in each seed."""
+
+    def stopping(self) -> None:
+        """That Ctrl-C has been heard."""
+
+
+@contextlib.contextmanager
+def progress(
+    title: str, where: str, iterations: int, horizon: int, console: Console
+) -> Iterator[View]:
+    """A view of a training, for as long as it goes on."""
+    if not console.is_terminal:
+        yield _Lines(title, where, iterations, console)
+        return
+    panel = _LivePanel(title, where, iterations, horizon)
+    with Live(panel, console=console, refresh_per_second=4):
+        yield panel
+
+
+class _Lines:
+    def __init__(self, title: str, where: str, iterations: int, console: Console):
+        self.iterations, self.file = iterations, console.file
+        self.alarmed = self.told = False
+        self._say(f"{title} -> {where}; compiling")
+
+    def show(self, records: Sequence[Record], limits: Limits) -> None:
+        if not self.told and limits.get("optimal") is not None:
+            self.told = True
+            optimal, walk = limits["optimal"], limits["no_exploration"]
+            self._say(f"best return: {optimal:.3f} knowing the problem, {walk:.3f} not exploring")
+        for record in records:
+            of = f"seed {record['seed']:.0f}  " if len(records) > 1 else ""
+            words = [f"{of}{record['iteration']:.0f}/{self.iterations}"]
+            words += [f"{label} {text}" for label, text in _short(record)]
+            left = _left(record, self.iterations)
+            words.append(f"{record['seconds']:.0f} s, {left:.0f} s left")
+            self._say("  ".join(words))
+        if _collapsed(records) and not self.alarmed:
+            self._say(ALARM)
+        self.alarmed = _collapsed(records)
+
+    def stopping(self) -> None:
+        self._say(STOPPING)
+
+    def _say(self, line: str) -> None:
+        print(line, file=self.file, flush=True)
+
+
+class _LivePanel:
+    """Drawn anew a few times a second, so that the clock moves while a chunk is computed."""
+
+    def __init__(self, title: str, where: str, iterations: int, horizon: int):
+        self.title, self.where, self.iterations, self.horizon = title, where, iterations, horizon
+        self.records: Sequence[Record] = ()
+        self.limits: Limits = {}
+        self.past: list[float] = []
+        self.notes: list[str] = []
+
+    def show(self, records: Sequence[Record], limits: Limits) -> None:
+        self.records, self.limits = records, limits
+        if "return_unseen" in records[0]:
+            self.past.append(_mean(records, "return_unseen"))
+        self.notes = [note for note in self.notes if note == STOPPING]
+        if _collapsed(records):
+            self.notes.append(ALARM)
+
+    def stopping(self) -> None:
+        self.notes.append(STOPPING)
+
+    def __rich__(self) -> Panel:
+        elapsed = time.perf_counter() - cli.BEGAN
+        rows = Table.grid(padding=(0, 2))
+        rows.add_column(style="dim", no_wrap=True)
+        rows.add_column()
+        if not self.records:
+            rows.add_row("compiling", f"{elapsed:.0f} s; kept for the next start")
+        else:
+            self._fill(rows, elapsed)
+        for note in self.notes:
+            rows.add_row("[bold red]![/]", note)
+        return Panel(rows, title=f"[bold]{self.title}[/]", subtitle=self.where, expand=False)
+
+    def _fill(self, rows: Table, elapsed: float) -> None:
+        records, first = self.records, self.records[0]
+        done = first["iteration"]
+        left = max(0.0, _left(first, self.iterations) - (elapsed - first["seconds"]))
+        rows.add_row("iteration", ProgressBar(total=self.iterations, completed=done, width=40))
+        rows.add_row("", f"{done:.0f} of {self.iterations}")
+        compiling = f"{first['compile_seconds']:.1f} s of it compiling"
+        rows.add_row("time", f"{elapsed:.0f} s, {compiling}; about {left:.0f} s left")
+        goal = ""
+        if (optimal := self.limits.get("optimal")) is not None:
+            walk = self.limits["no_exploration"]
+            goal = f"  [dim](best {optimal:.2f}; without exploration {walk:.2f})[/]"
+        rows.add_row("return, unseen", f"[bold]{_all(records, 'return_unseen', '.3f')}[/]{goal}")
+        if len(self.past) > 1:
+            rows.add_row("", f"[green]{_spark(self.past)}[/]")
+        rows.add_row("return, training", _all(records, "return_train", ".3f"))
+        length = _all(records, "exploration_length", ".1f")
+        rows.add_row("steps of exploration", f"{length}  [dim]of {self.horizon}[/]")
+        for name, label, form in METRICS:
+            if name in first:
+                rows.add_row(label, _all(records, name, form))
+        rate = sum(record["steps_per_second"] for record in records)
+        rows.add_row("environment steps/s", f"{rate:,.0f}")
+
+
+METRICS = (
+    ("information", "information gained", ".0%"),
+    ("z_squared", "‖z‖²", ".2f"),
+    ("dual", "dual variable", ".4f"),
+)
+"""What is shown of an algorithm's metrics, if it has them."""
+
+
+def _short(record: Record) -> list[tuple[str, str]]:
+    shown = (
+        ("return_unseen", "unseen", ".3f"),
+        ("return_train", "training", ".3f"),
+        ("exploration_length", "length", ".1f"),
+        *METRICS,
+    )
+    pairs = [(label, format(record[name], form)) for name, label, form in shown if name in record]
+    return [*pairs, ("steps/s", f"{record['steps_per_second']:,.0f}")]
+
+
+def _all(records: Sequence[Record], name: str, form: str) -> str:
+    """One seed's value; of several, the mean and the lowest and highest."""
+    values = [record[name] for record in records if name in record]
+    if not values:
+        return "-"
+    text = format(statistics.fmean(values), form)
+    if len(values) == 1:
+        return text
+    return f"{text}  [dim]{format(min(values), form)} to {format(max(values), form)}[/]"
+
+
+def _mean(records: Sequence[Record], name: str) -> float:
+    return statistics.fmean(record[name] for record in records)
+
+
+def _left(record: Record, iterations: int) -> float:
+    rate = (record["seconds"] - record["compile_seconds"]) / max(record["iteration"], 1)
+    return rate * (iterations - record["iteration"])
+
+
+def _collapsed(records: Sequence[Record]) -> bool:
+    return any(record.get("collapsed", 0.0) >= 0.5 for record in records)
+
+
+def _spark(values: Sequence[float], width: int = 40) -> str:
+    values = list(values)[-width:]
+    low, high = min(values), max(values)
+    scale = (len(BLOCKS) - 1) / (high - low or 1.0)
+    return "".join(BLOCKS[round((value - low) * scale)] for value in values)

@@ -1,0 +1,164 @@
+"""`dreamrl trial RUN`: one trial, step by step, printed and drawn."""
+
+import dataclasses
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import tyro
+
+from dreamrl import runs
+from dreamrl.cli.values import print_json
+from dreamrl.errors import UserError
+from dreamrl.runs import Run
+from dreamrl.story import Story, tell
+
+EXAMPLES = """\
+  dreamrl trial runs/dream-distracting-bus-s0
+  dreamrl trial runs/dream-distracting-bus-s0 --problem 11 --out trial.gif
+  dreamrl trial runs/dream-distracting-bus-s0 --json
+"""
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """Print and draw one trial: what each step showed, what was believed, how it was used.
+
+    For a problem of training the true z is known: the table has the information that each step
+    gained. For an unseen problem it tells how far each step moved the belief.
+    """
+
+    run: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
+    """Directory that dreamrl train wrote, of one seed."""
+    problem: int | None = None
+    """Problem ID; one of the unseen problems is drawn if not given."""
+    seed: int = 0
+    """Seed of the problem, if it is drawn, and of the goal."""
+    out: Path | None = None
+    """A .png or .gif to draw; both go to the run's figures if not given."""
+    json: bool = False
+    """Print one JSON object instead."""
+
+
+def run(options: Options) -> None:
+    if options.out is not None:
+        if options.out.suffix not in (".png", ".gif"):
+            raise UserError(f"--out must end in .png or .gif, is {options.out}")
+        if not options.out.parent.is_dir():
+            raise UserError(f"{options.out.parent} is not a directory")
+    chosen = _single(options.run)
+    loaded = chosen.load()
+    problem = options.problem
+    if problem is None:
+        problem = int(np.random.default_rng(options.seed).choice(loaded.family.test_ids))
+    story = tell(loaded.family, loaded.algorithm, loaded.state, problem, options.seed)
+    figures = _draw(story, chosen, options.out)
+    if options.json:
+        print_json({**_as_json(story), "figures": [str(path) for path in figures]})
+        return
+    _print(story)
+    for path in figures:
+        print(f"figure  {path}")
+
+
+def _single(path: Path) -> Run:
+    found = runs.find(path)
+    if len(found) > 1:
+        raise UserError(f"{path} holds {len(found)} runs: give one of them, as {found[0].path}")
+    return found[0]
+
+
+def _draw(story: Story, chosen: Run, out: Path | None) -> list[Path]:
+    if not hasattr(story.family, "drawing"):
+        if out is not None:
+            raise UserError(f"family {story.family.name!r} offers no drawing: leave out --out")
+        return []
+    from dreamrl.figures.trial import animate_trial, draw_trial
+
+    if out is not None:
+        return [(draw_trial if out.suffix == ".png" else animate_trial)(story, out)]
+    folder = chosen.figures
+    return [draw_trial(story, folder / "trial.png"), animate_trial(story, folder / "trial.gif")]
+
+
+def _action(story: Story, action: int) -> str:
+    names = getattr(story.family, "action_names", None)
+    return str(action) if names is None else names[action]
+
+
+def _steps(story: Story) -> list[dict[str, Any]]:
+    """The exploration, one object a step; the observation is what the step led to."""
+    trial, gained = story.trial, story.gained
+    steps = []
+    for t, action in enumerate(trial.exploration.actions):
+        step: dict[str, Any] = {
+            "step": t + 1,
+            "action": _action(story, int(action)),
+            "observation": trial.exploration.observations[t + 1].tolist(),
+            "belief_moved": float(story.moved[t]),
+        }
+        if story.errors is not None and gained is not None:
+            step["information_gained"] = float(gained[t])
+            step["belief_error"] = float(story.errors[t + 1])
+        if story.likely is not None:
+            best = int(story.likely[t + 1].argmax())
+            step["most_like"] = story.family.train_ids[best]
+            step["likeness"] = float(story.likely[t + 1][best])
+        steps.append(step)
+    return steps
+
+
+def _as_json(story: Story) -> dict[str, Any]:
+    trial = story.trial
+    exploitation = [
+        {
+            "step": t + 1,
+            "action": _action(story, int(action)),
+            "observation": trial.exploitation.observations[t + 1].tolist(),
+            "reward": float(trial.exploitation.rewards[t]),
+        }
+        for t, action in enumerate(trial.exploitation.actions)
+    ]
+    return {
+        "family": story.family.name,
+        "problem": story.problem_id,
+        "belief_error_before": None if story.errors is None else float(story.errors[0]),
+        "exploration": _steps(story),
+        "goal": trial.goals.tolist(),
+        "exploitation": exploitation,
+        "return": float(trial.exploitation.rewards.sum()),
+    }
+
+
+def _print(story: Story) -> None:
+    told = _as_json(story)
+    which = "of training" if story.problem_id in story.family.train_ids else "never seen"
+    print(f"{told['family']}, problem {told['problem']} ({which})\n\nexploration")
+    knows = story.errors is not None
+    like = story.likely is not None
+    columns = (
+        f"{'information gained':>19}{'belief error':>14}" if knows else f"{'belief moved':>14}"
+    )
+    columns += f"{'most like problem':>22}" if like else ""
+    width = max(len(str(s["observation"])) for s in [*told["exploitation"], *told["exploration"]])
+    print(f"{'step':>5}  {'action':<8}  {'observation':<{width}}{columns}")
+    start = story.trial.exploration.observations[0].tolist()
+    before = f"{'':>19}{told['belief_error_before']:>14.3f}" if knows else ""
+    print(f"{0:>5}  {'':<8}  {start!s:<{width}}{before}")
+    for step in told["exploration"]:
+        line = f"{step['step']:>5}  {step['action']:<8}  {step['observation']!s:<{width}}"
+        if knows:
+            line += f"{step['information_gained']:>19.1%}{step['belief_error']:>14.3f}"
+        else:
+            line += f"{step['belief_moved']:>14.3f}"
+        if like:
+            line += f"{step['most_like']:>15} ({step['likeness']:>4.0%})"
+        print(line)
+    if not knows:
+        print("  (an unseen problem has no true z: how far the belief moved stands for the gain)")
+    print(f"\nexploitation, goal {told['goal']}")
+    print(f"{'step':>5}  {'action':<8}  {'observation':<{width}}{'reward':>8}")
+    for step in told["exploitation"]:
+        line = f"{step['step']:>5}  {step['action']:<8}  {step['observation']!s:<{width}}"
+        print(f"{line}{step['reward']:>8.2f}")
+    print(f"return {told['return']:.2f}\n")

@@ -1,0 +1,207 @@
+"""Bus lines whose ends must be found out: bus, distracting-bus and map.
+
+Liu et al. 2021, section 6: stops near the start are joined to far destinations, and the
+problem says which to which. Riding the right line makes an eight-step walk a three-step trip.
+"""
+
+import dataclasses
+import functools
+import itertools
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int, Scalar
+
+from dreamrl.families.family import Symmetry
+from dreamrl.families.grid import (
+    ACTION_NAMES,
+    HORIZON,
+    STEP_COST,
+    Drawing,
+    GridAction,
+    GridState,
+    Line,
+    Mark,
+    Underfoot,
+    end_cost,
+    move,
+    standing_on,
+)
+from dreamrl.spaces import Discrete, MultiDiscrete
+from dreamrl.types import Goal, Key, Step, Trajectory
+
+SIZE = 9
+START = (4, 4)
+MAP = (7, 3)
+CORNERS = np.array([(0, 0), (8, 8), (0, 8), (8, 0)])
+STOPS = np.array([(4, 5), (5, 4), (3, 4), (4, 3)])
+DESTINATIONS = np.array([(0, 1), (0, 7), (8, 1), (8, 7)])
+OTHER_STOPS = np.array([(5, 5), (3, 3), (3, 5), (5, 3)])
+OTHER_DESTINATIONS = np.array([(0, 4), (4, 0), (8, 4), (4, 8)])
+LINE_COLORS = ("tab:blue", "tab:orange", "tab:green", "tab:red")
+PERMUTATIONS = np.array(list(itertools.permutations(range(4))))
+
+
+class BusProblem(NamedTuple):
+    partners: Int[Array, "stations 2"]
+    """Where a ride from each station leads."""
+    problem_id: Int[Array, ""]
+    """What the map, where there is one, shows."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Bus:
+    """24 problems: which of four stops leads to which of four destinations.
+
+    `distractors` adds four gray lines that lead nowhere useful (576 problems, 53 of them for
+    training); `has_map` adds a place that tells the problem.
+    """
+
+    name: str
+    distractors: bool = False
+    has_map: bool = False
+
+    horizon = HORIZON
+    end_action = int(GridAction.END)
+    action_space = Discrete(len(GridAction))
+    action_names = ACTION_NAMES
+    goal_space = MultiDiscrete((SIZE, SIZE))
+
+    @property
+    def train_ids(self) -> tuple[int, ...]:
+        return tuple(range(0, 576, 11)) if self.distractors else tuple(range(24))
+
+    @property
+    def test_ids(self) -> tuple[int, ...]:
+        if not self.distractors:
+            return self.train_ids
+        return tuple(i for i in range(576) if i % 11 != 0)
+
+    @property
+    def observation_space(self) -> MultiDiscrete:
+        maps = (len(self.train_ids) + 1,) if self.has_map else ()
+        return MultiDiscrete((SIZE, SIZE, len(Underfoot), *maps))
+
+    @functools.cached_property
+    def _stations(self) -> np.ndarray:
+        others = [OTHER_STOPS, OTHER_DESTINATIONS] if self.distractors else []
+        return np.concatenate([STOPS, DESTINATIONS, *others])
+
+    @functools.cached_property
+    def _lines(self) -> np.ndarray:
+        """[24, 8, 2]: partners of four stops and their destinations, for each permutation."""
+        return _partners(STOPS, DESTINATIONS)
+
+    @functools.cached_property
+    def _other_lines(self) -> np.ndarray:
+        return _partners(OTHER_STOPS, OTHER_DESTINATIONS)
+
+    def problem(self, problem_id: Int[Scalar, ""]) -> BusProblem:
+        problem_id = jnp.asarray(problem_id)
+        partners = jnp.asarray(self._lines)[problem_id % 24]
+        if self.distractors:
+            others = jnp.asarray(self._other_lines)[problem_id // 24]
+            partners = jnp.concatenate([partners, others])
+        return BusProblem(partners, problem_id)
+
+    def goals(self, problem: BusProblem) -> tuple[Int[Array, "goals 2"], Float[Array, " goals"]]:
+        """All goals that `sample_goal` may draw, and how likely they are."""
+        return jnp.asarray(CORNERS), jnp.full(len(CORNERS), 1 / len(CORNERS))
+
+    def sample_goal(self, key: Key, problem: BusProblem) -> Int[Array, "2"]:
+        goals, probabilities = self.goals(problem)
+        return jax.random.choice(key, goals, p=probabilities)
+
+    def symmetries(self) -> list[Symmetry]:
+        """Mirror images: left for right, up for down. A map has its place and its numbers."""
+        if self.has_map:
+            return []
+        return [self._mirrored(axes) for axes in ([], [0], [1], [0, 1])]
+
+    def _mirrored(self, axes: list[int]) -> Symmetry:
+        def mirror(places: np.ndarray) -> np.ndarray:
+            places = np.array(places)
+            places[..., axes] = SIZE - 1 - places[..., axes]
+            return places
+
+        problems = _renamed(mirror, STOPS, DESTINATIONS)
+        if self.distractors:
+            others = _renamed(mirror, OTHER_STOPS, OTHER_DESTINATIONS)
+            problems = (24 * others[:, None] + problems).reshape(-1)
+        return Symmetry(problems, mirror)
+
+    def reset(self, key: Key, problem: BusProblem) -> tuple[GridState, Int[Array, " entries"]]:
+        state = GridState(jnp.array(START), jnp.array(0))
+        return state, self.observe(problem, state)
+
+    def step(
+        self, key: Key, problem: BusProblem, goal: Goal, state: GridState, action: Int[Array, ""]
+    ) -> tuple[GridState, Step]:
+        here = standing_on(state.position, self._stations)
+        partner = (here[:, None] * problem.partners).sum(0)
+        rides = (action == GridAction.RIDE) & here.any()
+        position = jnp.where(rides, partner, move(state.position, action, SIZE))
+        steps = state.steps + 1
+        arrived = jnp.array(False) if goal is None else (position == goal).all()
+        reward = jnp.where(arrived, 1.0, STEP_COST) + end_cost(action, steps)
+        terminated = arrived | (action == GridAction.END)
+        truncated = (steps >= HORIZON) & ~terminated
+        state = GridState(position, steps)
+        return state, Step(self.observe(problem, state), reward, terminated, truncated)
+
+    def observe(self, problem: BusProblem, state: GridState) -> Int[Array, " entries"]:
+        status = standing_on(state.position, self._stations).any() * int(Underfoot.BUS_STOP)
+        entries = [state.position, status[None]]
+        if self.has_map:
+            on_map = (state.position == jnp.array(MAP)).all()
+            entries.append((on_map * (problem.problem_id + 1))[None])
+        return jnp.concatenate(entries).astype(jnp.int32)
+
+    def statistics(self, problem: BusProblem, exploration: Trajectory) -> dict[str, Array]:
+        """`gray_line_ridden`: 1 if the exploration rode a line that leads nowhere useful."""
+        if not self.distractors:
+            return {}
+        gray = np.concatenate([OTHER_STOPS, OTHER_DESTINATIONS])
+        on_gray = jax.vmap(lambda seen: standing_on(seen[:2], gray).any())
+        rides = (exploration.actions == GridAction.RIDE) & exploration.mask
+        ridden = (rides & on_gray(exploration.observations[:-1])).any()
+        return {"gray_line_ridden": ridden.astype(jnp.float32)}
+
+    def drawing(self, problem: BusProblem) -> Drawing:
+        """Corners, the map if there is one, and the lines: a color for each stop, or gray."""
+        ends = np.asarray(problem.partners)
+        marks = [Mark((int(x), int(y)), "", "lightgray") for x, y in CORNERS]
+        if self.has_map:
+            marks.append(Mark(MAP, "map", "khaki"))
+        stops = [*zip(STOPS, LINE_COLORS, range(4), strict=True)]
+        if self.distractors:
+            stops += [(stop, "tab:gray", 8 + i) for i, stop in enumerate(OTHER_STOPS)]
+        lines = [
+            Line((int(stop[0]), int(stop[1])), (int(ends[i][0]), int(ends[i][1])), color)
+            for stop, color, i in stops
+        ]
+        return Drawing(SIZE, tuple(marks), tuple(lines))
+
+
+def _partners(stops: np.ndarray, destinations: np.ndarray) -> np.ndarray:
+    rows = []
+    for permutation in PERMUTATIONS:
+        inverse = np.argsort(permutation)
+        rows.append(np.concatenate([destinations[permutation], stops[inverse]]))
+    return np.stack(rows)
+
+
+def _renamed(
+    mirror: Callable[[np.ndarray], np.ndarray], stops: np.ndarray, destinations: np.ndarray
+) -> np.ndarray:
+    """[24]: the permutation that each permutation becomes when all places are mirrored."""
+
+    def images(places: np.ndarray) -> np.ndarray:
+        return (mirror(places)[:, None] == places).all(-1).argmax(-1)
+
+    # A line from stop i to destination p[i] becomes one between their images.
+    mirrored = images(destinations)[PERMUTATIONS[:, np.argsort(images(stops))]]
+    return (mirrored[:, None] == PERMUTATIONS).all(-1).argmax(-1)

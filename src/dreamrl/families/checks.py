@@ -1,0 +1,296 @@
+"""What is wrong with a family, in words: every rule of `Family`, tried out."""
+
+import functools
+from collections.abc import Callable, Generator, Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from dreamrl.spaces import Discrete, Space
+from dreamrl.types import Step
+
+Faults = Generator[str, None, Any]
+"""Yields faults; returns what a call came to."""
+
+METHODS = ("problem", "sample_goal", "reset", "step")
+ATTRIBUTES = ("name", "train_ids", "test_ids", "horizon", "end_action")
+SPACES = ("observation_space", "action_space", "goal_space")
+MANY, FEW = 32, 2
+"""Problems played: in a batch where the family can be mapped, else one by one."""
+
+_TRACED = (
+    jax.errors.ConcretizationTypeError,
+    jax.errors.TracerArrayConversionError,
+    jax.errors.TracerBoolConversionError,
+    jax.errors.TracerIntegerConversionError,
+    jax.errors.NonConcreteBooleanIndexError,
+)
+
+
+def find_faults(family: Any) -> list[str]:
+    """All faults that can be found; those hidden behind others are found once these are mended."""
+    faults = list(_attribute_faults(family))
+    if any(not callable(getattr(family, method, None)) for method in METHODS):
+        return faults
+    ids = _ids(family)
+    if ids:
+        faults += _Trial(family, ids).faults()
+    return list(dict.fromkeys(faults))
+
+
+def _attribute_faults(family: Any) -> Iterator[str]:
+    for name in (*ATTRIBUTES, *SPACES, *METHODS):
+        if not hasattr(family, name):
+            yield f"{name} is missing"
+    for method in METHODS:
+        if hasattr(family, method) and not callable(getattr(family, method)):
+            yield f"{method} must be a method, is {getattr(family, method)!r}"
+    for split in ("train_ids", "test_ids"):
+        if hasattr(family, split):
+            yield from _id_faults(split, getattr(family, split))
+    horizon = getattr(family, "horizon", 1)
+    if not isinstance(horizon, int) or horizon < 1:
+        yield f"horizon must be an integer of at least 1, is {horizon!r}"
+    for name in ("observation_space", "goal_space"):
+        if hasattr(family, name) and not isinstance(getattr(family, name), Space):
+            yield f"{name} must be a space of dreamrl.spaces, is {getattr(family, name)!r}"
+    actions = getattr(family, "action_space", None)
+    if actions is not None and not isinstance(actions, Discrete):
+        yield f"action_space must be a Discrete of dreamrl.spaces, is {actions!r}"
+    end = getattr(family, "end_action", None)
+    known = range(actions.n) if isinstance(actions, Discrete) else ()
+    if end is not None and known and not (isinstance(end, int) and end in known):
+        yield f"end_action must be None or an action, 0..{known[-1]}, is {end!r}"
+
+
+def _id_faults(split: str, ids: Any) -> Iterator[str]:
+    try:
+        ids = list(ids)
+    except TypeError:
+        yield f"{split} must be a tuple of integers, is {ids!r}"
+        return
+    if not ids:
+        yield f"{split} is empty"
+    if wrong := [i for i in ids if not isinstance(i, int | np.integer)]:
+        yield f"{split} must hold integers, holds {wrong[0]!r}"
+    elif twice := sorted({i for i in ids if ids.count(i) > 1}):
+        yield f"{split} holds {twice[0]} more than once"
+
+
+def _ids(family: Any) -> list[int]:
+    """Some problems of both splits, evenly spread."""
+    try:
+        every = {*getattr(family, "train_ids", ()), *getattr(family, "test_ids", ())}
+    except TypeError:
+        return []
+    ids = sorted(int(i) for i in every if isinstance(i, int | np.integer))
+    return ids[:: max(1, len(ids) // MANY)][:MANY]
+
+
+class _Trial:
+    """One family being tried out: each method alone, then whole episodes."""
+
+    def __init__(self, family: Any, ids: list[int]):
+        self.family = family
+        self.ids = ids
+        self.keys = jax.random.split(jax.random.key(0), len(ids))
+        self.wide = True
+        """Whether all methods so far could be jitted and mapped."""
+
+    def faults(self) -> Iterator[str]:
+        family, key = self.family, self.keys[0]
+        problems = yield from self._problems()
+        if not problems:
+            return
+        problem = problems[0]
+        args: dict[str, tuple] = {"sample_goal": (key, problem), "reset": (key, problem)}
+        results = {}
+        for method, inputs in args.items():
+            results[method] = yield from self._method(method, getattr(family, method), inputs)
+        goal, started = results["sample_goal"], results["reset"]
+        if goal is not None:
+            first = f"sample_goal: problem {self.ids[0]}, goal"
+            yield from _outside(family, "goal_space", first, goal)
+        if started is None:
+            return
+        if not isinstance(started, tuple) or len(started) != 2:
+            yield f"reset must return (state, observation), returned {_show(started)}"
+            return
+        yield from _outside(family, "observation_space", "reset: observation", started[1])
+        for exploring in (True, False):
+            if exploring or goal is not None:
+                inputs = (key, problem, None if exploring else goal, started[0], jnp.array(0))
+                yield from self._step(inputs)
+
+    def _problems(self) -> Faults:
+        """Yields faults; returns the problems, or None if they cannot be made."""
+        problems = []
+        for i in self.ids:
+            problem = yield from _attempt(f"problem({i})", self.family.problem, jnp.array(i))
+            if problem is None:
+                return None
+            problems.append(problem)
+        shape = _signature(problems[0])
+        for i, problem in zip(self.ids, problems, strict=True):
+            if _signature(problem) != shape:
+                yield (
+                    f"problem({i}) differs from problem({self.ids[0]}) in structure, shape or "
+                    f"dtype: {_signature(problem)[1]}, not {shape[1]}; one batch must hold all"
+                )
+                return None
+        yield from self._method("problem", self.family.problem, (jnp.array(self.ids[0]),))
+        return problems
+
+    def _method(self, name: str, function: Callable, inputs: tuple) -> Faults:
+        """Yields what is wrong with one method; returns its plain result, None if it fails."""
+        result = yield from _attempt(name, function, *inputs)
+        if result is None:
+            return None
+        again = yield from _attempt(name, function, *inputs)
+        if again is not None and not _equal(result, again):
+            yield f"{name} is not deterministic: called twice with the same key, it differs"
+        # Tracing finds what cannot be compiled, and is much faster than compiling.
+        trace = functools.partial(_attempt, f"{name}: cannot be jitted", jax.eval_shape)
+        faults = list(_drain(trace(function, *inputs)))
+        if not faults:
+            batch = jax.tree.map(lambda x: jnp.stack([x, x]), inputs)
+            trace = functools.partial(_attempt, f"{name}: cannot be vmapped", jax.eval_shape)
+            faults = list(_drain(trace(jax.vmap(function), *batch)))
+        self.wide = self.wide and not faults
+        yield from faults
+        return result
+
+    def _step(self, inputs: tuple) -> Iterator[str]:
+        episode = "with goal=None, as in exploration" if inputs[2] is None else "with a goal"
+        name = f"step {episode}"
+        result = yield from self._method(name, self.family.step, inputs)
+        if result is None:
+            return
+        try:
+            state, (observation, reward, terminated, truncated) = result
+        except (TypeError, ValueError):
+            yield f"{name} must return (state, Step), returned {_show(result)}"
+            return
+        before, after = _signature(inputs[3]), _signature(state)
+        if before != after:
+            yield f"{name}: State changes in structure, shape or dtype: {before} -> {after}"
+            return
+        scalars = {"reward": reward, "terminated": terminated, "truncated": truncated}
+        what = f"{name}: observation"
+        faults = list(_outside(self.family, "observation_space", what, observation))
+        for field, value in scalars.items():
+            kind = jnp.floating if field == "reward" else jnp.bool_
+            value = jnp.asarray(value)
+            if value.shape != () or not jnp.issubdtype(value.dtype, kind):
+                faults.append(f"{name}: {field} must be one {kind.__name__}, is {_show(value)}")
+        yield from faults
+        needed = {"horizon": int, "action_space": Discrete}
+        if not faults and all(isinstance(getattr(self.family, n, 0), k) for n, k in needed.items()):
+            yield from self._episodes(name, exploring=inputs[2] is None)
+
+    def _episodes(self, name: str, exploring: bool) -> Iterator[str]:
+        family = self.family
+        lift = (lambda f: jax.jit(jax.vmap(f))) if self.wide else _one_by_one
+        number = len(self.ids) if self.wide else min(FEW, len(self.ids))
+        ids, keys = jnp.array(self.ids[:number]), self.keys[:number]
+        problem = lift(family.problem)(ids)
+        goal = None if exploring else lift(family.sample_goal)(keys, problem)
+        if goal is not None:
+            for i, drawn in zip(self.ids, goal, strict=False):
+                yield from _outside(family, "goal_space", f"sample_goal: problem {i}, goal", drawn)
+        state, _ = lift(family.reset)(keys, problem)
+        step = lift(family.step)
+        alive = np.ones(number, bool)
+        end = getattr(family, "end_action", None)
+        actions = [a for a in range(family.action_space.n) if a != end]
+        rng = np.random.default_rng(0)
+        for t in range(family.horizon):
+            if t in (0, family.horizon // 2) and isinstance(end, int):
+                last = Step(*step(keys, problem, goal, state, jnp.full(number, end))[1])
+                if (alive & ~np.asarray(last.terminated | last.truncated)).any():
+                    yield f"{name}: end_action {end} does not end the episode"
+            action = jnp.asarray(rng.choice(actions, number))
+            state, result = step(keys, problem, goal, state, action)
+            result = Step(*result)
+            where = [f"{name}: problem {i}, step {t + 1}" for i in self.ids[:number]]
+            yield from _result_faults(family, where, alive, result)
+            alive &= ~np.asarray(result.terminated | result.truncated)
+        if alive.any():
+            i = self.ids[int(alive.argmax())]
+            yield f"{name}: problem {i} is not over after the horizon of {family.horizon} steps"
+
+
+def _result_faults(family: Any, where: list[str], alive: np.ndarray, result: Step) -> Iterator[str]:
+    for i in np.flatnonzero(alive)[:4]:
+        yield from _outside(
+            family, "observation_space", f"{where[i]}: observation", result.observation[i]
+        )
+    reward = np.asarray(result.reward)
+    for i in np.flatnonzero(alive & ~np.isfinite(reward))[:1]:
+        yield f"{where[i]}: reward is {reward[i]}"
+    both = np.asarray(result.terminated & result.truncated)
+    for i in np.flatnonzero(alive & both)[:1]:
+        yield f"{where[i]}: terminated and truncated are both True"
+
+
+def _attempt(what: str, function: Callable, *inputs: Any) -> Faults:
+    """Yields a fault if the call fails; returns its result, else None."""
+    try:
+        return function(*inputs)
+    except _TRACED as error:
+        hint = "uses an array's value in Python (if, int(), range, NumPy); jnp.where or lax.cond do"
+        yield f"{what}: {hint} ({type(error).__name__})"
+    except Exception as error:
+        message = str(error).strip().splitlines()
+        yield f"{what}: {type(error).__name__}: {message[0] if message else ''}"
+    return None
+
+
+def _drain(generator: Iterator[str]) -> Iterator[str]:
+    """The faults without the result."""
+    yield from generator
+
+
+def _one_by_one(function: Callable) -> Callable:
+    def mapped(*inputs: Any) -> Any:
+        number = len(jax.tree.leaves(inputs)[0])
+        singles = [jax.tree.map(lambda x, i=i: x[i], inputs) for i in range(number)]
+        return jax.tree.map(lambda *x: jnp.stack(x), *(function(*single) for single in singles))
+
+    return mapped
+
+
+def _outside(family: Any, space_name: str, what: str, value: Any) -> Iterator[str]:
+    space = getattr(family, space_name, None)
+    if isinstance(space, Space) and not space.contains(value):
+        yield f"{what} {_show(value)} is not in {space_name} {space}"
+
+
+def _signature(tree: Any) -> tuple:
+    leaves, structure = jax.tree.flatten(tree)
+    return str(structure), tuple(f"{jnp.asarray(x).dtype}{jnp.shape(x)}" for x in leaves)
+
+
+def _equal(a: Any, b: Any) -> bool:
+    if _signature(a) != _signature(b):
+        return False
+    pairs = zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True)
+    return all(np.array_equal(_plain(x), _plain(y), equal_nan=True) for x, y in pairs)
+
+
+def _plain(leaf: Any) -> np.ndarray:
+    leaf = jnp.asarray(leaf)
+    if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+        leaf = jax.random.key_data(leaf)
+    return np.asarray(leaf)
+
+
+def _show(value: Any) -> str:
+    if not isinstance(value, jax.Array | np.ndarray):
+        return repr(value)[:80]
+    value = np.asarray(value)
+    if value.size > 12:
+        return f"({value.dtype}{value.shape}, {value.min()} to {value.max()})"
+    return f"{value.tolist()} ({value.dtype}{value.shape})"

@@ -1,0 +1,165 @@
+"""Cooking: which ingredient each drawer holds must be found out.
+
+Liu et al. 2021, section 6: a recipe names two ingredients to fetch from the drawers and to put
+into the bowl, in order. Looking into the wrong drawer during the exploitation costs.
+"""
+
+import dataclasses
+import itertools
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int, Scalar
+
+from dreamrl.families.family import Symmetry
+from dreamrl.families.grid import (
+    ACTION_NAMES,
+    HORIZON,
+    STEP_COST,
+    Drawing,
+    GridAction,
+    Mark,
+    Underfoot,
+    end_cost,
+    move,
+    standing_on,
+)
+from dreamrl.spaces import Discrete, MultiDiscrete
+from dreamrl.types import Goal, Key, Step
+
+SIZE = 3
+START = (1, 1)
+BOWL = np.array([(1, 1)])
+DRAWERS = np.array([(2, 0), (2, 1), (2, 2)])
+INGREDIENTS = 4
+PLACES = 3
+INGREDIENT_COLORS = ("lightsalmon", "palegreen", "lightskyblue", "plum")
+EMPTY = INGREDIENTS
+"""What an empty hand and an empty place in the bowl show."""
+
+PROGRESS = 0.25
+"""Reward of each of the four parts of a recipe; the same is paid for a mistake."""
+DONE = 4
+UNSEEN = 10
+
+
+class CookingProblem(NamedTuple):
+    drawers: Int[Array, "3"]
+    """The ingredient that each drawer holds."""
+
+
+class CookingState(NamedTuple):
+    position: Int[Array, "2"]
+    hand: Int[Array, ""]
+    bowl: Int[Array, "3"]
+    progress: Int[Array, ""]
+    """Parts of the recipe done: first in hand, first in bowl, second in hand, second in bowl."""
+    steps: Int[Array, ""]
+
+
+@dataclasses.dataclass(frozen=True)
+class Cooking:
+    """64 problems: which of four ingredients is in each of three drawers."""
+
+    name: str = "cooking"
+
+    train_ids = tuple(i for i in range(INGREDIENTS ** len(DRAWERS)) if i != UNSEEN)
+    test_ids = (UNSEEN,)
+    horizon = HORIZON
+    end_action = int(GridAction.END)
+    action_space = Discrete(len(GridAction))
+    action_names = ACTION_NAMES
+    goal_space = MultiDiscrete((INGREDIENTS, INGREDIENTS))
+    observation_space = MultiDiscrete((SIZE, SIZE, len(Underfoot), *[INGREDIENTS + 1] * 4))
+
+    def problem(self, problem_id: Int[Scalar, ""]) -> CookingProblem:
+        powers = INGREDIENTS ** jnp.arange(len(DRAWERS))
+        return CookingProblem(jnp.asarray(problem_id) // powers % INGREDIENTS)
+
+    def goals(
+        self, problem: CookingProblem
+    ) -> tuple[Int[Array, "goals 2"], Float[Array, " goals"]]:
+        """Every two drawers, the same one twice included, and how likely they are."""
+        pairs = np.array(list(itertools.product(range(len(DRAWERS)), repeat=2)))
+        return problem.drawers[pairs], jnp.full(len(pairs), 1 / len(pairs))
+
+    def sample_goal(self, key: Key, problem: CookingProblem) -> Int[Array, "2"]:
+        goals, probabilities = self.goals(problem)
+        return jax.random.choice(key, goals, p=probabilities)
+
+    def symmetries(self) -> list[Symmetry]:
+        """Ingredients are but names."""
+        powers = INGREDIENTS ** np.arange(len(DRAWERS))
+        contents = np.arange(INGREDIENTS ** len(DRAWERS))[:, None] // powers % INGREDIENTS
+        renamings = map(np.array, itertools.permutations(range(INGREDIENTS)))
+        return [Symmetry(new[contents] @ powers, new.take) for new in renamings]
+
+    def reset(self, key: Key, problem: CookingProblem) -> tuple[CookingState, Int[Array, "7"]]:
+        bowl = jnp.full(PLACES, EMPTY)
+        state = CookingState(jnp.array(START), jnp.array(EMPTY), bowl, jnp.array(0), jnp.array(0))
+        return state, self.observe(problem, state)
+
+    def step(
+        self,
+        key: Key,
+        problem: CookingProblem,
+        goal: Goal,
+        state: CookingState,
+        action: Int[Array, ""],
+    ) -> tuple[CookingState, Step]:
+        picks, drops = action == GridAction.PICK_UP, action == GridAction.DROP
+        drawer = standing_on(state.position, DRAWERS)
+        on_bowl = standing_on(state.position, BOWL).any()
+        hand = jnp.where(drops | (picks & on_bowl), EMPTY, state.hand)
+        hand = jnp.where(picks & drawer.any(), (drawer * problem.drawers).sum(), hand)
+        empty = state.bowl == EMPTY
+        first_empty = empty & (jnp.cumsum(empty) == 1)
+        bowl = jnp.where(drops & on_bowl & first_empty, state.hand, state.bowl)
+        position = move(state.position, action, SIZE)
+        steps = state.steps + 1
+
+        progress, reward = state.progress, jnp.array(STEP_COST)
+        if goal is not None:
+            progress, reward = _follow(goal, progress, hand, bowl, picks)
+        terminated = (progress == DONE) | (action == GridAction.END)
+        truncated = (steps >= HORIZON) & ~terminated
+        state = CookingState(position, hand, bowl, progress, steps)
+        reward = reward + end_cost(action, steps)
+        return state, Step(self.observe(problem, state), reward, terminated, truncated)
+
+    def observe(self, problem: CookingProblem, state: CookingState) -> Int[Array, "7"]:
+        status = standing_on(state.position, BOWL).any() * int(Underfoot.BOWL) + standing_on(
+            state.position, DRAWERS
+        ).any() * int(Underfoot.DRAWER)
+        entries = [state.position, status[None], state.hand[None], state.bowl]
+        return jnp.concatenate(entries).astype(jnp.int32)
+
+    def drawing(self, problem: CookingProblem) -> Drawing:
+        """The bowl, and what each drawer holds."""
+        drawers = zip(DRAWERS, np.asarray(problem.drawers), strict=True)
+        marks = [
+            Mark((int(x), int(y)), str(ingredient), INGREDIENT_COLORS[ingredient])
+            for (x, y), ingredient in drawers
+        ]
+        return Drawing(SIZE, (Mark(START, "bowl", "lightgray"), *marks))
+
+
+def _follow(
+    goal: Int[Array, "2"],
+    progress: Int[Array, ""],
+    hand: Int[Array, ""],
+    bowl: Int[Array, "3"],
+    picks: Bool[Array, ""],
+) -> tuple[Int[Array, ""], Float[Array, ""]]:
+    """The recipe's progress after a step, and its reward."""
+    holds = hand == jnp.where(progress < 2, goal[0], goal[1])
+    first_in = bowl[0] == goal[0]
+    in_bowl = first_in & ((progress < 2) | (bowl[1] == goal[1]))
+    fetching = progress % 2 == 0
+    advances = jnp.where(fetching, holds, in_bowl)
+    lost = ~fetching & ~advances & ~holds
+    mistake = lost | (fetching & picks)
+    reward = jnp.where(advances, PROGRESS, STEP_COST - PROGRESS * mistake)
+    return progress + advances - lost, reward

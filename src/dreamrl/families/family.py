@@ -1,0 +1,105 @@
+"""What a family of problems must offer. Any object with these attributes is one."""
+
+from collections.abc import Callable, Iterable
+from typing import NamedTuple, Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import Array, Float, Int, Scalar
+
+from dreamrl.spaces import Discrete, Space
+from dreamrl.types import Action, Goal, Key, Observation, Problem, State, Step
+
+
+class Symmetry(NamedTuple):
+    """Other names for the same: a problem and a goal become ones that play out alike."""
+
+    problems: np.ndarray
+    """[ids]: what each problem ID becomes."""
+    goal: Callable[[np.ndarray], np.ndarray]
+    """What a goal becomes."""
+
+
+@runtime_checkable
+class Family(Protocol):
+    """A family of problems: pure functions over arrays for one trial, made wide by `vmap`.
+
+    `goal` is None in the exploration episode. Nothing resets by itself: behind an end,
+    whoever steps on gets undefined results.
+
+    Methods that a family may have beside these, for those who need them:
+
+    - those of `HasGoals`, `HasSymmetries` and `CanObserve`, below;
+    - `statistics(problem, exploration) -> dict[str, Array]`, what to count of an exploration
+      beside its length, one number each (`dreamrl.evaluate`, which reports the means);
+    - `action_names`, a tuple with a name for each action, and `drawing(problem) -> Drawing`,
+      where observations begin with x and y on a grid (`dreamrl trial`, which shows them).
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def train_ids(self) -> tuple[int, ...]:
+        """Problems that training may draw."""
+        ...
+
+    @property
+    def test_ids(self) -> tuple[int, ...]:
+        """Problems of meta-test: unseen ones, or the training ones where none is held out."""
+        ...
+
+    @property
+    def horizon(self) -> int:
+        """Steps after which an episode is truncated."""
+        ...
+
+    @property
+    def end_action(self) -> int | None:
+        """The action that ends an episode, if there is one."""
+        ...
+
+    @property
+    def observation_space(self) -> Space: ...
+
+    @property
+    def action_space(self) -> Discrete: ...
+
+    @property
+    def goal_space(self) -> Space: ...
+
+    def problem(self, problem_id: Int[Scalar, ""]) -> Problem: ...
+
+    def sample_goal(self, key: Key, problem: Problem) -> Array: ...
+
+    def reset(self, key: Key, problem: Problem) -> tuple[State, Observation]: ...
+
+    def step(
+        self, key: Key, problem: Problem, goal: Goal, state: State, action: Action
+    ) -> tuple[State, Step]: ...
+
+
+@runtime_checkable
+class HasGoals(Protocol):
+    """What `dreamrl.references` need."""
+
+    def goals(
+        self, problem: Problem
+    ) -> tuple[Int[Array, "goals ..."] | Float[Array, "goals ..."], Float[Array, " goals"]]:
+        """All that `sample_goal` may draw, and how likely each is."""
+        ...
+
+
+@runtime_checkable
+class HasSymmetries(Protocol):
+    """What makes `dreamrl.references` faster."""
+
+    def symmetries(self) -> Iterable[Symmetry]:
+        """Names that may be swapped without changing anything."""
+        ...
+
+
+@runtime_checkable
+class CanObserve(Protocol):
+    """What `dreamrl.testing.replay` needs to begin at a given state."""
+
+    def observe(self, problem: Problem, state: State) -> Observation: ...

@@ -1,0 +1,90 @@
+"""Proximal policy optimisation (Schulman et al. 2017) on whole episodes."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int
+
+from dreamrl.learners.returns import generalised_advantages
+from dreamrl.networks.actor_critic import Decision
+
+
+class Batch(NamedTuple):
+    """What an update needs to know of each step of B episodes."""
+
+    actions: Int[Array, "B T"]
+    log_probs: Float[Array, "B T"]
+    advantages: Float[Array, "B T"]
+    targets: Float[Array, "B T"]
+    mask: Bool[Array, "B T"]
+
+
+class PPOLoss(NamedTuple):
+    policy: Float[Array, ""]
+    value: Float[Array, ""]
+    entropy: Float[Array, ""]
+
+    def total(self, entropy_weight: Float[Array, ""] | float) -> Float[Array, ""]:
+        return self.policy + 0.5 * self.value - entropy_weight * self.entropy
+
+
+def log_prob(logits: Float[Array, "... A"], action: Int[Array, "..."]) -> Float[Array, "..."]:
+    chosen = jax.nn.one_hot(action, logits.shape[-1])
+    return (jax.nn.log_softmax(logits) * chosen).sum(-1)
+
+
+def entropy(logits: Float[Array, "... A"]) -> Float[Array, "..."]:
+    log_p = jax.nn.log_softmax(logits)
+    return -(jnp.exp(log_p) * log_p).sum(-1)
+
+
+def normalise(
+    advantages: Float[Array, "B T"], mask: Bool[Array, "B T"], floor: float
+) -> Float[Array, "B T"]:
+    """Zero mean and unit deviation over the steps taken.
+
+    The divisor never falls below `floor`: advantages that are pure noise must stay small.
+    """
+    count = jnp.maximum(mask.sum(), 1)
+    mean = (advantages * mask).sum() / count
+    deviation = jnp.sqrt((jnp.square(advantages - mean) * mask).sum() / count)
+    return (advantages - mean) / jnp.maximum(deviation, floor) * mask
+
+
+def make_batch(
+    actions: Int[Array, "B T"],
+    rewards: Float[Array, "B T"],
+    terminated: Bool[Array, "B T"],
+    mask: Bool[Array, "B T"],
+    log_probs: Float[Array, "B T"],
+    values: Float[Array, "B T"],
+    discount: float,
+    lambda_: float,
+    floor: float,
+) -> Batch:
+    """Advantages and value targets of episodes whose horizon is part of the task.
+
+    What would come after the horizon is never scored in a trial, so it counts as 0.
+    """
+    nothing = jnp.zeros(rewards.shape[0])
+    advantages = jax.vmap(generalised_advantages, in_axes=(0, 0, 0, 0, 0, None, None))(
+        rewards, values, nothing, terminated, mask, discount, lambda_
+    )
+    targets = advantages + values
+    return Batch(actions, log_probs, normalise(advantages, mask, floor), targets, mask)
+
+
+def ppo_loss(decision: Decision, batch: Batch, clip: float) -> PPOLoss:
+    """The clipped surrogate (eq. 7), the value error and the entropy, means over steps."""
+    count = jnp.maximum(batch.mask.sum(), 1)
+
+    def mean(x):
+        return (x * batch.mask).sum() / count
+
+    change = log_prob(decision.logits, batch.actions) - batch.log_probs
+    ratio = jnp.exp(jnp.where(batch.mask, change, 0.0))
+    clipped = jnp.clip(ratio, 1 - clip, 1 + clip)
+    surrogate = jnp.minimum(ratio * batch.advantages, clipped * batch.advantages)
+    error = jnp.square(decision.value - batch.targets)
+    return PPOLoss(-mean(surrogate), mean(error), mean(entropy(decision.logits)))

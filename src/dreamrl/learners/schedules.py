@@ -1,0 +1,19 @@
+"""What changes while training goes on."""
+
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Float
+
+
+def ramp(
+    progress: Float[Array, ""], start: float, end: float, begin: float, finish: float
+) -> Float[Array, ""]:
+    """From `start` to `end` while progress goes from `begin` to `finish`; flat outside."""
+    share = jnp.clip((progress - begin) / (finish - begin), 0.0, 1.0)
+    return start + (end - start) * share
+
+
+def adam(rate: float, last_share: float, updates: int) -> optax.GradientTransformation:
+    """Adam whose rate falls linearly to `last_share` of itself, on gradients of norm <= 1."""
+    schedule = optax.linear_schedule(rate, rate * last_share, updates)
+    return optax.chain(optax.clip_by_global_norm(1.0), optax.adam(schedule, eps=1e-5))

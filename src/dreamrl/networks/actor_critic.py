@@ -1,0 +1,61 @@
+"""A recurrent policy with its value."""
+
+from typing import NamedTuple
+
+import equinox as eqx
+import jax
+from jaxtyping import Array, Float
+
+from dreamrl.networks.layers import Dense
+from dreamrl.networks.memory import GRU
+from dreamrl.types import Key
+
+
+class Decision(NamedTuple):
+    logits: Float[Array, "... actions"]
+    value: Float[Array, "..."]
+    state: Float[Array, "... size"]
+    """What the heads saw."""
+
+
+class ActorCritic(eqx.Module):
+    """features -> hidden -> GRU -> logits and value; the heads see hidden and memory."""
+
+    hidden: Dense
+    memory: GRU
+    policy: Dense
+    critic: Dense
+
+    def __init__(self, key: Key, features: int, actions: int, size: int):
+        keys = jax.random.split(key, 4)
+        self.hidden = Dense(keys[0], features, size, gain=2**0.5)
+        self.memory = GRU(keys[1], size, size)
+        self.policy = Dense(keys[2], size, actions, gain=0.01)
+        self.critic = Dense(keys[3], size, 1, gain=1.0)
+
+    def start(self) -> Float[Array, " size"]:
+        return self.memory.start()
+
+    def step(
+        self,
+        memory: Float[Array, " size"],
+        features: Float[Array, " features"],
+        gate: Float[Array, " size"] | float = 1.0,
+    ) -> tuple[Float[Array, " size"], Decision]:
+        hidden = jax.nn.relu(self.hidden(features) * gate)
+        memory = self.memory.step(memory, self.memory.project(hidden))
+        return memory, self._decide(hidden, memory)
+
+    def unroll(
+        self,
+        memory: Float[Array, " size"],
+        features: Float[Array, "T features"],
+        gate: Float[Array, " size"] | float = 1.0,
+    ) -> Decision:
+        """Decisions of a whole episode, as `step` by step gives them."""
+        hidden = jax.nn.relu(self.hidden(features) * gate)
+        return self._decide(hidden, self.memory.unroll(memory, hidden))
+
+    def _decide(self, hidden: Array, memory: Array) -> Decision:
+        x = hidden + memory
+        return Decision(self.policy(x), self.critic(x)[..., 0], x)

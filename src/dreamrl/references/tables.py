@@ -1,0 +1,179 @@
+"""A family as tables: all states that can be reached, and the best that can be done from each.
+
+Exact, for families that are finite and leave nothing to chance. States are kept apart by the
+step they are reached at, so that it does not matter whether a family counts its steps.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from dreamrl.errors import UserError
+from dreamrl.families.family import Family
+from dreamrl.references.distinct import distinct
+from dreamrl.types import Step
+
+ENDED = -1
+CHUNK = 4096
+"""States stepped at once; always as many, so that one program is compiled."""
+
+MOST_ROWS = 10_000_000
+DECIMALS = 6
+"""Rewards are rounded to these: sums of float32 rewards that should be equal then are."""
+
+
+class Layer(NamedTuple):
+    """The states after some number of steps, one a row; each belongs to one problem."""
+
+    owners: np.ndarray
+    """[rows]: which of the tabulated problems."""
+    following: np.ndarray
+    """[rows, actions]: row of the next layer, or ENDED."""
+    rewards: np.ndarray
+    """[rows, actions]"""
+    outcomes: np.ndarray
+    """[rows, actions]: equal numbers where the same is seen (observation, reward, end)."""
+
+
+class Tables(NamedTuple):
+    layers: list[Layer]
+    """By number of steps; row i of the first is the start of problem i."""
+    first: np.ndarray
+    """[problems]: equal numbers where the first observations are equal."""
+
+    def split(
+        self, step: int, rows: np.ndarray, action: int
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Rows of one layer by what an action shows, each set with the rows that follow.
+
+        All of a set end together, or none does.
+        """
+        layer = self.layers[step]
+        following = layer.following[rows, action]
+        for part in parts(layer.outcomes[rows, action]):
+            yield rows[part], following[part]
+
+    def after(self, step: int, rows: np.ndarray, action: int) -> Iterator[np.ndarray]:
+        """The sets of rows that follow, where the episode goes on."""
+        for _, following in self.split(step, rows, action):
+            if following[0] != ENDED:
+                yield following
+
+    def best(self) -> list[np.ndarray]:
+        """For each layer [rows, actions]: the best return of who knows the problem."""
+        returns: list[np.ndarray] = []
+        for layer in reversed(self.layers):
+            best = layer.rewards
+            if returns:
+                after = returns[-1].max(1)
+                best = best + np.where(layer.following == ENDED, 0.0, after[layer.following])
+            returns.append(best)
+        return returns[::-1]
+
+
+class Tabulator:
+    """Makes the tables of one family, for any of the problems `ids`."""
+
+    def __init__(self, family: Family, ids: Sequence[int]):
+        self.family = family
+        self.position = {i: position for position, i in enumerate(ids)}
+        problems = jax.vmap(family.problem)(jnp.asarray(ids))
+        actions = jnp.arange(family.action_space.n)
+
+        def pick(position):
+            return jax.tree.map(lambda leaf: leaf[position], problems)
+
+        def reset(key, position):
+            return family.reset(key, pick(position))
+
+        def step(key, goal, position, state, action):
+            return family.step(key, pick(position), goal, state, action)
+
+        over_actions = (None, None, None, None, 0)
+        each_action: Callable[..., Any] = jax.vmap(step, over_actions)
+        each_row: Callable[..., Any] = jax.vmap(each_action, (None, None, 0, 0, None))
+        self._reset = jax.jit(jax.vmap(reset, (None, 0)))
+        self._step = jax.jit(lambda key, goal, *rows: each_row(key, goal, *rows, actions))
+
+    def tabulate(self, ids: Sequence[int], goal: np.ndarray | None) -> Tables:
+        """Everything that can happen in some of the problems under one goal."""
+        key, owners = jax.random.key(0), np.arange(len(ids))
+        positions = np.array([self.position[i] for i in ids])
+        states, observations = self._reset(key, positions)
+        if _uses(self._reset, key, positions) or _uses(self._step, key, goal, owners, states):
+            name = self.family.name
+            raise UserError(f"no references for {name!r}: they need a family without chance")
+        states, observations = jax.tree.map(np.asarray, (states, observations))
+        _, first = distinct([observations])
+        layers: list[Layer] = []
+        while len(owners):
+            last = len(layers) + 1 == self.family.horizon
+            after, result = _in_chunks(self._step, (key, goal), (positions[owners], states))
+            layer, owners, states = _layer(owners, after, result, last)
+            layers.append(layer)
+            if sum(len(layer.owners) for layer in layers) > MOST_ROWS:
+                raise UserError(f"no references for {self.family.name!r}: too many states")
+        return Tables(layers, first)
+
+
+def parts(labels: np.ndarray) -> list[np.ndarray]:
+    """Positions of equal labels, together."""
+    if (labels == labels[0]).all():
+        return [np.arange(len(labels))]
+    return [np.flatnonzero(labels == label) for label in np.unique(labels)]
+
+
+def _layer(owners: np.ndarray, after: Any, result: Step, last: bool) -> tuple:
+    """One layer, and the owners and states of the next one's rows."""
+    rewards = np.asarray(result.reward, np.float64).round(DECIMALS)
+    shape, size = rewards.shape, rewards.size
+    ended = result.terminated | result.truncated | last
+
+    def flat(leaf):
+        return leaf.reshape(size, *leaf.shape[2:])
+
+    units = np.rint(rewards * 10**DECIMALS).astype(np.int64)
+    _, outcomes = distinct([flat(x) for x in (result.observation, units, ended)])
+    going = np.flatnonzero(~ended)
+    after = jax.tree.map(lambda leaf: flat(leaf)[going], after)
+    heirs = np.repeat(owners, shape[1])[going]
+    rows, inverse = distinct([heirs, *jax.tree.leaves(after)])
+    following = np.full(size, ENDED, np.int32)
+    following[going] = inverse
+    layer = Layer(owners, following.reshape(shape), rewards, outcomes.reshape(shape))
+    return layer, heirs[rows], jax.tree.map(lambda leaf: leaf[rows], after)
+
+
+def _uses(function: Callable, key: jax.Array, *inputs: Any) -> bool:
+    """Whether anything that a function computes depends on its key."""
+    jaxpr = jax.make_jaxpr(function)(key, *inputs).jaxpr
+    return _reads(jaxpr, jaxpr.invars[0])
+
+
+def _reads(jaxpr: Any, variable: Any) -> bool:
+    if any(v is variable for v in jaxpr.outvars):
+        return True
+    for equation in jaxpr.eqns:
+        inputs = [i for i, v in enumerate(equation.invars) if v is variable]
+        if not inputs:
+            continue
+        inner = equation.params.get("jaxpr") if equation.primitive.name in ("jit", "pjit") else None
+        if inner is None:
+            return True
+        if any(_reads(inner.jaxpr, inner.jaxpr.invars[i]) for i in inputs):
+            return True
+    return False
+
+
+def _in_chunks(function: Callable, shared: tuple, inputs: tuple) -> Any:
+    """A function of many rows, called with CHUNK of them at a time; NumPy comes back."""
+    number = len(inputs[0])
+    results = []
+    for start in range(0, number, CHUNK):
+        rows = np.minimum(np.arange(start, start + CHUNK), number - 1)
+        chunk = jax.tree.map(lambda leaf, rows=rows: leaf[rows], inputs)
+        results.append(function(*shared, *chunk))
+    return jax.tree.map(lambda *x: np.concatenate(x)[:number], *results)

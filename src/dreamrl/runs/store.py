@@ -1,0 +1,148 @@
+"""Pytrees and JSON on disk: written whole or not at all, and read without running anything.
+
+A pytree is kept as two files: NAME.safetensors with its arrays, each under its path in the tree,
+and NAME.json with their shapes and dtypes and a checksum of the first.
+"""
+
+import hashlib
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import equinox as eqx
+import jax
+import numpy as np
+import safetensors.numpy
+from jaxtyping import PyTree
+from safetensors import SafetensorError
+
+from dreamrl.errors import UserError
+
+FORMAT = 1
+
+
+def write(path: Path, content: bytes) -> None:
+    """Puts a file in place in one go: whoever looks finds the old one or the new one."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(name, 0o644)
+        os.replace(name, path)
+    except BaseException:
+        os.unlink(name)
+        raise
+
+
+def write_json(path: Path, value: Any) -> None:
+    write(path, (json.dumps(value, indent=2, allow_nan=False) + "\n").encode())
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object, of this format."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing") from None
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} cannot be read: {error}") from None
+    if not isinstance(value, dict) or "format" not in value:
+        raise UserError(f"{path} was not written by dreamrl: it holds no format number")
+    if value["format"] != FORMAT:
+        raise UserError(
+            f"{path} has format {value['format']!r}, this version of dreamrl reads {FORMAT}"
+        )
+    return value
+
+
+def save_tree(stem: Path, tree: PyTree) -> None:
+    """Writes the arrays of a pytree, random keys included, to `stem`.safetensors and .json."""
+    named = _named(tree)
+    arrays = {name: _plain(leaf) for name, leaf in named.items()}
+    content = safetensors.numpy.save(arrays)
+    write(stem.with_suffix(".safetensors"), content)
+    manifest = {
+        "format": FORMAT,
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "arrays": {name: _kind(leaf) for name, leaf in named.items()},
+    }
+    write_json(stem.with_suffix(".json"), manifest)
+
+
+def load_tree(stem: Path, like: PyTree) -> PyTree:
+    """The pytree that `save_tree` wrote, if it has the structure, shapes and dtypes of `like`.
+
+    `like` may hold shapes in place of arrays, as from `jax.eval_shape`.
+    """
+    manifest, path = read_json(stem.with_suffix(".json")), stem.with_suffix(".safetensors")
+    wanted = _named(like)
+    kinds = {name: _kind(leaf) for name, leaf in wanted.items()}
+    _compare(stem.with_suffix(".json"), manifest.get("arrays"), kinds)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}") from None
+    if hashlib.sha256(content).hexdigest() != manifest.get("sha256"):
+        raise UserError(f"{path} is damaged: its checksum is not the one in {stem.name}.json")
+    try:
+        arrays = safetensors.numpy.load(content)
+    except (SafetensorError, ValueError, KeyError) as error:
+        raise UserError(f"{path} is not a safetensors file: {error}") from None
+    held = {name: {"shape": list(a.shape), "dtype": str(a.dtype)} for name, a in arrays.items()}
+    _compare(path, held, {name: _stored(leaf) for name, leaf in wanted.items()})
+    leaves = iter([_restored(arrays[name], leaf) for name, leaf in wanted.items()])
+    return jax.tree.map(lambda leaf: next(leaves) if _is_array(leaf) else leaf, like)
+
+
+def _compare(path: Path, held: Any, wanted: dict[str, Any]) -> None:
+    if not isinstance(held, dict):
+        raise UserError(f"{path} lists no arrays")
+    if missing := sorted(wanted.keys() - held.keys()):
+        raise UserError(f"{path} lacks the array {missing[0]!r} ({len(missing)} missing)")
+    if strange := sorted(held.keys() - wanted.keys()):
+        raise UserError(f"{path} has an array that the agent has not: {strange[0]!r}")
+    for name, kind in wanted.items():
+        if held[name] != kind:
+            raise UserError(f"{path}: array {name!r} is {held[name]}, the agent needs {kind}")
+
+
+def _is_array(leaf: Any) -> bool:
+    return eqx.is_array(leaf) or isinstance(leaf, jax.ShapeDtypeStruct)
+
+
+def _named(tree: PyTree) -> dict[str, Any]:
+    """{path: leaf} of all arrays, in the order of the leaves."""
+    leaves = jax.tree_util.tree_leaves_with_path(tree)
+    named = {
+        jax.tree_util.keystr(path, simple=True, separator="."): leaf
+        for path, leaf in leaves
+        if _is_array(leaf)
+    }
+    assert len(named) == sum(_is_array(leaf) for _, leaf in leaves), "two arrays have one name"
+    return named
+
+
+def _is_key(leaf: Any) -> bool:
+    return bool(jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key))
+
+
+def _kind(leaf: Any) -> dict[str, Any]:
+    return {"shape": list(leaf.shape), "dtype": str(leaf.dtype)}
+
+
+def _stored(leaf: Any) -> dict[str, Any]:
+    """What a leaf is in the file: a random key is the numbers that it consists of."""
+    return _kind(jax.eval_shape(jax.random.key_data, leaf) if _is_key(leaf) else leaf)
+
+
+def _plain(leaf: Any) -> np.ndarray:
+    return np.array(jax.random.key_data(leaf) if _is_key(leaf) else leaf, order="C")
+
+
+def _restored(array: np.ndarray, leaf: Any) -> jax.Array:
+    value = jax.numpy.asarray(array)
+    return jax.random.wrap_key_data(value) if _is_key(leaf) else value

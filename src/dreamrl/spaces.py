@@ -1,0 +1,97 @@
+"""What observations, actions and goals may be."""
+
+import dataclasses
+import math
+from typing import TypeAlias
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+from dreamrl.types import Key
+
+
+@dataclasses.dataclass(frozen=True)
+class Discrete:
+    """One of the numbers 0 .. n-1."""
+
+    n: int
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return ()
+
+    @property
+    def features(self) -> int:
+        """Length of the vector that `encode` returns."""
+        return self.n
+
+    def sample(self, key: Key) -> Int[Array, ""]:
+        return jax.random.randint(key, (), 0, self.n)
+
+    def contains(self, value: Array) -> bool:
+        value = jnp.asarray(value)
+        integer = jnp.issubdtype(value.dtype, jnp.integer)
+        return bool(integer and value.shape == () and 0 <= value < self.n)
+
+    def encode(self, value: Int[Array, "..."]) -> Float[Array, "... n"]:
+        return jax.nn.one_hot(value, self.n)
+
+
+@dataclasses.dataclass(frozen=True)
+class MultiDiscrete:
+    """A vector of integers; entry i is one of 0 .. ns[i]-1."""
+
+    ns: tuple[int, ...]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (len(self.ns),)
+
+    @property
+    def features(self) -> int:
+        return sum(self.ns)
+
+    def sample(self, key: Key) -> Int[Array, " entries"]:
+        return jax.random.randint(key, self.shape, 0, jnp.array(self.ns))
+
+    def contains(self, value: Array) -> bool:
+        value = jnp.asarray(value)
+        integer = jnp.issubdtype(value.dtype, jnp.integer)
+        if not integer or value.shape != self.shape:
+            return False
+        return bool(((value >= 0) & (value < jnp.array(self.ns))).all())
+
+    def encode(self, value: Int[Array, "... entries"]) -> Float[Array, "... features"]:
+        """One-hot vectors, one after the other."""
+        hot = [jax.nn.one_hot(value[..., i], n) for i, n in enumerate(self.ns)]
+        return jnp.concatenate(hot, axis=-1)
+
+
+@dataclasses.dataclass(frozen=True)
+class Box:
+    """Real numbers between `low` and `high`, of the given shape."""
+
+    low: float
+    high: float
+    shape: tuple[int, ...]
+
+    @property
+    def features(self) -> int:
+        return math.prod(self.shape)
+
+    def sample(self, key: Key) -> Float[Array, "..."]:
+        return jax.random.uniform(key, self.shape, minval=self.low, maxval=self.high)
+
+    def contains(self, value: Array) -> bool:
+        value = jnp.asarray(value)
+        if not jnp.issubdtype(value.dtype, jnp.floating) or value.shape != self.shape:
+            return False
+        return bool(((value >= self.low) & (value <= self.high)).all())
+
+    def encode(self, value: Float[Array, "..."]) -> Float[Array, "... features"]:
+        lead = value.shape[: value.ndim - len(self.shape)]
+        return value.reshape(*lead, self.features).astype(jnp.float32)
+
+
+Space: TypeAlias = Discrete | MultiDiscrete | Box

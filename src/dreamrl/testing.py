@@ -1,0 +1,108 @@
+"""For those who write or doubt a family: replay a sequence of actions, check the rules."""
+
+import functools
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any, NamedTuple, cast
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import PyTree
+
+from dreamrl.errors import FamilyError, UserError
+from dreamrl.families.checks import find_faults
+from dreamrl.families.family import CanObserve, Family
+from dreamrl.types import State, Step
+
+Numbers = Sequence[Any] | np.ndarray | jax.Array
+
+
+class Replay(NamedTuple):
+    """One episode as NumPy arrays; `observations` and `states` hold one more than `actions`."""
+
+    observations: np.ndarray
+    rewards: np.ndarray
+    terminated: np.ndarray
+    truncated: np.ndarray
+    states: Any
+    """The family's State, every leaf with a leading axis of time."""
+
+
+def replay(
+    family: Family,
+    problem_id: int,
+    goal: int | Numbers | None,
+    actions: Numbers,
+    start: PyTree | None = None,
+) -> Replay:
+    """What a sequence of actions leads to, from `reset` or from the state `start`.
+
+    All actions are taken, also those behind the end of the episode, where results mean nothing.
+    """
+    actions = np.asarray(actions, np.int32).reshape(-1)
+    if ((actions < 0) | (actions >= family.action_space.n)).any():
+        raise UserError(f"actions must be in 0..{family.action_space.n - 1}, got {actions}")
+    if problem_id not in (*family.train_ids, *family.test_ids):
+        raise UserError(f"family {family.name!r} has no problem {problem_id}")
+    if start is not None and not isinstance(family, CanObserve):
+        raise UserError(
+            f"family {family.name!r} needs observe(problem, state) to be replayed from a state"
+        )
+    goal = None if goal is None else jnp.asarray(goal)
+    # Always whole horizons, so that one compiled program serves episodes of every length.
+    length = len(actions)
+    padding = -length % family.horizon if length else family.horizon
+    actions = jnp.asarray(np.pad(actions, (0, padding)))
+    first, steps, states = _player(family)(problem_id, goal, actions, start)
+
+    def join(first: jax.Array, rest: jax.Array) -> np.ndarray:
+        return np.concatenate([np.asarray(first)[None], np.asarray(rest)[:length]])
+
+    return Replay(
+        join(first.observation, steps.observation),
+        np.asarray(steps.reward)[:length],
+        np.asarray(steps.terminated)[:length],
+        np.asarray(steps.truncated)[:length],
+        jax.tree.map(join, first.state, states),
+    )
+
+
+def check_family(family: Any) -> None:
+    """Raise a `FamilyError` that lists everything found wrong with a family of problems."""
+    faults = find_faults(family)
+    if faults:
+        raise FamilyError(str(getattr(family, "name", type(family).__name__)), faults)
+
+
+class _Start(NamedTuple):
+    state: State
+    observation: jax.Array
+
+
+def _player(family: Family) -> Callable[..., tuple[_Start, Step, State]]:
+    try:
+        return _kept_player(cast(Hashable, family))
+    except TypeError:
+        # A family that cannot be hashed is compiled anew each time.
+        return _kept_player.__wrapped__(family)
+
+
+@functools.lru_cache(maxsize=32)
+def _kept_player(family: Family) -> Callable[..., tuple[_Start, Step, State]]:
+    def play(problem_id, goal, actions, start):
+        reset_key, step_key = jax.random.split(jax.random.key(0))
+        problem = family.problem(problem_id)
+        if start is not None and isinstance(family, CanObserve):
+            first = _Start(start, family.observe(problem, start))
+        else:
+            first = _Start(*family.reset(reset_key, problem))
+
+        def advance(state, inputs):
+            key, action = inputs
+            state, step = family.step(key, problem, goal, state, action)
+            return state, (step, state)
+
+        inputs = jax.random.split(step_key, len(actions)), actions
+        return first, *jax.lax.scan(advance, first.state, inputs)[1]
+
+    return jax.jit(play)

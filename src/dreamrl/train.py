@@ -1,0 +1,244 @@
+"""The training loop: any algorithm, one or many seeds, in compiled chunks of iterations."""
+
+import contextlib
+import signal
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Int, PyTree
+
+from dreamrl.agents.agent import Algorithm
+from dreamrl.errors import UserError
+from dreamrl.evaluate import outcome, spread
+from dreamrl.families.family import Family
+
+Record = dict[str, int | float]
+"""What a chunk of iterations came to in one seed; the keys that are always there:
+
+`seed`, `iteration` (done so far), `steps` (environment steps so far), `seconds` (since the
+start, compiling included), `compile_seconds`, `steps_per_second` (of this seed, in this chunk);
+then the algorithm's metrics, as means over the chunk; and, where the chunk ends with an
+evaluation, `return_unseen`, `return_train` and `exploration_length` (on unseen problems).
+"""
+
+
+class Plan(NamedTuple):
+    """How a training is cut into pieces; it changes what is reported, never what is learned."""
+
+    chunk: int = 25
+    """Iterations in one call of the compiled program."""
+    evaluate_every: int = 1
+    """Chunks from one evaluation to the next; the last chunk always ends with one."""
+    evaluation_trials: int = 512
+    """Trials on training problems, and as many on unseen ones."""
+
+
+DEFAULT_PLAN = Plan()
+
+RUN_ONCE: dict[str, str | bool] = {
+    "xla_backend_optimization_level": "0",
+    "xla_llvm_disable_expensive_passes": True,
+}
+"""How to compile what runs a single time: soon, not well."""
+
+
+class Training(NamedTuple):
+    """What a training leaves behind."""
+
+    state: PyTree
+    """The training states, with a leading axis of seeds."""
+    iteration: int
+    finished: bool
+    """False if it was stopped early."""
+    seconds: float
+    compile_seconds: float
+    records: list[Record]
+    """The last record of each seed."""
+
+
+class TrainingDiverged(UserError):
+    """A loss that is not finite. `training` has the states from before it, as they were good."""
+
+    exit_code = 1
+
+    def __init__(self, seed: int, iteration: int, parts: Sequence[str], training: Training):
+        self.seed, self.iteration, self.parts, self.training = seed, iteration, parts, training
+        super().__init__(
+            f"the loss of {' and '.join(parts) or 'a part'} was not finite at iteration "
+            f"{iteration} (seed {seed}): training stopped, and the agent kept is that of "
+            f"iteration {training.iteration}; a lower learning rate may help"
+        )
+
+
+def train(
+    algorithm: Algorithm,
+    family: Family,
+    seeds: Sequence[int],
+    plan: Plan = DEFAULT_PLAN,
+    report: Callable[[list[Record]], None] = lambda records: None,
+    stop: Callable[[], bool] = lambda: False,
+    compiling: Callable[[], None] = lambda: None,
+    began: float | None = None,
+) -> Training:
+    """Trains all seeds in one program for as many iterations as the settings say.
+
+    `report` gets the records of each chunk, one a seed. `stop` is asked between chunks.
+    `compiling` is called when compilers begin, which leave Python idle. Seconds count from
+    `began`, a `time.perf_counter()`, or from now.
+    """
+    before_compiling = time.perf_counter()
+    began = before_compiling if began is None else began
+    programs = _compile(algorithm, family, seeds, plan, compiling)
+    compile_seconds = time.perf_counter() - before_compiling
+    total = algorithm.settings.iterations
+    state = programs.init(_keys(seeds))
+    iteration, steps, number = 0, np.zeros(len(seeds)), 0
+    records: list[Record] = []
+
+    def training(finished: bool) -> Training:
+        seconds = time.perf_counter() - began
+        return Training(state, iteration, finished, seconds, compile_seconds, records)
+
+    while iteration < total and not stop():
+        begin = time.perf_counter()
+        # The state is not donated: the one from before a loss that is not finite is kept.
+        after, done, last, sums = programs.chunk(
+            state, jnp.array(min(plan.chunk, total - iteration))
+        )
+        done = int(done)
+        last, sums = jax.tree.map(np.asarray, (last, sums))
+        chunk_seconds = time.perf_counter() - begin
+        if bad := np.flatnonzero(~(last["finite"] >= 1)).tolist():
+            parts = [
+                n.removeprefix("bad_") for n in last if n.startswith("bad_") and last[n][bad[0]]
+            ]
+            raise TrainingDiverged(seeds[bad[0]], iteration + done, parts, training(False))
+        state, iteration, number = after, iteration + done, number + 1
+        steps += sums["steps"]
+        scores = {}
+        if number % plan.evaluate_every == 0 or iteration == total:
+            scores = jax.tree.map(np.asarray, programs.evaluate(state))
+        seconds = time.perf_counter() - began
+        records = [
+            {
+                "seed": seed,
+                "iteration": iteration,
+                "steps": int(steps[i]),
+                "seconds": seconds,
+                "compile_seconds": compile_seconds,
+                "steps_per_second": float(sums["steps"][i]) / chunk_seconds,
+                **{name: float(sums[name][i]) / done for name in sums if name != "steps"},
+                **{name: float(values[i]) for name, values in scores.items()},
+            }
+            for i, seed in enumerate(seeds)
+        ]
+        report(records)
+    return training(finished=iteration == total)
+
+
+@contextlib.contextmanager
+def interruptible(say: Callable[[], None] = lambda: None) -> Iterator[Callable[[], bool]]:
+    """Gives a `stop` for `train` that becomes true on Ctrl-C or when the process is to end.
+
+    The first signal calls `say` and lets the chunk end; the second one is a KeyboardInterrupt.
+    """
+    stopping = False
+
+    def ask(*_: Any) -> None:
+        nonlocal stopping
+        if stopping:
+            raise KeyboardInterrupt
+        stopping = True
+        say()
+
+    signals = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, ask) for number in signals}
+    try:
+        yield lambda: stopping
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class _Programs(NamedTuple):
+    init: Callable[[Array], PyTree]
+    chunk: Callable[..., Any]
+    evaluate: Callable[[PyTree], dict[str, Array]]
+
+
+def _keys(seeds: Sequence[int]) -> Array:
+    return jax.vmap(jax.random.key)(jnp.array(seeds, jnp.uint32))
+
+
+def _compile(
+    algorithm: Algorithm,
+    family: Family,
+    seeds: Sequence[int],
+    plan: Plan,
+    compiling: Callable[[], None],
+) -> _Programs:
+    keys = _keys(seeds)
+    init = jax.vmap(algorithm.init)
+    state = jax.eval_shape(init, keys)
+    init_program = jax.jit(init).lower(keys)
+    chunk = jax.jit(_chunk(algorithm)).lower(state, jnp.array(1))
+    evaluate = jax.jit(_evaluation(algorithm, family, plan.evaluation_trials)).lower(state)
+    compiling()
+    # Compilers run beside one another: the others are ready before the chunk is.
+    with ThreadPoolExecutor() as pool:
+        programs = (
+            pool.submit(init_program.compile, compiler_options=RUN_ONCE),
+            pool.submit(chunk.compile),
+            pool.submit(evaluate.compile),
+        )
+        return _Programs(*(program.result() for program in programs))
+
+
+def _chunk(algorithm: Algorithm) -> Callable[..., Any]:
+    """Up to `number` iterations of all seeds, ended early by a loss that is not finite.
+
+    Returns the states, iterations done, the last metrics, and sums of the metrics. The number
+    is an input, so that a shorter last chunk is no other program.
+    """
+    iterate = jax.vmap(algorithm.iterate)
+
+    def chunk(state: PyTree, number: Int[Array, ""]) -> tuple[PyTree, Array, Any, Any]:
+        shapes = jax.eval_shape(iterate, state)[1]
+        nothing = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
+        fine = {**nothing, "finite": jnp.ones_like(nothing["finite"])}
+
+        def going(carry):
+            _, done, last, _ = carry
+            return (done < number) & (last["finite"] >= 1).all()
+
+        def once(carry):
+            state, done, _, sums = carry
+            state, metrics = iterate(state)
+            return state, done + 1, metrics, jax.tree.map(jnp.add, sums, metrics)
+
+        return jax.lax.while_loop(going, once, (state, jnp.array(0), fine, nothing))
+
+    return chunk
+
+
+def _evaluation(
+    algorithm: Algorithm, family: Family, trials: int
+) -> Callable[[PyTree], dict[str, Array]]:
+    """Greedy returns of all seeds on the same trials, every time."""
+    splits = {"unseen": family.test_ids, "train": family.train_ids}
+    ids = {split: jnp.array(spread(chosen, trials)) for split, chosen in splits.items()}
+    keys = jax.random.split(jax.random.key(0), trials)
+
+    def one(state: PyTree) -> dict[str, Array]:
+        agent = algorithm.agent(state)
+        play = jax.vmap(lambda i, key: outcome(family, agent, i, key))
+        seen = {split: play(chosen, keys) for split, chosen in ids.items()}
+        scores = {f"return_{split}": found.returns.mean() for split, found in seen.items()}
+        return {**scores, "exploration_length": seen["unseen"].length.mean()}
+
+    return jax.vmap(one)

@@ -1,0 +1,76 @@
+"""The words of the field as arrays: steps, trajectories, beliefs.
+
+Shapes are written for one trial; batches and seeds are added with `jax.vmap`.
+`T` is the family's horizon, `Z` the size of the encoding z.
+"""
+
+from typing import Any, NamedTuple
+
+import equinox as eqx
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree, Scalar
+
+Problem = PyTree[Array]
+"""All that differs between the problems of a family; environments read it, agents never do."""
+
+Goal = Array | None
+"""What an exploitation episode is asked to do; None in the exploration episode."""
+
+State = PyTree[Array]
+"""What an environment needs to go on; agents never read it."""
+
+Observation = Array
+Action = Array
+Key = PRNGKeyArray
+
+
+class ProblemID(eqx.Module):
+    """Which problem this is. It exists in training only: nothing in meta-test takes one.
+
+    A type of its own, and not a number, so that handing it to an agent at meta-test is an
+    error that type checks find.
+    """
+
+    value: Int[Array, "*batch"]
+
+
+class Step(NamedTuple):
+    """What one action leads to. `terminated` and `truncated` are never merged."""
+
+    observation: Observation
+    reward: Float[Scalar, ""]
+    terminated: Bool[Scalar, ""]
+    truncated: Bool[Scalar, ""]
+
+
+class Trajectory(NamedTuple):
+    """One episode in arrays of fixed length T; `mask` is True where a step was really taken.
+
+    `observations[t]` is what was seen before `actions[t]`, `observations[t + 1]` what it led
+    to, the final observation included. Behind the end everything stands still.
+    """
+
+    observations: Array
+    """[T+1, ...]"""
+    actions: Int[Array, " T"]
+    rewards: Float[Array, " T"]
+    terminated: Bool[Array, " T"]
+    truncated: Bool[Array, " T"]
+    mask: Bool[Array, " T"]
+
+    @property
+    def length(self) -> Int[Array, "*batch"]:
+        """Number of steps taken."""
+        return self.mask.sum(-1)
+
+    @property
+    def episode_return(self) -> Float[Array, "*batch"]:
+        """Undiscounted sum of rewards."""
+        return (self.rewards * self.mask).sum(-1)
+
+
+class Belief(NamedTuple):
+    """All that an exploration leaves to the exploitation that follows it."""
+
+    mean: Float[Array, " Z"]
+    memory: Any = None
+    """What a method carries beside the mean: hidden state, variance, adapted parameters."""

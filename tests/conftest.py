@@ -1,0 +1,124 @@
+"""Compiled programs are kept between test runs, and a fake algorithm spares most of them."""
+
+import dataclasses
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import pytest
+from jaxtyping import Array, Float, Int
+
+from dreamrl import agents
+from dreamrl.errors import UserError
+from dreamrl.families.family import Family
+from dreamrl.families.grid import GridAction
+from dreamrl.types import Belief, Key
+
+CACHE = Path(__file__).parent.parent / ".cache" / "jax"
+
+jax.config.update("jax_compilation_cache_dir", str(CACHE))
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+
+
+class FakeParams(NamedTuple):
+    table: Float[Array, "ids 4"]
+    logits: Float[Array, " actions"]
+
+
+class FakeState(NamedTuple):
+    params: FakeParams
+    key: Key
+    iteration: Int[Array, ""]
+
+
+class FakeAgent(eqx.Module):
+    """Rides in circles: its memory counts steps, its belief sums what it saw."""
+
+    logits: Array
+
+    def explorer(self):
+        return jnp.array(0)
+
+    def explore(self, memory, percept, key):
+        return memory + 1, (self.logits.argmax() + memory) % 6, memory >= 7
+
+    def beliefs(self, trajectory):
+        seen = trajectory.observations[:, :3].sum(-1, keepdims=True) * jnp.ones(4)
+        return Belief(jnp.cumsum(seen, 0) / 100)
+
+    def exploiter(self, belief):
+        return belief.mean
+
+    def exploit(self, memory, percept, goal, key):
+        away = goal[:2] - percept.observation[:2]
+        sideways = jnp.where(away[0] < 0, GridAction.LEFT, GridAction.RIGHT)
+        upright = jnp.where(away[1] < 0, GridAction.DOWN, GridAction.UP)
+        return memory, jnp.where(away[0] != 0, sideways, upright)
+
+
+@dataclasses.dataclass(frozen=True)
+class FakeSettings:
+    """Settings of the fake."""
+
+    iterations: int = 6
+    """Rounds."""
+    trials: int = 4
+    """Trials a round."""
+    rate: float = 0.5
+    """How much is learned."""
+    mode: Literal["fast", "slow"] = "fast"
+    """How it is learned."""
+    break_at: int = 0
+    """Iteration at which a loss is not finite; 0: never."""
+
+    def __post_init__(self):
+        if self.iterations < 1 or not 0 <= self.rate <= 1:
+            raise UserError(f"rate must be from 0 to 1, is {self.rate}")
+
+
+@dataclasses.dataclass(frozen=True)
+class FakeAlgorithm:
+    """Learns nothing, but walks straight to the goal; quick to compile."""
+
+    family: Family
+    settings: FakeSettings
+
+    def init(self, key):
+        key, key_table, key_logits = jax.random.split(key, 3)
+        table = jax.random.normal(key_table, (1 + max(self.family.train_ids), 4))
+        logits = jax.random.normal(key_logits, (self.family.action_space.n,))
+        return FakeState(FakeParams(table, logits), key, jnp.array(0))
+
+    def iterate(self, state):
+        key, noise = jax.random.split(state.key)
+        iteration = state.iteration + 1
+        broken = iteration == self.settings.break_at
+        moved = self.settings.rate * jax.random.normal(noise, state.params.table.shape)
+        table = jnp.where(broken, jnp.nan, state.params.table + moved)
+        metrics = {
+            "steps": jnp.array(10.0),
+            "finite": jnp.where(broken, 0.0, 1.0),
+            "bad_decoder": jnp.where(broken, 1.0, 0.0),
+            "bad_exploration": jnp.array(0.0),
+            "information": iteration / 10,
+            "collapsed": jnp.array(0.0),
+        }
+        return FakeState(FakeParams(table, state.params.logits), key, iteration), metrics
+
+    def agent(self, state):
+        return FakeAgent(state.params.logits)
+
+    def encode(self, state, problem_id):
+        return state.params.table[problem_id.value]
+
+
+@pytest.fixture
+def fake(monkeypatch):
+    """An algorithm that does nothing much, under the name `fake`; gives its settings' type."""
+    monkeypatch.setitem(agents.AGENTS, "fake", FakeSettings)
+    presets = {"default": FakeSettings(), "long": FakeSettings(iterations=500)}
+    monkeypatch.setitem(agents.PRESETS, "fake", presets)
+    monkeypatch.setitem(agents._ALGORITHMS, FakeSettings, FakeAlgorithm)
+    return FakeSettings

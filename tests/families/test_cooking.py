@@ -1,0 +1,55 @@
+"""The rules of cooking, one by one. ID 22 has the drawers 2, 1, 1."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import dreamrl
+from dreamrl.families.grid import GridAction as A
+from dreamrl.testing import replay
+
+COOKING = dreamrl.make("cooking")
+
+
+def test_digits_of_the_id_fill_the_drawers():
+    assert COOKING.problem(jnp.array(22)).drawers.tolist() == [2, 1, 1]
+    assert COOKING.problem(jnp.array(10)).drawers.tolist() == [2, 2, 0]
+
+
+def test_a_recipe_done_as_fast_as_can_be():
+    fetch = [A.RIGHT, A.PICK_UP, A.LEFT, A.DROP]
+    played = replay(COOKING, 22, [1, 1], fetch * 2)
+    np.testing.assert_allclose(played.rewards, [-0.1, 0.25] * 4, atol=1e-6)
+    assert played.observations[-1].tolist() == [1, 1, 2, 4, 1, 1, 4]
+    assert played.terminated.tolist() == [False] * 7 + [True]
+
+
+def test_mistakes_cost():
+    # The wrong ingredient; then the right one, lost outside the bowl.
+    actions = [A.RIGHT, A.PICK_UP, A.DOWN, A.PICK_UP, A.DROP]
+    played = replay(COOKING, 22, [2, 1], actions)
+    np.testing.assert_allclose(played.rewards, [-0.1, -0.35, -0.1, 0.25, -0.35], atol=1e-6)
+    assert played.states.progress.tolist() == [0, 0, 0, 0, 1, 0]
+
+
+def test_an_exploration_costs_its_steps_only():
+    actions = [A.RIGHT, A.PICK_UP, A.PICK_UP, A.LEFT, A.DROP, A.STAY, A.END]
+    played = replay(COOKING, 22, None, actions)
+    np.testing.assert_allclose(played.rewards, [-0.1] * 6 + [-0.1 - 1.3], atol=1e-6)
+    assert played.terminated.tolist() == [False] * 6 + [True]
+    assert played.observations[5].tolist() == [1, 1, 2, 4, 1, 4, 4]
+
+
+def test_the_bowl_takes_three_and_empties_the_hand():
+    fetch = [A.RIGHT, A.PICK_UP, A.LEFT, A.DROP]
+    played = replay(COOKING, 22, None, fetch * 4)
+    assert played.observations[-1].tolist() == [1, 1, 2, 4, 1, 1, 1]
+    held = replay(COOKING, 22, None, [*fetch[:3], A.PICK_UP])
+    assert held.observations[-1].tolist() == [1, 1, 2, 4, 4, 4, 4]
+
+
+@pytest.mark.parametrize("goal", [None, [1, 1]])
+def test_the_horizon_truncates(goal):
+    played = replay(COOKING, 22, goal, [A.STAY] * 20)
+    assert played.truncated.tolist() == [False] * 19 + [True]
+    assert not played.terminated.any()
