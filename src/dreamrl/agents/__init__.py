@@ -11,7 +11,13 @@ from dreamrl.families.family import Family
 AGENTS: dict[str, type] = {"dream": DreamSettings}
 
 PRESETS: dict[str, dict[str, Any]] = {
-    "dream": {"default": DreamSettings()},
+    "dream": {
+        "default": DreamSettings(),
+        "bus": DreamSettings(iterations=500),
+        "map": DreamSettings(iterations=500),
+        # Some 400 pairs of problem and goal, each with a trap of its own: they need more trials.
+        "cooking": DreamSettings(iterations=400, trials=2048, minibatches=16, entropy_end=0.8),
+    },
 }
 
 _ALGORITHMS: dict[type, Any] = {DreamSettings: Dream}

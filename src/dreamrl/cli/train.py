@@ -41,9 +41,9 @@ class Options:
     seed: int = 0
     """The same seed gives the same agent."""
     seeds: int | None = None
-    """Train this many seeds side by side, 0 and up, in one program."""
+    """Train this many seeds side by side, from --seed up, in one program."""
     out: Path | None = None
-    """Directory of the run; runs/AGENT-FAMILY-sSEED if not given."""
+    """Directory of the run; runs/AGENT-FAMILY-sSEED, or -seedsN, if not given."""
     preset: str | None = None
     """Named settings; those named after the family, or else default, if not given."""
     chunk: int = 25

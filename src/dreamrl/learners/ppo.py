@@ -29,6 +29,16 @@ class PPOLoss(NamedTuple):
         return self.policy + 0.5 * self.value - entropy_weight * self.entropy
 
 
+def log_barrier(logits: Float[Array, "B T A"], mask: Bool[Array, "B T"]) -> Float[Array, ""]:
+    """-(mean over actions and steps of log pi): what makes no action ever impossible.
+
+    The entropy's gradient vanishes where a policy has become certain; this one's does not
+    (Agarwal et al. 2021, section 5).
+    """
+    log_p = jax.nn.log_softmax(logits).mean(-1)
+    return -(log_p * mask).sum() / jnp.maximum(mask.sum(), 1)
+
+
 def log_prob(logits: Float[Array, "... A"], action: Int[Array, "..."]) -> Float[Array, "..."]:
     chosen = jax.nn.one_hot(action, logits.shape[-1])
     return (jax.nn.log_softmax(logits) * chosen).sum(-1)

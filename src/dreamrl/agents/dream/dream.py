@@ -248,6 +248,7 @@ class Dream:
         ends = jax.vmap(stop_length)(worth, explored.mask)
         known = 1 - mean(errors[:, -1], ~random) / unit
         something = errors[:, 0].mean() > 4 * settings.rho**2
+        late = progress > settings.decoder_share_begin
         metrics = {
             "steps": explored.mask.sum() + steps,
             "return_encoder": mean(returns, ~decoded),
@@ -255,7 +256,7 @@ class Dream:
             "information": known,
             "z_squared": jnp.square(means).sum(-1).mean(),
             "stop_length": mean(ends, ~random),
-            "collapsed": something & (mean(ends, ~random) <= 1.0),
+            "collapsed": late & something & (mean(ends, ~random) <= 1.0),
         }
         metrics = {name: value.astype(jnp.float32) for name, value in metrics.items()}
         kept = Explored(explored, problem_id)
@@ -325,7 +326,12 @@ class Dream:
         )
         told, explorer, decoder = _parts(params)
         (loss_t, parts_t), grads_t = eqx.filter_value_and_grad(exploitation_loss, has_aux=True)(
-            told, exploited, settings.clip, exploitation_entropy, self._weight(dual)
+            told,
+            exploited,
+            settings.clip,
+            exploitation_entropy,
+            settings.barrier * exploitation_entropy,
+            self._weight(dual),
         )
         (loss_x, parts_x), grads_x = eqx.filter_value_and_grad(exploration_loss, has_aux=True)(
             explorer, explored, settings.clip, exploration_entropy

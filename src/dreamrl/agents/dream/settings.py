@@ -1,4 +1,4 @@
-"""DREAM's settings."""
+"""What can be set of DREAM, and what may be chosen."""
 
 import dataclasses
 from typing import Literal
@@ -8,7 +8,7 @@ from dreamrl.errors import UserError
 
 @dataclasses.dataclass(frozen=True)
 class DreamSettings:
-    """Defaults reach the optimum of every grid family; times are shares of the whole run."""
+    """DREAM's settings; times are shares of the whole run."""
 
     iterations: int = 700
     """Rounds of new trials and updates."""
@@ -51,6 +51,8 @@ class DreamSettings:
     """Weight of exploitation's entropy at the start: high, so that no way is given up early."""
     last_entropy: float = 0.003
     """... and at `entropy_end`."""
+    barrier: float = 0.2
+    """Weight of the log barrier, which keeps every action possible, relative to the entropy's."""
     entropy_end: float = 0.6
     """When exploitation's entropy weight has fallen, as a share of the run."""
     decoder_share: float = 0.5

@@ -1,0 +1,79 @@
+"""The dual variable waits, rises and falls with the return, in whatever units that comes."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from dreamrl.agents.dream.bottleneck import FIRST_DUAL, Dual, adapt, start
+
+RATE, TOLERANCE = 0.05, 0.1
+LEARNED = Dual(*map(jnp.array, (0.5, 0.0, 0.0, 0.0, 1.0, 100.0)))
+"""The return has been between 0 and 1."""
+
+
+def step(dual, episode_return, settled=1.0):
+    return adapt(dual, jnp.array(episode_return), RATE, TOLERANCE, jnp.array(settled))
+
+
+def at(fast, slow):
+    """The dual variable after an iteration with these averages, as a multiple of before."""
+    dual = LEARNED._replace(fast=jnp.array(fast), slow=jnp.array(slow))
+    return float(step(dual, fast).value / dual.value)
+
+
+def history(returns, settled=1.0):
+    """The dual variable after each of these returns."""
+
+    def body(dual, episode_return):
+        dual = step(dual, episode_return, settled)
+        return dual, dual.value
+
+    return np.asarray(jax.lax.scan(body, start(), jnp.asarray(returns, jnp.float32))[1])
+
+
+LEARNS = np.concatenate([np.linspace(0, 1, 100), np.ones(300)])
+
+
+@pytest.mark.parametrize(
+    ("fast", "slow", "change"),
+    [
+        (1.0, 1.0, RATE),
+        (0.95, 0.95, RATE),
+        # Still improving,
+        (1.0, 0.9, 0.0),
+        # neither at its best nor suffering,
+        (0.85, 0.85, 0.0),
+        # suffering.
+        (0.75, 0.75, -5 * RATE),
+        (0.0, 0.9, -5 * RATE),
+    ],
+)
+def test_one_step(fast, slow, change):
+    assert at(fast, slow) == pytest.approx(np.exp(change), rel=1e-5)
+
+
+def test_it_waits_until_the_return_has_stopped_improving():
+    values = history(LEARNS)
+    assert (values[1:100] == values[0]).all()
+    assert values[-1] > 10 * values[100]
+
+
+def test_it_waits_while_the_policy_is_kept_random():
+    assert (history(LEARNS, settled=0.0) == np.float32(FIRST_DUAL)).all()
+
+
+def test_it_gives_way_when_the_return_suffers():
+    values = history(np.concatenate([LEARNS, np.full(60, 0.5)]))
+    assert values[-1] < values[399] / 10
+    assert values.min() >= np.float32(FIRST_DUAL)
+
+
+def test_units_do_not_matter():
+    rng = np.random.default_rng(0)
+    noise = 0.03 * rng.normal(size=500)
+    returns = np.concatenate([LEARNS, np.full(100, 0.6)]) + noise
+    values = history(returns)
+    assert len(np.unique(values)) > 50
+    np.testing.assert_allclose(history(1000 * returns), values, rtol=1e-3)
+    np.testing.assert_allclose(history(0.01 * returns), values, rtol=1e-3)

@@ -1,0 +1,56 @@
+"""Settings that make no sense are refused in one line that says why."""
+
+import dataclasses
+
+import pytest
+
+from dreamrl import agents
+from dreamrl.agents.dream.settings import DreamSettings
+from dreamrl.errors import UserError
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        (dict(iterations=0), "iterations is 0: it must be from 1"),
+        (dict(trials=-4), "trials is -4"),
+        (dict(rho=0.0), "rho is 0.0"),
+        (dict(learning_rate=0.0), "learning_rate is 0.0"),
+        (dict(learning_rate=float("nan")), "learning_rate is nan"),
+        (dict(discount=1.5), "discount is 1.5: it must be from 0 to 1"),
+        (dict(entropy=-0.1), "entropy is -0.1"),
+        (dict(random_share=1.0), "random_share is 1.0"),
+        (dict(cost=2.0), "cost is 2.0"),
+        (
+            dict(trials=512, minibatches=3),
+            r"trials \(512\) must be a multiple of minibatches \(3\)",
+        ),
+        (dict(replay=1000), r"replay \(1000\) must be a multiple of trials \(512\)"),
+        (
+            dict(decoder_share_begin=0.7),
+            "decoder_share_begin must be smaller than decoder_share_end",
+        ),
+        (
+            dict(exploration_entropy_end=0.1),
+            "exploration_entropy_begin must be smaller than exploration_entropy_end",
+        ),
+    ],
+)
+def test_refused(settings, said):
+    with pytest.raises(UserError, match=said) as caught:
+        DreamSettings(**settings)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_unknown_bottleneck_is_refused():
+    """As it is where types are not checked."""
+    settings = DreamSettings()
+    object.__setattr__(settings, "bottleneck", "tight")
+    with pytest.raises(UserError, match="'tight': it must be constrained, fixed or none"):
+        settings.__post_init__()
+
+
+@pytest.mark.parametrize("preset", agents.PRESETS["dream"].values(), ids=agents.PRESETS["dream"])
+def test_presets_are_settings(preset):
+    assert dataclasses.replace(preset) == preset
+    assert hash(preset) == hash(dataclasses.replace(preset))
