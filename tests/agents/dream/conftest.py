@@ -33,7 +33,6 @@ SMALL = DreamSettings(
     decoder_share_begin=0.2,
     decoder_share_end=0.4,
     exploration_entropy_end=0.5,
-    cost=0.05,
     decoder_batch=64,
     replay=1024,
 )

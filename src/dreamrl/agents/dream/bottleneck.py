@@ -11,6 +11,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 FIRST_DUAL = 1e-3
+LAST_DUAL = 1.0
+"""Where there is nothing to know, nothing else would hold it back."""
 
 
 class Dual(NamedTuple):
@@ -52,5 +54,5 @@ def adapt(
     rises = (loss < tolerance) & (improving < tolerance / 4) & (settled > 0)
     falls = loss > 2 * tolerance
     change = jnp.where(falls, -5 * rate, jnp.where(rises, rate, 0.0))
-    value = jnp.maximum(dual.value * jnp.exp(change), FIRST_DUAL)
+    value = jnp.clip(dual.value * jnp.exp(change), FIRST_DUAL, LAST_DUAL)
     return Dual(value, fast, slow, worst, best, dual.seen + 1)

@@ -49,8 +49,8 @@ class Decoder(eqx.Module):
         """g_omega of what the memory holds."""
         return self.mean(memory + jax.nn.relu(self.readout(memory)))
 
-    def unroll(self, trajectory: Trajectory) -> Float[Array, "T+1 Z"]:
-        """g_omega(tau_:t) for t = 0 .. T; behind the end it stays what it was."""
+    def unroll(self, trajectory: Trajectory) -> Float[Array, "times Z"]:
+        """[T+1, Z]: g_omega(tau_:t) for t = 0 .. T; behind the end it stays what it was."""
         seen = trajectory.observations
         hidden = self._transition(seen[:-1], trajectory.actions, trajectory.rewards, seen[1:])
         start = self.start()

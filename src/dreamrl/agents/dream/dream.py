@@ -217,9 +217,12 @@ class Dream:
         final = jax.vmap(params.decoder.unroll)(explored)
         errors = belief_error(means[:, None], final)
         unit = jnp.maximum(errors[:, 0].mean(), settings.rho**2)
-        rewards = jax.vmap(exploration_rewards, in_axes=(0, 0, None, None))(
-            errors, explored.mask, unit, settings.cost
-        )
+        paid = jax.vmap(exploration_rewards, in_axes=(0, 0, None, None))
+        # An explorer that can end its episode otherwise than by the barred action must not be
+        # charged before the decoder has made longer explorations worth their cost.
+        times = (settings.decoder_share_begin, settings.decoder_share_end)
+        charged = paid(errors, explored.mask, unit, ramp(progress, 0.0, settings.cost, *times))
+        rewards = paid(errors, explored.mask, unit, settings.cost)
         own = explored.mask & ~random[:, None]
         exploration_batch = ExplorationBatch(
             _before(explored),
@@ -227,7 +230,7 @@ class Dream:
             jax.vmap(going_on)(rewards, worth, own),
             ppo.make_batch(
                 explored.actions,
-                rewards,
+                charged,
                 explored.terminated,
                 own,
                 log_probs,

@@ -106,15 +106,16 @@ def decide(
 
 
 def exploration_rewards(
-    errors: Float[Array, " T+1"],
+    errors: Float[Array, " times"],
     mask: Bool[Array, " T"],
     unit: Float[Array, ""] | float,
-    cost: float,
+    cost: Float[Array, ""] | float,
 ) -> Float[Array, " T"]:
     """r_t = (|f - g(tau_:t)|^2 - |f - g(tau_:t+1)|^2) / unit - cost for the steps taken.
 
-    `unit` is the decoder's mean error before any observation, so `cost` is a share of all
-    there is to know, in any family. The sum telescopes: error before - error after - c length.
+    `errors` has T+1 entries. `unit` is the decoder's mean error before any observation, so `cost`
+    is a share of all there is to know, in any family. The sum telescopes: error before - error
+    after - c length.
     """
     gained = (errors[:-1] - errors[1:]) / unit
     return jnp.where(mask, gained - cost, 0.0)
