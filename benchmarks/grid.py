@@ -76,7 +76,7 @@ def main() -> None:
     RESULTS.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
         root = pathlib.Path(scratch)
-        if asked.together:
+        if asked.together and asked.seeds > 1:
             out = root / "all"
             run(
                 "train",
