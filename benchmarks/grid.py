@@ -73,31 +73,21 @@ def main() -> None:
     parser.add_argument("--level", type=float, default=0.75)
     parser.add_argument("--name", help="of the result; default: the family")
     asked = parser.parse_args(words)
+    # A single seed is a run of its own, not a directory of runs.
+    together = asked.together and asked.seeds > 1
     RESULTS.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
         root = pathlib.Path(scratch)
-        if asked.together and asked.seeds > 1:
+        train = ("train", "dream", asked.family, *extra)
+        if together:
             out = root / "all"
-            run(
-                "train",
-                "dream",
-                asked.family,
-                "--seeds",
-                asked.seeds,
-                "--out",
-                out,
-                *extra,
-                cache=root / "cache",
-            )
+            run(*train, "--seeds", asked.seeds, "--out", out, cache=root / "cache")
             directories = [out / f"seed-{seed}" for seed in range(asked.seeds)]
         else:
             directories = [root / f"seed-{seed}" for seed in range(asked.seeds)]
             for seed, out in enumerate(directories):
                 # A cache of its own: compiling is part of what a new user waits for.
-                cold = root / f"cold-{seed}"
-                run(
-                    "train", "dream", asked.family, "--seed", seed, "--out", out, *extra, cache=cold
-                )
+                run(*train, "--seed", seed, "--out", out, cache=root / f"cold-{seed}")
         seeds = [measure(directory, asked.trials, asked.level) for directory in directories]
         manifest = json.loads((directories[0] / "run.json").read_text())
     times = [s["seconds_to_level"] for s in seeds]
@@ -105,7 +95,7 @@ def main() -> None:
         "family": asked.family,
         "command": "python benchmarks/grid.py " + " ".join(sys.argv[1:]),
         "date": datetime.date.today().isoformat(),
-        "together": asked.together,
+        "together": together,
         "level": asked.level,
         "median_seconds_to_level": None if None in times else statistics.median(times),
         "settings": manifest["settings"],
