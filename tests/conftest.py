@@ -11,6 +11,7 @@ import pytest
 from jaxtyping import Array, Float, Int
 
 from dreamrl import agents
+from dreamrl.agents.agent import Method
 from dreamrl.errors import UserError
 from dreamrl.families.family import Family
 from dreamrl.families.grid import GridAction
@@ -117,8 +118,7 @@ class FakeAlgorithm:
 @pytest.fixture
 def fake(monkeypatch):
     """An algorithm that does nothing much, under the name `fake`; gives its settings' type."""
-    monkeypatch.setitem(agents.AGENTS, "fake", FakeSettings)
     presets = {"default": FakeSettings(), "long": FakeSettings(iterations=500)}
-    monkeypatch.setitem(agents.PRESETS, "fake", presets)
-    monkeypatch.setitem(agents._ALGORITHMS, FakeSettings, FakeAlgorithm)
+    made = Method(FakeSettings, FakeAlgorithm, presets)
+    monkeypatch.setitem(agents.METHODS, "fake", made)
     return FakeSettings

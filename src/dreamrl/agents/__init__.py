@@ -2,25 +2,19 @@
 
 from typing import Any
 
-from dreamrl.agents.agent import Algorithm
-from dreamrl.agents.dream.dream import Dream
-from dreamrl.agents.dream.settings import DreamSettings
+from dreamrl.agents import dream
+from dreamrl.agents.agent import Algorithm, Method
 from dreamrl.errors import unknown
 from dreamrl.families.family import Family
 
-AGENTS: dict[str, type] = {"dream": DreamSettings}
+METHODS: dict[str, Method] = {"dream": dream.METHOD}
 
-PRESETS: dict[str, dict[str, Any]] = {
-    "dream": {
-        "default": DreamSettings(),
-        "bus": DreamSettings(iterations=500),
-        "map": DreamSettings(iterations=500),
-        # Some 400 pairs of problem and goal, each with a trap of its own: they need more trials.
-        "cooking": DreamSettings(iterations=400, trials=2048, minibatches=16, entropy_end=0.8),
-    },
-}
 
-_ALGORITHMS: dict[type, Any] = {DreamSettings: Dream}
+def method(agent: str) -> Method:
+    """The method of that name; raises UserError where there is none."""
+    if agent not in METHODS:
+        raise unknown("agent", agent, METHODS)
+    return METHODS[agent]
 
 
 def settings_for(agent: str, family_name: str, preset: str | None = None) -> Any:
@@ -28,9 +22,7 @@ def settings_for(agent: str, family_name: str, preset: str | None = None) -> Any
 
     Raises UserError where the agent or the preset is not known.
     """
-    if agent not in AGENTS:
-        raise unknown("agent", agent, AGENTS)
-    presets = PRESETS[agent]
+    presets = method(agent).presets
     if preset is None:
         preset = family_name if family_name in presets else "default"
     if preset not in presets:
@@ -40,6 +32,4 @@ def settings_for(agent: str, family_name: str, preset: str | None = None) -> Any
 
 def make_algorithm(agent: str, family: Family, settings: Any) -> Algorithm:
     """The algorithm that trains `agent` on `family`; raises UserError for an unknown agent."""
-    if agent not in AGENTS:
-        raise unknown("agent", agent, AGENTS)
-    return _ALGORITHMS[AGENTS[agent]](family, settings)
+    return method(agent).algorithm(family, settings)

@@ -4,10 +4,12 @@ The two are different types on purpose. An `Algorithm` may see problem IDs; an `
 that meta-test gets, and none of its functions takes one.
 """
 
-from typing import Any, Protocol, runtime_checkable
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from jaxtyping import Array, Bool, Float, PyTree
 
+from dreamrl.families.family import Family
 from dreamrl.trial import Percept
 from dreamrl.types import Action, Belief, Key, ProblemID, Trajectory
 
@@ -49,7 +51,14 @@ class Algorithm(Protocol):
     """Trains one seed; `jax.vmap` over `init` and `iterate` trains many in one program."""
 
     @property
-    def settings(self) -> Any: ...
+    def family(self) -> Family:
+        """What it is trained and evaluated on."""
+        ...
+
+    @property
+    def settings(self) -> Any:
+        """A frozen dataclass; it has at least `iterations`, `trials` and `episodes`."""
+        ...
 
     def init(self, key: Key) -> PyTree:
         """A training state."""
@@ -70,3 +79,12 @@ class Algorithm(Protocol):
     def encode(self, state: PyTree, problem_id: ProblemID) -> Float[Array, "... Z"] | None:
         """The true z of a training problem, to draw beside beliefs; None without an encoder."""
         ...
+
+
+class Method(NamedTuple):
+    """A way to train agents, as it is asked for by name."""
+
+    settings: type
+    algorithm: Callable[[Family, Any], Algorithm]
+    presets: Mapping[str, Any]
+    """Settings by name: `default`, and names of families that need their own."""

@@ -58,11 +58,11 @@ class Options:
 
 def options_for(arguments: list[str], helping: bool) -> type[Options]:
     """Options with the settings of the agent that is asked for, as its preset has them."""
-    agent = next((a for a in arguments if a in agents.AGENTS), None)
+    agent = next((a for a in arguments if a in agents.METHODS), None)
     if agent is None:
         if (given := positionals(Options, arguments)) and not helping:
-            raise unknown("agent", given[0], agents.AGENTS)
-        agent = next(iter(agents.AGENTS))
+            raise unknown("agent", given[0], agents.METHODS)
+        agent = next(iter(agents.METHODS))
     kind = _with_settings(agents.settings_for(agent, ""))
     names = positionals(kind, arguments)[1:2]
     if names and names[0] not in families.NAMES:

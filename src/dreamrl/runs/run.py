@@ -168,7 +168,7 @@ def _is_arraylike(leaf: Any) -> bool:
 
 
 def _settings(agent: str, held: dict[str, Any], where: Path) -> Any:
-    kind = agents.AGENTS[agent]
+    kind = agents.method(agent).settings
     fields = {field.name for field in dataclasses.fields(kind)}
     if odd := sorted(fields ^ held.keys()):
         verb = "lacks" if odd[0] in fields else "has an unknown"

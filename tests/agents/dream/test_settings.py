@@ -50,7 +50,10 @@ def test_an_unknown_bottleneck_is_refused():
         settings.__post_init__()
 
 
-@pytest.mark.parametrize("preset", agents.PRESETS["dream"].values(), ids=agents.PRESETS["dream"])
+PRESETS = agents.METHODS["dream"].presets
+
+
+@pytest.mark.parametrize("preset", PRESETS.values(), ids=PRESETS)
 def test_presets_are_settings(preset):
     assert dataclasses.replace(preset) == preset
     assert hash(preset) == hash(dataclasses.replace(preset))
