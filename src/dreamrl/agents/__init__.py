@@ -2,12 +2,21 @@
 
 from typing import Any
 
-from dreamrl.agents import dream
+from dreamrl.agents import dream, import_, rl2, varibad
 from dreamrl.agents.agent import Algorithm, Method
 from dreamrl.errors import unknown
 from dreamrl.families.family import Family
 
-METHODS: dict[str, Method] = {"dream": dream.METHOD}
+METHODS: dict[str, Method] = {
+    "dream": dream.METHOD,
+    "random-exploration": dream.RANDOM_EXPLORATION,
+    "no-exploration": rl2.NO_EXPLORATION,
+    "oracle": rl2.ORACLE,
+    "rl2": rl2.RL2,
+    "e-rl2": rl2.E_RL2,
+    "varibad": varibad.METHOD,
+    "import": import_.METHOD,
+}
 
 
 def method(agent: str) -> Method:

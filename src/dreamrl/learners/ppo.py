@@ -72,14 +72,16 @@ def make_batch(
     discount: float,
     lambda_: float,
     floor: float,
+    after: Float[Array, " B"] | None = None,
 ) -> Batch:
     """Advantages and value targets of episodes whose horizon is part of the task.
 
-    What would come after the horizon is never scored in a trial, so it counts as 0.
+    What would come after the horizon is never scored in a trial, so it counts as 0; unless
+    `after` says what an episode that does not terminate leads to.
     """
-    nothing = jnp.zeros(rewards.shape[0])
+    after = jnp.zeros(rewards.shape[0]) if after is None else after
     advantages = jax.vmap(generalised_advantages, in_axes=(0, 0, 0, 0, 0, None, None))(
-        rewards, values, nothing, terminated, mask, discount, lambda_
+        rewards, values, after, terminated, mask, discount, lambda_
     )
     targets = advantages + values
     return Batch(actions, log_probs, normalise(advantages, mask, floor), targets, mask)

@@ -27,7 +27,7 @@ def problem_ids(untrained):
 @pytest.fixture(params=[False, True], ids=["own", "random"])
 def explored(request, untrained, problem_ids):
     """Some that end early and some that do not."""
-    explore = jax.vmap(untrained.algorithm._explore, (None, 0, 0, None))
+    explore = jax.vmap(untrained.algorithm._player.explore, (None, 0, 0, None))
     keys = jax.random.split(jax.random.key(5), EPISODES)
     trajectory, kept = jax.jit(explore)(untrained.state.params, problem_ids, keys, request.param)
     assert 0 < int(trajectory.mask[:, -1].sum()) < EPISODES
@@ -73,7 +73,7 @@ def test_the_end_action_is_never_taken(untrained, explored):
 def test_exploitations_played_again_decide_alike(untrained, problem_ids):
     params = untrained.state.params
     z = jax.random.normal(jax.random.key(6), (EPISODES, untrained.algorithm.settings.z))
-    exploit = jax.vmap(untrained.algorithm._exploit, (None, 0, 0, 0))
+    exploit = jax.vmap(untrained.algorithm._player.exploit, (None, 0, 0, 0))
     keys = jax.random.split(jax.random.key(7), EPISODES)
     goals, trajectory, (log_probs, values) = jax.jit(exploit)(params, problem_ids, z, keys)
     assert 0 < int(trajectory.mask[:, -1].sum()) < EPISODES

@@ -37,7 +37,7 @@ def test_exploitation_teaches_neither_decoder_nor_exploration(untrained, part):
 
     def loss(component):
         varied = params._replace(**{part: component})
-        new = algorithm._play(varied, jnp.array(1.0), jax.random.key(4))
+        new = algorithm._player.play(varied, jnp.array(1.0), jax.random.key(4))
         return loss_of_exploitation(told(params), new.exploitation)
 
     grads = eqx.filter_jit(eqx.filter_grad(loss))(getattr(params, part))

@@ -7,8 +7,8 @@ from jaxtyping import Array, Bool, Float
 
 from dreamrl.agents.dream import exploration
 from dreamrl.agents.dream.decoder import Decoder
-from dreamrl.agents.dream.exploitation import ExploitationPolicy
 from dreamrl.agents.dream.exploration import ExplorationPolicy, ExplorerMemory
+from dreamrl.agents.policy import InstructedPolicy
 from dreamrl.trial import Percept
 from dreamrl.types import Action, Belief, Key, Trajectory
 
@@ -19,11 +19,11 @@ class ExploiterMemory(NamedTuple):
 
 
 class DreamAgent(eqx.Module):
-    """Greedy in both episodes; z is the decoder's mean, without noise."""
+    """Greedy in both episodes, unless its explorer is random; z is the decoder's mean."""
 
     exploration: ExplorationPolicy
     decoder: Decoder
-    exploitation: ExploitationPolicy
+    exploitation: InstructedPolicy
 
     def explorer(self) -> ExplorerMemory:
         return exploration.start(self.exploration, self.decoder)
@@ -34,7 +34,7 @@ class DreamAgent(eqx.Module):
         """Stops where going on is not worth its cost (see `stopping`)."""
         memory, decision, _ = exploration.decide(self.exploration, self.decoder, memory, percept)
         stop = self.exploration.stop(decision.state) <= 0
-        return memory, decision.logits.argmax(-1), stop
+        return memory, self.exploration.choose(decision, key), stop
 
     def beliefs(self, trajectory: Trajectory) -> Belief:
         return Belief(self.decoder.unroll(trajectory))

@@ -9,11 +9,12 @@ from jaxtyping import Array, Bool, Float
 
 from dreamrl.agents.dream.decoder import Decoder
 from dreamrl.agents.dream.stopping import StopRule
+from dreamrl.agents.policy import encode_percept, percept_features
 from dreamrl.learners import ppo
 from dreamrl.networks.actor_critic import ActorCritic, Decision
 from dreamrl.spaces import Discrete, Space
 from dreamrl.trial import Percept
-from dreamrl.types import Key
+from dreamrl.types import Action, Key
 
 NEVER = -1e9
 
@@ -22,6 +23,7 @@ class ExplorationPolicy(eqx.Module):
     """Sees what happened and what the decoder makes of it; never a goal, a z or an ID.
 
     It cannot take `barred`, the action that ends an episode: `stop` says when enough is known.
+    A `random` one takes all others equally often, whatever it sees.
     """
 
     network: ActorCritic
@@ -29,6 +31,7 @@ class ExplorationPolicy(eqx.Module):
     observation_space: Space = eqx.field(static=True)
     action_space: Discrete = eqx.field(static=True)
     barred: int | None = eqx.field(static=True)
+    random: bool = eqx.field(static=True)
 
     def __init__(
         self,
@@ -38,10 +41,11 @@ class ExplorationPolicy(eqx.Module):
         size: int,
         z: int,
         barred: int | None = None,
+        random: bool = False,
     ):
         self.observation_space, self.action_space = observations, actions
-        self.barred = barred
-        features = observations.features + actions.features + 2 + z
+        self.barred, self.random = barred, random
+        features = percept_features(observations, actions) + z
         key_network, key_stop = jax.random.split(key)
         self.network = ActorCritic(key_network, features, actions.n, size)
         self.stop = StopRule(key_stop, size)
@@ -61,16 +65,19 @@ class ExplorationPolicy(eqx.Module):
         return self._bar(jnp.zeros(self.action_space.n))
 
     def _features(self, percept: Percept, belief: Array) -> Float[Array, "... features"]:
-        parts = [
-            self.observation_space.encode(percept.observation),
-            self.action_space.encode(percept.action) * ~percept.first[..., None],
-            percept.reward[..., None],
-            percept.first[..., None].astype(jnp.float32),
-            belief,
-        ]
-        return jnp.concatenate(parts, axis=-1)
+        seen = encode_percept(self.observation_space, self.action_space, percept)
+        return jnp.concatenate([seen, belief], axis=-1)
+
+    def choose(self, decision: Decision, key: Key) -> Action:
+        """The action taken at meta-test: the greedy one, or any if it is random."""
+        if self.random:
+            return jax.random.categorical(key, decision.logits)
+        return decision.logits.argmax(-1)
 
     def _allowed(self, decision: Decision) -> Decision:
+        if self.random:
+            logits = jnp.broadcast_to(self.random_logits(), decision.logits.shape)
+            return decision._replace(logits=logits)
         return decision._replace(logits=self._bar(decision.logits))
 
     def _bar(self, logits: Float[Array, "... actions"]) -> Float[Array, "... actions"]:
@@ -119,6 +126,14 @@ def exploration_rewards(
     """
     gained = (errors[:-1] - errors[1:]) / unit
     return jnp.where(mask, gained - cost, 0.0)
+
+
+def returns_as_rewards(
+    mask: Bool[Array, " T"], exploitation_return: Float[Array, ""]
+) -> Float[Array, " T"]:
+    """End to end: an exploration's last step is paid what the exploitation after it returned."""
+    steps = jnp.arange(mask.shape[0])
+    return jnp.where(steps == mask.sum() - 1, exploitation_return, 0.0)
 
 
 class ExplorationBatch(NamedTuple):

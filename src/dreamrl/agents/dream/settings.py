@@ -3,6 +3,7 @@
 import dataclasses
 from typing import Literal
 
+from dreamrl.agents.ranges import COUNT, SHARE, check_divides, check_ranges
 from dreamrl.errors import UserError
 
 
@@ -62,6 +63,11 @@ class DreamSettings:
     decoder_share_end: float = 0.6
     """When it is grown."""
 
+    objective: Literal["information-gain", "end-to-end", "predict-dynamics"] = "information-gain"
+    """What exploration is paid for: information about z; what exploitation on the decoder's z
+    then returns; or information about the whole dynamics and rewards, with no bottleneck."""
+    explorer: Literal["learned", "random"] = "learned"
+    """Whether exploration is learned at all."""
     exploration_discount: float = 0.97
     """Discount of information gained."""
     exploration_gae_lambda: float = 0.95
@@ -87,41 +93,34 @@ class DreamSettings:
 
     def __post_init__(self) -> None:
         """Raises UserError where a value is out of range."""
-        for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            if isinstance(value, str):
-                continue
-            low, high = _RANGES.get(field.name, (0.0, float("inf")))
-            if not low <= value <= high:
-                raise UserError(f"{field.name} is {value}: it must be from {low:g} to {high:g}.")
-        if self.bottleneck not in ("constrained", "fixed", "none"):
-            raise UserError(
-                f"bottleneck is {self.bottleneck!r}: it must be constrained, fixed or none."
-            )
-        if self.trials % self.minibatches:
-            raise UserError(
-                f"trials ({self.trials}) must be a multiple of minibatches ({self.minibatches})."
-            )
-        if self.replay % self.trials:
-            raise UserError(f"replay ({self.replay}) must be a multiple of trials ({self.trials}).")
+        check_ranges(self, _RANGES)
+        for name, choices in _CHOICES.items():
+            if getattr(self, name) not in choices:
+                said = f"{', '.join(choices[:-1])} or {choices[-1]}"
+                raise UserError(f"{name} is {getattr(self, name)!r}: it must be {said}.")
+        check_divides(self, "trials", "minibatches")
+        check_divides(self, "replay", "trials")
         for begin, end in _TIMES:
             if getattr(self, begin) >= getattr(self, end):
                 raise UserError(f"{begin} must be smaller than {end}.")
 
 
-_SHARE = (0.0, 1.0)
-_COUNT = (1, 10**9)
 _RANGES = {
-    **dict.fromkeys(["iterations", "trials", "episodes", "minibatches", "z"], _COUNT),
-    **dict.fromkeys(["hidden", "exploration_hidden", "decoder_batch", "replay"], _COUNT),
-    **dict.fromkeys(["last_learning_rate", "discount", "gae_lambda", "decoder_share"], _SHARE),
-    **dict.fromkeys(["exploration_discount", "exploration_gae_lambda", "entropy_end"], _SHARE),
-    **dict.fromkeys(["decoder_share_begin", "decoder_share_end"], _SHARE),
-    **dict.fromkeys(["exploration_entropy_begin", "exploration_entropy_end"], _SHARE),
-    **dict.fromkeys(["dual_rate", "tolerance", "clip", "cost"], _SHARE),
+    **dict.fromkeys(["iterations", "trials", "episodes", "minibatches", "z"], COUNT),
+    **dict.fromkeys(["hidden", "exploration_hidden", "decoder_batch", "replay"], COUNT),
+    **dict.fromkeys(["last_learning_rate", "discount", "gae_lambda", "decoder_share"], SHARE),
+    **dict.fromkeys(["exploration_discount", "exploration_gae_lambda", "entropy_end"], SHARE),
+    **dict.fromkeys(["decoder_share_begin", "decoder_share_end"], SHARE),
+    **dict.fromkeys(["exploration_entropy_begin", "exploration_entropy_end"], SHARE),
+    **dict.fromkeys(["dual_rate", "tolerance", "clip", "cost"], SHARE),
     "random_share": (0.0, 0.9),
     "learning_rate": (1e-8, 1.0),
     "rho": (1e-6, 100.0),
+}
+_CHOICES = {
+    "bottleneck": ("constrained", "fixed", "none"),
+    "objective": ("information-gain", "end-to-end", "predict-dynamics"),
+    "explorer": ("learned", "random"),
 }
 _TIMES = [
     ("decoder_share_begin", "decoder_share_end"),

@@ -1,0 +1,53 @@
+"""What the ablation `predict-dynamics` has in place of the encoder: all that problems differ in.
+
+The same random episodes are played in every problem. What they show, next observations and
+rewards, is the problem's dynamics as a vector: projected to the length of z, which keeps
+distances, and never learned. Exploration is then paid for predicting everything, whether
+exploitation needs it or not (Liu et al. 2021, section 6: the ablation without the encoder).
+"""
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from dreamrl.agents.dream.encoder import Encoder
+from dreamrl.families.family import Family
+from dreamrl.trial import Choice, rollout
+from dreamrl.types import Key, ProblemID
+
+EPISODES = 256
+
+
+class Dynamics(Encoder):
+    """An encoder that is what it is: no gradient reaches it."""
+
+    def __init__(self, key: Key, family: Family, size: int):
+        key_play, key_project = jax.random.split(key)
+        super().__init__(key_project, family.train_ids, size)
+        ids = jnp.array(self.ids)
+        shown = jax.vmap(lambda i: _shown(family, i, key_play))(ids)
+        shown = shown - shown.mean(0)
+        means = shown @ jax.random.normal(key_project, (shown.shape[1], size))
+        scale = jnp.sqrt(jnp.square(means).sum(-1).mean())
+        self.means = means / jnp.maximum(scale, 1e-6)
+
+    def __call__(self, problem_id: ProblemID) -> Float[Array, "... Z"]:
+        return jax.lax.stop_gradient(super().__call__(problem_id))
+
+
+def _shown(family: Family, problem_id: Array, key: Key) -> Float[Array, " everything"]:
+    """What random episodes, the same in every problem, show of this one."""
+    problem = family.problem(problem_id)
+
+    def act(memory, percept, key):
+        return memory, Choice(family.action_space.sample(key))
+
+    def episode(key: Key) -> Array:
+        key_goal, key_play = jax.random.split(key)
+        goal = family.sample_goal(key_goal, problem)
+        trajectory, _ = rollout(family, problem, goal, act, None, key_play)
+        seen = family.observation_space.encode(trajectory.observations[1:])
+        shown = jnp.concatenate([seen, trajectory.rewards[:, None]], axis=-1)
+        return (shown * trajectory.mask[:, None]).reshape(-1)
+
+    return jax.vmap(episode)(jax.random.split(key, EPISODES)).reshape(-1)

@@ -1,0 +1,88 @@
+"""The policy that all methods share: told what the problem is, asked for a goal."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from dreamrl.networks.actor_critic import ActorCritic, Decision
+from dreamrl.networks.layers import Dense
+from dreamrl.spaces import Discrete, Space
+from dreamrl.trial import Percept
+from dreamrl.types import Goal, Key
+
+
+class InstructedPolicy(eqx.Module):
+    """What (goal, z) mean depends on where one stands: they also gate what is seen.
+
+    In an exploration the goal is None. z may be one vector for the episode or one a step.
+    """
+
+    network: ActorCritic
+    goal: Dense
+    told: Dense
+    context: Dense
+    observation_space: Space = eqx.field(static=True)
+    action_space: Discrete = eqx.field(static=True)
+    goal_space: Space = eqx.field(static=True)
+
+    def __init__(
+        self,
+        key: Key,
+        observations: Space,
+        actions: Discrete,
+        goals: Space,
+        size: int,
+        z: int,
+        recurrent: bool = True,
+    ):
+        self.observation_space, self.action_space = observations, actions
+        self.goal_space = goals
+        features = percept_features(observations, actions) + size
+        keys = jax.random.split(key, 4)
+        self.network = ActorCritic(keys[0], features, actions.n, size, recurrent)
+        self.goal = Dense(keys[1], goals.features, size)
+        self.told = Dense(keys[2], z, size)
+        self.context = Dense(keys[3], size, size)
+
+    def start(self) -> Float[Array, " memory"]:
+        return self.network.start()
+
+    def step(
+        self, memory: Float[Array, " memory"], percept: Percept, goal: Goal, z: Float[Array, " Z"]
+    ) -> tuple[Float[Array, " memory"], Decision]:
+        return self.network.step(memory, *self._inputs(percept, goal, z))
+
+    def unroll(self, percepts: Percept, goal: Goal, z: Float[Array, "... Z"]) -> Decision:
+        """Decisions of a whole episode, as `step` by step gives them."""
+        return self.network.unroll(self.start(), *self._inputs(percepts, goal, z))
+
+    def _inputs(self, percept: Percept, goal: Goal, z: Array) -> tuple[Array, Array]:
+        told = self.told(z)
+        if goal is None:
+            task = jax.nn.relu(told)
+        else:
+            asked = self.goal(self.goal_space.encode(goal))
+            task = jax.nn.relu(asked + told + asked * told)
+        seen = encode_percept(self.observation_space, self.action_space, percept)
+        task_everywhere = jnp.broadcast_to(task, (*percept.first.shape, task.shape[-1]))
+        gate = 2 * jax.nn.sigmoid(2 * self.context(task))
+        return jnp.concatenate([seen, task_everywhere], axis=-1), gate
+
+
+def percept_features(observations: Space, actions: Discrete) -> int:
+    """Length of the vector that `encode_percept` returns."""
+    return observations.features + actions.features + 2
+
+
+def encode_percept(
+    observations: Space, actions: Discrete, percept: Percept
+) -> Float[Array, "... features"]:
+    """Observation, previous action and reward, and whether the episode begins here."""
+    parts = [
+        observations.encode(percept.observation),
+        actions.encode(percept.action) * ~percept.first[..., None],
+        percept.reward[..., None],
+        percept.first[..., None].astype(jnp.float32),
+    ]
+    return jnp.concatenate(parts, axis=-1)

@@ -1,0 +1,163 @@
+"""How methods with one policy for the whole trial are trained."""
+
+import dataclasses
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Float
+
+from dreamrl.agents.agent import Metrics
+from dreamrl.agents.whole_trial import trials as whole
+from dreamrl.agents.whole_trial.nets import Nets, WholeTrialAgent
+from dreamrl.agents.whole_trial.trials import Credit, Played, Told, Weights, WholeTrials
+from dreamrl.families.family import Family
+from dreamrl.learners.schedules import adam, ramp
+from dreamrl.types import Key, ProblemID
+
+
+@runtime_checkable
+class Objective(Protocol):
+    """What makes the difference between the methods."""
+
+    @property
+    def count_exploration(self) -> bool:
+        """Whether the exploration's rewards count."""
+        ...
+
+    @property
+    def explores(self) -> bool:
+        """Whether there is any exploration; without it, there is none at meta-test either."""
+        ...
+
+    def nets(self, key: Key, family: Family, settings: Any) -> Nets: ...
+
+    def told(self, nets: Nets, problem_id: ProblemID) -> Told | None:
+        """What B trials are told of their problems in training, if anything."""
+        ...
+
+    def beside(
+        self, nets: Nets, trials: WholeTrials, memories: whole.Memories, settings: Any, key: Key
+    ) -> tuple[Float[Array, ""], Metrics]:
+        """A loss beside the policy's, and what to report of it."""
+        ...
+
+    def encode(self, nets: Nets, problem_id: ProblemID) -> Float[Array, "... Z"] | None:
+        """The true z of a training problem, if the method has one."""
+        ...
+
+
+class WholeTrialState(NamedTuple):
+    params: Nets
+    optimiser: optax.OptState
+    iteration: Array
+    key: Key
+
+
+@dataclasses.dataclass(frozen=True)
+class WholeTrial:
+    """The algorithm for one family; see `dreamrl.agents.agent.Algorithm`."""
+
+    family: Family
+    settings: Any
+    objective: Objective
+
+    def init(self, key: Key) -> WholeTrialState:
+        key, key_nets = jax.random.split(key)
+        nets = self.objective.nets(key_nets, self.family, self.settings)
+        return WholeTrialState(nets, self._adam.init(nets), jnp.array(0), key)
+
+    def agent(self, state: WholeTrialState) -> WholeTrialAgent:
+        nets, barred = state.params, self.family.end_action
+        explores = self.objective.explores
+        return WholeTrialAgent(nets.reader, nets.tell, nets.policy, barred, explores)
+
+    def encode(self, state: WholeTrialState, problem_id: ProblemID) -> Float[Array, "... Z"] | None:
+        return self.objective.encode(state.params, problem_id)
+
+    def iterate(self, state: WholeTrialState) -> tuple[WholeTrialState, Metrics]:
+        updates = self.settings.minibatches
+        key, key_play, key_updates = jax.random.split(state.key, 3)
+        progress = state.iteration / self.settings.iterations
+        trials = self._play(state.params, key_play)
+        # Strided, so that each minibatch holds its share of every kind of trial.
+        minibatches = jax.tree.map(
+            lambda x: x.reshape(-1, updates, *x.shape[1:]).swapaxes(0, 1), trials
+        )
+
+        def update(carry, inputs):
+            nets, optimiser = carry
+            minibatch, key = inputs
+            return self._update(nets, optimiser, minibatch, key, progress)
+
+        carry = (state.params, state.optimiser)
+        inputs = (minibatches, jax.random.split(key_updates, updates))
+        (params, optimiser), losses = jax.lax.scan(update, carry, inputs)
+        metrics = {name: value.mean() for name, value in losses.items()}
+        metrics |= _counted(trials.played, trials.told)
+        metrics["bad_policy"] = 1.0 - jnp.isfinite(metrics["loss_policy"])
+        metrics["finite"] = 1.0 - metrics["bad_policy"]
+        return WholeTrialState(params, optimiser, state.iteration + 1, key), metrics
+
+    @property
+    def _adam(self) -> optax.GradientTransformation:
+        settings = self.settings
+        updates = settings.iterations * settings.minibatches
+        return adam(settings.learning_rate, settings.last_learning_rate, updates)
+
+    def _play(self, nets: Nets, key: Key) -> WholeTrials:
+        settings, objective = self.settings, self.objective
+        count = settings.trials
+        key_ids, key_trials = jax.random.split(key)
+        ids = jnp.array(self.family.train_ids)
+        problem_id = ProblemID(jax.random.choice(key_ids, ids, (count,)))
+        told = objective.told(nets, problem_id)
+        keys = jax.random.split(key_trials, count)
+
+        def play(problem_id, told, key):
+            terms = (settings.episodes, objective.explores)
+            return whole.play(nets, self.family, problem_id, told, *terms, key)
+
+        played, kept_x, kept_e = jax.vmap(play)(problem_id, told, keys)
+        credit = Credit(settings.discount, settings.gae_lambda, objective.count_exploration)
+        return whole.whole_trials(problem_id, played, told, kept_x, kept_e, credit)
+
+    def _update(
+        self, nets: Nets, optimiser: optax.OptState, trials: WholeTrials, key: Key, progress: Array
+    ) -> tuple[tuple[Nets, optax.OptState], Metrics]:
+        settings, objective = self.settings, self.objective
+        last, end = settings.last_entropy, settings.entropy_end
+        entropy = ramp(progress, settings.entropy, last, 0.0, end)
+        exploration_entropy = ramp(progress, settings.exploration_entropy, last, 0.0, end)
+        weights = Weights(exploration_entropy, entropy, settings.barrier * entropy)
+
+        def objectives(nets: Nets) -> tuple[Float[Array, ""], Metrics]:
+            told = objective.told(nets, trials.problem_id)
+            if told is not None and trials.told is not None:
+                # The z is worked out again, for its gradient; who was told it stays.
+                told = told._replace(informed=trials.told.informed)
+            now = trials._replace(told=told)
+            memories = whole.read(nets, trials.played)
+            loss, entropies = whole.policy_loss(
+                nets, now, memories, self.family.end_action, settings.clip, weights
+            )
+            beside, losses = objective.beside(nets, now, memories, settings, key)
+            return loss + beside, entropies | losses | {"loss_policy": loss}
+
+        (_, losses), grads = eqx.filter_value_and_grad(objectives, has_aux=True)(nets)
+        changes, optimiser = self._adam.update(grads, optimiser)
+        return (eqx.apply_updates(nets, changes), optimiser), losses
+
+
+def _counted(played: Played, told: Told | None) -> Metrics:
+    returns = played.exploitation.episode_return.mean(1)
+    blind = jnp.ones(returns.shape, bool) if told is None else ~told.informed
+    steps = played.exploration.mask.sum() + played.exploitation.mask.sum()
+    metrics = {
+        "steps": steps,
+        "return_sampled": (returns * blind).sum() / jnp.maximum(blind.sum(), 1),
+        "return_exploration": played.exploration.episode_return.mean(),
+    }
+    return {name: value.astype(jnp.float32) for name, value in metrics.items()}

@@ -1,0 +1,154 @@
+"""The networks of one policy for the whole trial, and the agent that they make."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float
+
+from dreamrl.agents.policy import InstructedPolicy, encode_percept, percept_features
+from dreamrl.families.family import Family
+from dreamrl.networks.actor_critic import Decision
+from dreamrl.networks.layers import Dense
+from dreamrl.networks.memory import GRU
+from dreamrl.spaces import Discrete, Space
+from dreamrl.trial import Percept, percepts
+from dreamrl.types import Action, Belief, Goal, Key, Trajectory
+
+NEVER = -1e9
+
+
+class Reader(eqx.Module):
+    """Everything seen in a trial so far, goals included, in one memory."""
+
+    hidden: Dense
+    memory: GRU
+    observation_space: Space = eqx.field(static=True)
+    action_space: Discrete = eqx.field(static=True)
+    goal_space: Space = eqx.field(static=True)
+
+    def __init__(self, key: Key, observations: Space, actions: Discrete, goals: Space, size: int):
+        keys = jax.random.split(key)
+        self.observation_space, self.action_space = observations, actions
+        self.goal_space = goals
+        features = percept_features(observations, actions) + goals.features + 1
+        self.hidden = Dense(keys[0], features, size, gain=2**0.5)
+        self.memory = GRU(keys[1], size, size)
+
+    def start(self) -> Float[Array, " size"]:
+        return self.memory.start()
+
+    def step(
+        self, memory: Float[Array, " size"], percept: Percept, goal: Goal
+    ) -> Float[Array, " size"]:
+        return self.memory.step(memory, self.memory.project(self._features(percept, goal)))
+
+    def unroll(
+        self,
+        memory: Float[Array, " size"],
+        percepts: Percept,
+        goal: Goal,
+        mask: Bool[Array, " T"] | None = None,
+    ) -> Float[Array, "T size"]:
+        """The memory after each percept; one that `mask` leaves out changes nothing."""
+        return self.memory.unroll(memory, self._features(percepts, goal), mask)
+
+    def _features(self, percept: Percept, goal: Goal) -> Float[Array, "... size"]:
+        """A goal is an input like any other; where there is none, a flag says so."""
+        lead = percept.first.shape
+        if goal is None:
+            asked = jnp.zeros((*lead, self.goal_space.features))
+        else:
+            encoded = self.goal_space.encode(goal)
+            asked = jnp.broadcast_to(encoded, (*lead, encoded.shape[-1]))
+        exploring = jnp.full((*lead, 1), float(goal is None))
+        seen = encode_percept(self.observation_space, self.action_space, percept)
+        return jax.nn.relu(self.hidden(jnp.concatenate([seen, asked, exploring], axis=-1)))
+
+
+Tell = Callable[[Float[Array, "... size"]], Float[Array, "... Z"]]
+"""From the reader's memory to the policy's z: a module, `Same` or a layer."""
+
+
+class Same(eqx.Module):
+    """z is the memory itself."""
+
+    def __call__(self, memory: Float[Array, "... size"]) -> Float[Array, "... size"]:
+        return memory
+
+
+class Nets(NamedTuple):
+    """What is trained."""
+
+    reader: Reader
+    tell: Tell
+    policy: InstructedPolicy
+    beside: Any = None
+    """What training needs and no agent has."""
+
+
+def make_nets(key: Key, family: Family, size: int, tell: Tell, z: int, beside: Any = None) -> Nets:
+    """The policy has no memory of its own: all that is remembered goes through the reader."""
+    keys = jax.random.split(key)
+    spaces = (family.observation_space, family.action_space, family.goal_space)
+    policy = InstructedPolicy(keys[1], *spaces, size, z, recurrent=False)
+    return Nets(Reader(keys[0], *spaces, size), tell, policy, beside)
+
+
+def bar(decision: Decision, barred: int | None) -> Decision:
+    """An exploration has nothing to gain from its end, and much to lose: as DREAM's, it lasts."""
+    if barred is None:
+        return decision
+    number = jnp.arange(decision.logits.shape[-1])
+    return decision._replace(logits=jnp.where(number == barred, NEVER, decision.logits))
+
+
+def read_all(reader: Reader, trajectory: Trajectory) -> Float[Array, "times size"]:
+    """[T+1]: the memory after each percept of an exploration, the last one included.
+
+    Behind the end it stays what it was.
+    """
+    there = jnp.arange(trajectory.mask.shape[0] + 1) <= trajectory.length
+    return reader.unroll(reader.start(), percepts(trajectory), None, there)
+
+
+class WholeTrialAgent(eqx.Module):
+    """Greedy in both episodes; the belief is the reader's memory and what it tells."""
+
+    reader: Reader
+    tell: Tell
+    policy: InstructedPolicy
+    barred: int | None = eqx.field(static=True)
+    explores: bool = eqx.field(static=True)
+
+    def explorer(self) -> Float[Array, " size"]:
+        return self.reader.start()
+
+    def explore(
+        self, memory: Float[Array, " size"], percept: Percept, key: Key
+    ) -> tuple[Float[Array, " size"], Action, Bool[Array, ""]]:
+        memory, decision = self._decide(memory, percept, None)
+        action = bar(decision, self.barred).logits.argmax(-1)
+        return memory, action, jnp.array(not self.explores)
+
+    def beliefs(self, trajectory: Trajectory) -> Belief:
+        memories = read_all(self.reader, trajectory)
+        return Belief(self.tell(memories), memories)
+
+    def exploiter(self, belief: Belief) -> Float[Array, " size"]:
+        return belief.memory
+
+    def exploit(
+        self, memory: Float[Array, " size"], percept: Percept, goal: Array, key: Key
+    ) -> tuple[Float[Array, " size"], Action]:
+        memory, decision = self._decide(memory, percept, goal)
+        return memory, decision.logits.argmax(-1)
+
+    def _decide(
+        self, memory: Float[Array, " size"], percept: Percept, goal: Goal
+    ) -> tuple[Float[Array, " size"], Decision]:
+        memory = self.reader.step(memory, percept, goal)
+        _, decision = self.policy.step(self.policy.start(), percept, goal, self.tell(memory))
+        return memory, decision
