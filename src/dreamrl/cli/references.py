@@ -42,8 +42,14 @@ def run(options: Options) -> None:
         [
             ("problem known, unseen problems", f"{values.optimum:.4f}"),
             ("problem known, training problems", f"{values.optimum_train:.4f}"),
+            ("after the best exploration", _number(values.bayes_optimal)),
             ("after a random exploration", f"{values.random_exploration.mean:.4f}"),
             ("without exploration", f"{values.no_exploration:.4f}"),
+            ("by Thompson sampling", _number(values.thompson)),
             ("steps that suffice to know all", "-" if shortest is None else str(shortest)),
         ]
     )
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4f}"

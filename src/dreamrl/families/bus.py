@@ -131,7 +131,7 @@ class Bus:
         if self.distractors:
             others = _renamed(mirror, OTHER_STOPS, OTHER_DESTINATIONS)
             problems = (24 * others[:, None] + problems).reshape(-1)
-        return Symmetry(problems, mirror)
+        return Symmetry(problems, mirror, keeps_actions=not axes)
 
     def reset(self, key: Key, problem: BusProblem) -> tuple[GridState, Int[Array, " entries"]]:
         state = GridState(jnp.array(START), jnp.array(0))

@@ -17,6 +17,8 @@ class Symmetry(NamedTuple):
     """[ids]: what each problem ID becomes."""
     goal: Callable[[np.ndarray], np.ndarray]
     """What a goal becomes."""
+    keeps_actions: bool = True
+    """Whether the very same actions play out alike, or others, as in a mirror."""
 
 
 @runtime_checkable

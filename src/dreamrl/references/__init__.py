@@ -7,23 +7,26 @@ likely as any other; they are all of the family's, training and test, unless oth
 """
 
 import functools
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import NamedTuple, cast
 
-from dreamrl.errors import UserError
+from dreamrl.errors import TooLarge, UserError
 from dreamrl.families.family import Family
 from dreamrl.references import exploration
+from dreamrl.references import thompson as sampling
 from dreamrl.references.exploitation import Exploitation
 from dreamrl.references.exploration import Estimate
 
 __all__ = [
     "Estimate",
     "Reference",
+    "bayes_optimal",
     "no_exploration",
     "optimum",
     "random_exploration",
     "references",
     "shortest_informative",
+    "thompson",
 ]
 
 
@@ -41,10 +44,14 @@ class Reference(NamedTuple):
     """Best return after a random exploration of full length, over all IDs."""
     shortest_informative: int | None
     """Steps of exploration that suffice to know all that matters, whatever the problem."""
+    bayes_optimal: float | None
+    """Best return after the best exploration, over all IDs; None if it cannot be searched."""
+    thompson: float | None
+    """Return of Thompson sampling, over all IDs; None if there are too many states."""
 
 
 def references(family: Family, number: int = 1000, seed: int = 0) -> Reference:
-    """All values; `number` random explorations are tried. Takes seconds."""
+    """All values; `number` random explorations are tried. Takes seconds to half a minute."""
     return Reference(
         family.name,
         optimum(family, family.test_ids),
@@ -52,6 +59,8 @@ def references(family: Family, number: int = 1000, seed: int = 0) -> Reference:
         no_exploration(family),
         random_exploration(family, number=number, seed=seed),
         shortest_informative(family),
+        _unless_too_large(bayes_optimal, family),
+        _unless_too_large(thompson, family),
     )
 
 
@@ -94,6 +103,45 @@ def shortest_informative(family: Family, ids: Sequence[int] | None = None) -> in
     """
     exploitation, ids = _prepared(family, ids)
     return exploration.shortest_informative(exploitation, ids)
+
+
+def bayes_optimal(family: Family, ids: Sequence[int] | None = None) -> float:
+    """The best return of a trial: of any exploration, and of any use of what it has shown.
+
+    The exploration may end before the horizon, or bring anything: it is not paid. Equal to the
+    optimum where an exploration can show all that matters. Raises TooLarge where there are too
+    many sets of problems to search.
+    """
+    exploitation, ids = _prepared(family, ids)
+    return exploration.bayes_optimal(exploitation, ids)
+
+
+def thompson(family: Family, ids: Sequence[int] | None = None) -> float:
+    """The return of Thompson sampling with the true posterior and optimal policies; exact.
+
+    A policy π(i, g) does, in each state and at each step, what would be best if problem i and
+    goal g were the case; of equally good actions it takes the one with the lowest number.
+
+    1. Exploration: i is drawn from the prior, g from i's goals. π(i, g) is played in the true
+       problem, until an episode with goal g would end there.
+    2. Posterior: all problems equally that would have shown the same observations, rewards and
+       ends, times how likely they are to draw the exploitation's goal.
+    3. Exploitation: i' is drawn from the posterior, once. π(i', g') is played in the true
+       problem with the goal g' that was given.
+
+    This bounds PEARL, which draws one z for an episode (Liu et al. 2021: PEARL-UB, whose
+    definition is not published to this detail). States are compared across problems as `reset`
+    and `step` return them. Raises TooLarge where there are too many of them.
+    """
+    exploitation, ids = _prepared(family, ids)
+    return sampling.thompson(exploitation, ids)
+
+
+def _unless_too_large(value: Callable[[Family], float], family: Family) -> float | None:
+    try:
+        return value(family)
+    except TooLarge:
+        return None
 
 
 def _prepared(family: Family, ids: Sequence[int] | None) -> tuple[Exploitation, tuple[int, ...]]:

@@ -1,12 +1,17 @@
 """What explorations can show: how much random ones do, and how soon the best one shows enough."""
 
+import functools
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from dreamrl.references.exploitation import Exploitation
+from dreamrl.errors import TooLarge
+from dreamrl.references.exploitation import TOLERANCE, Exploitation
 from dreamrl.references.tables import ENDED, Tables, parts
+
+MOST_SETS = 200_000
+"""Sets of problems that a search may meet."""
 
 
 class Estimate(NamedTuple):
@@ -37,49 +42,118 @@ def random_value(
     return Estimate(float(returns.mean()), float(returns.std(ddof=1) / np.sqrt(number)))
 
 
-def shortest_informative(exploitation: Exploitation, ids: Sequence[int]) -> int | None:
+@functools.lru_cache(maxsize=1)
+def shortest_informative(exploitation: Exploitation, ids: tuple[int, ...]) -> int | None:
     """The fewest steps after which, in the worst case, nothing more need be known.
 
     None if no exploration is sure to show enough within the horizon.
     """
-    tables = exploitation.tabulator.tabulate(ids, None)
-    search = _Search(exploitation, ids, tables)
-    starts = parts(tables.first)
-    for budget in range(len(tables.layers) + 1):
-        if all(search.suffices(0, rows, budget) for rows in starts):
+    search = _Search(exploitation, ids)
+    for budget in range(search.horizon + 1):
+        if search.least_loss(budget, limit=TOLERANCE) < TOLERANCE:
             return budget
     return None
 
 
+def bayes_optimal(exploitation: Exploitation, ids: tuple[int, ...]) -> float:
+    """The mean return after the best exploration within the horizon, made the best of."""
+    told = sum(map(exploitation.optimum, ids))
+    if shortest_informative(exploitation, ids) is not None:
+        return told / len(ids)
+    search = _Search(exploitation, ids)
+    return (told - search.least_loss(search.horizon)) / len(ids)
+
+
 class _Search:
-    def __init__(self, exploitation: Exploitation, ids: Sequence[int], tables: Tables):
+    """What explorations leave to be lost: return that only one who is told the problem gets.
+
+    Losses are sums over problems. Knowing less never loses less, so that the loss of a set of
+    problems bounds those of all sets around it, with as many steps left or fewer.
+    """
+
+    def __init__(self, exploitation: Exploitation, ids: Sequence[int]):
         self.exploitation = exploitation
         self.ids = ids
-        self.tables = tables
+        self.tables = exploitation.tabulator.tabulate(ids, None)
+        self.horizon = len(self.tables.layers)
         self._enough: dict[bytes, bool] = {}
-        self._failed: dict[tuple[int, bytes], int] = {}
-        """The largest budget that is known not to suffice."""
+        self._left: dict[bytes, float] = {}
+        self._known: dict[tuple[int, int, bytes], tuple[float, bool]] = {}
+        """Losses of sets that were met, and whether they are exact or but bounds."""
+        self._bounds: dict[tuple[int, int], list[tuple[int, int, float]]] = {}
+        """For a step and the first row of a set: sets as bits, budgets and bounds of the loss."""
 
-    def suffices(self, step: int, rows: np.ndarray, budget: int) -> bool:
-        """Whether some exploration shows enough within `budget` more steps, whatever is true."""
-        if self._is_enough(self.tables.layers[step].owners[rows]):
-            return True
-        key = step, rows.tobytes()
-        if budget == 0 or self._failed.get(key, 0) >= budget:
-            return False
-        for action in range(self.tables.layers[step].rewards.shape[1]):
-            if all(
-                self._part_suffices(step, before, after, budget - 1)
-                for before, after in self.tables.split(step, rows, action)
-            ):
-                return True
-        self._failed[key] = budget
-        return False
+    def least_loss(self, budget: int, limit: float = np.inf) -> float:
+        """The loss after the best exploration of at most so many steps; see `_loss`."""
+        lost = 0.0
+        for rows in parts(self.tables.first):
+            lost += self._loss(0, rows, budget, limit - lost)
+            if lost >= limit:
+                break
+        return lost
 
-    def _part_suffices(self, step: int, before: np.ndarray, after: np.ndarray, budget: int) -> bool:
-        if after[0] == ENDED:
-            return self._is_enough(self.tables.layers[step].owners[before])
-        return self.suffices(step + 1, after, budget)
+    def _loss(self, step: int, rows: np.ndarray, budget: int, limit: float) -> float:
+        """The least loss of a set if it is below `limit`, else a bound of it that is not."""
+        layer = self.tables.layers[step]
+        if budget == 0 or self._is_enough(layer.owners[rows]):
+            return self._final_loss(layer.owners[rows], limit)
+        key = step, budget, rows.tobytes()
+        loss, exact = self._known.get(key, (0.0, False))
+        if exact or loss >= limit:
+            return loss
+        bits = sum(1 << row for row in rows.tolist())
+        if (bound := self._bound(step, rows, bits, budget, limit)) >= limit:
+            return bound
+        least = np.inf
+        for action in self._promising(step, rows):
+            needed = min(least, limit)
+            lost = 0.0
+            for before, after in self.tables.split(step, rows, action):
+                if after[0] == ENDED:
+                    lost += self._final_loss(layer.owners[before], needed - lost)
+                else:
+                    lost += self._loss(step + 1, after, budget - 1, needed - lost)
+                if lost >= needed:
+                    break
+            least = min(least, lost)
+            if least < TOLERANCE:
+                break
+        self._known[key] = least, least < limit
+        self._bounds.setdefault((step, int(rows[0])), []).append((bits, budget, least))
+        if len(self._known) > MOST_SETS:
+            name = self.exploitation.family.name
+            raise TooLarge(f"{name!r} has too many sets of problems to search all explorations")
+        return least
+
+    def _bound(self, step: int, rows: np.ndarray, bits: int, budget: int, limit: float) -> float:
+        """A bound from the sets within this one, `limit` or more if they give so much."""
+        highest = 0.0
+        for row in rows.tolist():
+            for within, left, loss in self._bounds.get((step, row), ()):
+                if loss > highest and left >= budget and within & bits == within:
+                    highest = loss
+                    if highest >= limit:
+                        return highest
+        return highest
+
+    def _promising(self, step: int, rows: np.ndarray) -> list[int]:
+        """All actions, those that tell more apart first."""
+        outcomes = np.sort(self.tables.layers[step].outcomes[rows], axis=0)
+        told_apart = (outcomes[1:] != outcomes[:-1]).sum(0)
+        return np.argsort(-told_apart, kind="stable").tolist()
+
+    def _final_loss(self, owners: np.ndarray, limit: float) -> float:
+        """The loss where exploration ends with a set, or `limit` if that is small and exceeded."""
+        if self._is_enough(owners):
+            return 0.0
+        if limit <= TOLERANCE:
+            return limit
+        key = owners.tobytes()
+        if key not in self._left:
+            ids = [self.ids[i] for i in owners]
+            told = sum(map(self.exploitation.optimum, ids))
+            self._left[key] = told - len(ids) * self.exploitation.value(ids)
+        return self._left[key]
 
     def _is_enough(self, owners: np.ndarray) -> bool:
         key = owners.tobytes()

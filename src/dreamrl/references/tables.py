@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from dreamrl.errors import UserError
+from dreamrl.errors import TooLarge, UserError
 from dreamrl.families.family import Family
 from dreamrl.references.distinct import distinct
 from dreamrl.types import Step
@@ -21,6 +21,8 @@ CHUNK = 4096
 """States stepped at once; always as many, so that one program is compiled."""
 
 MOST_ROWS = 10_000_000
+MOST_SHARED = 2_000_000
+"""Pairs of a problem and a state, over all steps, that shared tables may hold."""
 DECIMALS = 6
 """Rewards are rounded to these: sums of float32 rewards that should be equal then are."""
 
@@ -74,6 +76,27 @@ class Tables(NamedTuple):
         return returns[::-1]
 
 
+class SharedTables(NamedTuple):
+    """What each problem would do in all states that any of the problems can lead to."""
+
+    following: list[np.ndarray]
+    """By number of steps, [problems, states, actions]: the state that follows, or ENDED."""
+    rewards: list[np.ndarray]
+    """By number of steps, [problems, states, actions]."""
+    start: np.ndarray
+    """[problems]: the state of each problem's start."""
+
+    def best(self) -> list[np.ndarray]:
+        """By number of steps, [problems, states, actions]: the best return from there on."""
+        returns: list[np.ndarray] = []
+        for following, rewards in zip(self.following[::-1], self.rewards[::-1], strict=True):
+            if returns:
+                after = returns[-1].max(-1)[np.arange(len(rewards))[:, None, None], following]
+                rewards = rewards + np.where(following == ENDED, 0.0, after)
+            returns.append(rewards)
+        return returns[::-1]
+
+
 class Tabulator:
     """Makes the tables of one family, for any of the problems `ids`."""
 
@@ -102,11 +125,7 @@ class Tabulator:
         """Everything that can happen in some of the problems under one goal."""
         key, owners = jax.random.key(0), np.arange(len(ids))
         positions = np.array([self.position[i] for i in ids])
-        states, observations = self._reset(key, positions)
-        if _uses(self._reset, key, positions) or _uses(self._step, key, goal, owners, states):
-            name = self.family.name
-            raise UserError(f"no references for {name!r}: they need a family without chance")
-        states, observations = jax.tree.map(np.asarray, (states, observations))
+        states, observations = self._starts(key, goal, positions)
         _, first = distinct([observations])
         layers: list[Layer] = []
         while len(owners):
@@ -117,6 +136,41 @@ class Tabulator:
             if sum(len(layer.owners) for layer in layers) > MOST_ROWS:
                 raise UserError(f"no references for {self.family.name!r}: too many states")
         return Tables(layers, first)
+
+    def tabulate_shared(self, ids: Sequence[int], goal: np.ndarray) -> SharedTables:
+        """The same for states that count as equal, and are acted in, across problems."""
+        key, positions = jax.random.key(0), np.array([self.position[i] for i in ids])
+        states, _ = self._starts(key, goal, positions)
+        kinds, start = distinct(jax.tree.leaves(states))
+        tables, rows = SharedTables([], [], start), 0
+        while len(kinds):
+            states = jax.tree.map(lambda leaf, kinds=kinds: leaf[kinds], states)
+            shape = (len(ids), len(kinds), self.family.action_space.n)
+            rows += shape[0] * shape[1]
+            if rows > MOST_SHARED:
+                name = self.family.name
+                raise TooLarge(f"{name!r} has too many states to try each problem in each")
+            tiled = jax.tree.map(lambda leaf: np.concatenate([leaf] * len(ids)), states)
+            inputs = np.repeat(positions, len(kinds)), tiled
+            after, result = _in_chunks(self._step, (key, goal), inputs)
+            ended = result.terminated | result.truncated
+            ended = ended.reshape(-1) | (len(tables.following) + 1 == self.family.horizon)
+            states = jax.tree.map(lambda x, on=~ended: x.reshape(-1, *x.shape[2:])[on], after)
+            kinds, inverse = distinct(jax.tree.leaves(states))
+            following = np.full(ended.size, ENDED, np.int32)
+            following[~ended] = inverse
+            tables.following.append(following.reshape(shape))
+            rewards = np.asarray(result.reward, np.float64).round(DECIMALS)
+            tables.rewards.append(rewards.reshape(shape))
+        return tables
+
+    def _starts(self, key: jax.Array, goal: np.ndarray | None, positions: np.ndarray) -> Any:
+        """States and observations at the start of each problem, for families without chance."""
+        states, observations = self._reset(key, positions)
+        if _uses(self._reset, key, positions) or _uses(self._step, key, goal, positions, states):
+            name = self.family.name
+            raise UserError(f"no references for {name!r}: they need a family without chance")
+        return jax.tree.map(np.asarray, (states, observations))
 
 
 def parts(labels: np.ndarray) -> list[np.ndarray]:
