@@ -67,6 +67,8 @@ class FakeSettings:
     """Rounds."""
     trials: int = 4
     """Trials a round."""
+    episodes: int = 1
+    """Exploitation episodes a trial."""
     rate: float = 0.5
     """How much is learned."""
     mode: Literal["fast", "slow"] = "fast"

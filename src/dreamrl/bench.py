@@ -116,7 +116,6 @@ def train_start(
     records: list[Record] = []
     training = train(
         algorithm,
-        family,
         (0,),
         Plan(chunk=chunk, evaluate_every=chunks),
         report=records.extend,

@@ -19,6 +19,10 @@ class FamilyError(UserError):
         super().__init__(f"family {name!r} has {len(self.faults)} fault(s):{lines}")
 
 
+class TooLarge(UserError):
+    """What was asked for can be worked out, but not within the limits set for it."""
+
+
 def unknown(kind: str, name: str, known: Iterable[str]) -> UserError:
     """The error for a name that does not exist, with the nearest one that does."""
     known = list(known)

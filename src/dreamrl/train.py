@@ -15,7 +15,6 @@ from jaxtyping import Array, Int, PyTree
 from dreamrl.agents.agent import Algorithm
 from dreamrl.errors import UserError
 from dreamrl.evaluate import outcome, spread
-from dreamrl.families.family import Family
 
 Record = dict[str, int | float]
 """What a chunk of iterations came to in one seed; the keys that are always there:
@@ -46,18 +45,24 @@ RUN_ONCE: dict[str, str | bool] = {
 }
 """How to compile what runs a single time: soon, not well."""
 
+RUN_OFTEN: dict[str, str | bool] = {"xla_backend_optimization_level": "1"}
+"""How to compile the rest: a quarter sooner than at level 3, and as fast (docs/lessons.md)."""
+
 
 class Training(NamedTuple):
-    """What a training leaves behind."""
+    """A training as far as it has got: with this it goes on as if it had never stopped."""
 
     state: PyTree
     """The training states, with a leading axis of seeds."""
     iteration: int
-    finished: bool
-    """False if it was stopped early."""
+    chunks: int
+    steps: tuple[int, ...]
+    """Environment steps of each seed."""
     seconds: float
     compile_seconds: float
-    records: list[Record]
+    finished: bool = False
+    """False if there is more to do."""
+    records: Sequence[Record] = ()
     """The last record of each seed."""
 
 
@@ -77,39 +82,44 @@ class TrainingDiverged(UserError):
 
 def train(
     algorithm: Algorithm,
-    family: Family,
     seeds: Sequence[int],
     plan: Plan = DEFAULT_PLAN,
     report: Callable[[list[Record]], None] = lambda records: None,
     stop: Callable[[], bool] = lambda: False,
     compiling: Callable[[], None] = lambda: None,
     began: float | None = None,
+    start: Training | None = None,
+    until: int | None = None,
+    keep: Callable[[Training], None] = lambda training: None,
 ) -> Training:
     """Trains all seeds in one program for as many iterations as the settings say.
 
-    `report` gets the records of each chunk, one a seed. `stop` is asked between chunks.
-    `compiling` is called when compilers begin, which leave Python idle. Seconds count from
-    `began`, a `time.perf_counter()`, or from now.
+    With `until` it then goes on, all schedules at their ends, until every seed has taken so many
+    environment steps. `start` is what an earlier training left: with the same settings, plan and
+    seeds, the two together come to the same as one that was never stopped, bit for bit.
+
+    `report` gets the records of each chunk, one a seed, and `keep` then all there is. `stop` is
+    asked between chunks. `compiling` is called when compilers begin, which leave Python idle.
+    Seconds count from `began`, a `time.perf_counter()`, or from now, on top of those of `start`.
     """
     before_compiling = time.perf_counter()
     began = before_compiling if began is None else began
-    programs = _compile(algorithm, family, seeds, plan, compiling)
-    compile_seconds = time.perf_counter() - before_compiling
     total = algorithm.settings.iterations
-    state = programs.init(_keys(seeds))
-    iteration, steps, number = 0, np.zeros(len(seeds)), 0
-    records: list[Record] = []
+    if start is not None and complete(start, total, until):
+        return start._replace(finished=True)
+    programs = _compile(algorithm, seeds, plan, compiling)
+    if start is None:
+        start = Training(programs.init(seed_keys(seeds)), 0, 0, (0,) * len(seeds), 0.0, 0.0)
+    compile_seconds = start.compile_seconds + time.perf_counter() - before_compiling
+    began -= start.seconds
+    now = start._replace(compile_seconds=compile_seconds, finished=False)
 
-    def training(finished: bool) -> Training:
-        seconds = time.perf_counter() - began
-        return Training(state, iteration, finished, seconds, compile_seconds, records)
-
-    while iteration < total and not stop():
+    while not complete(now, total, until) and not stop():
         begin = time.perf_counter()
+        # Behind the last iteration of the settings only `until` counts: chunks are whole again.
+        number = min(plan.chunk, total - now.iteration) if now.iteration < total else plan.chunk
         # The state is not donated: the one from before a loss that is not finite is kept.
-        after, done, last, sums = programs.chunk(
-            state, jnp.array(min(plan.chunk, total - iteration))
-        )
+        after, done, last, sums = programs.chunk(now.state, jnp.array(number))
         done = int(done)
         last, sums = jax.tree.map(np.asarray, (last, sums))
         chunk_seconds = time.perf_counter() - begin
@@ -117,18 +127,23 @@ def train(
             parts = [
                 n.removeprefix("bad_") for n in last if n.startswith("bad_") and last[n][bad[0]]
             ]
-            raise TrainingDiverged(seeds[bad[0]], iteration + done, parts, training(False))
-        state, iteration, number = after, iteration + done, number + 1
-        steps += sums["steps"]
+            raise TrainingDiverged(seeds[bad[0]], now.iteration + done, parts, now)
+        now = now._replace(
+            state=after,
+            iteration=now.iteration + done,
+            chunks=now.chunks + 1,
+            steps=tuple(a + int(b) for a, b in zip(now.steps, sums["steps"], strict=True)),
+        )
+        finished = complete(now, total, until)
         scores = {}
-        if number % plan.evaluate_every == 0 or iteration == total:
-            scores = jax.tree.map(np.asarray, programs.evaluate(state))
+        if now.chunks % plan.evaluate_every == 0 or now.iteration == total or finished:
+            scores = jax.tree.map(np.asarray, programs.evaluate(now.state))
         seconds = time.perf_counter() - began
         records = [
             {
                 "seed": seed,
-                "iteration": iteration,
-                "steps": int(steps[i]),
+                "iteration": now.iteration,
+                "steps": now.steps[i],
                 "seconds": seconds,
                 "compile_seconds": compile_seconds,
                 "steps_per_second": float(sums["steps"][i]) / chunk_seconds,
@@ -137,8 +152,20 @@ def train(
             }
             for i, seed in enumerate(seeds)
         ]
+        now = now._replace(seconds=seconds, finished=finished, records=records)
         report(records)
-    return training(finished=iteration == total)
+        keep(now)
+    return now._replace(seconds=time.perf_counter() - began)
+
+
+def complete(training: Training, iterations: int, until: int | None = None) -> bool:
+    """Whether nothing is left to do."""
+    return training.iteration >= iterations and min(training.steps) >= (until or 0)
+
+
+def seed_keys(seeds: Sequence[int]) -> Array:
+    """The random key that each seed begins with."""
+    return jax.vmap(jax.random.key)(jnp.array(seeds, jnp.uint32))
 
 
 @contextlib.contextmanager
@@ -171,30 +198,25 @@ class _Programs(NamedTuple):
     evaluate: Callable[[PyTree], dict[str, Array]]
 
 
-def _keys(seeds: Sequence[int]) -> Array:
-    return jax.vmap(jax.random.key)(jnp.array(seeds, jnp.uint32))
-
-
 def _compile(
     algorithm: Algorithm,
-    family: Family,
     seeds: Sequence[int],
     plan: Plan,
     compiling: Callable[[], None],
 ) -> _Programs:
-    keys = _keys(seeds)
+    keys = seed_keys(seeds)
     init = jax.vmap(algorithm.init)
     state = jax.eval_shape(init, keys)
     init_program = jax.jit(init).lower(keys)
     chunk = jax.jit(_chunk(algorithm)).lower(state, jnp.array(1))
-    evaluate = jax.jit(_evaluation(algorithm, family, plan.evaluation_trials)).lower(state)
+    evaluate = jax.jit(_evaluation(algorithm, plan.evaluation_trials)).lower(state)
     compiling()
     # Compilers run beside one another: the others are ready before the chunk is.
     with ThreadPoolExecutor() as pool:
         programs = (
             pool.submit(init_program.compile, compiler_options=RUN_ONCE),
-            pool.submit(chunk.compile),
-            pool.submit(evaluate.compile),
+            pool.submit(chunk.compile, compiler_options=RUN_OFTEN),
+            pool.submit(evaluate.compile, compiler_options=RUN_OFTEN),
         )
         return _Programs(*(program.result() for program in programs))
 
@@ -226,10 +248,9 @@ def _chunk(algorithm: Algorithm) -> Callable[..., Any]:
     return chunk
 
 
-def _evaluation(
-    algorithm: Algorithm, family: Family, trials: int
-) -> Callable[[PyTree], dict[str, Array]]:
+def _evaluation(algorithm: Algorithm, trials: int) -> Callable[[PyTree], dict[str, Array]]:
     """Greedy returns of all seeds on the same trials, every time."""
+    family = algorithm.family
     splits = {"unseen": family.test_ids, "train": family.train_ids}
     ids = {split: jnp.array(spread(chosen, trials)) for split, chosen in splits.items()}
     keys = jax.random.split(jax.random.key(0), trials)

@@ -1,5 +1,6 @@
 """Commands as a user types them: what they leave, what they print, and how they refuse."""
 
+import dataclasses
 import json
 import os
 import signal
@@ -10,6 +11,7 @@ import pytest
 
 from dreamrl.cli import COMMANDS, main
 from dreamrl.runs import Run
+from dreamrl.runs.session import Session
 
 QUICK = ["--chunk", "4", "--evaluation-trials", "8"]
 
@@ -33,7 +35,8 @@ def test_training_leaves_a_whole_run(fake, tmp_path, capsys):
     assert main(["train", "fake", "distracting-bus", "--rate", "0.25", *QUICK]) == 0
     out = tmp_path / "runs" / "fake-distracting-bus-s0"
     names = {path.name for path in out.iterdir()}
-    assert names == {"run.json", "metrics.jsonl", "agent.json", "agent.safetensors", "figures"}
+    agent = {"agent.json", "agent.safetensors"}
+    assert names == {"run.json", "metrics.jsonl", *agent, "figures", "checkpoints", "lock"}
     manifest = json.loads((out / "run.json").read_text())
     assert manifest["settings"]["rate"] == 0.25
     assert manifest["status"] == "finished"
@@ -136,6 +139,11 @@ def test_help_of_training_lists_the_settings(fake, capsys):
         ("train fake bus --chunk 0", "chunk must be at least 1"),
         ("train fake bus extra", "'extra' is one argument too many"),
         ("train fake bus --out full", "full already holds a run"),
+        ("train fake bus --until 0", "until must be at least 1"),
+        ("train fake bus --sink tensorbord", "invalid choice 'tensorbord'"),
+        ("resume nowhere", "nowhere is not a run"),
+        ("runs nowhere", "nowhere is not a directory"),
+        ("runs . extra", "'extra' is one argument too many"),
         ("evaluate nowhere", "nowhere does not exist"),
         ("evaluate .", "is not a run"),
         ("evaluate full/run.json", "is not a run"),
@@ -150,7 +158,14 @@ def test_help_of_training_lists_the_settings(fake, capsys):
 def test_mistakes_get_one_line_and_write_nothing(fake, tmp_path, capsys, arguments, words):
     (tmp_path / "full").mkdir()
     manifest = {"format": 1, "seed": 0, "agent": "fake", "family": "bus"}
-    settings = {"iterations": 6, "trials": 4, "rate": 0.5, "mode": "fast", "break_at": 0}
+    settings = {
+        "iterations": 6,
+        "trials": 4,
+        "episodes": 1,
+        "rate": 0.5,
+        "mode": "fast",
+        "break_at": 0,
+    }
     content = json.dumps({**manifest, "settings": settings})
     (tmp_path / "full" / "run.json").write_text(content)
     assert main(arguments.split()) == 2
@@ -196,6 +211,44 @@ def test_ctrl_c_keeps_what_there_is_and_says_so(fake, tmp_path, capsys, monkeypa
     assert "stopped at iteration 4" in said
     assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "interrupted"
     assert main(["evaluate", "run", "--trials", "4"]) == 0
+
+
+def test_a_stopped_run_is_resumed_extended_and_listed(fake, capsys, monkeypatch):
+    stops = Session.run
+
+    def interrupted(self, watch, began):
+        return stops(self, dataclasses.replace(watch, stop=lambda: True), began)
+
+    words = ["fake", "bus", "--out", "runs/one", *QUICK]
+    with monkeypatch.context() as patch:
+        patch.setattr(Session, "run", interrupted)
+        assert main(["train", *words]) == 130
+    assert "dreamrl resume runs/one" in capsys.readouterr().out
+    assert main(["resume", "runs/one", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["status"] == "finished"
+    assert main(["resume", "runs/one"]) == 0
+    assert "finished, after 60 steps; --until" in capsys.readouterr().out
+    assert main(["train", *words]) == 2
+    assert "dreamrl resume goes on with it" in capsys.readouterr().err
+    assert main(["train", *words, "--until", "100"]) == 0
+    assert "10/6, 100/100 steps" in capsys.readouterr().out
+    assert main(["train", *words, "--rate", "0.1", "--until", "200"]) == 2
+    assert "holds a run of another settings" in capsys.readouterr().err
+    assert main(["runs", "--json"]) == 0
+    [listed] = json.loads(capsys.readouterr().out)
+    assert (listed["run"], listed["state"], listed["steps"]) == ("runs/one", "finished", 100)
+    assert main(["runs"]) == 0
+    assert (
+        "runs/one  fake   bus     1      10/6        100    0.300   finished"
+        in capsys.readouterr().out
+    )
+
+
+def test_a_disk_that_refuses_is_told_in_one_line(fake, capsys, tmp_path):
+    (tmp_path / "file").write_text("mine")
+    assert main(["train", "fake", "bus", "--out", "file/run"]) == 1
+    said = capsys.readouterr().err
+    assert said == "dreamrl: file/run cannot be written: Not a directory\n"
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["trane"]])

@@ -11,7 +11,8 @@ import pytest
 import dreamrl
 from dreamrl import agents, runs
 from dreamrl.errors import UserError
-from dreamrl.runs.store import load_tree, save_tree, write
+from dreamrl.runs.store import Unwritable, load_tree, save_tree, write
+from dreamrl.train import seed_keys
 
 
 @pytest.fixture
@@ -45,6 +46,23 @@ def test_trees_of_keys_and_scalars_come_back(tmp_path):
     assert jax.tree.structure(again) == jax.tree.structure(tree)
     same = jax.tree.map(lambda a, b: a.dtype == b.dtype and bool((a == b).all()), tree, again)
     assert all(jax.tree.leaves(same))
+
+
+@pytest.mark.parametrize("agent", agents.METHODS)
+def test_the_whole_state_of_every_agent_comes_back(agent, tmp_path):
+    algorithm = agents.make_algorithm(agent, dreamrl.make("bus"), agents.settings_for(agent, "bus"))
+    like = jax.eval_shape(jax.vmap(algorithm.init), seed_keys((0, 1)))
+    state = jax.tree.map(lambda leaf: jnp.broadcast_to(_some(leaf.dtype), leaf.shape), like)
+    save_tree(tmp_path / "state", state)
+    again = load_tree(tmp_path / "state", like)
+    assert jax.tree.structure(again) == jax.tree.structure(like)
+    same = jax.tree.map(lambda a, b: a.dtype == b.dtype and bool((a == b).all()), state, again)
+    assert all(jax.tree.leaves(same))
+
+
+def _some(dtype):
+    is_key = jax.dtypes.issubdtype(dtype, jax.dtypes.prng_key)
+    return jax.random.key(3) if is_key else jnp.ones((), dtype)
 
 
 @pytest.mark.parametrize(
@@ -151,7 +169,7 @@ def test_the_log_is_one_object_a_line_without_what_is_not_finite(made):
 def test_writing_leaves_the_old_file_or_the_new_one(tmp_path, monkeypatch):
     write(tmp_path / "file", b"old")
     monkeypatch.setattr("os.replace", lambda *paths: (_ for _ in ()).throw(OSError("full")))
-    with pytest.raises(OSError, match="full"):
+    with pytest.raises(Unwritable, match="file cannot be written: full"):
         write(tmp_path / "file", b"new")
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
     assert (tmp_path / "file").read_bytes() == b"old"

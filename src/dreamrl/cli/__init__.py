@@ -16,7 +16,10 @@ BEGAN = time.perf_counter()
 COMMANDS = {
     "families": "list the families of problems that an agent can be trained on",
     "train": "train an agent on a family: dreamrl train AGENT FAMILY",
+    "resume": "go on with a training that was stopped: dreamrl resume RUN",
+    "runs": "list runs and how far they are: dreamrl runs [DIRECTORY]",
     "evaluate": "measure a trained agent on problems it has never seen: dreamrl evaluate RUN",
+    "compare": "agents beside one another: dreamrl compare AGENT... --family FAMILY...",
     "trial": "print and draw one trial, step by step: dreamrl trial RUN",
     "references": "work out what can be reached in a family: dreamrl references FAMILY",
     "bench": "measure steps a second: dreamrl bench env|train",
@@ -60,6 +63,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Whoever read the output has closed it, like `head` does: nobody to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        print(f"dreamrl: {error.filename or 'disk'}: {error.strerror}", file=sys.stderr)
+        return 1
 
 
 def _run(arguments: list[str]) -> int:

@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import io
 import re
+import typing
 from types import ModuleType
 from typing import Any
 
@@ -56,14 +57,15 @@ def _check_flags(kind: type, arguments: list[str]) -> None:
 
 
 def _check_number(kind: type, prog: str, arguments: list[str]) -> None:
-    fields = dataclasses.fields(kind)
-    wanted = [f.name.upper() for f in fields if f.default is dataclasses.MISSING]
+    places = [field for field in dataclasses.fields(kind) if _is_positional(field)]
+    wanted = [f.name.upper() for f in places if f.default is dataclasses.MISSING]
     given = positionals(kind, arguments)
     usage = " ".join([prog, *wanted])
     if missing := wanted[len(given) :]:
         raise UserError(f"{' and '.join(missing)} missing: {usage}")
-    if len(given) > len(wanted):
-        raise UserError(f"{given[len(wanted)]!r} is one argument too many: {usage}")
+    many = any(typing.get_origin(typing.get_args(f.type)[0]) is tuple for f in places)
+    if len(given) > len(places) and not many:
+        raise UserError(f"{given[len(places)]!r} is one argument too many: {usage}")
 
 
 def _flags(kind: type) -> dict[str, bool]:
@@ -73,13 +75,17 @@ def _flags(kind: type) -> dict[str, bool]:
         if dataclasses.is_dataclass(field.default):
             flags |= _flags(type(field.default))
             continue
-        if field.default is dataclasses.MISSING:
+        if _is_positional(field):
             continue
         name = field.name.replace("_", "-")
         flags[f"--{name}"] = not isinstance(field.default, bool)
         if isinstance(field.default, bool):
             flags[f"--no-{name}"] = False
     return flags
+
+
+def _is_positional(field: dataclasses.Field) -> bool:
+    return tyro.conf.Positional in getattr(field.type, "__metadata__", ())
 
 
 def _plain(box: str) -> str:

@@ -7,7 +7,8 @@ from typing import Annotated
 import tyro
 
 from dreamrl import runs
-from dreamrl.cli.values import Split, describe, evaluate_run, over_seeds, print_json, print_rows
+from dreamrl.cli.values import describe, print_json, print_rows
+from dreamrl.runs.results import Split, evaluate_run, over_seeds
 
 EXAMPLES = """\
   dreamrl evaluate runs/dream-distracting-bus-s0
@@ -40,7 +41,7 @@ class Options:
 def run(options: Options) -> None:
     settings = (options.split, options.trials, options.seed, options.episodes)
     results = [evaluate_run(run, *settings) for run in runs.find(options.run)]
-    result = results[0] if len(results) == 1 else over_seeds(results)
+    result = over_seeds(results)
     if options.json:
         print_json(result)
         return

@@ -4,10 +4,11 @@ import contextlib
 import statistics
 import time
 from collections.abc import Iterator, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from rich.console import Console
 from rich.live import Live
+from rich.markup import escape
 from rich.panel import Panel
 from rich.progress_bar import ProgressBar
 from rich.table import Table
@@ -21,6 +22,25 @@ ALARM = "alarm: explorations have collapsed to one step, though there is more to
 STOPPING = "stopping after this chunk and keeping the agent; Ctrl-C again stops at once"
 
 
+class Goal(NamedTuple):
+    """When a training is finished: `complete` in train.py."""
+
+    iterations: int
+    until: int | None
+
+    def done(self, record: Record) -> str:
+        """How much of it is done, in words."""
+        steps = "" if self.until is None else f", {record['steps']:,}/{self.until:,} steps"
+        return f"{record['iteration']:.0f}/{self.iterations}{steps}"
+
+    def left(self, record: Record) -> float:
+        """Seconds, if it goes on as so far."""
+        share = min(record["iteration"] / self.iterations, record["steps"] / (self.until or 1))
+        trained = record["seconds"] - record["compile_seconds"]
+        return trained * (1 / share - 1) if 0 < share < 1 else 0.0
+
+
+@runtime_checkable
 class View(Protocol):
     def show(self, records: Sequence[Record], limits: Limits) -> None:
         """What a chunk came to, in each seed."""
@@ -28,23 +48,24 @@ class View(Protocol):
     def stopping(self) -> None:
         """That Ctrl-C has been heard."""
 
+    def warn(self, line: str) -> None:
+        """What went wrong without stopping the training."""
+
 
 @contextlib.contextmanager
-def progress(
-    title: str, where: str, iterations: int, horizon: int, console: Console
-) -> Iterator[View]:
+def progress(title: str, where: str, goal: Goal, horizon: int, console: Console) -> Iterator[View]:
     """A view of a training, for as long as it goes on."""
     if not console.is_terminal:
-        yield _Lines(title, where, iterations, console)
+        yield _Lines(title, where, goal, console)
         return
-    panel = _LivePanel(title, where, iterations, horizon)
+    panel = _LivePanel(title, where, goal, horizon)
     with Live(panel, console=console, refresh_per_second=4):
         yield panel
 
 
 class _Lines:
-    def __init__(self, title: str, where: str, iterations: int, console: Console):
-        self.iterations, self.file = iterations, console.file
+    def __init__(self, title: str, where: str, goal: Goal, console: Console):
+        self.goal, self.file = goal, console.file
         self.alarmed = self.told = False
         self._say(f"{title} -> {where}; compiling")
 
@@ -55,10 +76,9 @@ class _Lines:
             self._say(f"best return: {optimal:.3f} knowing the problem, {walk:.3f} not exploring")
         for record in records:
             of = f"seed {record['seed']:.0f}  " if len(records) > 1 else ""
-            words = [f"{of}{record['iteration']:.0f}/{self.iterations}"]
+            words = [f"{of}{self.goal.done(record)}"]
             words += [f"{label} {text}" for label, text in _short(record)]
-            left = _left(record, self.iterations)
-            words.append(f"{record['seconds']:.0f} s, {left:.0f} s left")
+            words.append(f"{record['seconds']:.0f} s, {self.goal.left(record):.0f} s left")
             self._say("  ".join(words))
         if _collapsed(records) and not self.alarmed:
             self._say(ALARM)
@@ -67,6 +87,9 @@ class _Lines:
     def stopping(self) -> None:
         self._say(STOPPING)
 
+    def warn(self, line: str) -> None:
+        self._say(f"warning: {line}")
+
     def _say(self, line: str) -> None:
         print(line, file=self.file, flush=True)
 
@@ -74,43 +97,48 @@ class _Lines:
 class _LivePanel:
     """Drawn anew a few times a second, so that the clock moves while a chunk is computed."""
 
-    def __init__(self, title: str, where: str, iterations: int, horizon: int):
-        self.title, self.where, self.iterations, self.horizon = title, where, iterations, horizon
+    def __init__(self, title: str, where: str, goal: Goal, horizon: int):
+        self.title, self.where, self.goal, self.horizon = title, where, goal, horizon
+        self.shown = 0.0
         self.records: Sequence[Record] = ()
         self.limits: Limits = {}
         self.past: list[float] = []
         self.notes: list[str] = []
 
     def show(self, records: Sequence[Record], limits: Limits) -> None:
-        self.records, self.limits = records, limits
+        self.records, self.limits, self.shown = records, limits, time.perf_counter()
         if "return_unseen" in records[0]:
             self.past.append(_mean(records, "return_unseen"))
-        self.notes = [note for note in self.notes if note == STOPPING]
+        self.notes = [note for note in self.notes if note != ALARM]
         if _collapsed(records):
             self.notes.append(ALARM)
 
     def stopping(self) -> None:
         self.notes.append(STOPPING)
 
+    def warn(self, line: str) -> None:
+        self.notes.append(line)
+
     def __rich__(self) -> Panel:
-        elapsed = time.perf_counter() - cli.BEGAN
         rows = Table.grid(padding=(0, 2))
         rows.add_column(style="dim", no_wrap=True)
         rows.add_column()
         if not self.records:
+            elapsed = time.perf_counter() - cli.BEGAN
             rows.add_row("compiling", f"{elapsed:.0f} s; kept for the next start")
         else:
-            self._fill(rows, elapsed)
+            self._fill(rows, time.perf_counter() - self.shown)
         for note in self.notes:
-            rows.add_row("[bold red]![/]", note)
+            rows.add_row("[bold red]![/]", escape(note))
         return Panel(rows, title=f"[bold]{self.title}[/]", subtitle=self.where, expand=False)
 
-    def _fill(self, rows: Table, elapsed: float) -> None:
+    def _fill(self, rows: Table, since: float) -> None:
+        """`since` so many seconds ago the records came."""
         records, first = self.records, self.records[0]
-        done = first["iteration"]
-        left = max(0.0, _left(first, self.iterations) - (elapsed - first["seconds"]))
-        rows.add_row("iteration", ProgressBar(total=self.iterations, completed=done, width=40))
-        rows.add_row("", f"{done:.0f} of {self.iterations}")
+        elapsed, left = first["seconds"] + since, max(0.0, self.goal.left(first) - since)
+        total, done = self.goal.iterations, first["iteration"]
+        rows.add_row("iteration", ProgressBar(total=total, completed=done, width=40))
+        rows.add_row("", self.goal.done(first))
         compiling = f"{first['compile_seconds']:.1f} s of it compiling"
         rows.add_row("time", f"{elapsed:.0f} s, {compiling}; about {left:.0f} s left")
         goal = ""
@@ -162,11 +190,6 @@ def _all(records: Sequence[Record], name: str, form: str) -> str:
 
 def _mean(records: Sequence[Record], name: str) -> float:
     return statistics.fmean(record[name] for record in records)
-
-
-def _left(record: Record, iterations: int) -> float:
-    rate = (record["seconds"] - record["compile_seconds"]) / max(record["iteration"], 1)
-    return rate * (iterations - record["iteration"])
 
 
 def _collapsed(records: Sequence[Record]) -> bool:

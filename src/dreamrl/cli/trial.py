@@ -7,11 +7,11 @@ from typing import Annotated, Any
 import numpy as np
 import tyro
 
-from dreamrl import runs
 from dreamrl.cli.values import print_json
 from dreamrl.errors import UserError
 from dreamrl.runs import Run
 from dreamrl.story import Story, tell
+from dreamrl.use import load, only
 
 EXAMPLES = """\
   dreamrl trial runs/dream-distracting-bus-s0
@@ -46,12 +46,12 @@ def run(options: Options) -> None:
             raise UserError(f"--out must end in .png or .gif, is {options.out}")
         if not options.out.parent.is_dir():
             raise UserError(f"{options.out.parent} is not a directory")
-    chosen = _single(options.run)
-    loaded = chosen.load()
+    chosen = only(options.run)
+    agent = load(chosen.path)
     problem = options.problem
     if problem is None:
-        problem = int(np.random.default_rng(options.seed).choice(loaded.family.test_ids))
-    story = tell(loaded.family, loaded.algorithm, loaded.state, problem, options.seed)
+        problem = int(np.random.default_rng(options.seed).choice(agent.family.test_ids))
+    story = tell(agent, problem, options.seed)
     figures = _draw(story, chosen, options.out)
     if options.json:
         print_json({**_as_json(story), "figures": [str(path) for path in figures]})
@@ -59,13 +59,6 @@ def run(options: Options) -> None:
     _print(story)
     for path in figures:
         print(f"figure  {path}")
-
-
-def _single(path: Path) -> Run:
-    found = runs.find(path)
-    if len(found) > 1:
-        raise UserError(f"{path} holds {len(found)} runs: give one of them, as {found[0].path}")
-    return found[0]
 
 
 def _draw(story: Story, chosen: Run, out: Path | None) -> list[Path]:
@@ -88,45 +81,46 @@ def _action(story: Story, action: int) -> str:
 
 def _steps(story: Story) -> list[dict[str, Any]]:
     """The exploration, one object a step; the observation is what the step led to."""
-    trial, gained = story.trial, story.gained
+    beliefs = story.beliefs
+    exploration, moved, gained = beliefs.trajectory, beliefs.moved, beliefs.gained
     steps = []
-    for t, action in enumerate(trial.exploration.actions):
+    for t, action in enumerate(exploration.actions):
         step: dict[str, Any] = {
             "step": t + 1,
             "action": _action(story, int(action)),
-            "observation": trial.exploration.observations[t + 1].tolist(),
-            "belief_moved": float(story.moved[t]),
+            "observation": exploration.observations[t + 1].tolist(),
+            "belief_moved": float(moved[t]),
         }
-        if story.errors is not None and gained is not None:
+        if beliefs.errors is not None and gained is not None:
             step["information_gained"] = float(gained[t])
-            step["belief_error"] = float(story.errors[t + 1])
-        if story.likely is not None:
-            best = int(story.likely[t + 1].argmax())
-            step["most_like"] = story.family.train_ids[best]
-            step["likeness"] = float(story.likely[t + 1][best])
+            step["belief_error"] = float(beliefs.errors[t + 1])
+        if beliefs.confidence is not None and beliefs.known is not None:
+            best = int(beliefs.confidence[t + 1].argmax())
+            step["most_like"] = beliefs.known.ids[best]
+            step["likeness"] = float(beliefs.confidence[t + 1][best])
         steps.append(step)
     return steps
 
 
 def _as_json(story: Story) -> dict[str, Any]:
-    trial = story.trial
+    errors = story.beliefs.errors
     exploitation = [
         {
             "step": t + 1,
             "action": _action(story, int(action)),
-            "observation": trial.exploitation.observations[t + 1].tolist(),
-            "reward": float(trial.exploitation.rewards[t]),
+            "observation": story.exploitation.observations[t + 1].tolist(),
+            "reward": float(story.exploitation.rewards[t]),
         }
-        for t, action in enumerate(trial.exploitation.actions)
+        for t, action in enumerate(story.exploitation.actions)
     ]
     return {
         "family": story.family.name,
         "problem": story.problem_id,
-        "belief_error_before": None if story.errors is None else float(story.errors[0]),
+        "belief_error_before": None if errors is None else float(errors[0]),
         "exploration": _steps(story),
-        "goal": trial.goals.tolist(),
+        "goal": story.goal.tolist(),
         "exploitation": exploitation,
-        "return": float(trial.exploitation.rewards.sum()),
+        "return": float(story.exploitation.episode_return),
     }
 
 
@@ -134,15 +128,15 @@ def _print(story: Story) -> None:
     told = _as_json(story)
     which = "of training" if story.problem_id in story.family.train_ids else "never seen"
     print(f"{told['family']}, problem {told['problem']} ({which})\n\nexploration")
-    knows = story.errors is not None
-    like = story.likely is not None
+    knows = story.beliefs.errors is not None
+    like = story.beliefs.known is not None
     columns = (
         f"{'information gained':>19}{'belief error':>14}" if knows else f"{'belief moved':>14}"
     )
     columns += f"{'most like problem':>22}" if like else ""
     width = max(len(str(s["observation"])) for s in [*told["exploitation"], *told["exploration"]])
     print(f"{'step':>5}  {'action':<8}  {'observation':<{width}}{columns}")
-    start = story.trial.exploration.observations[0].tolist()
+    start = story.beliefs.trajectory.observations[0].tolist()
     before = f"{'':>19}{told['belief_error_before']:>14.3f}" if knows else ""
     print(f"{0:>5}  {'':<8}  {start!s:<{width}}{before}")
     for step in told["exploration"]:
@@ -155,7 +149,8 @@ def _print(story: Story) -> None:
             line += f"{step['most_like']:>15} ({step['likeness']:>4.0%})"
         print(line)
     if not knows:
-        print("  (an unseen problem has no true z: how far the belief moved stands for the gain)")
+        why = "an unseen problem has no true z" if like else "without an encoder there is no true z"
+        print(f"  ({why}: how far the belief moved, squared, stands for the gain)")
     print(f"\nexploitation, goal {told['goal']}")
     print(f"{'step':>5}  {'action':<8}  {'observation':<{width}}{'reward':>8}")
     for step in told["exploitation"]:

@@ -1,5 +1,18 @@
 """Runs on disk."""
 
 from dreamrl.runs.run import Loaded, Run, create, find, of_seed
+from dreamrl.runs.session import Watch, ensure, open_session, prepare
+from dreamrl.runs.terms import Terms
 
-__all__ = ["Loaded", "Run", "create", "find", "of_seed"]
+__all__ = [
+    "Loaded",
+    "Run",
+    "Terms",
+    "Watch",
+    "create",
+    "ensure",
+    "find",
+    "of_seed",
+    "open_session",
+    "prepare",
+]

@@ -1,16 +1,18 @@
-"""A run's directory: what was asked for, how it went, and the agent that came of it.
+"""A run's directory: what was asked for, how it goes, and the agent that comes of it.
 
-    run.json            agent, family, seed, settings, versions, how far it got, the result
+    run.json            agent, family, seed, settings, terms, versions, status, the result
     metrics.jsonl       one line a chunk of iterations
-    agent.safetensors   the agent's parameters, with agent.json
+    agent.safetensors   the agent's parameters, with agent.json, once the training has stopped
     figures/
+    checkpoints/        all that is needed to go on with the training, see checkpoint.py
+    lock                held by the process that trains
 
-Several seeds are several runs, in seed-0, seed-1, ..., under one run.json that names them.
+Several seeds are several runs, in seed-0, seed-1, ..., under one run.json that names them. They
+are trained together, so checkpoints and lock are beside that one, and the other files in theirs.
 """
 
 import dataclasses
 import datetime
-import json
 import platform
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,13 +27,25 @@ from dreamrl import families
 from dreamrl.agents.agent import Agent, Algorithm
 from dreamrl.errors import UserError
 from dreamrl.families.family import Family
-from dreamrl.runs.store import load_tree, read_json, save_tree, write_json
+from dreamrl.runs import metrics
+from dreamrl.runs.lock import LOCK, lock
+from dreamrl.runs.store import (
+    CHECKSUM,
+    checksum,
+    load_tree,
+    read_json,
+    save_tree,
+    write_json,
+    writing,
+)
+from dreamrl.runs.terms import DEFAULT_TERMS, Terms
 from dreamrl.train import Record
 from dreamrl.version import version
 
 MANIFEST = "run.json"
-METRICS = "metrics.jsonl"
 AGENT = "agent"
+ENDS = ("finished", "iteration", "steps", "wall_seconds", "compile_seconds", "error", "result")
+"""Entries of the manifest that are there once a training has stopped."""
 PACKAGES = ("dreamrl", "jax", "jaxlib", "equinox", "numpy")
 
 
@@ -53,7 +67,11 @@ class Run:
 
     @property
     def manifest(self) -> dict[str, Any]:
-        return read_json(self.path / MANIFEST)
+        held = read_json(self.path / MANIFEST)
+        # The versions that wrote no terms wrote no checksum either.
+        if "terms" in held and CHECKSUM not in held:
+            raise UserError(f"{self.path / MANIFEST} is damaged: it has no checksum")
+        return held
 
     def update(self, **entries: Any) -> None:
         """Puts entries into the manifest, beside or in place of those that are there."""
@@ -63,19 +81,17 @@ class Run:
         """Marks the run as `finished`, `interrupted` or `failed`."""
         self.update(status=status, finished=_now(), **entries)
 
+    @property
+    def metrics_file(self) -> Path:
+        return self.path / metrics.METRICS
+
     def log(self, record: Record) -> None:
         """Adds a line to the metrics; what is not a finite number is left out."""
-        finite = {name: value for name, value in record.items() if abs(value) < float("inf")}
-        with open(self.path / METRICS, "a", encoding="utf-8") as file:
-            file.write(json.dumps(finite, allow_nan=False) + "\n")
+        metrics.add(self.metrics_file, record)
 
     @property
     def records(self) -> list[Record]:
-        try:
-            lines = (self.path / METRICS).read_text(encoding="utf-8").splitlines()
-        except FileNotFoundError:
-            return []
-        return [json.loads(line) for line in lines]
+        return metrics.records(self.metrics_file)
 
     @property
     def figures(self) -> Path:
@@ -86,52 +102,85 @@ class Run:
 
     def save(self, state: PyTree) -> None:
         """Keeps the parameters of one seed's training state."""
-        save_tree(self.path / AGENT, _parameters(state))
+        of = identity(self.manifest, self.path / MANIFEST)
+        save_tree(self.path / AGENT, _parameters(state), of=of)
 
     def load(self) -> Loaded:
         manifest, where = self.manifest, self.path / MANIFEST
-        family = families.make(_entry(manifest, "family", str, where))
-        name = _entry(manifest, "agent", str, where)
-        agents.settings_for(name, family.name)
-        settings = _settings(name, _entry(manifest, "settings", dict, where), where)
-        algorithm = agents.make_algorithm(name, family, settings)
-        if not (self.path / f"{AGENT}.json").exists():
-            raise UserError(f"{self.path} holds no agent: its training has not got that far")
+        family, algorithm = asked_for(manifest, where)
+        about = self.path / f"{AGENT}.json"
+        if not about.exists():
+            raise UserError(
+                f"{self.path} holds no agent: its training has not got that far; "
+                "dreamrl resume goes on with it"
+            )
+        of = identity(manifest, where)
+        if read_json(about).get("of", of) != of:
+            raise UserError(f"{about} is of another run than {where.name} beside it")
         shapes = eqx.filter_eval_shape(algorithm.init, jax.random.key(0))
         parameters = load_tree(self.path / AGENT, _parameters(shapes))
         state = _with_parameters(shapes, parameters)
         return Loaded(family, algorithm, state, algorithm.agent(state))
 
 
-def create(out: Path, agent: str, family: str, settings: Any, seeds: Sequence[int]) -> list[Run]:
+def create(
+    out: Path,
+    agent: str,
+    family: str,
+    settings: Any,
+    seeds: Sequence[int],
+    terms: Terms = DEFAULT_TERMS,
+) -> list[Run]:
     """New runs, one a seed, or a refusal before anything is written."""
-    if (out / MANIFEST).exists():
-        raise UserError(f"{out} already holds a run: choose another --out, or remove it")
-    if out.exists() and not out.is_dir():
-        raise UserError(f"{out} is a file: --out must be a directory")
-    if out.is_dir() and any(out.iterdir()):
-        raise UserError(f"{out} holds other files: --out must be new or empty")
-    common = {
+    terms.check()
+    agents.make_algorithm(agent, families.make(family), settings)
+    _check_vacant(out)
+    asked = {
         "format": 1,
         "agent": agent,
         "family": family,
         "settings": dataclasses.asdict(settings),
-        "versions": _versions(),
-        "status": "running",
+        "terms": dataclasses.asdict(terms),
+        "versions": versions(),
         "started": _now(),
+        **({"seed": seeds[0]} if len(seeds) == 1 else {"seeds": list(seeds)}),
     }
-    try:
+    with writing(out):
         out.mkdir(parents=True, exist_ok=True)
-        if len(seeds) == 1:
-            write_json(out / MANIFEST, {**common, "seed": seeds[0]})
-            return [Run(out)]
-        write_json(out / MANIFEST, {**common, "seeds": list(seeds)})
-        for seed in seeds:
-            (out / f"seed-{seed}").mkdir()
-            write_json(out / f"seed-{seed}" / MANIFEST, {**common, "seed": seed})
-    except OSError as error:
-        raise UserError(f"{out} cannot be written: {error.strerror}") from None
+    with lock(out):
+        # Another process may have been here since.
+        _check_vacant(out)
+        return begin(out, asked)
+
+
+def begin(out: Path, manifest: dict[str, Any]) -> list[Run]:
+    """Marks a run as running, each of its seeds too, and forgets what an earlier end left."""
+    asked = {name: manifest[name] for name in manifest if name not in ENDS}
+    common = {**asked, "status": "running"}
+    write_json(out / MANIFEST, common)
+    if "seeds" not in common:
+        return [Run(out)]
+    seeds = common.pop("seeds")
+    # The manifest above names them: where a process died right here, they are made next time.
+    for seed in seeds:
+        with writing(out):
+            (out / f"seed-{seed}").mkdir(exist_ok=True)
+        write_json(out / f"seed-{seed}" / MANIFEST, {**common, "seed": seed})
     return [Run(out / f"seed-{seed}") for seed in seeds]
+
+
+def _check_vacant(out: Path) -> None:
+    if (out / MANIFEST).exists():
+        raise UserError(
+            f"{out} already holds a run: dreamrl resume goes on with it; "
+            "else choose another --out, or remove it"
+        )
+    if out.exists() and not out.is_dir():
+        raise UserError(f"{out} is a file: --out must be a directory")
+    # What a process leaves that dies before the run begins.
+    ours = (LOCK, f".{MANIFEST}-")
+    if out.is_dir() and any(not path.name.startswith(ours) for path in out.iterdir()):
+        raise UserError(f"{out} holds other files: --out must be new or empty")
 
 
 def find(path: Path) -> list[Run]:
@@ -141,11 +190,37 @@ def find(path: Path) -> list[Run]:
     if not (path / MANIFEST).is_file():
         raise UserError(f"{path} is not a run: it has no {MANIFEST}")
     manifest = read_json(path / MANIFEST)
+    seeds = seeds_of(manifest, path / MANIFEST)
     if "seeds" not in manifest:
-        _entry(manifest, "seed", int, path / MANIFEST)
         return [Run(path)]
-    seeds = _entry(manifest, "seeds", list, path / MANIFEST)
     return [run for seed in seeds for run in find(path / f"seed-{seed}")]
+
+
+def seeds_of(manifest: dict[str, Any], where: Path) -> tuple[int, ...]:
+    """The seeds of a run, or of several under one manifest."""
+    held = manifest.get("seeds", [manifest.get("seed")])
+    if not isinstance(held, list) or not all(isinstance(s, int) and 0 <= s < 2**32 for s in held):
+        raise UserError(f"{where} is not a run's: its seeds are {held!r}")
+    return tuple(held)
+
+
+def identity(manifest: dict[str, Any], where: Path) -> dict[str, Any]:
+    """What tells a run, and what belongs to it, from others."""
+    return {
+        "agent": entry(manifest, "agent", str, where),
+        "family": entry(manifest, "family", str, where),
+        "seeds": list(seeds_of(manifest, where)),
+        "settings": checksum(entry(manifest, "settings", dict, where)),
+    }
+
+
+def asked_for(manifest: dict[str, Any], where: Path) -> tuple[Family, Algorithm]:
+    """The family and the algorithm of a manifest; raises UserError where it does not fit."""
+    family = families.make(entry(manifest, "family", str, where))
+    agent = entry(manifest, "agent", str, where)
+    settings = _settings(agent, entry(manifest, "settings", dict, where), where)
+    algorithm = agents.make_algorithm(agent, family, settings)
+    return algorithm.family, algorithm
 
 
 def of_seed(states: PyTree, index: int) -> PyTree:
@@ -179,14 +254,14 @@ def _settings(agent: str, held: dict[str, Any], where: Path) -> Any:
         raise UserError(f"{where} holds a setting of the wrong type: {error}") from None
 
 
-def _entry(manifest: dict[str, Any], name: str, kind: type, where: Path) -> Any:
+def entry(manifest: dict[str, Any], name: str, kind: type, where: Path) -> Any:
     value = manifest.get(name)
     if not isinstance(value, kind):
         raise UserError(f"{where} is not a run's: {name!r} is {value!r}, not {kind.__name__}")
     return value
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
     return {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
 
 

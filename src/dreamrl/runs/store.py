@@ -8,6 +8,8 @@ import hashlib
 import json
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,52 +23,121 @@ from safetensors import SafetensorError
 from dreamrl.errors import UserError
 
 FORMAT = 1
+CHECKSUM = "checksum"
+"""Entry of a JSON file: the checksum of all others."""
+
+
+class Unwritable(UserError):
+    """A full disk, a directory without permission: what was there before is still there."""
+
+    exit_code = 1
+
+
+class NewerFormat(UserError):
+    """What a later version of dreamrl wrote: not damaged, but not to be read by this one."""
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turns what the disk refuses into Unwritable."""
+    try:
+        yield
+    except OSError as error:
+        raise Unwritable(f"{path} cannot be written: {error.strerror or error}") from None
 
 
 def write(path: Path, content: bytes) -> None:
-    """Puts a file in place in one go: whoever looks finds the old one or the new one."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    """Puts a file in place in one go: whoever looks finds the old one or the new one.
+
+    It is on the disk when this returns. Raises Unwritable.
+    """
+    with writing(path):
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.chmod(name, 0o644)
+            os.replace(name, path)
+        except BaseException:
+            with suppress(FileNotFoundError):
+                os.unlink(name)
+            raise
+        directory = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
+
+
+def write_json(path: Path, value: dict[str, Any]) -> None:
+    """Writes an object with its checksum; raises Unwritable."""
+    rest = {name: entry for name, entry in value.items() if name != CHECKSUM}
+    whole = {**rest, CHECKSUM: checksum(rest)}
+    write(path, (json.dumps(whole, indent=2, allow_nan=False) + "\n").encode())
+
+
+def checksum(value: Any) -> str:
+    """SHA-256 of a value that JSON can hold, whatever the order of its entries."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
+def read(path: Path) -> bytes:
+    """A file's content; what is no plain file is refused, as a pipe would never end."""
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    except BaseException:
-        os.unlink(name)
-        raise
+        if path.exists() and not path.is_file():
+            raise UserError(f"{path} is not a file")
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing") from None
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror or error}") from None
 
 
-def write_json(path: Path, value: Any) -> None:
-    write(path, (json.dumps(value, indent=2, allow_nan=False) + "\n").encode())
+def parse(content: bytes) -> Any:
+    """JSON, where every fault of it is a ValueError; one is a checksum that does not fit."""
+    try:
+        value = json.loads(content)
+        if isinstance(value, dict) and CHECKSUM in value:
+            rest = {name: entry for name, entry in value.items() if name != CHECKSUM}
+            if value[CHECKSUM] != checksum(rest):
+                raise ValueError("its checksum is not that of its content")
+        return value
+    except RecursionError:
+        raise ValueError("brackets within brackets without end") from None
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object, of this format."""
+    """A JSON object, of this format; raises NewerFormat or another UserError."""
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{path} is missing") from None
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path} cannot be read: {error}") from None
+        value = parse(read(path))
+    except ValueError as error:
+        raise UserError(f"{path} is damaged, or was changed by hand: {error}") from None
     if not isinstance(value, dict) or "format" not in value:
         raise UserError(f"{path} was not written by dreamrl: it holds no format number")
-    if value["format"] != FORMAT:
-        raise UserError(
-            f"{path} has format {value['format']!r}, this version of dreamrl reads {FORMAT}"
+    found = value["format"]
+    if isinstance(found, int) and found > FORMAT:
+        raise NewerFormat(
+            f"{path} has format {found}, this dreamrl reads up to {FORMAT}: install a newer one"
         )
+    if found != FORMAT:
+        raise UserError(f"{path} has format {found!r}, which dreamrl never wrote")
     return value
 
 
-def save_tree(stem: Path, tree: PyTree) -> None:
-    """Writes the arrays of a pytree, random keys included, to `stem`.safetensors and .json."""
+def save_tree(stem: Path, tree: PyTree, **entries: Any) -> None:
+    """Writes the arrays of a pytree, random keys included, to `stem`.safetensors and .json.
+
+    The second, which is written last, holds `entries` too. Raises Unwritable.
+    """
     named = _named(tree)
     arrays = {name: _plain(leaf) for name, leaf in named.items()}
     content = safetensors.numpy.save(arrays)
     write(stem.with_suffix(".safetensors"), content)
     manifest = {
         "format": FORMAT,
+        **entries,
         "sha256": hashlib.sha256(content).hexdigest(),
         "arrays": {name: _kind(leaf) for name, leaf in named.items()},
     }
@@ -82,10 +153,7 @@ def load_tree(stem: Path, like: PyTree) -> PyTree:
     wanted = _named(like)
     kinds = {name: _kind(leaf) for name, leaf in wanted.items()}
     _compare(stem.with_suffix(".json"), manifest.get("arrays"), kinds)
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}") from None
+    content = read(path)
     if hashlib.sha256(content).hexdigest() != manifest.get("sha256"):
         raise UserError(f"{path} is damaged: its checksum is not the one in {stem.name}.json")
     try:

@@ -1,0 +1,143 @@
+"""How far a whole comparison is: a live table on a terminal, plain lines everywhere else."""
+
+import contextlib
+import statistics
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import IO
+
+from rich.console import Console
+from rich.live import Live
+from rich.markup import escape
+from rich.panel import Panel
+from rich.table import Table
+
+from dreamrl.cli.progress import STOPPING
+from dreamrl.compare.cell import Cell, Result
+from dreamrl.errors import UserError
+from dreamrl.train import Record, interruptible
+
+Key = tuple[str, str]
+
+
+class Board:
+    """What is done, running and to come; a view for `dreamrl.compare.fill`."""
+
+    def __init__(self, cells: Sequence[Cell]):
+        self.cells = {_key(cell): cell for cell in cells}
+        self.states = dict.fromkeys(self.cells, "to come")
+        self.seconds: dict[Key, float] = {}
+        """What cells have taken; of the running one, what it will have taken."""
+        self.running: Key | None = None
+        self.began = 0.0
+        self.notes: list[str] = []
+        self.stop: Callable[[], bool] = lambda: False
+        self.file: IO[str] | None = None
+        """Where each piece of news goes as a line."""
+
+    def begin(self, cell: Cell, seeds: Sequence[int]) -> None:
+        self.running, self.began = _key(cell), time.perf_counter()
+        self.states[self.running] = "compiling"
+        number = 1 + list(self.cells).index(self.running)
+        which = f"seeds {', '.join(map(str, seeds))}"
+        self._say(
+            f"cell {number} of {len(self.cells)}: {cell.name} on {cell.family}, {which}; compiling"
+        )
+
+    def compiling(self) -> None:
+        """`begin` has said so."""
+
+    def warn(self, line: str) -> None:
+        self.notes.append(line)
+        self._say(line)
+
+    def show(self, records: Sequence[Record]) -> None:
+        """What a chunk of the running cell came to, in each seed."""
+        assert self.running is not None
+        cell, first = self.cells[self.running], records[0]
+        share = first["iteration"] / cell.settings.iterations
+        begin = first["compile_seconds"]
+        self.seconds[self.running] = begin + (first["seconds"] - begin) / share
+        # A training that was stopped has taken more than this call has lasted.
+        self.began = time.perf_counter() - first["seconds"]
+        words = f"{share:.0%}"
+        if "return_unseen" in first:
+            words += f", {statistics.fmean(r['return_unseen'] for r in records):.3f}"
+        self.states[self.running] = words
+        rate = sum(record["steps_per_second"] for record in records)
+        self._say(f"{cell.name} on {cell.family}: {words}  {rate:,.0f} steps/s  {self._left()}")
+
+    def done(self, cell: Cell, result: Result) -> None:
+        """What came of a cell, just now or in an earlier call."""
+        key, self.running = _key(cell), None
+        score = statistics.fmean(seed["unseen"]["return"] for seed in result["seeds"])
+        self.states[key] = f"done, {score:.3f}"
+        self.seconds[key] = sum(each["wall_seconds"] for each in result["trainings"])
+        self._say(f"{cell.name} on {cell.family}: {self.states[key]}  {self._left()}")
+
+    def failed(self, cell: Cell, error: UserError) -> None:
+        key, self.running = _key(cell), None
+        self.states[key] = "failed"
+        self.warn(f"{cell.name} on {cell.family}: {error}")
+
+    def stopping(self) -> None:
+        """That Ctrl-C has been heard."""
+        self.warn(STOPPING)
+
+    def __rich__(self) -> Panel:
+        families = list(dict.fromkeys(family for _, family in self.cells))
+        table = Table("agent", *families, box=None, padding=(0, 2))
+        for name in dict.fromkeys(name for name, _ in self.cells):
+            table.add_row(name, *(_styled(self.states[name, family]) for family in families))
+        grid = Table.grid()
+        grid.add_row(table)
+        for line in (self._left(), *self.notes):
+            grid.add_row(f"  {escape(line)}")
+        return Panel(grid, title="[bold]compare[/]", expand=False)
+
+    def _left(self) -> str:
+        """How long the cells that are running and to come will take, as the others did."""
+        known = {key: s for key, s in self.seconds.items() if s > 0}
+        if not known:
+            return "time left: not known yet"
+        cost = {key: cell.budget * len(cell.seeds) for key, cell in self.cells.items()}
+        rate = sum(known.values()) / sum(cost[key] for key in known)
+        open_ = [k for k, s in self.states.items() if s != "failed" and not s.startswith("done")]
+        left = sum(self.seconds.get(key, rate * cost[key]) for key in open_)
+        if self.running is not None:
+            left -= time.perf_counter() - self.began
+        return f"{len(open_)} of {len(self.cells)} to do, {_clock(max(0.0, left))} left"
+
+    def _say(self, line: str) -> None:
+        if self.file is not None:
+            print(line, file=self.file, flush=True)
+
+
+def _styled(state: str) -> str:
+    return f"{_STYLES.get(state.split(',')[0], '[bold]')}{state}[/]"
+
+
+_STYLES = {"to come": "[dim]", "done": "[green]", "failed": "[bold red]"}
+
+
+@contextlib.contextmanager
+def board(cells: Sequence[Cell], console: Console) -> Iterator[Board]:
+    """A view of the cells for as long as they are worked on, which Ctrl-C ends."""
+    made = Board(cells)
+    with contextlib.ExitStack() as stack:
+        if console.is_terminal:
+            stack.enter_context(Live(made, console=console, refresh_per_second=2))
+        else:
+            made.file = console.file
+        made.stop = stack.enter_context(interruptible(made.stopping))
+        yield made
+
+
+def _key(cell: Cell) -> Key:
+    return cell.name, cell.family
+
+
+def _clock(seconds: float) -> str:
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"

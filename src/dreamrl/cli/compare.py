@@ -1,0 +1,94 @@
+"""`dreamrl compare AGENT... --family F...`: agents beside one another, trained where need be."""
+
+import dataclasses
+import datetime
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+from rich.console import Console
+
+from dreamrl.cli.cells import board
+from dreamrl.cli.values import print_json
+from dreamrl.compare.cell import Result, cells
+from dreamrl.compare.fill import fill
+from dreamrl.compare.table import as_json, base_of, rows, tables
+from dreamrl.errors import UserError
+from dreamrl.runs.store import write, write_json
+
+EXAMPLES = """\
+  dreamrl compare dream rl2 --family bus --seeds 3
+  dreamrl compare dream dream:bottleneck=none dream:cost=0,z=16 --family distracting-bus
+  dreamrl compare dream rl2 varibad --family bus map --seeds 5 --budget 10000000 --out runs/all
+"""
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """Compare agents: train what is missing, measure, and write a table and learning curves.
+
+    AGENT is a method, as dream, or a method with settings that differ from its preset's:
+    AGENT:SETTING=VALUE,SETTING=VALUE, as dream:bottleneck=none. preset=NAME chooses another
+    preset. Stopped at any time, the same command goes on where it was; runs in --out that are
+    finished and have the same agent, family, settings and seed are used again.
+    """
+
+    agent: Annotated[tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="AGENT...")]
+    """Methods to compare, with settings or without."""
+    family: tuple[str, ...] = ()
+    """One or more names that dreamrl families lists; needed."""
+    seeds: int = 3
+    """Seeds of each agent on each family, from 0 up, trained in one program."""
+    budget: int | None = None
+    """Environment steps of each seed, counted as trials x horizon x (1 + episodes) an iteration;
+    each agent's preset says how many iterations, if not given."""
+    trials: int = 2000
+    """Trials that measure each trained agent, on unseen and on training problems."""
+    out: Path = Path("runs/compare")
+    """Directory of table, figures, results and runs."""
+    json: bool = False
+    """Print the result as one JSON object; progress goes to the error output."""
+
+
+def run(options: Options) -> int:
+    """Compares; returns the exit code."""
+    if not options.agent:
+        raise UserError("AGENT missing: agents come first, as in dream rl2 --family bus")
+    if not options.family:
+        raise UserError("--family is missing, as in --family bus: dreamrl families lists them")
+    asked = cells(options.agent, options.family, options.seeds, options.budget, options.trials)
+    if options.out.exists() and not options.out.is_dir():
+        raise UserError(f"{options.out} is not a directory: choose another --out")
+    command = "dreamrl " + shlex.join(sys.argv[1:])
+    with board(asked, Console(stderr=options.json)) as view:
+        filled = fill(asked, options.out / "cells", options.out, view, command)
+    if filled.results:
+        _report(options, filled.results, command)
+    return 130 if filled.stopped else int(filled.failed > 0)
+
+
+def _report(options: Options, results: Sequence[Result], command: str) -> None:
+    from dreamrl.figures.comparison import draw_curves
+
+    base = base_of(options.agent)
+    told = {
+        "format": 1,
+        "command": command,
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "base": base,
+        "rows": [as_json(row) for row in rows(results, base)],
+        "results": list(results),
+    }
+    text = "\n\n".join(f"{family}\n\n{table}" for family, table in tables(results, base).items())
+    write_json(options.out / "compare.json", told)
+    write(options.out / "table.md", f"{text}\n".encode())
+    figures = draw_curves(results, options.out / "curves")
+    if options.json:
+        print_json(told)
+        return
+    print(f"\n{text}\n")
+    for path in (options.out / "table.md", options.out / "compare.json", *figures):
+        print(path)

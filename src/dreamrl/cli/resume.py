@@ -1,0 +1,35 @@
+"""`dreamrl resume RUN`: goes on with a training that was stopped, as if it had never been."""
+
+import dataclasses
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from dreamrl.cli.training import train_run
+
+EXAMPLES = """\
+  dreamrl resume runs/dream-distracting-bus-s0
+  dreamrl resume runs/dream-distracting-bus-s0 --until 20000000
+"""
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """Go on with a training from its last checkpoint, with all that was asked for at its start.
+
+    On the same machine and with the same packages, agent and metrics are at its end those of a
+    training that was never stopped, bit for bit; only times differ.
+    """
+
+    run: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
+    """Directory that dreamrl train wrote; of several seeds, the one above them."""
+    until: int | None = None
+    """Go on until each seed has taken so many environment steps; it extends a finished run."""
+    json: bool = False
+    """Print the result as one JSON object; progress goes to the error output."""
+
+
+def run(options: Options) -> int:
+    """Trains; returns the exit code."""
+    return train_run(options.run, options.until, options.json)

@@ -1,0 +1,63 @@
+"""`dreamrl runs`: what was trained here, how far it is, and what it returns."""
+
+import dataclasses
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from dreamrl.cli.values import print_json
+from dreamrl.runs.survey import Summary, survey
+
+EXAMPLES = """\
+  dreamrl runs
+  dreamrl runs elsewhere --json
+"""
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """List runs: agent, family, progress, return on unseen problems, and state.
+
+    A run is running, finished, interrupted (dreamrl resume goes on with it), failed or damaged.
+    """
+
+    directory: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="[DIRECTORY]")] = Path(
+        "runs"
+    )
+    """Where to look, below it too."""
+    json: bool = False
+    """Print a list of JSON objects instead."""
+
+
+def run(options: Options) -> None:
+    found = survey(options.directory)
+    if options.json:
+        print_json([summary._asdict() for summary in found])
+        return
+    if not found:
+        print(f"no runs in {options.directory}")
+        return
+    heads = ("run", "agent", "family", "seeds", "iterations", "steps", "return", "state")
+    rows = [heads, *map(_words, found)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        print("  ".join(cells).rstrip())
+    for summary in found:
+        if summary.error:
+            print(f"{summary.run}: {summary.error}")
+
+
+def _words(summary: Summary) -> tuple[str, ...]:
+    value = summary.return_unseen
+    return (
+        summary.run,
+        summary.agent,
+        summary.family,
+        str(len(summary.seeds)),
+        f"{summary.iteration}/{summary.iterations}",
+        f"{summary.steps:,}",
+        "-" if value is None else f"{value:.3f}",
+        summary.state,
+    )

@@ -1,0 +1,105 @@
+"""What `train` and `resume` share: a session that is watched, and what is said at its end."""
+
+import contextlib
+import dataclasses
+import json
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from pathlib import Path
+
+from rich.console import Console
+
+from dreamrl import cli, runs
+from dreamrl.cli.progress import Goal, Limits, View, progress
+from dreamrl.cli.values import describe, print_json, print_rows
+from dreamrl.runs import Run
+from dreamrl.runs.results import limits
+from dreamrl.runs.session import Done, Session
+from dreamrl.train import Record, interruptible
+
+
+def train_run(out: Path, until: int | None, as_json: bool) -> int:
+    """Trains the run in a directory until it is finished or stopped; returns the exit code."""
+    with runs.open_session(out, until) as session:
+        if session is None:
+            _tell_finished(out, as_json)
+            return 0
+        with _watched(session, Console(stderr=as_json)) as watch:
+            done = session.run(watch, cli.BEGAN)
+        figure = _figure(session)
+    if as_json:
+        print_json({**done.result, "run": str(out), "status": done.status})
+    else:
+        _summary(out, figure, done)
+    return 0 if done.training.finished else 130
+
+
+@dataclasses.dataclass(frozen=True)
+class _Watch:
+    """Shows a training, and works out reference values while compilers run."""
+
+    view: View
+    family: str
+    pool: Executor
+    stop: Callable[[], bool]
+    values: list[Future[Limits]] = dataclasses.field(default_factory=list)
+
+    def compiling(self) -> None:
+        self.values.append(self.pool.submit(limits, self.family))
+
+    def show(self, records: Sequence[Record]) -> None:
+        ready = self.values and self.values[0].done()
+        self.view.show(records, self.values[0].result() if ready else {})
+
+    def warn(self, line: str) -> None:
+        self.view.warn(line)
+
+
+@contextlib.contextmanager
+def _watched(session: Session, console: Console) -> Iterator[_Watch]:
+    family = session.family
+    title = f"{session.manifest['agent']} on {family.name}"
+    goal = Goal(session.algorithm.settings.iterations, session.terms.until)
+    with (
+        ThreadPoolExecutor(1) as pool,
+        progress(title, str(session.out), goal, family.horizon, console) as view,
+        interruptible(view.stopping) as stop,
+    ):
+        yield _Watch(view, family.name, pool, stop)
+
+
+def _tell_finished(out: Path, as_json: bool) -> None:
+    manifest = Run(out).manifest
+    if as_json:
+        print_json({**manifest["result"], "run": str(out), "status": "finished"})
+    else:
+        steps = f"{manifest['steps']:,} steps" if "steps" in manifest else "all its steps"
+        print(f"{out} is finished, after {steps}; --until STEPS would go on")
+
+
+def _figure(session: Session) -> Path | None:
+    records = [each.records for each in session.runs]
+    histories = dict(zip(session.seeds, records, strict=True))
+    if not any(histories.values()):
+        return None
+    from dreamrl.figures.training import draw_training
+
+    path = Run(session.out).figures / "training.png"
+    family = session.family
+    return draw_training(histories, limits(family.name), family.horizon, path)
+
+
+def _summary(out: Path, figure: Path | None, done: Done) -> None:
+    training, result = done.training, done.result
+    if not training.finished:
+        print(f"stopped at iteration {training.iteration}; the agent is kept as it was then")
+    clock = f"{training.seconds:.1f} s, of which {training.compile_seconds:.1f} s compiling"
+    rows = [*describe(result), ("trained in", clock), ("run", str(out))]
+    print_rows(rows if figure is None else [*rows, ("figure", str(figure))])
+    first = json.dumps(str(out)) if " " in str(out) else str(out)
+    single = first if "seeds" not in result else f"{first}/seed-{result['seeds'][0]['seed']}"
+    print("\nnext:")
+    if not training.finished:
+        print(f"  dreamrl resume {first}")
+    print(f"  dreamrl trial {single}")
+    print(f"  dreamrl evaluate {first} --split train")

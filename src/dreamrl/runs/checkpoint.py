@@ -1,0 +1,207 @@
+"""Checkpoints: all that a training needs to go on as if it had never stopped.
+
+    checkpoints/00000400.safetensors   the training states of all seeds, at iteration 400
+    checkpoints/00000400.json          what run it is of, counters, checksums, metrics so far
+
+The second file is written last, and a checkpoint without it is none: a process that dies while
+it writes leaves the checkpoints from before.
+"""
+
+import contextlib
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, TypeGuard
+
+from jaxtyping import PyTree
+
+from dreamrl.errors import UserError
+from dreamrl.runs import metrics
+from dreamrl.runs.metrics import Position
+from dreamrl.runs.store import (
+    CHECKSUM,
+    NewerFormat,
+    Unwritable,
+    load_tree,
+    read_json,
+    save_tree,
+)
+from dreamrl.train import Training
+
+CHECKPOINTS = "checkpoints"
+RATIO = 50
+"""Writing takes at most one part in so many of the time: on a slow disk it is done less often."""
+
+COUNTERS = ("iteration", "chunks", "steps", "seconds", "compile_seconds")
+
+Of = dict[str, Any]
+"""What a checkpoint belongs to: agent, family, seeds and a checksum of the settings."""
+
+
+class Checkpoint(NamedTuple):
+    training: Training
+    metrics: list[Position]
+    """How far each seed's metrics were then."""
+    versions: Any
+    """Of the packages that wrote it."""
+
+
+def save(stem: Path, training: Training, of: Of, files: Sequence[Path], versions: Any) -> None:
+    """Writes a checkpoint, once the metrics in `files` are safe. Raises Unwritable."""
+    save_tree(
+        stem,
+        training.state,
+        of=of,
+        versions=versions,
+        metrics=[metrics.position(file)._asdict() for file in files],
+        **{name: getattr(training, name) for name in COUNTERS},
+    )
+
+
+def load(stem: Path, of: Of, like: PyTree) -> Checkpoint:
+    """Reads a checkpoint whose states have the shapes of `like`; UserError if it is not whole."""
+    path = stem.with_suffix(".json")
+    held = read_json(path)
+    if held.get("of") != of:
+        raise UserError(f"{path} is of another run")
+    if CHECKSUM not in held:
+        raise UserError(f"{path} is damaged: it has no checksum")
+    positions = held.get("metrics")
+    counters: list[Any] = [held.get(name) for name in COUNTERS]
+    if not (_counted(counters, len(of["seeds"])) and _positions(positions, len(of["seeds"]))):
+        raise UserError(f"{path} is damaged: a counter is missing")
+    iteration, chunks, steps, seconds, compile_seconds = counters
+    state = load_tree(stem, like)
+    training = Training(state, iteration, chunks, tuple(steps), seconds, compile_seconds)
+    return Checkpoint(training, [Position(**each) for each in positions], held.get("versions"))
+
+
+class Checkpoints:
+    """The checkpoints of a run, for the one process that trains it."""
+
+    def __init__(self, run: Path, of: Of, files: Sequence[Path], versions: Any):
+        """`files` are the metrics of each seed."""
+        self.directory = run / CHECKPOINTS
+        self.of, self.files, self.versions = of, files, versions
+        self.good: list[str] = []
+        """Names of those known to be whole, oldest first."""
+
+    def newest(self, like: PyTree) -> tuple[Checkpoint | None, list[str]]:
+        """The newest one that is whole and that the metrics agree with, and what was wrong.
+
+        Without any checkpoint there is None. Raises UserError where there are some, but none can
+        be used, or a later dreamrl wrote one. Nothing is changed on the disk.
+        """
+        notes: list[str] = []
+        unmatched: tuple[str, Checkpoint] | None = None
+        names = [path.stem for path in self.directory.glob("*.json")]
+        for name in sorted(names, key=lambda name: (len(name), name), reverse=True):
+            try:
+                found = load(self.directory / name, self.of, like)
+            except NewerFormat:
+                raise
+            except UserError as error:
+                notes.append(str(error))
+                continue
+            if all(map(metrics.holds, self.files, found.metrics)):
+                return self._chosen(name, found), notes
+            notes.append(f"the metrics are not those of {self.directory / name}.json")
+            unmatched = unmatched or (name, found)
+        if unmatched is not None:
+            name, found = unmatched
+            kept = [metrics.sound(file, found.training.iteration) for file in self.files]
+            return self._chosen(name, found._replace(metrics=kept)), [
+                *notes,
+                f"some lines of the metrics up to iteration {found.training.iteration} are lost",
+            ]
+        if notes:
+            raise UserError(
+                f"none of the {len(names)} checkpoints can be used; restore one, or remove "
+                f"{self.directory} to begin anew: {notes[0]}"
+            )
+        begun = any(file.exists() for file in self.files)
+        return None, ["there is no checkpoint yet: training begins anew"] if begun else []
+
+    def rewind(self, found: Checkpoint | None) -> None:
+        """Takes the metrics back to where they were then. Raises Unwritable."""
+        positions = [metrics.START] * len(self.files) if found is None else found.metrics
+        for file, position in zip(self.files, positions, strict=True):
+            metrics.cut(file, position)
+
+    def _chosen(self, name: str, found: Checkpoint) -> Checkpoint:
+        self.good = [name]
+        return found
+
+    def write(self, training: Training, keep: int) -> None:
+        """Writes one, if it is not there, and keeps the newest `keep`; raises Unwritable."""
+        name = f"{training.iteration:08d}"
+        if name in self.good:
+            return
+        stem = self.directory / name
+        try:
+            self.directory.mkdir(exist_ok=True)
+            save(stem, training, self.of, self.files, self.versions)
+        except OSError as error:
+            raise Unwritable(f"{self.directory} cannot be written: {error.strerror}") from None
+        except UserError:
+            with contextlib.suppress(OSError):
+                stem.with_suffix(".safetensors").unlink()
+            raise
+        self.good = [*self.good, name][-keep:]
+        # Only whole ones count, so that damaged ones never crowd out the one to fall back to.
+        if len(self.good) == keep:
+            # First what makes each of them count.
+            for path in sorted(self.directory.iterdir(), key=lambda path: path.suffix != ".json"):
+                if path.name.split(".")[0] not in self.good:
+                    with contextlib.suppress(OSError):
+                        path.unlink()
+
+
+class Keeper:
+    """Decides when a checkpoint is written. A disk that refuses is a warning: training goes on."""
+
+    def __init__(
+        self, checkpoints: Checkpoints, every: float, keep: int, warn: Callable[[str], None]
+    ):
+        """`every` so many seconds, or after every chunk if that is 0; `keep` are kept."""
+        self.checkpoints, self.every, self.keep, self.warn = checkpoints, every, keep, warn
+        self.due = time.perf_counter() + every
+
+    def offer(self, training: Training) -> None:
+        """Writes a checkpoint if it is time."""
+        if time.perf_counter() >= self.due:
+            self.write(training)
+
+    def write(self, training: Training) -> None:
+        """Writes a checkpoint, unless it is there or there is nothing to keep yet."""
+        if not training.chunks:
+            return
+        begin = time.perf_counter()
+        try:
+            self.checkpoints.write(training, self.keep)
+        except UserError as error:
+            self.warn(f"no checkpoint at iteration {training.iteration}: {error}")
+        end = time.perf_counter()
+        self.due = end + (self.every and max(self.every, RATIO * (end - begin)))
+
+
+def _counted(counters: list[Any], seeds: int) -> bool:
+    iteration, chunks, steps, *seconds = counters
+    if not isinstance(steps, list) or len(steps) != seeds:
+        return False
+    whole = all(isinstance(n, int) and 0 <= n < 2**62 for n in (iteration, chunks, *steps))
+    return whole and all(isinstance(s, float) and 0 <= s < float("inf") for s in seconds)
+
+
+def _positions(held: Any, seeds: int) -> TypeGuard[list[dict[str, Any]]]:
+    return isinstance(held, list) and len(held) == seeds and all(map(_is_position, held))
+
+
+def _is_position(value: Any) -> bool:
+    return (
+        isinstance(value, dict)
+        and value.keys() == set(Position._fields)
+        and isinstance(value["sha256"], str)
+        and isinstance(value["bytes"], int)
+        and value["bytes"] >= 0
+    )

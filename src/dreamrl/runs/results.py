@@ -1,0 +1,81 @@
+"""What a run's agent returns, beside what can be reached."""
+
+import functools
+import math
+import statistics
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from dreamrl import families, references
+from dreamrl.errors import UserError
+from dreamrl.evaluate import evaluate
+from dreamrl.families.family import Family
+from dreamrl.runs.run import Run
+
+Split = Literal["unseen", "train"]
+
+
+def ids_of(family: Family, split: Split) -> tuple[int, ...]:
+    return family.test_ids if split == "unseen" else family.train_ids
+
+
+@functools.lru_cache(maxsize=8)
+def limits(family_name: str, split: Split = "unseen") -> dict[str, float | None]:
+    """The optimum and the best return without exploration; None where they have no exact value."""
+    family = families.make(family_name)
+    try:
+        return {
+            "optimal": references.optimum(family, ids_of(family, split)),
+            "no_exploration": references.no_exploration(family),
+        }
+    except UserError:
+        return {"optimal": None, "no_exploration": None}
+
+
+def evaluate_run(
+    run: Run, split: Split = "unseen", trials: int = 2000, seed: int = 0, episodes: int = 1
+) -> dict[str, Any]:
+    """How well a run's agent does, as one object that JSON can hold."""
+    loaded = run.load()
+    family = loaded.family
+    result = evaluate(family, loaded.agent, ids_of(family, split), trials, seed, episodes)
+    return {
+        "agent": run.manifest["agent"],
+        "family": family.name,
+        "seed": run.manifest["seed"],
+        "split": split,
+        "trials": trials,
+        "episodes": episodes,
+        "return_mean": result.return_mean,
+        "return_ci95": list(result.return_ci95),
+        "exploration_length_mean": result.exploration_length_mean,
+        **result.statistics,
+        **limits(family.name, split),
+    }
+
+
+def over_seeds(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """One object for several seeds: means over seeds, and each seed's own result in `seeds`.
+
+    The interval is mean ± 1.96 standard errors over seeds, of which there are few. A single
+    seed's result stays as it is.
+    """
+    first = results[0]
+    if len(results) == 1:
+        return first
+    means: dict[str, Any] = {
+        name: statistics.fmean(result[name] for result in results)
+        if isinstance(first[name], float)
+        else first[name]
+        for name in first
+        if name not in ("seed", "return_ci95")
+    }
+    returns = [result["return_mean"] for result in results]
+    margin = 1.96 * statistics.stdev(returns) / math.sqrt(len(returns))
+    middle = means["return_mean"]
+    return {
+        **means,
+        "return_ci95": [middle - margin, middle + margin],
+        "return_lowest": min(returns),
+        "seeds": list(results),
+    }

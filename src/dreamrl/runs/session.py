@@ -1,0 +1,269 @@
+"""From asked for to finished: trains a run, from its beginning or from its last checkpoint."""
+
+import contextlib
+import dataclasses
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+import jax
+
+from dreamrl.agents.agent import Algorithm
+from dreamrl.errors import UserError
+from dreamrl.families.family import Family
+from dreamrl.runs.checkpoint import Checkpoints, Keeper
+from dreamrl.runs.lock import lock
+from dreamrl.runs.results import evaluate_run, over_seeds
+from dreamrl.runs.run import (
+    MANIFEST,
+    Run,
+    asked_for,
+    begin,
+    create,
+    entry,
+    identity,
+    of_seed,
+    seeds_of,
+    versions,
+)
+from dreamrl.runs.sinks import Described, sinks
+from dreamrl.runs.store import Unwritable
+from dreamrl.runs.terms import DEFAULT_TERMS, Terms
+from dreamrl.train import Record, Training, TrainingDiverged, seed_keys, train
+
+
+@runtime_checkable
+class Watch(Protocol):
+    """Who is told how a training goes, and may stop it."""
+
+    def compiling(self) -> None:
+        """That compilers begin, which leave Python idle."""
+
+    def show(self, records: Sequence[Record]) -> None:
+        """What a chunk came to, in each seed."""
+
+    def warn(self, line: str) -> None:
+        """Of what does not stop the training; may come from another thread."""
+
+    def stop(self) -> bool:
+        """Asked between chunks."""
+        ...
+
+
+class Unwatched:
+    """Nobody is told, and nothing stops."""
+
+    def compiling(self) -> None: ...
+
+    def show(self, records: Sequence[Record]) -> None: ...
+
+    def warn(self, line: str) -> None: ...
+
+    def stop(self) -> bool:
+        return False
+
+
+UNWATCHED = Unwatched()
+
+
+class Done(NamedTuple):
+    """What a session came to."""
+
+    training: Training
+    status: str
+    """`finished` or `interrupted`."""
+    result: dict[str, Any]
+    """The evaluation of the agent, over all seeds."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Session:
+    """A run that this process, and no other, trains."""
+
+    out: Path
+    manifest: dict[str, Any]
+    seeds: tuple[int, ...]
+    family: Family
+    algorithm: Algorithm
+    terms: Terms
+    runs: list[Run]
+    checkpoints: Checkpoints
+    start: Training | None
+    """None at the beginning."""
+    notes: list[str]
+    """What was wrong with the newest checkpoints."""
+
+    def run(self, watch: Watch = UNWATCHED, began: float | None = None) -> Done:
+        """Trains, keeps the agents, evaluates them, and closes the run.
+
+        Raises TrainingDiverged, and another UserError where the disk refuses to go on; what was
+        safe before is safe then. Seconds count from `began`, as in `train`.
+        """
+        try:
+            training = self._train(watch, time.perf_counter() if began is None else began)
+            self._keep(training)
+            results = [evaluate_run(each) for each in self.runs]
+            status = "finished" if training.finished else "interrupted"
+            for each, result in zip(self.runs, results, strict=True):
+                each.close(status, **_clock(training), result=result)
+            result = over_seeds(results)
+            if len(self.runs) > 1:
+                Run(self.out).close(status, **_clock(training), result=result)
+            return Done(training, status, result)
+        except TrainingDiverged as error:
+            self._keep(error.training)
+            self._close("failed", error=str(error), **_clock(error.training))
+            raise
+        except BaseException as error:
+            status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+            # Where nothing can be written, the lock tells that nobody is at work any more.
+            with contextlib.suppress(UserError):
+                self._close(status, error=f"{type(error).__name__}: {error}")
+            if isinstance(error, Unwritable):
+                way = f"training stopped; once it can, dreamrl resume {self.out} goes on"
+                raise Unwritable(f"{error}: {way}") from None
+            raise
+
+    def _train(self, watch: Watch, began: float) -> Training:
+        for note in self.notes:
+            watch.warn(note)
+        terms = self.terms
+        keeper = Keeper(self.checkpoints, terms.checkpoint_every, terms.keep, watch.warn)
+        told = [
+            Described(each.path, f"{self.out.name}-s{seed}", self.manifest)
+            for each, seed in zip(self.runs, self.seeds, strict=True)
+        ]
+        with sinks(terms.sinks, told, watch.warn) as tell:
+
+            def report(records: list[Record]) -> None:
+                for each, record in zip(self.runs, records, strict=True):
+                    each.log(record)
+                tell(records)
+                watch.show(records)
+
+            try:
+                training = train(
+                    self.algorithm,
+                    self.seeds,
+                    terms.plan,
+                    report,
+                    watch.stop,
+                    watch.compiling,
+                    began,
+                    self.start,
+                    terms.until,
+                    keeper.offer,
+                )
+            except TrainingDiverged as error:
+                keeper.write(error.training)
+                raise
+        keeper.write(training)
+        return training
+
+    def _keep(self, training: Training) -> None:
+        for i, each in enumerate(self.runs):
+            each.save(of_seed(training.state, i))
+
+    def _close(self, status: str, **entries: Any) -> None:
+        for each in {run.path: run for run in [*self.runs, Run(self.out)]}.values():
+            each.close(status, **entries)
+
+
+@contextlib.contextmanager
+def open_session(out: Path, until: int | None = None) -> Iterator[Session | None]:
+    """A run to train, from the beginning or from where it was stopped; None if it is finished.
+
+    `until` takes the place of the run's own, so that it can extend a finished run. Raises
+    UserError where another process is at work, or the run cannot be gone on with.
+    """
+    if not (out / MANIFEST).is_file():
+        raise UserError(f"{out} is not a run: it has no {MANIFEST}")
+    with lock(out):
+        manifest, where = Run(out).manifest, out / MANIFEST
+        finished = manifest.get("status") == "finished"
+        if finished and (until is None or entry(manifest, "steps", int, where) >= until):
+            yield None
+            return
+        if "terms" not in manifest:
+            raise UserError(f"{out} is of a dreamrl that kept no checkpoints: train it anew")
+        terms = Terms.read(entry(manifest, "terms", dict, where))
+        if until is not None:
+            terms = dataclasses.replace(terms, until=until)
+            terms.check()
+        seeds = seeds_of(manifest, where)
+        if "seed" in manifest and _stands_beside_others(out):
+            raise UserError(f"{out} was trained beside other seeds: resume {out.parent}")
+        family, algorithm = asked_for(manifest, where)
+        made = [Run(out)] if "seed" in manifest else [Run(out / f"seed-{s}") for s in seeds]
+        files = [each.metrics_file for each in made]
+        checkpoints = Checkpoints(out, identity(manifest, where), files, versions())
+        found, notes = checkpoints.newest(
+            jax.eval_shape(jax.vmap(algorithm.init), seed_keys(seeds))
+        )
+        if found is None and manifest.get("iteration"):
+            raise UserError(f"{out} has no checkpoint to go on from: train it anew")
+        if found is not None and found.versions != versions():
+            notes = [*notes, "other versions of packages: not bit for bit what it would have been"]
+        checkpoints.rewind(found)
+        begin(out, {**manifest, "terms": dataclasses.asdict(terms)})
+        start = None if found is None else found.training
+        yield Session(
+            out, manifest, seeds, family, algorithm, terms, made, checkpoints, start, notes
+        )
+
+
+def ensure(
+    out: Path,
+    agent: str,
+    family: str,
+    settings: Any,
+    seeds: Sequence[int],
+    terms: Terms = DEFAULT_TERMS,
+    watch: Watch = UNWATCHED,
+) -> dict[str, Any]:
+    """The result of a run that is finished afterwards, unless `watch` stopped it.
+
+    Whatever its directory needs: it is trained, gone on with, or left as it is. Raises UserError
+    where the directory holds another run.
+    """
+    prepare(out, agent, family, settings, seeds, terms)
+    with open_session(out, terms.until) as opened:
+        return Run(out).manifest["result"] if opened is None else opened.run(watch).result
+
+
+def prepare(
+    out: Path,
+    agent: str,
+    family: str,
+    settings: Any,
+    seeds: Sequence[int],
+    terms: Terms = DEFAULT_TERMS,
+) -> None:
+    """Makes the run, or checks that what is there was asked for with the same words."""
+    if not (out / MANIFEST).exists():
+        create(out, agent, family, settings, seeds, terms)
+        return
+    held = Run(out).manifest
+    asked = {
+        "agent": agent,
+        "family": family,
+        "settings": dataclasses.asdict(settings),
+        **({"seed": seeds[0]} if len(seeds) == 1 else {"seeds": list(seeds)}),
+    }
+    if other := [name for name, value in asked.items() if held.get(name) != value]:
+        raise UserError(f"{out} holds a run of another {other[0]}: choose another directory")
+
+
+def _stands_beside_others(out: Path) -> bool:
+    above = out.absolute().parent
+    return (above / MANIFEST).is_file() and "seeds" in Run(above).manifest
+
+
+def _clock(training: Training) -> dict[str, int | float]:
+    return {
+        "iteration": training.iteration,
+        "steps": min(training.steps),
+        "wall_seconds": round(training.seconds, 3),
+        "compile_seconds": round(training.compile_seconds, 3),
+    }

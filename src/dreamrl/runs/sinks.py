@@ -1,0 +1,130 @@
+"""Where metrics go beside metrics.jsonl. What fails here is told once, and never hurts a run."""
+
+import importlib.util
+import queue
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+from dreamrl.errors import UserError
+from dreamrl.train import Record
+
+PATIENCE = 30.0
+"""Seconds that the end of a training waits for what the sinks have yet to write."""
+
+
+@runtime_checkable
+class Sink(Protocol):
+    def log(self, record: Record) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class Described(NamedTuple):
+    """What a sink is told of one seed's run."""
+
+    path: Path
+    name: str
+    manifest: dict[str, Any]
+
+
+Tell = Callable[[Sequence[Record]], None]
+
+
+class TensorBoard:
+    """Event files in the run's folder `tensorboard`."""
+
+    def __init__(self, run: Described):
+        from tensorboard.summary import Writer
+
+        self.writer = Writer(str(run.path / "tensorboard"))
+
+    def log(self, record: Record) -> None:
+        for name, value in record.items():
+            self.writer.add_scalar(name, value, int(record["iteration"]))
+
+    def close(self) -> None:
+        self.writer.close()
+
+
+class WandB:
+    """One W&B run a seed, and another one where a run is resumed, in the same group.
+
+    Project and login are W&B's own variables and files.
+    """
+
+    def __init__(self, run: Described):
+        import wandb
+
+        self.run = wandb.init(
+            dir=run.path,
+            name=run.name,
+            config=run.manifest["settings"],
+            group=f"{run.manifest['agent']}-{run.manifest['family']}",
+            reinit="create_new",
+            settings=wandb.Settings(console="off", silent=True),
+        )
+
+    def log(self, record: Record) -> None:
+        self.run.log(record, step=int(record["iteration"]))
+
+    def close(self) -> None:
+        self.run.finish()
+
+
+SINKS: dict[str, Callable[[Described], Sink]] = {"tensorboard": TensorBoard, "wandb": WandB}
+
+
+def check_installed(names: Sequence[str]) -> None:
+    """Raises UserError where the package of a sink is missing."""
+    for name in names:
+        if importlib.util.find_spec(name) is None:
+            raise UserError(f"{name} is not installed: pip install 'dreamrl[{name}]'")
+
+
+@contextmanager
+def sinks(
+    names: Sequence[str], runs: Sequence[Described], warn: Callable[[str], None]
+) -> Iterator[Tell]:
+    """Gives a function that passes records, one a seed, on to all sinks, and never waits."""
+    feeds = [_feed(name, runs, warn) for name in names]
+
+    def tell(records: Sequence[Record]) -> None:
+        for waiting, _ in feeds:
+            waiting.put(records)
+
+    try:
+        yield tell
+    finally:
+        for waiting, _ in feeds:
+            waiting.put(None)
+        for _, worker in feeds:
+            worker.join(PATIENCE)
+            if worker.is_alive():
+                warn(
+                    f"{worker.name} has not written all after {PATIENCE:.0f} s, and is left behind"
+                )
+
+
+def _feed(
+    name: str, runs: Sequence[Described], warn: Callable[[str], None]
+) -> tuple[queue.SimpleQueue, threading.Thread]:
+    """A sink in a thread of its own, so that one that hangs holds nobody up."""
+    waiting: queue.SimpleQueue[Sequence[Record] | None] = queue.SimpleQueue()
+
+    def work() -> None:
+        try:
+            opened = [SINKS[name](run) for run in runs]
+            while (records := waiting.get()) is not None:
+                for sink, record in zip(opened, records, strict=True):
+                    sink.log(record)
+            for sink in opened:
+                sink.close()
+        except BaseException as error:
+            warn(f"{name} is off, and metrics.jsonl goes on: {type(error).__name__}: {error}")
+
+    worker = threading.Thread(target=work, name=name, daemon=True)
+    worker.start()
+    return waiting, worker

@@ -1,0 +1,83 @@
+"""What runs there are in a directory, and how far each of them is."""
+
+import os
+import statistics
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from dreamrl.errors import UserError
+from dreamrl.runs.lock import locked
+from dreamrl.runs.run import MANIFEST, Run, entry, find, seeds_of
+from dreamrl.train import Record
+
+
+class Summary(NamedTuple):
+    """One run, or several seeds that were trained together."""
+
+    run: str
+    agent: str
+    family: str
+    seeds: tuple[int, ...]
+    state: str
+    """`running`, `finished`, `interrupted`, `failed`, or `damaged`."""
+    iteration: int
+    """Done so far."""
+    iterations: int
+    """Of the settings; a run with `until` goes on behind them."""
+    steps: int
+    """Environment steps of each seed so far."""
+    return_unseen: float | None
+    """Mean over seeds: the result, or else the last evaluation on the way."""
+    error: str | None = None
+
+
+def survey(directory: Path) -> list[Summary]:
+    """All runs in a directory and below it, by path; UserError where it is no directory."""
+    if not directory.is_dir():
+        raise UserError(f"{directory} is not a directory: give the one that holds runs")
+    return [_summary(path) for path in _runs(directory)]
+
+
+def state(path: Path, manifest: dict[str, Any]) -> str:
+    """What a run is doing: a process that was killed could not say so, but holds no lock."""
+    status = str(manifest.get("status"))
+    return "interrupted" if status == "running" and not locked(path) else status
+
+
+def _runs(directory: Path) -> Iterator[Path]:
+    for path, names, files in os.walk(directory):
+        names.sort()
+        if MANIFEST in files:
+            names.clear()
+            yield Path(path)
+
+
+def _summary(path: Path) -> Summary:
+    where = path / MANIFEST
+    try:
+        manifest = Run(path).manifest
+        records = [each.records[-1:] for each in find(path)]
+        last = [record for some in records for record in some]
+        settings = entry(manifest, "settings", dict, where)
+        return Summary(
+            str(path),
+            entry(manifest, "agent", str, where),
+            entry(manifest, "family", str, where),
+            seeds_of(manifest, where),
+            state(path, manifest),
+            int(min((record["iteration"] for record in last), default=0)),
+            entry(settings, "iterations", int, where),
+            int(min((record.get("steps", 0) for record in last), default=0)),
+            _return(manifest, last, where),
+            manifest.get("error"),
+        )
+    except UserError as error:
+        return Summary(str(path), "-", "-", (), "damaged", 0, 0, 0, None, str(error))
+
+
+def _return(manifest: dict[str, Any], last: list[Record], where: Path) -> float | None:
+    if "result" in manifest:
+        return entry(entry(manifest, "result", dict, where), "return_mean", float, where)
+    values = [record["return_unseen"] for record in last if "return_unseen" in record]
+    return statistics.fmean(values) if values else None

@@ -1,0 +1,55 @@
+"""The terms of a training: how long it goes on, and what is told and kept on the way."""
+
+import dataclasses
+from typing import Any
+
+from dreamrl.errors import UserError, unknown
+from dreamrl.runs.sinks import SINKS
+from dreamrl.train import Plan
+
+
+@dataclasses.dataclass(frozen=True)
+class Terms:
+    """None of these changes what an iteration learns."""
+
+    chunk: int = Plan().chunk
+    evaluate_every: int = Plan().evaluate_every
+    evaluation_trials: int = Plan().evaluation_trials
+    until: int | None = None
+    """Environment steps of each seed, where the training goes on behind its last iteration."""
+    checkpoint_every: float = 30.0
+    """Seconds from one checkpoint to the next, and more where the disk is slow; 0: each chunk."""
+    keep: int = 2
+    """Checkpoints kept."""
+    sinks: tuple[str, ...] = ()
+    """Where metrics go beside metrics.jsonl."""
+
+    @property
+    def plan(self) -> Plan:
+        return Plan(self.chunk, self.evaluate_every, self.evaluation_trials)
+
+    def check(self) -> None:
+        """Raises UserError where a value is of no use."""
+        for name in ("chunk", "evaluate_every", "evaluation_trials", "keep", "until"):
+            value = getattr(self, name)
+            if not ((isinstance(value, int) and value >= 1) or (name, value) == ("until", None)):
+                raise UserError(f"{name} must be at least 1, is {value!r}")
+        every = self.checkpoint_every
+        if not (isinstance(every, int | float) and 0 <= every < float("inf")):
+            raise UserError(f"checkpoint_every must be 0 or more seconds, is {every!r}")
+        for sink in self.sinks:
+            if not isinstance(sink, str) or sink not in SINKS:
+                raise unknown("sink", str(sink), SINKS)
+
+    @classmethod
+    def read(cls, held: dict[str, Any]) -> "Terms":
+        """The terms that a run.json holds; raises UserError where they are none."""
+        try:
+            terms = cls(**{**held, "sinks": tuple(held["sinks"])})
+        except (KeyError, TypeError):
+            raise UserError("its terms are those of another version of dreamrl") from None
+        terms.check()
+        return terms
+
+
+DEFAULT_TERMS = Terms()

@@ -1,0 +1,78 @@
+"""Sinks get what metrics.jsonl gets, and cannot hurt a run."""
+
+import threading
+
+import pytest
+
+from dreamrl.errors import UserError
+from dreamrl.runs import Run
+from dreamrl.runs.sinks import SINKS, check_installed
+
+
+class Noting:
+    """Notes what it gets; fails where it is told to."""
+
+    def __init__(self, fails="", wait=None):
+        self.fails, self.wait, self.got = fails, wait, []
+
+    def __call__(self, run):
+        self.name = run.name
+        if self.fails == "open":
+            raise ImportError("no module")
+        return self
+
+    def log(self, record):
+        if self.wait is not None:
+            self.wait.wait()
+        if self.fails == "log":
+            raise ConnectionError("gone")
+        self.got.append(record["iteration"])
+
+    def close(self):
+        if self.fails == "close":
+            raise ValueError("not closed")
+        self.got.append("closed")
+
+
+@pytest.fixture
+def noting(monkeypatch):
+    def put(*inputs):
+        sink = Noting(*inputs)
+        monkeypatch.setitem(SINKS, "wandb", sink)
+        return sink
+
+    return put
+
+
+def test_a_sink_gets_every_record_and_is_closed(train, noting):
+    sink = noting()
+    _, watch = train("run", sinks=("wandb",))
+    assert sink.got == [1, 2, 3, 4, 5, 6, "closed"]
+    assert sink.name == "run-s0"
+    assert watch.warnings == []
+
+
+@pytest.mark.parametrize("fails", ["open", "log", "close"])
+def test_a_sink_that_fails_is_off_after_one_warning(train, left, noting, fails):
+    whole, _ = train("whole")
+    noting(fails)
+    out, watch = train("run", sinks=("wandb",))
+    assert len(watch.warnings) == 1
+    assert watch.warnings[0].startswith("wandb is off, and metrics.jsonl goes on: ")
+    assert left(out) == left(whole)
+
+
+def test_a_sink_that_hangs_holds_nobody_up(train, noting, monkeypatch):
+    monkeypatch.setattr("dreamrl.runs.sinks.PATIENCE", 0.1)
+    never = threading.Event()
+    noting("", never)
+    out, watch = train("run", sinks=("wandb",))
+    assert Run(out).manifest["status"] == "finished"
+    assert "wandb has not written all" in watch.warnings[0]
+    never.set()
+
+
+def test_a_sink_that_is_not_installed_is_refused(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(UserError, match=r"pip install 'dreamrl\[tensorboard\]'"):
+        check_installed(("tensorboard",))
