@@ -8,6 +8,7 @@ import dreamrl
 from dreamrl import agents
 from dreamrl.errors import UserError
 from dreamrl.story import tell
+from dreamrl.use import prepare
 
 
 @pytest.fixture
@@ -15,25 +16,27 @@ def played(fake):
     family = dreamrl.make("distracting-bus")
     algorithm = agents.make_algorithm("fake", family, fake())
     state = algorithm.init(jax.random.key(0))
-    return lambda problem: tell(family, algorithm, state, problem)
+    agent = prepare(family, algorithm, state)
+    return lambda problem: tell(agent, problem)
 
 
 def test_information_gained_adds_up_to_the_fall_of_the_error(played):
-    story = played(22)
-    np.testing.assert_allclose(story.gained.sum(), 1 - story.errors[-1] / story.errors[0], 1e-5)
-    assert len(story.gained) == len(story.moved) == len(story.trial.exploration.actions) == 7
-    assert story.trial.beliefs.mean.shape == (8, 4)
+    beliefs = played(22).beliefs
+    fall = 1 - beliefs.errors[-1] / beliefs.errors[0]
+    np.testing.assert_allclose(beliefs.gained.sum(), fall, 1e-5)
+    assert len(beliefs.gained) == len(beliefs.moved) == len(beliefs.trajectory.actions) == 7
+    assert beliefs.means.shape == (8, 4)
 
 
 def test_an_unseen_problem_has_no_true_z(played):
-    story = played(23)
-    assert story.errors is None
-    assert story.gained is None
-    np.testing.assert_allclose(story.likely.sum(-1), 1, rtol=1e-5)
+    beliefs = played(23).beliefs
+    assert beliefs.errors is None
+    assert beliefs.gained is None
+    np.testing.assert_allclose(beliefs.confidence.sum(-1), 1, rtol=1e-5)
 
 
 def test_only_steps_that_were_taken_are_told(played):
-    exploitation = played(22).trial.exploitation
+    exploitation = played(22).exploitation
     assert exploitation.mask.all()
     assert exploitation.terminated[-1]
     assert len(exploitation.observations) == len(exploitation.actions) + 1 == 9

@@ -6,8 +6,9 @@ from dreamrl.version import version
 
 if TYPE_CHECKING:
     from dreamrl.families import make
+    from dreamrl.use import load
 
-__all__ = ["__version__", "make"]
+__all__ = ["__version__", "load", "make"]
 
 __version__ = version()
 
@@ -18,4 +19,8 @@ def __getattr__(name: str) -> Any:
         from dreamrl.families import make
 
         return make
+    if name == "load":
+        from dreamrl.use import load
+
+        return load
     raise AttributeError(f"module 'dreamrl' has no attribute {name!r}")

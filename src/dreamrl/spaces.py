@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Int
 
 from dreamrl.types import Key
@@ -29,9 +30,9 @@ class Discrete:
     def sample(self, key: Key) -> Int[Array, ""]:
         return jax.random.randint(key, (), 0, self.n)
 
-    def contains(self, value: Array) -> bool:
-        value = jnp.asarray(value)
-        integer = jnp.issubdtype(value.dtype, jnp.integer)
+    def contains(self, value: Array | np.ndarray) -> bool:
+        value = np.asarray(value)
+        integer = np.issubdtype(value.dtype, np.integer)
         return bool(integer and value.shape == () and 0 <= value < self.n)
 
     def encode(self, value: Int[Array, "..."]) -> Float[Array, "... n"]:
@@ -55,12 +56,12 @@ class MultiDiscrete:
     def sample(self, key: Key) -> Int[Array, " entries"]:
         return jax.random.randint(key, self.shape, 0, jnp.array(self.ns))
 
-    def contains(self, value: Array) -> bool:
-        value = jnp.asarray(value)
-        integer = jnp.issubdtype(value.dtype, jnp.integer)
+    def contains(self, value: Array | np.ndarray) -> bool:
+        value = np.asarray(value)
+        integer = np.issubdtype(value.dtype, np.integer)
         if not integer or value.shape != self.shape:
             return False
-        return bool(((value >= 0) & (value < jnp.array(self.ns))).all())
+        return bool(((value >= 0) & (value < np.array(self.ns))).all())
 
     def encode(self, value: Int[Array, "... entries"]) -> Float[Array, "... features"]:
         """One-hot vectors, one after the other."""
@@ -83,9 +84,9 @@ class Box:
     def sample(self, key: Key) -> Float[Array, "..."]:
         return jax.random.uniform(key, self.shape, minval=self.low, maxval=self.high)
 
-    def contains(self, value: Array) -> bool:
-        value = jnp.asarray(value)
-        if not jnp.issubdtype(value.dtype, jnp.floating) or value.shape != self.shape:
+    def contains(self, value: Array | np.ndarray) -> bool:
+        value = np.asarray(value)
+        if not np.issubdtype(value.dtype, np.floating) or value.shape != self.shape:
             return False
         return bool(((value >= self.low) & (value <= self.high)).all())
 

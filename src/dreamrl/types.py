@@ -7,6 +7,7 @@ Shapes are written for one trial; batches and seeds are added with `jax.vmap`.
 from typing import Any, NamedTuple
 
 import equinox as eqx
+import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree, Scalar
 
 Problem = PyTree[Array]
@@ -60,12 +61,12 @@ class Trajectory(NamedTuple):
     @property
     def length(self) -> Int[Array, "*batch"]:
         """Number of steps taken."""
-        return self.mask.sum(-1)
+        return jnp.sum(self.mask, -1)
 
     @property
     def episode_return(self) -> Float[Array, "*batch"]:
         """Undiscounted sum of rewards."""
-        return (self.rewards * self.mask).sum(-1)
+        return jnp.sum(self.rewards * self.mask, -1)
 
 
 class Belief(NamedTuple):

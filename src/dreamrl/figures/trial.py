@@ -30,16 +30,16 @@ COLUMNS = 7
 def draw_trial(story: Story, path: Path) -> Path:
     """The exploration, the belief after each of its steps, and the exploitation, as one image."""
     scene = _Scene(story)
-    beliefs = len(story.trial.beliefs.mean) if scene.shares is not None else 0
+    beliefs = len(story.beliefs.means) if scene.shares is not None else 0
     rows = -(-beliefs // COLUMNS)
     figure = Figure(figsize=(11, 4.4 + 1.65 * rows), layout="constrained")
     heights = [4.4, 1.65 * rows] if rows else [4.4]
     parts = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)
     above, *below = parts.flat
     left, middle, right = above.subplots(1, 3, width_ratios=(1, 1, 0.85))
-    scene.exploration(left, len(story.trial.exploration.actions))
-    scene.exploitation(middle, len(story.trial.exploitation.actions))
-    scene.knowledge(right, len(story.trial.exploration.actions))
+    scene.exploration(left, story.beliefs.steps)
+    scene.exploitation(middle, len(story.exploitation.actions))
+    scene.knowledge(right, story.beliefs.steps)
     for part in below:
         part.suptitle("believed after each step (how like the training problems' z)", fontsize=10)
         for i, axes in enumerate(part.subplots(rows, COLUMNS, squeeze=False).flat):
@@ -54,9 +54,9 @@ def draw_trial(story: Story, path: Path) -> Path:
 def animate_trial(story: Story, path: Path) -> Path:
     """The same, a frame a step, as a GIF."""
     scene = _Scene(story)
-    explored = len(story.trial.exploration.actions)
+    explored = story.beliefs.steps
     moments: list[tuple[int, int | None]] = [(step, None) for step in range(explored + 1)]
-    moments += [(explored, step) for step in range(len(story.trial.exploitation.actions) + 1)]
+    moments += [(explored, step) for step in range(len(story.exploitation.actions) + 1)]
     figure = Figure(figsize=(10.5, 3.9))
     figure.subplots_adjust(0.01, 0.13, 0.985, 0.92, wspace=0.08)
     panels = figure.subplots(1, 3)
@@ -99,24 +99,24 @@ class _Scene:
         family = story.family
         if not hasattr(family, "drawing"):
             raise UserError(f"family {family.name!r} cannot be drawn: it has no drawing(problem)")
-        self.story, self.shares = story, story.likely
+        self.story, self.shares = story, story.beliefs.confidence
         self.drawing: Drawing = family.drawing(family.problem(jnp.array(story.problem_id)))
         problems = [family.problem(jnp.array(i)) for i in family.train_ids]
-        self.others = [] if story.likely is None else [family.drawing(p) for p in problems]
+        self.others = [] if self.shares is None else [family.drawing(p) for p in problems]
         self.names = getattr(family, "action_names", None)
 
     def exploration(self, axes: Axes, steps: int) -> None:
-        self._walk(axes, self.story.trial.exploration, steps, "exploration")
+        self._walk(axes, self.story.beliefs.trajectory, steps, "exploration")
 
     def exploitation(self, axes: Axes, steps: int) -> None:
-        goal = np.asarray(self.story.trial.goals)
-        trajectory = self.story.trial.exploitation
+        goal = self.story.goal
+        trajectory = self.story.exploitation
         earned = float(trajectory.rewards[:steps].sum())
         self._walk(axes, trajectory, steps, "exploitation", f", return {earned:.1f}")
         if self.drawing.lines:
             draw_goal(axes, goal)
         else:
-            words = f"goal: {', then '.join(map(str, goal.tolist()))}"
+            words = f"goal: {', then '.join(map(str, np.atleast_1d(goal).tolist()))}"
             axes.text(0.5, -0.02, words, transform=axes.transAxes, ha="center", va="top")
 
     def _walk(
@@ -142,14 +142,14 @@ class _Scene:
 
     def knowledge(self, axes: Axes, steps: int) -> None:
         """How much is known after each step, or how far the belief has moved."""
-        story = self.story
-        if story.gained is not None:
-            curve = np.concatenate([[0.0], np.cumsum(story.gained)])
+        beliefs = self.story.beliefs
+        if beliefs.gained is not None:
+            curve = np.concatenate([[0.0], np.cumsum(beliefs.gained)])
             axes.set_title("share of the information gained", fontsize=10)
             axes.set_ylim(min(-0.05, curve.min() - 0.05), 1.05)
         else:
-            curve = np.concatenate([[0.0], np.cumsum(story.moved)])
-            axes.set_title("way that the belief has moved", fontsize=10)
+            curve = np.concatenate([[0.0], np.cumsum(beliefs.moved)])
+            axes.set_title("squared moves of the belief, in sum", fontsize=10)
             axes.set_ylim(0, curve.max() * 1.05 + 1e-6)
         axes.set_xlim(0, max(len(curve) - 1, 1))
         axes.plot(curve, color="0.85", lw=1)
