@@ -1,0 +1,175 @@
+"""The comparison of docs/results.md, in parts: each finished cell is a small JSON file.
+
+    python benchmarks/paper.py                                  all cells that are missing
+    python benchmarks/paper.py distracting-bus rl2 --seeds 5    this one
+    python benchmarks/paper.py --list                           what is done and what is not
+    python benchmarks/paper.py --table --figures                docs/results.md, docs/figures
+
+A cell is one agent on one family, and its file benchmarks/results/paper/FAMILY/AGENT.json. Stopped
+at any time, the same command goes on where it was.
+"""
+
+import argparse
+import pathlib
+import re
+import shlex
+import sys
+
+from rich.console import Console
+
+from dreamrl import agents
+from dreamrl.cli.cells import board
+from dreamrl.compare.cell import Cell, Result, cells, difference, held, missing
+from dreamrl.compare.fill import fill
+from dreamrl.compare.table import ALL, tables
+from dreamrl.errors import UserError
+from dreamrl.figures.comparison import draw_curves
+from dreamrl.runs.store import read_json
+
+ROOT = pathlib.Path(__file__).parent.parent
+RESULTS = ROOT / "benchmarks" / "results" / "paper"
+DOCS = ROOT / "docs"
+SEEDS = {"distracting-bus": 5, "bus": 3, "map": 3, "cooking": 3}
+ABLATED = "distracting-bus"
+ABLATIONS = (
+    "dream:bottleneck=none",
+    "dream:bottleneck=fixed",
+    "dream:cost=0",
+    "dream:objective=end-to-end",
+    "dream:objective=predict-dynamics",
+)
+MARKED = re.compile(r"(<!-- table: (.+?) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def asked_for(asked: argparse.Namespace) -> list[Cell]:
+    """The cells of this call; each agent gets as many steps as DREAM's preset on that family."""
+    found = []
+    for family in [asked.family] if asked.family else SEEDS:
+        names = asked.agents or [*agents.METHODS, *(ABLATIONS if family == ABLATED else ())]
+        seeds = asked.seeds or SEEDS.get(family, 3)
+        budget = asked.budget or cells(["dream"], [family], 1)[0].budget
+        found += cells(names, [family], seeds, budget, asked.trials)
+    return found
+
+
+def differences(asked: list[Cell]) -> list[tuple[Cell, str]]:
+    """Cells whose files were made with other settings, and in what they differ."""
+    there = [(cell, held(cell, RESULTS)) for cell in asked]
+    odd = [(cell, difference(cell, result)) for cell, result in there if result is not None]
+    return [(cell, words) for cell, words in odd if words]
+
+
+def train(asked: argparse.Namespace) -> int:
+    chosen = asked_for(asked)
+    odd = [] if asked.replace else differences(chosen)
+    for cell, words in odd:
+        print(f"{cell.file(RESULTS)} has other settings: {words}; --replace trains it anew")
+    # What is committed is not lost to a changed default.
+    chosen = [cell for cell in chosen if cell not in [kept for kept, _ in odd]]
+    command = "python benchmarks/paper.py " + shlex.join(sys.argv[1:])
+    with board(chosen, Console()) as view:
+        filled = fill(chosen, RESULTS, asked.runs, view, command.strip())
+    return 130 if filled.stopped else int(filled.failed > 0 or bool(odd))
+
+
+def listed(asked: argparse.Namespace) -> None:
+    for cell in asked_for(asked):
+        result = held(cell, RESULTS)
+        lacking = len(missing(cell, result))
+        state = "done" if not lacking else f"{lacking} of {len(cell.seeds)} seeds missing"
+        if result is not None and (words := difference(cell, result)):
+            state = f"other settings: {words}"
+        print(f"{cell.family:<17} {cell.name:<34} {state}")
+
+
+def finished() -> list[Result]:
+    """All results, in the order of families, agents and ablations."""
+    found = [read_json(path) for path in RESULTS.glob("*/*.json")]
+    order = [*SEEDS, *agents.METHODS, *ABLATIONS]
+
+    def place(name: str) -> tuple[int, str]:
+        return order.index(name) if name in order else len(order), name
+
+    return sorted(found, key=lambda result: (place(result["family"]), place(result["name"])))
+
+
+def parts(results: list[Result]) -> dict[str, list[Result]]:
+    """{"FAMILY" or "FAMILY ablations": results}; DREAM itself is in both."""
+    found: dict[str, list[Result]] = {}
+    for result in results:
+        family, ablation = result["family"], ":" in result["name"]
+        if not ablation:
+            found.setdefault(family, []).append(result)
+        if ablation or (result["name"] == "dream" and family == ABLATED):
+            found.setdefault(f"{family} ablations", []).append(result)
+    return found
+
+
+def figure_of(part: str) -> str:
+    """The figure of a table; families of the paper share one."""
+    return "paper-curves" if part in (ALL, *SEEDS) else f"paper-{part.replace(' ', '-')}"
+
+
+def write_tables(results: list[Result]) -> None:
+    """Puts tables, and figures that are there, between the markers of docs/results.md."""
+    written = {
+        name: tables(part, "dream")[part[0]["family"]] for name, part in parts(results).items()
+    }
+    plain = [r for r in results if ":" not in r["name"] and r["family"] in SEEDS]
+    written[ALL] = tables(plain, "dream").get(ALL, "")
+
+    def table(found: re.Match[str]) -> str:
+        text = written.get(found[2]) or "Not measured yet."
+        figure = f"figures/{figure_of(found[2])}.png"
+        # That of the families stands once, under the table of them all.
+        if found[2] not in SEEDS and (DOCS / figure).exists():
+            text += f"\n\n![learning curves]({figure})"
+        return f"{found[1]}\n{text}\n\n{found[3]}"
+
+    path = DOCS / "results.md"
+    path.write_text(MARKED.sub(table, path.read_text()))
+    print(path)
+
+
+def write_figures(results: list[Result]) -> None:
+    """Learning curves: the families of the paper in one figure, any other part in its own."""
+    figures: dict[str, list[Result]] = {}
+    for name, part in parts(results).items():
+        figures.setdefault(figure_of(name), []).extend(part)
+    for figure, part in figures.items():
+        for path in draw_curves(part, DOCS / "figures" / figure):
+            print(path)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("family", nargs="?", help="default: " + ", ".join(SEEDS))
+    parser.add_argument("agents", nargs="*", help="default: all, and on one family the ablations")
+    parser.add_argument("--seeds", type=int, help="default: 5 on distracting-bus, else 3")
+    parser.add_argument("--budget", type=int, help="environment steps; default: DREAM's preset's")
+    parser.add_argument("--trials", type=int, default=2000, help="that measure each seed")
+    parser.add_argument("--runs", type=pathlib.Path, default=ROOT / "runs" / "paper")
+    parser.add_argument("--replace", action="store_true", help="results of other settings")
+    parser.add_argument("--list", action="store_true", help="say what is done, and train nothing")
+    parser.add_argument("--table", action="store_true", help="write tables, and train nothing")
+    parser.add_argument("--figures", action="store_true", help="draw, and train nothing")
+    asked = parser.parse_args()
+    try:
+        if asked.list:
+            listed(asked)
+        if asked.figures:
+            write_figures(finished())
+        if asked.table:
+            write_tables(finished())
+        if asked.list or asked.table or asked.figures:
+            return 0
+        return train(asked)
+    except UserError as error:
+        print(f"paper.py: {error}", file=sys.stderr)
+        return error.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Agents beside one another: cells of an agent on a family, statistics and tables of them."""
