@@ -25,6 +25,8 @@ def main() -> None:
     print("|---|---|---|---|---|---|---|---|")
     for path in sorted(RESULTS.glob("*.json")):
         result = json.loads(path.read_text())
+        if "median_seconds_to_level" not in result:
+            continue
         seeds = result["seeds"]
         median = result["median_seconds_to_level"]
         total = statistics.median(seed["seconds"] for seed in seeds)

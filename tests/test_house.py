@@ -18,7 +18,7 @@ FLOORS = (
     {"trial"},
     {"learners"},
     {"agents"},
-    {"train", "evaluate", "compare", "references", "runs", "story", "testing", "bench"},
+    {"train", "evaluate", "compare", "references", "runs", "story", "testing", "bench", "use"},
     {"cli", "studio", "figures"},
 )
 DOORS = {"__init__", "__main__"}

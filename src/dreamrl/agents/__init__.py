@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from dreamrl.agents import dream, import_, rl2, varibad
+from dreamrl.agents import dream, import_, maml, pearl, rl2, varibad
 from dreamrl.agents.agent import Algorithm, Method
 from dreamrl.errors import unknown
 from dreamrl.families.family import Family
@@ -16,6 +16,8 @@ METHODS: dict[str, Method] = {
     "e-rl2": rl2.E_RL2,
     "varibad": varibad.METHOD,
     "import": import_.METHOD,
+    "pearl": pearl.METHOD,
+    "maml": maml.METHOD,
 }
 
 

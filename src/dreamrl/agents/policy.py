@@ -11,6 +11,8 @@ from dreamrl.spaces import Discrete, Space
 from dreamrl.trial import Percept
 from dreamrl.types import Goal, Key
 
+NEVER = -1e9
+
 
 class InstructedPolicy(eqx.Module):
     """What (goal, z) mean depends on where one stands: they also gate what is seen.
@@ -68,6 +70,17 @@ class InstructedPolicy(eqx.Module):
         task_everywhere = jnp.broadcast_to(task, (*percept.first.shape, task.shape[-1]))
         gate = 2 * jax.nn.sigmoid(2 * self.context(task))
         return jnp.concatenate([seen, task_everywhere], axis=-1), gate
+
+
+def bar(decision: Decision, barred: int | None) -> Decision:
+    """The decision without one action: an exploration that can be ended early learns to be.
+
+    An end has nothing to show, and before an agent can use what it finds, everything else costs.
+    """
+    if barred is None:
+        return decision
+    number = jnp.arange(decision.logits.shape[-1])
+    return decision._replace(logits=jnp.where(number == barred, NEVER, decision.logits))
 
 
 def percept_features(observations: Space, actions: Discrete) -> int:

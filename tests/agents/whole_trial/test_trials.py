@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from dreamrl.agents.agent import Agent, Algorithm
+from dreamrl.agents.policy import bar
 from dreamrl.agents.whole_trial import trials as whole
-from dreamrl.agents.whole_trial.nets import bar
 from dreamrl.agents.whole_trial.trials import Credit, Played
 from dreamrl.learners import ppo
 from dreamrl.trial import percepts

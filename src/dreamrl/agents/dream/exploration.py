@@ -9,14 +9,12 @@ from jaxtyping import Array, Bool, Float
 
 from dreamrl.agents.dream.decoder import Decoder
 from dreamrl.agents.dream.stopping import StopRule
-from dreamrl.agents.policy import encode_percept, percept_features
+from dreamrl.agents.policy import bar, encode_percept, percept_features
 from dreamrl.learners import ppo
 from dreamrl.networks.actor_critic import ActorCritic, Decision
 from dreamrl.spaces import Discrete, Space
 from dreamrl.trial import Percept
 from dreamrl.types import Action, Key
-
-NEVER = -1e9
 
 
 class ExplorationPolicy(eqx.Module):
@@ -60,9 +58,9 @@ class ExplorationPolicy(eqx.Module):
         features = self._features(percepts, beliefs)
         return self._allowed(self.network.unroll(self.network.start(), features))
 
-    def random_logits(self) -> Float[Array, " actions"]:
+    def at_random(self, decision: Decision) -> Decision:
         """Every action that is not barred, equally often."""
-        return self._bar(jnp.zeros(self.action_space.n))
+        return bar(decision._replace(logits=jnp.zeros_like(decision.logits)), self.barred)
 
     def _features(self, percept: Percept, belief: Array) -> Float[Array, "... features"]:
         seen = encode_percept(self.observation_space, self.action_space, percept)
@@ -75,15 +73,7 @@ class ExplorationPolicy(eqx.Module):
         return decision.logits.argmax(-1)
 
     def _allowed(self, decision: Decision) -> Decision:
-        if self.random:
-            logits = jnp.broadcast_to(self.random_logits(), decision.logits.shape)
-            return decision._replace(logits=logits)
-        return decision._replace(logits=self._bar(decision.logits))
-
-    def _bar(self, logits: Float[Array, "... actions"]) -> Float[Array, "... actions"]:
-        if self.barred is None:
-            return logits
-        return jnp.where(jnp.arange(self.action_space.n) == self.barred, NEVER, logits)
+        return self.at_random(decision) if self.random else bar(decision, self.barred)
 
 
 class ExplorerMemory(NamedTuple):

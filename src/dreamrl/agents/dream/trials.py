@@ -75,7 +75,8 @@ class Player:
             key_action, key_random = jax.random.split(key)
             memory, decision, belief = exploration.decide(policy, decoder, memory, percept)
             at_random = jax.random.uniform(key_random) < frequency
-            logits = jnp.where(at_random, policy.random_logits(), decision.logits)
+            anything = policy.at_random(decision).logits
+            logits = jnp.where(at_random, anything, decision.logits)
             action = jax.random.categorical(key_action, logits)
             log_prob = ppo.log_prob(decision.logits, action)
             kept = (log_prob, decision.value, belief, policy.stop(decision.state))

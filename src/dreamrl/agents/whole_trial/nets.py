@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from dreamrl.agents.policy import InstructedPolicy, encode_percept, percept_features
+from dreamrl.agents.policy import InstructedPolicy, bar, encode_percept, percept_features
 from dreamrl.families.family import Family
 from dreamrl.networks.actor_critic import Decision
 from dreamrl.networks.layers import Dense
@@ -16,8 +16,6 @@ from dreamrl.networks.memory import GRU
 from dreamrl.spaces import Discrete, Space
 from dreamrl.trial import Percept, percepts
 from dreamrl.types import Action, Belief, Goal, Key, Trajectory
-
-NEVER = -1e9
 
 
 class Reader(eqx.Module):
@@ -95,14 +93,6 @@ def make_nets(key: Key, family: Family, size: int, tell: Tell, z: int, beside: A
     spaces = (family.observation_space, family.action_space, family.goal_space)
     policy = InstructedPolicy(keys[1], *spaces, size, z, recurrent=False)
     return Nets(Reader(keys[0], *spaces, size), tell, policy, beside)
-
-
-def bar(decision: Decision, barred: int | None) -> Decision:
-    """An exploration has nothing to gain from its end, and much to lose: as DREAM's, it lasts."""
-    if barred is None:
-        return decision
-    number = jnp.arange(decision.logits.shape[-1])
-    return decision._replace(logits=jnp.where(number == barred, NEVER, decision.logits))
 
 
 def read_all(reader: Reader, trajectory: Trajectory) -> Float[Array, "times size"]:

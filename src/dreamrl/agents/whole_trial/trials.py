@@ -6,7 +6,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from dreamrl.agents.whole_trial.nets import Nets, bar, read_all
+from dreamrl.agents.policy import bar
+from dreamrl.agents.whole_trial.nets import Nets, read_all
 from dreamrl.families.family import Family
 from dreamrl.learners import ppo
 from dreamrl.networks.actor_critic import Decision

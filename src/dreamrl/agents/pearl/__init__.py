@@ -1,0 +1,16 @@
+"""PEARL: `pearl.py` trains `posterior.py` and the shared policy; `agent.py` samples from both."""
+
+from dreamrl.agents.agent import Method
+from dreamrl.agents.pearl.pearl import Pearl
+from dreamrl.agents.pearl.settings import PearlSettings
+
+METHOD = Method(
+    PearlSettings,
+    Pearl,
+    {
+        "default": PearlSettings(),
+        "bandit": PearlSettings(iterations=100),
+        # Returns, and so errors of Q, are ten times as large: the KL must weigh as much.
+        "treasure": PearlSettings(iterations=200, kl_weight=1e-2),
+    },
+)

@@ -1,0 +1,43 @@
+"""Settings that make no sense are refused in one line that says why."""
+
+import dataclasses
+
+import pytest
+
+from dreamrl import agents
+from dreamrl.agents.maml.settings import MamlSettings
+from dreamrl.errors import UserError
+
+PRESETS = agents.METHODS["maml"].presets
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        (dict(iterations=0), "iterations is 0: it must be from 1"),
+        (dict(inner_steps=0), "inner_steps is 0: it must be from 1 to 100"),
+        (dict(inner_rate=0.0), "inner_rate is 0.0"),
+        (dict(inner_discount=1.5), "inner_discount is 1.5: it must be from 0 to 1"),
+        (dict(learning_rate=float("nan")), "learning_rate is nan"),
+        (dict(minibatches=3), r"trials \(256\) must be a multiple of minibatches \(3\)"),
+    ],
+)
+def test_refused(settings, said):
+    with pytest.raises(UserError, match=said) as caught:
+        MamlSettings(**settings)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["objective", "order", "inner_rates"])
+def test_unknown_choices_are_refused(name):
+    """As they are where types are not checked."""
+    settings = MamlSettings()
+    object.__setattr__(settings, name, "third")
+    with pytest.raises(UserError, match=f"{name} is 'third': it must be .* or "):
+        settings.__post_init__()
+
+
+@pytest.mark.parametrize("preset", PRESETS.values(), ids=PRESETS)
+def test_presets_are_settings(preset):
+    assert dataclasses.replace(preset) == preset
+    assert hash(preset) == hash(dataclasses.replace(preset))
