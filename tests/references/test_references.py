@@ -89,21 +89,23 @@ def test_what_cannot_be_seen_is_never_known():
 
 
 @pytest.mark.parametrize(
-    ("name", "test", "train", "without", "steps"),
+    ("name", "test", "train", "trial", "without", "sampling", "steps"),
     [
-        ("bus", 0.8, 0.8, 0.3, 10),
-        ("distracting-bus", 0.8, 0.8, 0.3, 10),
-        ("map", 0.8, 0.8, 0.3, 4),
-        ("cooking", 0.466667, 0.398942, 0.076042, 4),
+        ("bus", 0.8, 0.8, 0.8, 0.3, -0.6, 10),
+        ("distracting-bus", 0.8, 0.8, 0.8, 0.3, -0.6, 10),
+        ("map", 0.8, 0.8, 0.8, 0.3, -0.6, 4),
+        ("cooking", 0.466667, 0.398942, 0.4, 0.076042, -1.129223, 4),
     ],
 )
-def test_what_is_known(name, test, train, without, steps):
+def test_what_is_known(name, test, train, trial, without, sampling, steps):
     found = references(dreamrl.make(name), number=40)
     assert found.family == name
     assert found.optimum == pytest.approx(test, abs=1e-6)
     assert found.optimum_train == pytest.approx(train, abs=1e-6)
     assert found.no_exploration == pytest.approx(without, abs=1e-6)
     assert found.shortest_informative == steps
+    assert found.bayes_optimal == pytest.approx(trial, abs=1e-6)
+    assert found.thompson == pytest.approx(sampling, abs=1e-6)
     assert found.no_exploration < found.random_exploration.mean < found.optimum
     assert 0 < found.random_exploration.standard_error < 0.05
 

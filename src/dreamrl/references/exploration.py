@@ -1,5 +1,6 @@
 """What explorations can show: how much random ones do, and how soon the best one shows enough."""
 
+import bisect
 import functools
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -49,10 +50,12 @@ def shortest_informative(exploitation: Exploitation, ids: tuple[int, ...]) -> in
     None if no exploration is sure to show enough within the horizon.
     """
     search = _Search(exploitation, ids)
-    for budget in range(search.horizon + 1):
-        if search.least_loss(budget, limit=TOLERANCE) < TOLERANCE:
-            return budget
-    return None
+
+    def suffices(budget: int) -> bool:
+        return search.least_loss(budget, limit=TOLERANCE) < TOLERANCE
+
+    fewest = bisect.bisect_left(range(search.horizon + 1), True, key=suffices)
+    return None if fewest > search.horizon else fewest
 
 
 def bayes_optimal(exploitation: Exploitation, ids: tuple[int, ...]) -> float:
@@ -68,7 +71,7 @@ class _Search:
     """What explorations leave to be lost: return that only one who is told the problem gets.
 
     Losses are sums over problems. Knowing less never loses less, so that the loss of a set of
-    problems bounds those of all sets around it, with as many steps left or fewer.
+    problems bounds those of all sets around it, at the same step.
     """
 
     def __init__(self, exploitation: Exploitation, ids: Sequence[int]):
@@ -78,14 +81,14 @@ class _Search:
         self.horizon = len(self.tables.layers)
         self._enough: dict[bytes, bool] = {}
         self._left: dict[bytes, float] = {}
-        self._known: dict[tuple[int, int, bytes], tuple[float, bool]] = {}
+        self._known: dict[tuple[int, bytes], tuple[float, bool]] = {}
         """Losses of sets that were met, and whether they are exact or but bounds."""
-        self._bounds: dict[tuple[int, int], list[tuple[int, int, float]]] = {}
-        """For a step and the first row of a set: sets as bits, budgets and bounds of the loss."""
+        self._bounds: dict[tuple[int, int], list[tuple[int, float]]] = {}
+        """For a step and the first row of a set: sets as bits, and bounds of their losses."""
 
     def least_loss(self, budget: int, limit: float = np.inf) -> float:
         """The loss after the best exploration of at most so many steps; see `_loss`."""
-        lost = 0.0
+        self._known, self._bounds, lost = {}, {}, 0.0
         for rows in parts(self.tables.first):
             lost += self._loss(0, rows, budget, limit - lost)
             if lost >= limit:
@@ -97,12 +100,12 @@ class _Search:
         layer = self.tables.layers[step]
         if budget == 0 or self._is_enough(layer.owners[rows]):
             return self._final_loss(layer.owners[rows], limit)
-        key = step, budget, rows.tobytes()
+        key = step, rows.tobytes()
         loss, exact = self._known.get(key, (0.0, False))
         if exact or loss >= limit:
             return loss
         bits = sum(1 << row for row in rows.tolist())
-        if (bound := self._bound(step, rows, bits, budget, limit)) >= limit:
+        if (bound := self._bound(step, rows, bits, limit)) >= limit:
             return bound
         least = np.inf
         for action in self._promising(step, rows):
@@ -119,18 +122,18 @@ class _Search:
             if least < TOLERANCE:
                 break
         self._known[key] = least, least < limit
-        self._bounds.setdefault((step, int(rows[0])), []).append((bits, budget, least))
+        self._bounds.setdefault((step, int(rows[0])), []).append((bits, least))
         if len(self._known) > MOST_SETS:
             name = self.exploitation.family.name
             raise TooLarge(f"{name!r} has too many sets of problems to search all explorations")
         return least
 
-    def _bound(self, step: int, rows: np.ndarray, bits: int, budget: int, limit: float) -> float:
+    def _bound(self, step: int, rows: np.ndarray, bits: int, limit: float) -> float:
         """A bound from the sets within this one, `limit` or more if they give so much."""
         highest = 0.0
         for row in rows.tolist():
-            for within, left, loss in self._bounds.get((step, row), ()):
-                if loss > highest and left >= budget and within & bits == within:
+            for within, loss in self._bounds.get((step, row), ()):
+                if loss > highest and within & bits == within:
                     highest = loss
                     if highest >= limit:
                         return highest

@@ -10,8 +10,11 @@ _PRESETS = {
     "default": DreamSettings(),
     "bus": DreamSettings(iterations=500),
     "map": DreamSettings(iterations=500),
-    # Some 400 pairs of problem and goal, each with a trap of its own: they need more trials.
-    "cooking": DreamSettings(iterations=400, trials=2048, minibatches=16, entropy_end=0.8),
+    # Some 400 pairs of problem and goal, each with a trap of its own: they need more episodes, and
+    # slower cooling (docs/lessons.md).
+    "cooking": DreamSettings(
+        iterations=800, trials=1024, episodes=2, minibatches=16, entropy_end=0.8
+    ),
 }
 
 METHOD = Method(DreamSettings, Dream, _PRESETS)
