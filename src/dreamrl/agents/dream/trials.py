@@ -159,7 +159,7 @@ class Player:
         ends = jax.vmap(stop_length)(worth, explored.mask)
         known = 1 - mean(errors[:, -1], ~random) / unit
         something = errors[:, 0].mean() > 4 * settings.rho**2
-        late = progress > settings.decoder_share_begin
+        late = (progress > settings.decoder_share_begin) & (self.family.horizon > 1)
         metrics = {
             "steps": explored.mask.sum() + steps,
             "return_encoder": mean(returns, ~decoded),
