@@ -116,3 +116,11 @@ def test_a_batch_is_made_of_whole_episodes():
     taken = targets[np.asarray(mask)]
     expected = (targets - taken.mean()) / taken.std() * np.asarray(mask)
     np.testing.assert_allclose(batch.advantages, expected, rtol=1e-5)
+
+
+def test_value_errors_are_in_units_of_targets_that_spread_widely():
+    far = jnp.array([10.0, -10.0])
+    found = loss([0.5, 0.5], [0.5, 0.5], [0.0, 0.0], [1, 1], targets=far)
+    assert float(found.value) == pytest.approx(1.0)
+    near = loss([0.5, 0.5], [0.5, 0.5], [0.0, 0.0], [1, 1], targets=far / 20)
+    assert float(near.value) == pytest.approx(0.25)

@@ -88,7 +88,11 @@ def make_batch(
 
 
 def ppo_loss(decision: Decision, batch: Batch, clip: float) -> PPOLoss:
-    """The clipped surrogate (eq. 7), the value error and the entropy, means over steps."""
+    """The clipped surrogate (eq. 7), the value error and the entropy, means over steps.
+
+    Where targets spread more widely than 1, the value error is in units of their variance: it
+    must not drown the policy's gradient, whatever a family's rewards are counted in.
+    """
     count = jnp.maximum(batch.mask.sum(), 1)
 
     def mean(x):
@@ -99,4 +103,6 @@ def ppo_loss(decision: Decision, batch: Batch, clip: float) -> PPOLoss:
     clipped = jnp.clip(ratio, 1 - clip, 1 + clip)
     surrogate = jnp.minimum(ratio * batch.advantages, clipped * batch.advantages)
     error = jnp.square(decision.value - batch.targets)
-    return PPOLoss(-mean(surrogate), mean(error), mean(entropy(decision.logits)))
+    spread = mean(jnp.square(batch.targets - mean(batch.targets)))
+    value = mean(error) / jnp.maximum(spread, 1.0)
+    return PPOLoss(-mean(surrogate), value, mean(entropy(decision.logits)))
