@@ -1,0 +1,87 @@
+"""DREAM's ablations: what exploration is paid for, and whether it is learned."""
+
+import dataclasses
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from dreamrl.agents import make_algorithm
+from dreamrl.agents.dream.dynamics import Dynamics
+from dreamrl.agents.dream.exploration import returns_as_rewards
+from dreamrl.types import ProblemID
+
+
+@pytest.mark.parametrize(("steps", "paid"), [(3, [0, 0, 0.7]), (1, [0.7, 0, 0])])
+def test_end_to_end_the_last_step_is_paid_the_exploitation_return(steps, paid):
+    mask = jnp.arange(3) < steps
+    np.testing.assert_allclose(returns_as_rewards(mask, jnp.array(0.7)), paid)
+
+
+@pytest.fixture(scope="module")
+def end_to_end(relevant_fact, small):
+    settings = dataclasses.replace(small, objective="end-to-end", random_share=0.0)
+    algorithm = make_algorithm("dream", relevant_fact, settings)
+    state = jax.jit(algorithm.init)(jax.random.key(0))
+    return jax.jit(algorithm._player.play)(state.params, jnp.array(1.0), jax.random.key(1))
+
+
+def test_end_to_end_trials_on_the_encoders_z_teach_exploration_nothing(end_to_end):
+    decoded = end_to_end.exploitation.decoded
+    taught = end_to_end.exploration.ppo.mask.any(1)
+    assert decoded.any()
+    assert not decoded.all()
+    np.testing.assert_array_equal(taught, decoded)
+
+
+def test_end_to_end_an_exploration_is_worth_what_exploitation_returned(end_to_end):
+    """The values are those of a new critic, near 0, and the discount is near 1."""
+    taught = end_to_end.exploitation.decoded
+    first = end_to_end.exploration.ppo.targets[:, 0][taught]
+    # Of an episode of one step, the exploitation's target is its return.
+    returns = end_to_end.exploitation.ppo.targets[:, 0][taught]
+    assert float(jnp.corrcoef(first, returns)[0, 1]) > 0.5
+
+
+def test_end_to_end_explorations_are_not_stopped(end_to_end):
+    np.testing.assert_array_equal(end_to_end.exploration.worth, 1.0)
+
+
+def test_dynamics_are_alike_where_nothing_can_tell_problems_apart(relevant_fact):
+    """IDs of the tiny family differ in a bit, which is written, and in a symbol, which is not."""
+    dynamics = Dynamics(jax.random.key(0), relevant_fact, 8)
+    means = dynamics(ProblemID(jnp.array(relevant_fact.train_ids)))
+    same, other = means[0::2], means[1::2]
+    np.testing.assert_allclose(same, jnp.broadcast_to(same[0], same.shape), atol=1e-5)
+    np.testing.assert_allclose(other, jnp.broadcast_to(other[0], other.shape), atol=1e-5)
+    assert float(jnp.square(same[0] - other[0]).sum()) > 0.5
+    np.testing.assert_allclose(jnp.square(means).sum(-1).mean(), 1.0, rtol=1e-5)
+
+
+def test_dynamics_are_not_learned(relevant_fact):
+    dynamics = Dynamics(jax.random.key(0), relevant_fact, 8)
+    ids = ProblemID(jnp.array(relevant_fact.train_ids))
+    grads = eqx.filter_grad(lambda d: jnp.square(d(ids) - 1).sum())(dynamics)
+    np.testing.assert_array_equal(grads.means, 0)
+
+
+def test_a_random_explorer_does_anything_but_end(relevant_fact, small):
+    settings = dataclasses.replace(small, explorer="random")
+    algorithm = make_algorithm("dream", relevant_fact, settings)
+    state = jax.jit(algorithm.init)(jax.random.key(0))
+    new = jax.jit(algorithm._player.play)(state.params, jnp.array(0.0), jax.random.key(1))
+    taken = np.asarray(new.explored.trajectory.actions)[np.asarray(new.explored.trajectory.mask)]
+    shares = np.bincount(taken, minlength=4) / len(taken)
+    np.testing.assert_allclose(shares, [1 / 3, 1 / 3, 1 / 3, 0], atol=0.1)
+    policy = algorithm.agent(state).exploration
+    decision = policy.at_random(
+        policy.network.step(
+            policy.network.start(), jnp.zeros(policy.network.hidden.weight.shape[0])
+        )[1]
+    )
+    chosen = jax.vmap(lambda key: policy.choose(decision, key))(
+        jax.random.split(jax.random.key(2), 60)
+    )
+    assert set(np.asarray(chosen).tolist()) == {0, 1, 2}

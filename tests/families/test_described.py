@@ -1,0 +1,42 @@
+"""What an informed agent sees: the family's observations, and what problem this is."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import dreamrl
+from dreamrl.families.described import Described
+from dreamrl.testing import check_family
+
+
+@pytest.mark.parametrize("name", ["bandit", "cooking", "map"])
+def test_it_is_a_family(name):
+    check_family(Described(dreamrl.make(name)))
+
+
+@pytest.mark.parametrize("name", ["bandit", "distracting-bus", "cooking", "treasure"])
+def test_every_problem_is_described_by_itself(name):
+    described = Described(dreamrl.make(name))
+    family, key = described.family, jax.random.key(0)
+    ids = jnp.array(sorted({*described.train_ids, *described.test_ids}))
+
+    def first(problem_id):
+        problem = described.problem(problem_id)
+        return described.reset(key, problem)[1], family.reset(key, problem)[1]
+
+    seen, plain = jax.vmap(first)(ids)
+    told = family.observation_space.features
+    np.testing.assert_array_equal(seen[:, :told], family.observation_space.encode(plain))
+    assert len(np.unique(seen[:, told:], axis=0)) == len(ids)
+
+
+def test_a_step_tells_the_same_as_the_start():
+    described = Described(dreamrl.make("cooking"))
+    problem = described.problem(jnp.array(27))
+    state, seen = described.reset(jax.random.key(0), problem)
+    _, outcome = described.step(jax.random.key(1), problem, None, state, jnp.array(2))
+    told = described.family.observation_space.features
+    np.testing.assert_array_equal(seen[told:], outcome.observation[told:])
+    # Three drawers with one of four ingredients each.
+    assert seen.shape[0] - told >= 12
