@@ -1,6 +1,7 @@
 """Compiled programs are kept between test runs, and a fake algorithm spares most of them."""
 
 import dataclasses
+import os
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -16,6 +17,9 @@ from dreamrl.errors import UserError
 from dreamrl.families.family import Family
 from dreamrl.families.grid import GridAction
 from dreamrl.types import Belief, Key
+
+# Most of what tests compile runs once: read by XLA when the first program is compiled.
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
 CACHE = Path(__file__).parent.parent / ".cache" / "jax"
 

@@ -72,7 +72,7 @@ def test_the_policy_teaches_no_posterior_and_the_elbo_no_policy(made):
         return algorithm.objective.beside(nets, trials, memories, algorithm.settings, key)[0]
 
     def taught(loss):
-        grads = eqx.filter_grad(loss)(nets)._asdict()
+        grads = eqx.filter_jit(eqx.filter_grad(loss))(nets)._asdict()
         return {
             part: any((leaf != 0).any() for leaf in jax.tree.leaves(g)) for part, g in grads.items()
         }
