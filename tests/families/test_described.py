@@ -40,3 +40,12 @@ def test_a_step_tells_the_same_as_the_start():
     np.testing.assert_array_equal(seen[told:], outcome.observation[told:])
     # Three drawers with one of four ingredients each.
     assert seen.shape[0] - told >= 12
+
+
+def test_it_can_be_asked_for_first_while_a_program_is_traced():
+    def features():
+        described = Described(dreamrl.make("bandit"))
+        return described.reset(jax.random.key(0), described.problem(jnp.array(2)))[1]
+
+    told = Described(dreamrl.make("bandit")).family.observation_space.features
+    np.testing.assert_array_equal(jax.jit(features)()[told:], [0, 0, 1, 0, 0])
