@@ -80,6 +80,19 @@ def percepts(trajectory: Trajectory) -> Percept:
     )
 
 
+def before(trajectory: Trajectory) -> Percept:
+    """[T]: what was seen before each action."""
+    return jax.tree.map(lambda x: x[:-1], percepts(trajectory))
+
+
+class Played(NamedTuple):
+    """What happened in a trial; exploitation has a leading axis of N episodes."""
+
+    exploration: Trajectory
+    goals: Array
+    exploitation: Trajectory
+
+
 class Trial(NamedTuple):
     """A whole trial; exploitation has a leading axis of N episodes, each with its own goal."""
 

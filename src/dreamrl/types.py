@@ -59,6 +59,11 @@ class Trajectory(NamedTuple):
     mask: Bool[Array, " T"]
 
     @property
+    def seen(self) -> Bool[Array, "*times"]:
+        """[T+1]: which observations were made, the final one included."""
+        return jnp.concatenate([jnp.ones_like(self.mask[..., :1]), self.mask], axis=-1)
+
+    @property
     def length(self) -> Int[Array, "*batch"]:
         """Number of steps taken."""
         return jnp.sum(self.mask, -1)

@@ -99,3 +99,16 @@ def encode_percept(
         percept.first[..., None].astype(jnp.float32),
     ]
     return jnp.concatenate(parts, axis=-1)
+
+
+def goal_features(goals: Space) -> int:
+    """Length of the vector that `encode_goal` returns."""
+    return goals.features + 1
+
+
+def encode_goal(goals: Space, goal: Goal, lead: tuple[int, ...]) -> Float[Array, "... features"]:
+    """The goal, the same for all leading axes; where there is none, zeros and a flag."""
+    if goal is None:
+        return jnp.zeros((*lead, goal_features(goals))).at[..., -1].set(1.0)
+    asked = jnp.append(goals.encode(goal), 0.0)
+    return jnp.broadcast_to(asked, (*lead, goal_features(goals)))

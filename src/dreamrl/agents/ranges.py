@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args
 
 from dreamrl.errors import UserError
 
@@ -11,10 +11,18 @@ COUNT = (1.0, 1e9)
 
 
 def check_ranges(settings: Any, ranges: Mapping[str, tuple[float, float]]) -> None:
-    """Raises UserError for a number out of its range; without one, it must be 0 or more."""
+    """Raises UserError for a number out of its range, or a word that is not one of a Literal's.
+
+    A number without a range must be 0 or more.
+    """
     for field in dataclasses.fields(settings):
         value = getattr(settings, field.name)
-        if isinstance(value, str | bool):
+        if choices := get_args(field.type):
+            if value not in choices:
+                said = f"{', '.join(choices[:-1])} or {choices[-1]}"
+                raise UserError(f"{field.name} is {value!r}: it must be {said}.")
+            continue
+        if isinstance(value, bool):
             continue
         low, high = ranges.get(field.name, (0.0, float("inf")))
         if not low <= value <= high:

@@ -9,9 +9,9 @@ import tyro
 
 from dreamrl.cli.values import print_json
 from dreamrl.errors import UserError
-from dreamrl.runs import Run
+from dreamrl.runs import Run, only
 from dreamrl.story import Story, tell
-from dreamrl.use import load, only
+from dreamrl.use import load
 
 EXAMPLES = """\
   dreamrl trial runs/dream-distracting-bus-s0

@@ -3,9 +3,10 @@
 import dataclasses
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, Scalar
+from jaxtyping import Array, Int, Scalar
 
 from dreamrl.errors import UserError
+from dreamrl.families.one_goal import ONE_GOAL, all_goals, the_goal
 from dreamrl.spaces import Discrete
 from dreamrl.types import Goal, Key, Step
 
@@ -23,7 +24,9 @@ class Bandit:
 
     name = "bandit"
     end_action = None
-    goal_space = Discrete(1)
+    goal_space = ONE_GOAL
+    goals = staticmethod(all_goals)
+    sample_goal = staticmethod(the_goal)
     observation_space = Discrete(1)
 
     def __post_init__(self) -> None:
@@ -47,13 +50,6 @@ class Bandit:
     def problem(self, problem_id: Int[Scalar, ""]) -> Int[Array, ""]:
         """The arm that pays."""
         return jnp.asarray(problem_id)
-
-    def goals(self, problem: Int[Array, ""]) -> tuple[Int[Array, " 1"], Float[Array, " 1"]]:
-        """There is but one: to be paid."""
-        return jnp.array([0]), jnp.array([1.0])
-
-    def sample_goal(self, key: Key, problem: Int[Array, ""]) -> Int[Array, ""]:
-        return jnp.array(0)
 
     def reset(self, key: Key, problem: Int[Array, ""]) -> tuple[Int[Array, ""], Int[Array, ""]]:
         """The state counts pulls."""

@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -96,10 +95,6 @@ class Described:
         state, outcome = self.family.step(key, problem, goal, state, action)
         seen = self._described(problem, outcome.observation)
         return state, outcome._replace(observation=seen)
-
-    def statistics(self, problem: Problem, exploration: Any) -> dict[str, Array]:
-        """What the family counts of an exploration, of which there is none here: nothing."""
-        return {}
 
     def _described(self, problem: Problem, observation: Array) -> Float[Array, " features"]:
         about, values = self._values

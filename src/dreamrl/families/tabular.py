@@ -6,9 +6,10 @@ The setting in which Liu et al. 2021 analyse how many samples it takes to learn 
 import dataclasses
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, Scalar
+from jaxtyping import Array, Int, Scalar
 
 from dreamrl.errors import UserError
+from dreamrl.families.one_goal import ONE_GOAL, all_goals, the_goal
 from dreamrl.spaces import Discrete
 from dreamrl.types import Goal, Key, Step
 
@@ -26,7 +27,9 @@ class TabularDidactic:
     name = "tabular-didactic"
     horizon = 1
     end_action = None
-    goal_space = Discrete(1)
+    goal_space = ONE_GOAL
+    goals = staticmethod(all_goals)
+    sample_goal = staticmethod(the_goal)
 
     def __post_init__(self) -> None:
         if not 2 <= self.actions <= 64:
@@ -57,13 +60,6 @@ class TabularDidactic:
     def problem(self, problem_id: Int[Scalar, ""]) -> Int[Array, ""]:
         """The action that pays."""
         return jnp.asarray(problem_id)
-
-    def goals(self, problem: Int[Array, ""]) -> tuple[Int[Array, " 1"], Float[Array, " 1"]]:
-        """There is but one: to be paid."""
-        return jnp.array([0]), jnp.array([1.0])
-
-    def sample_goal(self, key: Key, problem: Int[Array, ""]) -> Int[Array, ""]:
-        return jnp.array(0)
 
     def reset(self, key: Key, problem: Int[Array, ""]) -> tuple[Int[Array, ""], Int[Array, ""]]:
         """The state tells nothing: there is but one step."""

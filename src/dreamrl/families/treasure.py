@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int, Scalar
+from jaxtyping import Array, Int, Scalar
 
 from dreamrl.families.family import Symmetry
 from dreamrl.families.grid import (
@@ -22,6 +22,7 @@ from dreamrl.families.grid import (
     Mark,
     move,
 )
+from dreamrl.families.one_goal import ONE_GOAL, all_goals, the_goal
 from dreamrl.spaces import Discrete, MultiDiscrete
 from dreamrl.types import Goal, Key, Step
 
@@ -49,18 +50,13 @@ class Treasure:
     end_action = None
     action_space = Discrete(GridAction.STAY + 1)
     action_names = ACTION_NAMES[: GridAction.STAY + 1]
-    goal_space = Discrete(1)
+    goal_space = ONE_GOAL
+    goals = staticmethod(all_goals)
+    sample_goal = staticmethod(the_goal)
     observation_space = MultiDiscrete((SIZE, SIZE))
 
     def problem(self, problem_id: Int[Scalar, ""]) -> TreasureProblem:
         return TreasureProblem(jnp.asarray(CELLS)[jnp.asarray(problem_id)])
-
-    def goals(self, problem: TreasureProblem) -> tuple[Int[Array, " 1"], Float[Array, " 1"]]:
-        """There is but one: to be paid."""
-        return jnp.array([0]), jnp.array([1.0])
-
-    def sample_goal(self, key: Key, problem: TreasureProblem) -> Int[Array, ""]:
-        return jnp.array(0)
 
     def symmetries(self) -> list[Symmetry]:
         """The two sides of the diagonal."""

@@ -11,13 +11,13 @@ from dreamrl.networks.actor_critic import Decision
 
 
 class Batch(NamedTuple):
-    """What an update needs to know of each step of B episodes."""
+    """What an update needs to know of each step of episodes, with any leading axes."""
 
-    actions: Int[Array, "B T"]
-    log_probs: Float[Array, "B T"]
-    advantages: Float[Array, "B T"]
-    targets: Float[Array, "B T"]
-    mask: Bool[Array, "B T"]
+    actions: Int[Array, "*B T"]
+    log_probs: Float[Array, "*B T"]
+    advantages: Float[Array, "*B T"]
+    targets: Float[Array, "*B T"]
+    mask: Bool[Array, "*B T"]
 
 
 class PPOLoss(NamedTuple):
@@ -29,7 +29,7 @@ class PPOLoss(NamedTuple):
         return self.policy + 0.5 * self.value - entropy_weight * self.entropy
 
 
-def log_barrier(logits: Float[Array, "B T A"], mask: Bool[Array, "B T"]) -> Float[Array, ""]:
+def log_barrier(logits: Float[Array, "*B T A"], mask: Bool[Array, "*B T"]) -> Float[Array, ""]:
     """-(mean over actions and steps of log pi): what makes no action ever impossible.
 
     The entropy's gradient vanishes where a policy has become certain; this one's does not
@@ -50,8 +50,8 @@ def entropy(logits: Float[Array, "... A"]) -> Float[Array, "..."]:
 
 
 def normalise(
-    advantages: Float[Array, "B T"], mask: Bool[Array, "B T"], floor: float
-) -> Float[Array, "B T"]:
+    advantages: Float[Array, "*B T"], mask: Bool[Array, "*B T"], floor: float
+) -> Float[Array, "*B T"]:
     """Zero mean and unit deviation over the steps taken.
 
     The divisor never falls below `floor`: advantages that are pure noise must stay small.
@@ -63,26 +63,27 @@ def normalise(
 
 
 def make_batch(
-    actions: Int[Array, "B T"],
-    rewards: Float[Array, "B T"],
-    terminated: Bool[Array, "B T"],
-    mask: Bool[Array, "B T"],
-    log_probs: Float[Array, "B T"],
-    values: Float[Array, "B T"],
+    actions: Int[Array, "*B T"],
+    rewards: Float[Array, "*B T"],
+    terminated: Bool[Array, "*B T"],
+    mask: Bool[Array, "*B T"],
+    log_probs: Float[Array, "*B T"],
+    values: Float[Array, "*B T"],
     discount: float,
     lambda_: float,
     floor: float,
-    after: Float[Array, " B"] | None = None,
+    after: Float[Array, "*B"] | None = None,
 ) -> Batch:
     """Advantages and value targets of episodes whose horizon is part of the task.
 
     What would come after the horizon is never scored in a trial, so it counts as 0; unless
     `after` says what an episode that does not terminate leads to.
     """
-    after = jnp.zeros(rewards.shape[0]) if after is None else after
-    advantages = jax.vmap(generalised_advantages, in_axes=(0, 0, 0, 0, 0, None, None))(
-        rewards, values, after, terminated, mask, discount, lambda_
-    )
+    after = jnp.zeros(rewards.shape[:-1]) if after is None else after
+    of_all = generalised_advantages
+    for _ in range(rewards.ndim - 1):
+        of_all = jax.vmap(of_all, in_axes=(0, 0, 0, 0, 0, None, None))
+    advantages = of_all(rewards, values, after, terminated, mask, discount, lambda_)
     targets = advantages + values
     return Batch(actions, log_probs, normalise(advantages, mask, floor), targets, mask)
 

@@ -1,6 +1,6 @@
 """Runs on disk."""
 
-from dreamrl.runs.run import Loaded, Run, create, find, of_seed
+from dreamrl.runs.run import Loaded, Run, create, find, of_seed, only
 from dreamrl.runs.session import Watch, ensure, open_session, prepare
 from dreamrl.runs.terms import Terms
 
@@ -13,6 +13,7 @@ __all__ = [
     "ensure",
     "find",
     "of_seed",
+    "only",
     "open_session",
     "prepare",
 ]

@@ -196,6 +196,14 @@ def find(path: Path) -> list[Run]:
     return [run for seed in seeds for run in find(path / f"seed-{seed}")]
 
 
+def only(path: Path) -> Run:
+    """The run that a path is, where several seeds will not do."""
+    found = find(path)
+    if len(found) > 1:
+        raise UserError(f"{path} holds {len(found)} runs: give one of them, as {found[0].path}")
+    return found[0]
+
+
 def seeds_of(manifest: dict[str, Any], where: Path) -> tuple[int, ...]:
     """The seeds of a run, or of several under one manifest."""
     held = manifest.get("seeds", [manifest.get("seed")])

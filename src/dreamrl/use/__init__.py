@@ -1,6 +1,6 @@
 """A trained agent, used: in a loop of one's own, or on a problem of its family."""
 
-from dreamrl.use.agent import TrainedAgent, load, only, prepare
+from dreamrl.use.agent import TrainedAgent, load, prepare
 from dreamrl.use.beliefs import Beliefs
 from dreamrl.use.environment import Environment, ProblemEnvironment
 
@@ -10,6 +10,5 @@ __all__ = [
     "ProblemEnvironment",
     "TrainedAgent",
     "load",
-    "only",
     "prepare",
 ]

@@ -17,7 +17,6 @@ from dreamrl import runs
 from dreamrl.agents.agent import Agent, Algorithm
 from dreamrl.errors import UserError
 from dreamrl.families.family import Family
-from dreamrl.runs import Run
 from dreamrl.trial import Percept
 from dreamrl.types import ProblemID, Trajectory
 from dreamrl.use.beliefs import Beliefs, Held, Known, load_held
@@ -28,16 +27,8 @@ from dreamrl.use.posterior import calibrate
 
 def load(run: str | Path) -> "TrainedAgent":
     """The agent of a run's directory, of one seed; a UserError says what is wrong with it."""
-    family, algorithm, state, _ = only(Path(run)).load()
+    family, algorithm, state, _ = runs.only(Path(run)).load()
     return prepare(family, algorithm, state)
-
-
-def only(path: Path) -> Run:
-    """The run that a path is, where several seeds will not do."""
-    found = runs.find(path)
-    if len(found) > 1:
-        raise UserError(f"{path} holds {len(found)} runs: give one of them, as {found[0].path}")
-    return found[0]
 
 
 def prepare(family: Family, algorithm: Algorithm, state: PyTree) -> "TrainedAgent":

@@ -5,8 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dreamrl.agents.pearl.memory import Played, draw_task, of_same_problem
+from dreamrl.agents.pearl.memory import draw_task, of_same_problem
 from dreamrl.learners import replay
+from dreamrl.trial import Played
 from dreamrl.types import Trajectory
 
 PROBLEMS, CAPACITY, STEPS = 3, 8, 2

@@ -83,6 +83,5 @@ def decoder_loss(
     """sum_t |stop(f_psi(mu)) - g_omega(tau_:t)|^2, a mean over the steps taken and none (eq. 4)."""
     beliefs = jax.vmap(decoder.unroll)(trajectories)
     errors = belief_error(jax.lax.stop_gradient(means)[:, None], beliefs)
-    taken = trajectories.mask
-    counted = jnp.concatenate([jnp.ones_like(taken[:, :1]), taken], axis=1)
-    return (errors * counted).sum() / counted.sum()
+    seen = trajectories.seen
+    return (errors * seen).sum() / seen.sum()

@@ -94,10 +94,6 @@ class DreamSettings:
     def __post_init__(self) -> None:
         """Raises UserError where a value is out of range."""
         check_ranges(self, _RANGES)
-        for name, choices in _CHOICES.items():
-            if getattr(self, name) not in choices:
-                said = f"{', '.join(choices[:-1])} or {choices[-1]}"
-                raise UserError(f"{name} is {getattr(self, name)!r}: it must be {said}.")
         check_divides(self, "trials", "minibatches")
         check_divides(self, "replay", "trials")
         for begin, end in _TIMES:
@@ -116,11 +112,6 @@ _RANGES = {
     "random_share": (0.0, 0.9),
     "learning_rate": (1e-8, 1.0),
     "rho": (1e-6, 100.0),
-}
-_CHOICES = {
-    "bottleneck": ("constrained", "fixed", "none"),
-    "objective": ("information-gain", "end-to-end", "predict-dynamics"),
-    "explorer": ("learned", "random"),
 }
 _TIMES = [
     ("decoder_share_begin", "decoder_share_end"),

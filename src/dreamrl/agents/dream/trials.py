@@ -24,7 +24,7 @@ from dreamrl.agents.policy import InstructedPolicy
 from dreamrl.families.family import Family
 from dreamrl.learners import ppo
 from dreamrl.learners.schedules import ramp
-from dreamrl.trial import Choice, Percept, percepts, rollout
+from dreamrl.trial import Choice, before, rollout
 from dreamrl.types import Key, ProblemID, Trajectory
 
 
@@ -137,7 +137,7 @@ class Player:
             # What information is worth is not known here: explorations go on to their end.
             going = jnp.ones_like(worth)
         exploration_batch = ExplorationBatch(
-            _before(explored),
+            jax.vmap(before)(explored),
             beliefs,
             going,
             ppo.make_batch(
@@ -210,7 +210,7 @@ class Player:
             floor=0.3,
         )
         batch = ExploitationBatch(
-            problem_id, beliefs, decoded, noise, goals, _before(played), learned
+            problem_id, beliefs, decoded, noise, goals, jax.vmap(before)(played), learned
         )
         return batch, decoded, played.episode_return, played.mask.sum()
 
@@ -222,8 +222,3 @@ def _return_of_trial(
     returns, decoded = returns.reshape(trials, -1), decoded.reshape(trials, -1)
     total = (returns * decoded).sum(1)
     return total / jnp.maximum(decoded.sum(1), 1), decoded.any(1)
-
-
-def _before(trajectory: Trajectory) -> Percept:
-    """[B, T]: what was seen before each action."""
-    return jax.tree.map(lambda x: x[:, :-1], jax.vmap(percepts)(trajectory))

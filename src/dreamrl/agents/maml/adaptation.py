@@ -13,7 +13,7 @@ from dreamrl.families.family import Family
 from dreamrl.learners import ppo
 from dreamrl.learners.returns import generalised_advantages
 from dreamrl.networks.actor_critic import Decision
-from dreamrl.trial import Percept, percepts
+from dreamrl.trial import Percept, before
 from dreamrl.types import Goal, Key, Trajectory
 
 
@@ -69,7 +69,7 @@ class InitialPolicy(eqx.Module):
     def read(self, trajectory: Trajectory) -> Explored:
         """What the initial policy makes of an exploration, or of the part that `mask` leaves."""
         settings = self.settings
-        seen = jax.tree.map(lambda x: x[:-1], percepts(trajectory))
+        seen = before(trajectory)
         decision = self.unroll(seen)
         advantages = generalised_advantages(
             trajectory.rewards,

@@ -20,7 +20,7 @@ from dreamrl.agents.maml.settings import MamlSettings
 from dreamrl.families.family import Family
 from dreamrl.learners import ppo
 from dreamrl.learners.schedules import adam, ramp
-from dreamrl.trial import Choice, Percept, percepts, rollout
+from dreamrl.trial import Choice, Percept, before, rollout
 from dreamrl.types import Key, ProblemID, Trajectory
 
 
@@ -117,23 +117,20 @@ class Maml:
         exploration, explored, goals, played, (log_probs, values) = jax.vmap(
             self._trial, in_axes=(None, 0, 0)
         )(params, ProblemID(ids), keys)
-        flat, log_probs, values = jax.tree.map(_flat, (played, log_probs, values))
         learned = ppo.make_batch(
-            flat.actions,
-            flat.rewards,
-            flat.terminated,
-            flat.mask,
+            played.actions,
+            played.rewards,
+            played.terminated,
+            played.mask,
             log_probs,
             values,
             settings.discount,
             settings.gae_lambda,
             floor=0.3,
         )
-        learned = jax.tree.map(lambda x: x.reshape(count, -1, *x.shape[1:]), learned)
         returns = played.episode_return.mean(1)
         credit = ppo.normalise(returns[:, None], jnp.ones((count, 1), bool), floor=0.1)[:, 0]
-        seen = jax.vmap(jax.vmap(percepts))(played)
-        seen = jax.tree.map(lambda x: x[:, :, :-1], seen)
+        seen = jax.vmap(jax.vmap(before))(played)
         steps = exploration.mask.sum() + played.mask.sum()
         metrics = {
             "steps": steps.astype(jnp.float32),
@@ -189,8 +186,7 @@ def maml_loss(
         return jax.vmap(exploit_unroll, in_axes=(None, 0, 0))(adapted, seen, goals)
 
     decision = jax.vmap(adapted_decisions)(batch.explored, batch.percepts, batch.goals)
-    flat_decision, flat_batch = jax.tree.map(_flat, (decision, batch.ppo))
-    exploitation = ppo.ppo_loss(flat_decision, flat_batch, settings.clip)
+    exploitation = ppo.ppo_loss(decision, batch.ppo, settings.clip)
 
     explored = batch.explored
     credit = batch.credit[:, None] * explored.mask * (settings.objective == "e-maml")
@@ -198,8 +194,3 @@ def maml_loss(
     exploration = ppo.ppo_loss(jax.vmap(params.unroll)(explored.percepts), own, settings.clip)
     loss = exploitation.total(entropy_weight) + exploration.total(settings.exploration_entropy)
     return loss, MamlLoss(exploitation, exploration)
-
-
-def _flat(x: Array) -> Array:
-    """[B, N, ...] as [B N, ...]."""
-    return x.reshape(-1, *x.shape[2:])

@@ -4,7 +4,6 @@ import dataclasses
 from typing import Literal
 
 from dreamrl.agents.ranges import COUNT, SHARE, check_divides, check_ranges
-from dreamrl.errors import UserError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,9 +63,6 @@ class MamlSettings:
         """Raises UserError where a value is out of range."""
         check_ranges(self, _RANGES)
         check_divides(self, "trials", "minibatches")
-        for name, choices in _CHOICES.items():
-            if (value := getattr(self, name)) not in choices:
-                raise UserError(f"{name} is {value!r}: it must be {' or '.join(choices)}.")
 
 
 _RANGES = {
@@ -77,9 +73,4 @@ _RANGES = {
     "inner_steps": (1, 100),
     "inner_rate": (1e-8, 1e4),
     "learning_rate": (1e-8, 1.0),
-}
-_CHOICES = {
-    "objective": ("maml", "e-maml"),
-    "order": ("second", "first"),
-    "inner_rates": ("learned", "fixed"),
 }

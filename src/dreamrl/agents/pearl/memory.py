@@ -14,14 +14,6 @@ from dreamrl.learners.replay import Replay
 from dreamrl.types import Key, Trajectory
 
 
-class Played(NamedTuple):
-    """A trial as it is kept; exploitation has a leading axis of N episodes."""
-
-    exploration: Trajectory
-    goals: Array
-    exploitation: Trajectory
-
-
 class Task(NamedTuple):
     """What an update sees of one problem."""
 

@@ -31,7 +31,7 @@ from jaxtyping import Array, Float
 
 from dreamrl.agents.agent import Metrics
 from dreamrl.agents.pearl.agent import Components, PearlAgent, explorable
-from dreamrl.agents.pearl.memory import Played, Task, draw_task
+from dreamrl.agents.pearl.memory import Task, draw_task
 from dreamrl.agents.pearl.posterior import (
     ContextEncoder,
     Posterior,
@@ -46,7 +46,7 @@ from dreamrl.families.family import Family
 from dreamrl.learners import dqn, replay
 from dreamrl.learners.schedules import adam, ramp
 from dreamrl.networks.actor_critic import Decision
-from dreamrl.trial import Choice, percepts, rollout
+from dreamrl.trial import Choice, Played, before, rollout
 from dreamrl.types import Goal, Key, Problem, ProblemID, Trajectory
 
 Nets = tuple[ContextEncoder, InstructedPolicy]
@@ -235,7 +235,7 @@ def pearl_loss(
     )
 
     def decide(policy: InstructedPolicy, episode: Trajectory, goal: Array, z: Array) -> Decision:
-        return policy.unroll(jax.tree.map(lambda x: x[:-1], percepts(episode)), goal, z)
+        return policy.unroll(before(episode), goal, z)
 
     decision, wanted = (
         jax.vmap(decide, in_axes=(None, 0, 0, 0))(*inputs)

@@ -72,10 +72,6 @@ class PearlSettings:
     def __post_init__(self) -> None:
         """Raises UserError where a value is out of range."""
         check_ranges(self, _RANGES)
-        if self.returns not in ("n-step", "peng", "watkins"):
-            raise UserError(f"returns is {self.returns!r}: it must be n-step, peng or watkins.")
-        if self.act_on not in ("sample", "mean"):
-            raise UserError(f"act_on is {self.act_on!r}: it must be sample or mean.")
         check_divides(self, "replay", "trials")
         if self.kl_begin >= self.kl_end:
             raise UserError("kl_begin must be smaller than kl_end.")

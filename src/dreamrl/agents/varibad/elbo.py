@@ -12,11 +12,13 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
+from dreamrl.agents.policy import encode_goal, goal_features
 from dreamrl.agents.varibad.posterior import Posterior, divergence
-from dreamrl.agents.whole_trial.trials import Memories, Played
+from dreamrl.agents.whole_trial.trials import Memories
 from dreamrl.families.family import Family
 from dreamrl.networks.layers import Dense
 from dreamrl.spaces import Discrete, Space
+from dreamrl.trial import Played
 from dreamrl.types import Goal, Key, Trajectory
 
 
@@ -49,7 +51,7 @@ class Decoder(eqx.Module):
         self.observation_space = family.observation_space
         self.action_space, self.goal_space = family.action_space, family.goal_space
         seen = family.observation_space.features
-        given = seen + family.action_space.n + family.goal_space.features + 1
+        given = seen + family.action_space.n + goal_features(family.goal_space)
         self.transition_given = Dense(keys[0], given, size)
         self.transition_z = Dense(keys[1], z, size)
         self.transition = Dense(keys[2], size, seen)
@@ -88,17 +90,10 @@ class Decoder(eqx.Module):
 
     def _episode(self, trajectory: Trajectory, goal: Goal) -> Transitions:
         seen = self.observation_space.encode(trajectory.observations)
-        lead = trajectory.actions.shape[0]
-        if goal is None:
-            asked = jnp.zeros((lead, self.goal_space.features))
-        else:
-            encoded = self.goal_space.encode(goal)
-            asked = jnp.broadcast_to(encoded, (lead, encoded.shape[-1]))
         parts = [
             seen[:-1],
             self.action_space.encode(trajectory.actions),
-            asked,
-            jnp.full((lead, 1), float(goal is None)),
+            encode_goal(self.goal_space, goal, trajectory.actions.shape),
         ]
         given = jnp.concatenate(parts, axis=-1)
         return Transitions(given, seen[1:], trajectory.rewards, trajectory.mask)
@@ -141,8 +136,7 @@ def _in_order(played: Played, memories: Memories) -> tuple[Array, Array]:
     """The memories of one trial, one after the other, and which of them there really are."""
     exploited = memories.exploitation
     memory = jnp.concatenate([memories.exploration, exploited.reshape(-1, exploited.shape[-1])])
-    explored = jnp.arange(played.exploration.mask.shape[0] + 1) <= played.exploration.length
-    there = jnp.concatenate([explored, played.exploitation.mask.reshape(-1)])
+    there = jnp.concatenate([played.exploration.seen, played.exploitation.mask.reshape(-1)])
     return memory, there.astype(jnp.float32)
 
 
@@ -158,7 +152,7 @@ def _moved(played: Played, memories: Memories, posterior: Posterior) -> Float[Ar
 
     explored = posterior.parameters(memories.exploration)
     prior = (jnp.zeros_like(explored[0][0]), jnp.zeros_like(explored[1][0]))
-    there = jnp.arange(played.exploration.mask.shape[0] + 1) <= played.exploration.length
+    there = played.exploration.seen
     total = steps(*explored, prior, there)
     last = (explored[0][-1], explored[1][-1])
     exploited = posterior.parameters(memories.exploitation)

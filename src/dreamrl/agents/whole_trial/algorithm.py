@@ -12,9 +12,10 @@ from jaxtyping import Array, Float
 from dreamrl.agents.agent import Metrics
 from dreamrl.agents.whole_trial import trials as whole
 from dreamrl.agents.whole_trial.nets import Nets, WholeTrialAgent
-from dreamrl.agents.whole_trial.trials import Credit, Played, Told, Weights, WholeTrials
+from dreamrl.agents.whole_trial.trials import Credit, Told, Weights, WholeTrials
 from dreamrl.families.family import Family
 from dreamrl.learners.schedules import adam, ramp
+from dreamrl.trial import Played
 from dreamrl.types import Key, ProblemID
 
 

@@ -8,7 +8,14 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from dreamrl.agents.policy import InstructedPolicy, bar, encode_percept, percept_features
+from dreamrl.agents.policy import (
+    InstructedPolicy,
+    bar,
+    encode_goal,
+    encode_percept,
+    goal_features,
+    percept_features,
+)
 from dreamrl.families.family import Family
 from dreamrl.networks.actor_critic import Decision
 from dreamrl.networks.layers import Dense
@@ -31,7 +38,7 @@ class Reader(eqx.Module):
         keys = jax.random.split(key)
         self.observation_space, self.action_space = observations, actions
         self.goal_space = goals
-        features = percept_features(observations, actions) + goals.features + 1
+        features = percept_features(observations, actions) + goal_features(goals)
         self.hidden = Dense(keys[0], features, size, gain=2**0.5)
         self.memory = GRU(keys[1], size, size)
 
@@ -54,16 +61,9 @@ class Reader(eqx.Module):
         return self.memory.unroll(memory, self._features(percepts, goal), mask)
 
     def _features(self, percept: Percept, goal: Goal) -> Float[Array, "... size"]:
-        """A goal is an input like any other; where there is none, a flag says so."""
-        lead = percept.first.shape
-        if goal is None:
-            asked = jnp.zeros((*lead, self.goal_space.features))
-        else:
-            encoded = self.goal_space.encode(goal)
-            asked = jnp.broadcast_to(encoded, (*lead, encoded.shape[-1]))
-        exploring = jnp.full((*lead, 1), float(goal is None))
+        asked = encode_goal(self.goal_space, goal, percept.first.shape)
         seen = encode_percept(self.observation_space, self.action_space, percept)
-        return jax.nn.relu(self.hidden(jnp.concatenate([seen, asked, exploring], axis=-1)))
+        return jax.nn.relu(self.hidden(jnp.concatenate([seen, asked], axis=-1)))
 
 
 Tell = Callable[[Float[Array, "... size"]], Float[Array, "... Z"]]
@@ -100,8 +100,7 @@ def read_all(reader: Reader, trajectory: Trajectory) -> Float[Array, "times size
 
     Behind the end it stays what it was.
     """
-    there = jnp.arange(trajectory.mask.shape[0] + 1) <= trajectory.length
-    return reader.unroll(reader.start(), percepts(trajectory), None, there)
+    return reader.unroll(reader.start(), percepts(trajectory), None, trajectory.seen)
 
 
 class WholeTrialAgent(eqx.Module):

@@ -11,7 +11,7 @@ from dreamrl.agents.whole_trial.nets import Nets, read_all
 from dreamrl.families.family import Family
 from dreamrl.learners import ppo
 from dreamrl.networks.actor_critic import Decision
-from dreamrl.trial import Choice, Percept, percepts, rollout
+from dreamrl.trial import Choice, Played, before, rollout
 from dreamrl.types import Goal, Key, ProblemID, Trajectory
 
 
@@ -20,14 +20,6 @@ class Told(NamedTuple):
 
     z: Float[Array, "... Z"]
     informed: Bool[Array, "..."]
-
-
-class Played(NamedTuple):
-    """One trial; exploitation has a leading axis of N episodes."""
-
-    exploration: Trajectory
-    goals: Array
-    exploitation: Trajectory
 
 
 class WholeTrials(NamedTuple):
@@ -112,21 +104,16 @@ def whole_trials(
     a mean over them.
     """
     exploration, exploitation = played.exploration, played.exploitation
-    batch, episodes, steps = exploitation.actions.shape
-    flat = jax.tree.map(lambda x: x.reshape(batch * episodes, *x.shape[2:]), exploitation)
-    log_probs, values = (x.reshape(batch * episodes, steps) for x in kept_e)
     learned = ppo.make_batch(
-        flat.actions,
-        flat.rewards,
-        flat.terminated,
-        flat.mask,
-        log_probs,
-        values,
+        exploitation.actions,
+        exploitation.rewards,
+        exploitation.terminated,
+        exploitation.mask,
+        *kept_e,
         credit.discount,
         credit.gae_lambda,
         floor=0.3,
     )
-    learned = jax.tree.map(lambda x: x.reshape(batch, episodes, *x.shape[1:]), learned)
     first = kept_e[1][..., 0]
     following = first + credit.gae_lambda * (learned.targets[..., 0] - first)
     rewards = exploration.rewards * float(credit.count_exploration)
@@ -156,7 +143,7 @@ class Memories(NamedTuple):
 def read(nets: Nets, played: Played) -> Memories:
     """The memories of recorded trials, as they were while playing if the reader is the same."""
     explored = jax.vmap(lambda x: read_all(nets.reader, x))(played.exploration)
-    seen = before(played.exploitation)
+    seen = jax.vmap(jax.vmap(before))(played.exploitation)
     unroll = jax.vmap(nets.reader.unroll, in_axes=(None, 0, 0))
     return Memories(explored, jax.vmap(unroll)(explored[:, -1], seen, played.goals))
 
@@ -169,8 +156,10 @@ def decide(nets: Nets, trials: WholeTrials, memories: Memories) -> tuple[Decisio
     z_x = choose(over_steps, nets.tell(memories.exploration[:, :-1]))
     z_e = choose(over_episodes, nets.tell(memories.exploitation))
     unroll = nets.policy.unroll
-    decision_x = jax.vmap(lambda seen, z: unroll(seen, None, z))(before(played.exploration), z_x)
-    decision_e = jax.vmap(jax.vmap(unroll))(before(played.exploitation), played.goals, z_e)
+    seen_x = jax.vmap(before)(played.exploration)
+    seen_e = jax.vmap(jax.vmap(before))(played.exploitation)
+    decision_x = jax.vmap(lambda seen, z: unroll(seen, None, z))(seen_x, z_x)
+    decision_e = jax.vmap(jax.vmap(unroll))(seen_e, played.goals, z_e)
     return decision_x, decision_e
 
 
@@ -193,22 +182,11 @@ def policy_loss(
     """PPO on both episodes of the trial."""
     decision_x, decision_e = decide(nets, trials, memories)
     explored = ppo.ppo_loss(bar(decision_x, barred), trials.exploration, clip)
-    both = (decision_e, trials.exploitation)
-    decision_e, batch_e = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), both)
-    exploited = ppo.ppo_loss(decision_e, batch_e, clip)
+    exploited = ppo.ppo_loss(decision_e, trials.exploitation, clip)
     loss = explored.total(weights.exploration_entropy) + exploited.total(weights.entropy)
-    loss += weights.barrier * ppo.log_barrier(decision_e.logits, batch_e.mask)
+    loss += weights.barrier * ppo.log_barrier(decision_e.logits, trials.exploitation.mask)
     entropies = {
         "exploration_entropy": explored.entropy,
         "exploitation_entropy": exploited.entropy,
     }
     return loss, entropies
-
-
-def before(trajectory: Trajectory) -> Percept:
-    """What was seen before each action, of trajectories with any leading axes."""
-    seen = percepts
-    for _ in range(trajectory.actions.ndim - 1):
-        seen = jax.vmap(seen)
-    lead = trajectory.actions.ndim - 1
-    return jax.tree.map(lambda x: jax.lax.slice_in_dim(x, 0, -1, axis=lead), seen(trajectory))
