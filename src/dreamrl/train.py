@@ -39,11 +39,11 @@ class Plan(NamedTuple):
 
 DEFAULT_PLAN = Plan()
 
-RUN_ONCE: dict[str, str | bool] = {
+RUN_SELDOM: dict[str, str | bool] = {
     "xla_backend_optimization_level": "0",
     "xla_llvm_disable_expensive_passes": True,
 }
-"""How to compile what runs a single time: soon, not well."""
+"""How to compile what starts a run or looks at it now and then: soon, not well."""
 
 RUN_OFTEN: dict[str, str | bool] = {"xla_backend_optimization_level": "1"}
 """How to compile the rest: a quarter sooner than at level 3, and as fast (docs/lessons.md)."""
@@ -207,18 +207,18 @@ def _compile(
     keys = seed_keys(seeds)
     init = jax.vmap(algorithm.init)
     state = jax.eval_shape(init, keys)
-    init_program = jax.jit(init).lower(keys)
-    chunk = jax.jit(_chunk(algorithm)).lower(state, jnp.array(1))
-    evaluate = jax.jit(_evaluation(algorithm, plan.evaluation_trials)).lower(state)
-    compiling()
-    # Compilers run beside one another: the others are ready before the chunk is.
+    # The chunk takes longest to compile: the others are traced and compiled beside it.
     with ThreadPoolExecutor() as pool:
-        programs = (
-            pool.submit(init_program.compile, compiler_options=RUN_ONCE),
-            pool.submit(chunk.compile, compiler_options=RUN_OFTEN),
-            pool.submit(evaluate.compile, compiler_options=RUN_OFTEN),
-        )
-        return _Programs(*(program.result() for program in programs))
+
+        def begin(program: Callable[..., Any], options: dict[str, str | bool], *inputs: Any) -> Any:
+            lowered = jax.jit(program).lower(*inputs)
+            return pool.submit(lowered.compile, compiler_options=options)
+
+        chunk = begin(_chunk(algorithm), RUN_OFTEN, state, jnp.array(1))
+        first = begin(init, RUN_SELDOM, keys)
+        evaluate = begin(_evaluation(algorithm, plan.evaluation_trials), RUN_SELDOM, state)
+        compiling()
+        return _Programs(first.result(), chunk.result(), evaluate.result())
 
 
 def _chunk(algorithm: Algorithm) -> Callable[..., Any]:

@@ -10,7 +10,7 @@ from dreamrl.agents.maml.maml import Maml
 from dreamrl.agents.maml.settings import MamlSettings
 from dreamrl.evaluate import outcome, spread
 from dreamrl.families.bandit import Bandit
-from dreamrl.train import RUN_ONCE
+from dreamrl.train import RUN_SELDOM
 
 pytestmark = pytest.mark.learns
 
@@ -43,7 +43,7 @@ def train(settings, seeds):
 
     keys_of_seeds = jax.vmap(jax.random.key)(jnp.arange(seeds))
     program = jax.jit(jax.vmap(one)).lower(keys_of_seeds)
-    return jax.tree.map(np.asarray, program.compile(compiler_options=RUN_ONCE)(keys_of_seeds))
+    return jax.tree.map(np.asarray, program.compile(compiler_options=RUN_SELDOM)(keys_of_seeds))
 
 
 def test_an_adapted_policy_knows_the_arm_that_pays():
