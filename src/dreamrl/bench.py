@@ -15,7 +15,8 @@ import jax.numpy as jnp
 
 from dreamrl import agents, families
 from dreamrl.errors import UserError
-from dreamrl.families.family import Family
+from dreamrl.families.family import Family, draw_ids
+from dreamrl.spaces import ActionSpace, Discrete
 from dreamrl.train import Plan, Record, train
 from dreamrl.types import Key, State
 
@@ -139,12 +140,12 @@ def _play(family: Family, key: Key, batch: int) -> Any:
     Sums of all that was seen come back: what nobody asks for, the compiler leaves out.
     """
     key_problem, key_goal, key_reset, key_action, key_step = jax.random.split(key, 5)
-    ids = jax.random.choice(key_problem, jnp.array(family.train_ids), (batch,))
+    ids = draw_ids(family.train_ids, key_problem, batch)
     problem = jax.vmap(family.problem)(ids)
     goal = jax.vmap(family.sample_goal)(jax.random.split(key_goal, batch), problem)
     start, first = jax.vmap(family.reset)(jax.random.split(key_reset, batch), problem)
     shape = (family.horizon, batch)
-    actions = jax.random.randint(key_action, shape, 0, family.action_space.n, jnp.int32)
+    actions = _actions(family.action_space, key_action, shape)
     keys = jax.random.split(key_step, shape)
 
     def advance(carry, inputs):
@@ -157,6 +158,13 @@ def _play(family: Family, key: Key, batch: int) -> Any:
 
     seen = (jnp.zeros_like(first), jnp.zeros(batch), jnp.zeros(batch, jnp.int32))
     return jax.lax.scan(advance, (start, seen), (keys, actions))[0][1]
+
+
+def _actions(space: ActionSpace, key: Key, shape: tuple[int, ...]) -> jax.Array:
+    """Random ones, drawn all at once: one by one would take longer than the steps."""
+    if isinstance(space, Discrete):
+        return jax.random.randint(key, shape, 0, space.n, jnp.int32)
+    return jax.random.uniform(key, (*shape, *space.shape), minval=space.low, maxval=space.high)
 
 
 def _restarted(done: jax.Array, start: State, state: State) -> State:

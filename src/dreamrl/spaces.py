@@ -2,12 +2,12 @@
 
 import dataclasses
 import math
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float, Int, UInt8
 
 from dreamrl.types import Key
 
@@ -21,6 +21,10 @@ class Discrete:
     @property
     def shape(self) -> tuple[int, ...]:
         return ()
+
+    @property
+    def dtype(self) -> Any:
+        return jnp.int32
 
     @property
     def features(self) -> int:
@@ -48,6 +52,10 @@ class MultiDiscrete:
     @property
     def shape(self) -> tuple[int, ...]:
         return (len(self.ns),)
+
+    @property
+    def dtype(self) -> Any:
+        return jnp.int32
 
     @property
     def features(self) -> int:
@@ -78,6 +86,10 @@ class Box:
     shape: tuple[int, ...]
 
     @property
+    def dtype(self) -> Any:
+        return jnp.float32
+
+    @property
     def features(self) -> int:
         return math.prod(self.shape)
 
@@ -95,4 +107,57 @@ class Box:
         return value.reshape(*lead, self.features).astype(jnp.float32)
 
 
-Space: TypeAlias = Discrete | MultiDiscrete | Box
+@dataclasses.dataclass(frozen=True)
+class Image:
+    """Red, green and blue of height x width pixels, 0 to 255.
+
+    Agents look at it through a trunk that they train (`dreamrl.networks.senses`).
+    """
+
+    height: int
+    width: int
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (self.height, self.width, 3)
+
+    @property
+    def dtype(self) -> Any:
+        return jnp.uint8
+
+    @property
+    def blocks(self) -> tuple[int, int]:
+        """The edges of the squares, about, that `encode` makes one value of."""
+        return math.gcd(self.height, COARSE), math.gcd(self.width, COARSE)
+
+    @property
+    def features(self) -> int:
+        tall, wide = self.blocks
+        return (self.height // tall) * (self.width // wide) * 3
+
+    def sample(self, key: Key) -> UInt8[Array, "height width 3"]:
+        return jax.random.bits(key, self.shape, jnp.uint8)
+
+    def contains(self, value: Array | np.ndarray) -> bool:
+        value = np.asarray(value)
+        return value.dtype == np.uint8 and value.shape == self.shape
+
+    def encode(self, value: UInt8[Array, "... height width 3"]) -> Float[Array, "... features"]:
+        """A coarse picture, 0 to 1: means over squares of `COARSE` pixels or so."""
+        lead, (tall, wide) = value.shape[:-3], self.blocks
+        split = value.reshape(*lead, self.height // tall, tall, self.width // wide, wide, 3)
+        coarse = split.astype(jnp.float32).mean((-4, -2)) / 255
+        return coarse.reshape(*lead, self.features)
+
+
+COARSE = 10
+
+Space: TypeAlias = Discrete | MultiDiscrete | Box | Image
+ActionSpace: TypeAlias = Discrete | Box
+"""Chosen from, or vectors of real numbers, which agents may exceed: environments get the nearest
+action inside."""
+
+
+def inside(space: ActionSpace, action: Array) -> Array:
+    """The action, or the nearest one that the space contains."""
+    return jnp.clip(action, space.low, space.high) if isinstance(space, Box) else action

@@ -28,7 +28,7 @@ class Story(NamedTuple):
 def tell(agent: TrainedAgent, problem_id: int, seed: int = 0) -> Story:
     """Plays one trial in a problem; the seed draws the goal, and whatever else is random."""
     family = agent.family
-    if problem_id not in (*family.train_ids, *family.test_ids):
+    if problem_id not in family.train_ids and problem_id not in family.test_ids:
         raise UserError(f"family {family.name!r} has no problem {problem_id}")
     beliefs = agent.explore(problem_id, seed)
     goal = np.asarray(per_family(_goal, family)(np.int32(problem_id), jax.random.key(seed)))

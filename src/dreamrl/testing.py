@@ -39,10 +39,11 @@ def replay(
 
     All actions are taken, also those behind the end of the episode, where results mean nothing.
     """
-    actions = np.asarray(actions, np.int32).reshape(-1)
-    if ((actions < 0) | (actions >= family.action_space.n)).any():
-        raise UserError(f"actions must be in 0..{family.action_space.n - 1}, got {actions}")
-    if problem_id not in (*family.train_ids, *family.test_ids):
+    space = family.action_space
+    actions = np.asarray(actions, space.dtype).reshape(-1, *space.shape)
+    if not all(space.contains(action) for action in actions):
+        raise UserError(f"actions must be in {space}, got {actions}")
+    if problem_id not in family.train_ids and problem_id not in family.test_ids:
         raise UserError(f"family {family.name!r} has no problem {problem_id}")
     if start is not None and not isinstance(family, CanObserve):
         raise UserError(
@@ -52,7 +53,7 @@ def replay(
     # Always whole horizons, so that one compiled program serves episodes of every length.
     length = len(actions)
     padding = -length % family.horizon if length else family.horizon
-    actions = jnp.asarray(np.pad(actions, (0, padding)))
+    actions = jnp.asarray(np.pad(actions, [(0, padding), *[(0, 0)] * len(space.shape)]))
     first, steps, states = _player(family)(problem_id, goal, actions, start)
 
     def join(first: jax.Array, rest: jax.Array) -> np.ndarray:

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PyTree
 
 from dreamrl.families.family import Family
+from dreamrl.spaces import inside
 from dreamrl.types import Action, Belief, Goal, Key, Observation, Problem, Trajectory
 
 
@@ -47,13 +48,15 @@ def rollout(
     """
     key_reset, key_act, key_step = jax.random.split(key, 3)
     state, observation = family.reset(key_reset, problem)
-    percept = Percept(observation, jnp.array(0), jnp.array(0.0), jnp.array(True))
+    actions = family.action_space
+    nothing = jnp.zeros(actions.shape, actions.dtype)
+    percept = Percept(observation, nothing, jnp.array(0.0), jnp.array(True))
 
     def step(carry, keys):
         state, memory, percept, alive = carry
         memory, choice = act(memory, percept, keys[0])
         action, alive = choice.action, alive & ~jnp.asarray(choice.stop)
-        following, outcome = family.step(keys[1], problem, goal, state, action)
+        following, outcome = family.step(keys[1], problem, goal, state, inside(actions, action))
         state = jax.tree.map(lambda new, old: jnp.where(alive, new, old), following, state)
         observation = jnp.where(alive, outcome.observation, percept.observation)
         reward = jnp.where(alive, outcome.reward, 0.0)

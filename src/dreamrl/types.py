@@ -52,7 +52,8 @@ class Trajectory(NamedTuple):
 
     observations: Array
     """[T+1, ...]"""
-    actions: Int[Array, " T"]
+    actions: Array
+    """[T, ...]"""
     rewards: Float[Array, " T"]
     terminated: Bool[Array, " T"]
     truncated: Bool[Array, " T"]

@@ -23,7 +23,7 @@ def test_every_problem_is_described_by_itself(name):
 
     def first(problem_id):
         problem = described.problem(problem_id)
-        return described.reset(key, problem)[1], family.reset(key, problem)[1]
+        return described.reset(key, problem)[1], family.reset(key, problem[0])[1]
 
     seen, plain = jax.vmap(first)(ids)
     told = family.observation_space.features

@@ -8,14 +8,14 @@ import pytest
 
 from dreamrl.learners import dqn, replay
 from dreamrl.networks.actor_critic import ActorCritic, Decision
-
-NEVER = dqn.NEVER
+from dreamrl.networks.distributions import NEVER, Categorical
+from dreamrl.spaces import Discrete
 
 
 def decision(q):
     """One whose dueling Q is this, whatever the mean of the logits."""
     q = jnp.asarray(q, jnp.float32)
-    return Decision(q - 7.0, q.mean(-1), q[..., :1])
+    return Decision(Categorical(q - 7.0), q.mean(-1), q[..., :1])
 
 
 @pytest.mark.parametrize(
@@ -29,9 +29,10 @@ def decision(q):
 def test_dueling(allowed, expected):
     allowed = None if allowed is None else jnp.array(allowed, bool)
     logits, value = jnp.array([1.0, 2.0, 6.0]), jnp.array(10.0)
-    found = dqn.dueling(Decision(logits, value, logits), allowed)
+    found = dqn.dueling(Decision(Categorical(logits), value, logits), allowed)
     np.testing.assert_allclose(found, expected, rtol=1e-6)
-    wide = Decision(*(jnp.stack([x, x + 1]) for x in (logits, value, logits)))
+    of_both = [jnp.stack([x, x + 1]) for x in (logits, value, logits)]
+    wide = Decision(Categorical(of_both[0]), *of_both[1:])
     both = jax.jit(jax.vmap(lambda d: dqn.dueling(d, allowed)))(wide)
     np.testing.assert_allclose(both, dqn.dueling(wide, allowed))
     np.testing.assert_allclose(both[0], expected, rtol=1e-6)
@@ -169,7 +170,7 @@ def test_a_task_that_needs_a_memory_is_learned_from_random_actions(returns):
     keys = jax.random.split(jax.random.key(0), 3)
     ring = replay.empty(jax.tree.map(lambda x: x[0], cued_episodes(keys[0], 1)), 1024)
     ring = replay.add(ring, cued_episodes(keys[0], 1024))
-    network = ActorCritic(keys[1], 3, 3, 16)
+    network = ActorCritic(keys[1], 3, Discrete(3), 16)
     adam = optax.chain(optax.clip_by_global_norm(10.0), optax.adam(1e-2))
     unroll = jax.vmap(lambda network, seen: network.unroll(network.start(), seen), (None, 0))
 

@@ -8,23 +8,7 @@ import pytest
 
 from dreamrl.learners import ppo
 from dreamrl.networks.actor_critic import Decision
-
-
-def test_log_probabilities():
-    logits = jnp.log(jnp.array([[0.5, 0.25, 0.25], [0.1, 0.1, 0.8]])) + 3.0
-    found = ppo.log_prob(logits, jnp.array([0, 2]))
-    np.testing.assert_allclose(found, np.log([0.5, 0.8]), rtol=1e-5)
-
-
-def test_entropy():
-    logits = jnp.log(jnp.array([[0.25] * 4, [0.5, 0.25, 0.125, 0.125]]))
-    np.testing.assert_allclose(ppo.entropy(logits), [math.log(4), 1.75 * math.log(2)], rtol=1e-5)
-
-
-def test_a_barred_action_has_neither_probability_nor_entropy():
-    logits = jnp.array([0.0, 0.0, -1e9])
-    assert float(ppo.entropy(logits)) == pytest.approx(math.log(2))
-    assert float(jnp.exp(ppo.log_prob(logits, jnp.array(2)))) == 0
+from dreamrl.networks.distributions import Categorical
 
 
 def test_advantages_are_normalised_over_the_steps_taken():
@@ -47,7 +31,7 @@ def test_no_step_at_all_is_no_advantage():
 
 def test_the_barrier_is_high_where_an_action_is_unlikely():
     logits = jnp.log(jnp.array([[[0.5, 0.5], [0.1, 0.9], [1e-6, 1.0]]]))
-    found = ppo.log_barrier(logits, jnp.array([[1, 1, 0]], bool))
+    found = ppo.log_barrier(Categorical(logits), jnp.array([[1, 1, 0]], bool))
     expected = -(2 * math.log(0.5) + math.log(0.1) + math.log(0.9)) / 4
     assert float(found) == pytest.approx(expected, rel=1e-5)
 
@@ -57,7 +41,7 @@ def loss(probabilities, before, advantages, mask, values=0.0, targets=0.0, clip=
     chosen = jnp.array([probabilities])
     steps = len(probabilities)
     decision = Decision(
-        jnp.log(jnp.stack([chosen, 1 - chosen], axis=-1)),
+        Categorical(jnp.log(jnp.stack([chosen, 1 - chosen], axis=-1))),
         jnp.full((1, steps), values),
         jnp.zeros((1, steps, 1)),
     )

@@ -8,6 +8,7 @@ import pytest
 
 from dreamrl.networks.actor_critic import ActorCritic
 from dreamrl.networks.memory import GRU
+from dreamrl.spaces import Discrete
 
 STEPS, INPUTS, SIZE, ACTIONS = 7, 3, 5, 4
 
@@ -19,7 +20,7 @@ def gru():
 
 @pytest.fixture
 def policy():
-    return ActorCritic(jax.random.key(1), INPUTS, ACTIONS, SIZE)
+    return ActorCritic(jax.random.key(1), INPUTS, Discrete(ACTIONS), SIZE)
 
 
 def inputs(seed=2, *lead):
@@ -78,7 +79,7 @@ def test_a_policy_steps_as_it_unrolls(policy, gate):
         memory, decision = policy.step(memory, x[t], gate)
         decisions.append(decision)
     stepped = jax.tree.map(lambda *leaves: jnp.stack(leaves), *decisions)
-    assert stepped.logits.shape == (STEPS, ACTIONS)
+    assert stepped.policy.logits.shape == (STEPS, ACTIONS)
     assert stepped.value.shape == (STEPS,)
     close(policy.unroll(policy.start(), x, gate), stepped)
     close(eqx.filter_jit(policy.unroll)(policy.start(), x, gate), stepped)

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from dreamrl.agents.agent import Method, Metrics
-from dreamrl.agents.dream.encoder import Encoder
+from dreamrl.agents.dream.encoder import make_encoder
 from dreamrl.agents.ranges import COUNT, SHARE
 from dreamrl.agents.whole_trial.algorithm import WholeTrial
 from dreamrl.agents.whole_trial.nets import Nets, make_nets
@@ -54,7 +54,7 @@ class Informed:
     def nets(self, key: Key, family: Family, settings: ImportSettings) -> Nets:
         key_nets, key_tell, key_encoder = jax.random.split(key, 3)
         tell = Dense(key_tell, settings.hidden, settings.z)
-        encoder = Encoder(key_encoder, family.train_ids, settings.z)
+        encoder = make_encoder(key_encoder, family, settings.z)
         return make_nets(key_nets, family, settings.hidden, tell, settings.z, encoder)
 
     def told(self, nets: Nets, problem_id: ProblemID) -> Told:

@@ -6,12 +6,36 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from dreamrl.networks.actor_critic import ActorCritic, Decision
+from dreamrl.networks.distributions import Categorical
 from dreamrl.networks.layers import Dense
-from dreamrl.spaces import Discrete, Space
+from dreamrl.networks.senses import Look, look
+from dreamrl.spaces import ActionSpace, Space
 from dreamrl.trial import Percept
 from dreamrl.types import Goal, Key
 
-NEVER = -1e9
+
+class Senses(eqx.Module):
+    """Observation, previous action and reward, and whether the episode begins here: a vector."""
+
+    look: Look
+    action_space: ActionSpace = eqx.field(static=True)
+
+    def __init__(self, key: Key, observations: Space, actions: ActionSpace, size: int):
+        self.look = look(key, observations, size)
+        self.action_space = actions
+
+    @property
+    def features(self) -> int:
+        return self.look.features + self.action_space.features + 2
+
+    def __call__(self, percept: Percept) -> Float[Array, "... features"]:
+        parts = [
+            self.look(percept.observation),
+            self.action_space.encode(percept.action) * ~percept.first[..., None],
+            percept.reward[..., None],
+            percept.first[..., None].astype(jnp.float32),
+        ]
+        return jnp.concatenate(parts, axis=-1)
 
 
 class InstructedPolicy(eqx.Module):
@@ -20,29 +44,28 @@ class InstructedPolicy(eqx.Module):
     In an exploration the goal is None. z may be one vector for the episode or one a step.
     """
 
+    senses: Senses
     network: ActorCritic
     goal: Dense
     told: Dense
     context: Dense
-    observation_space: Space = eqx.field(static=True)
-    action_space: Discrete = eqx.field(static=True)
     goal_space: Space = eqx.field(static=True)
 
     def __init__(
         self,
         key: Key,
         observations: Space,
-        actions: Discrete,
+        actions: ActionSpace,
         goals: Space,
         size: int,
         z: int,
         recurrent: bool = True,
     ):
-        self.observation_space, self.action_space = observations, actions
         self.goal_space = goals
-        features = percept_features(observations, actions) + size
         keys = jax.random.split(key, 4)
-        self.network = ActorCritic(keys[0], features, actions.n, size, recurrent)
+        self.senses = Senses(jax.random.fold_in(key, 4), observations, actions, size)
+        features = self.senses.features + size
+        self.network = ActorCritic(keys[0], features, actions, size, recurrent)
         self.goal = Dense(keys[1], goals.features, size)
         self.told = Dense(keys[2], z, size)
         self.context = Dense(keys[3], size, size)
@@ -66,7 +89,7 @@ class InstructedPolicy(eqx.Module):
         else:
             asked = self.goal(self.goal_space.encode(goal))
             task = jax.nn.relu(asked + told + asked * told)
-        seen = encode_percept(self.observation_space, self.action_space, percept)
+        seen = self.senses(percept)
         task_everywhere = jnp.broadcast_to(task, (*percept.first.shape, task.shape[-1]))
         gate = 2 * jax.nn.sigmoid(2 * self.context(task))
         return jnp.concatenate([seen, task_everywhere], axis=-1), gate
@@ -79,26 +102,8 @@ def bar(decision: Decision, barred: int | None) -> Decision:
     """
     if barred is None:
         return decision
-    number = jnp.arange(decision.logits.shape[-1])
-    return decision._replace(logits=jnp.where(number == barred, NEVER, decision.logits))
-
-
-def percept_features(observations: Space, actions: Discrete) -> int:
-    """Length of the vector that `encode_percept` returns."""
-    return observations.features + actions.features + 2
-
-
-def encode_percept(
-    observations: Space, actions: Discrete, percept: Percept
-) -> Float[Array, "... features"]:
-    """Observation, previous action and reward, and whether the episode begins here."""
-    parts = [
-        observations.encode(percept.observation),
-        actions.encode(percept.action) * ~percept.first[..., None],
-        percept.reward[..., None],
-        percept.first[..., None].astype(jnp.float32),
-    ]
-    return jnp.concatenate(parts, axis=-1)
+    assert isinstance(decision.policy, Categorical)
+    return decision._replace(policy=decision.policy.without(barred))
 
 
 def goal_features(goals: Space) -> int:

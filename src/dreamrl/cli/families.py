@@ -30,7 +30,7 @@ def run(options: Options) -> None:
                     "train_ids": list(f.train_ids),
                     "test_ids": list(f.test_ids),
                     "horizon": f.horizon,
-                    "actions": f.action_space.n,
+                    "actions": getattr(f.action_space, "n", None),
                 }
                 for f in made
             }

@@ -55,8 +55,7 @@ class Cell(NamedTuple):
     @property
     def wanted(self) -> dict[str, Any]:
         """What a result must agree with, as JSON has it."""
-        settings = json.loads(json.dumps(dataclasses.asdict(self.settings)))
-        return {"agent": self.agent, "family": self.family, "settings": settings}
+        return {"agent": self.agent, "family": self.family, "settings": _as_json(self.settings)}
 
     @property
     def slug(self) -> str:
@@ -131,8 +130,10 @@ def difference(cell: Cell, result: Result) -> str:
     wanted = {**cell.wanted, "trials": cell.trials}
     pairs = {name: (result.get(name), value) for name, value in wanted.items()}
     theirs, ours = pairs.pop("settings")
-    for name in sorted({*(theirs or {}), *ours}):
-        pairs[name] = ((theirs or {}).get(name), ours.get(name))
+    # A setting younger than a result had then, by its absence, what is now its default.
+    theirs = _as_json(type(cell.settings)()) | (theirs or {})
+    for name in sorted({*theirs, *ours}):
+        pairs[name] = (theirs.get(name), ours.get(name))
     odd = [f"{name} is {there!r}, not {here!r}" for name, (there, here) in pairs.items()]
     return next((words for words, (a, b) in zip(odd, pairs.values(), strict=True) if a != b), "")
 
@@ -196,6 +197,10 @@ def save(cell: Cell, folder: Path, result: Result) -> None:
 def of_seeds(cell: Cell, result: Result) -> Result:
     """The result without seeds that are not asked for."""
     return {**result, "seeds": [seed for seed in result["seeds"] if seed["seed"] in cell.seeds]}
+
+
+def _as_json(settings: Any) -> dict[str, Any]:
+    return json.loads(json.dumps(dataclasses.asdict(settings)))
 
 
 def _steps(settings: Any, family: Family) -> int:

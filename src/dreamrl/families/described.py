@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Scalar
 
-from dreamrl.families.family import Family
-from dreamrl.spaces import Box, Discrete, Space
+from dreamrl.families.family import Family, HasDescriptions
+from dreamrl.spaces import ActionSpace, Box, Space
 from dreamrl.types import Action, Goal, Key, Problem, State, Step
 
 MANY = 32
@@ -27,11 +27,11 @@ class Described:
         return self.family.name
 
     @property
-    def train_ids(self) -> tuple[int, ...]:
+    def train_ids(self) -> tuple[int, ...] | range:
         return self.family.train_ids
 
     @property
-    def test_ids(self) -> tuple[int, ...]:
+    def test_ids(self) -> tuple[int, ...] | range:
         return self.family.test_ids
 
     @property
@@ -43,7 +43,7 @@ class Described:
         return self.family.end_action
 
     @property
-    def action_space(self) -> Discrete:
+    def action_space(self) -> ActionSpace:
         return self.family.action_space
 
     @property
@@ -52,8 +52,8 @@ class Described:
 
     @property
     def observation_space(self) -> Box:
-        features = self.family.observation_space.features + len(self._values[0])
-        return Box(-np.inf, np.inf, (features,))
+        said = jax.eval_shape(self._said, jnp.array(0)).shape[0]
+        return Box(-np.inf, np.inf, (self.family.observation_space.features + said,))
 
     @functools.cached_property
     def _values(self) -> tuple[np.ndarray, np.ndarray]:
@@ -76,35 +76,36 @@ class Described:
             values += kept.tolist()
         return np.array(about, int), np.array(values, np.float32)
 
-    def _entries(self, problem_id: Array) -> Float[Array, " entries"]:
-        return _flat(self.problem(problem_id))
-
     def problem(self, problem_id: Int[Scalar, ""]) -> Problem:
-        return self.family.problem(problem_id)
+        """The family's own problem, and what is said of it."""
+        return self.family.problem(problem_id), self._said(problem_id)
 
     def sample_goal(self, key: Key, problem: Problem) -> Array:
-        return self.family.sample_goal(key, problem)
+        return self.family.sample_goal(key, problem[0])
 
     def reset(self, key: Key, problem: Problem) -> tuple[State, Float[Array, " features"]]:
-        state, observation = self.family.reset(key, problem)
-        return state, self._described(problem, observation)
+        state, observation = self.family.reset(key, problem[0])
+        return state, self._informed(problem, observation)
 
     def step(
         self, key: Key, problem: Problem, goal: Goal, state: State, action: Action
     ) -> tuple[State, Step]:
-        state, outcome = self.family.step(key, problem, goal, state, action)
-        seen = self._described(problem, outcome.observation)
+        state, outcome = self.family.step(key, problem[0], goal, state, action)
+        seen = self._informed(problem, outcome.observation)
         return state, outcome._replace(observation=seen)
 
-    def _described(self, problem: Problem, observation: Array) -> Float[Array, " features"]:
+    def _informed(self, problem: Problem, observation: Array) -> Float[Array, " features"]:
+        return jnp.concatenate([self.family.observation_space.encode(observation), problem[1]])
+
+    def _said(self, problem_id: Int[Scalar, ""]) -> Float[Array, " said"]:
+        """The family's own description, or else one made of all entries of the problem."""
+        if isinstance(self.family, HasDescriptions):
+            return self.family.describe(problem_id)
         about, values = self._values
-        entries = _flat(problem)[about]
-        described = jnp.where(np.isnan(values), entries / 100, entries == values)
-        seen = self.family.observation_space.encode(observation)
-        return jnp.concatenate([seen, described.astype(jnp.float32)])
+        entries = self._entries(problem_id)[about]
+        said = jnp.where(np.isnan(values), entries / 100, entries == values)
+        return said.astype(jnp.float32)
 
-
-def _flat(problem: Problem) -> Float[Array, " entries"]:
-    return jnp.concatenate(
-        [jnp.ravel(leaf).astype(jnp.float32) for leaf in jax.tree.leaves(problem)]
-    )
+    def _entries(self, problem_id: Array) -> Float[Array, " entries"]:
+        leaves = jax.tree.leaves(self.family.problem(problem_id))
+        return jnp.concatenate([jnp.ravel(leaf).astype(jnp.float32) for leaf in leaves])

@@ -1,12 +1,14 @@
 """What a family of problems must offer. Any object with these attributes is one."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, Protocol, runtime_checkable
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Scalar
 
-from dreamrl.spaces import Discrete, Space
+from dreamrl.spaces import ActionSpace, Space
 from dreamrl.types import Action, Goal, Key, Observation, Problem, State, Step
 
 
@@ -21,6 +23,13 @@ class Symmetry(NamedTuple):
     """Whether the very same actions play out alike, or others, as in a mirror."""
 
 
+def draw_ids(ids: Sequence[int], key: Key, number: int) -> Int[Array, " number"]:
+    """`number` of the IDs, each as likely as any other; of a `range`, no table is made."""
+    if isinstance(ids, range):
+        return ids.start + ids.step * jax.random.randint(key, (number,), 0, len(ids))
+    return jax.random.choice(key, jnp.array(ids), (number,))
+
+
 @runtime_checkable
 class Family(Protocol):
     """A family of problems: pure functions over arrays for one trial, made wide by `vmap`.
@@ -30,7 +39,7 @@ class Family(Protocol):
 
     Methods that a family may have beside these, for those who need them:
 
-    - those of `HasGoals`, `HasSymmetries` and `CanObserve`, below;
+    - those of `HasGoals`, `HasSymmetries`, `CanObserve` and `HasDescriptions`, below;
     - `statistics(problem, exploration) -> dict[str, Array]`, what to count of an exploration
       beside its length, one number each (`dreamrl.evaluate`, which reports the means);
     - `action_names`, a tuple with a name for each action, and `drawing(problem) -> Drawing`,
@@ -41,12 +50,12 @@ class Family(Protocol):
     def name(self) -> str: ...
 
     @property
-    def train_ids(self) -> tuple[int, ...]:
+    def train_ids(self) -> tuple[int, ...] | range:
         """Problems that training may draw."""
         ...
 
     @property
-    def test_ids(self) -> tuple[int, ...]:
+    def test_ids(self) -> tuple[int, ...] | range:
         """Problems of meta-test: unseen ones, or the training ones where none is held out."""
         ...
 
@@ -64,7 +73,7 @@ class Family(Protocol):
     def observation_space(self) -> Space: ...
 
     @property
-    def action_space(self) -> Discrete: ...
+    def action_space(self) -> ActionSpace: ...
 
     @property
     def goal_space(self) -> Space: ...
@@ -105,3 +114,12 @@ class CanObserve(Protocol):
     """What `dreamrl.testing.replay` needs to begin at a given state."""
 
     def observe(self, problem: Problem, state: State) -> Observation: ...
+
+
+@runtime_checkable
+class HasDescriptions(Protocol):
+    """Where problems are too many for an encoding each, or drawn anew each time."""
+
+    def describe(self, problem_id: Int[Scalar, ""]) -> Float[Array, " features"]:
+        """What is known about a problem in training, beside its ID: about -1 to 1 each."""
+        ...

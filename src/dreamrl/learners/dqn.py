@@ -14,10 +14,8 @@ import optax
 from jaxtyping import Array, Bool, Float, Int
 
 from dreamrl.networks.actor_critic import Decision
+from dreamrl.networks.distributions import NEVER, Categorical
 from dreamrl.types import Action, Key
-
-NEVER = -1e9
-"""The Q of an action that is not allowed."""
 
 
 class Returns(NamedTuple):
@@ -42,7 +40,8 @@ def dueling(
     decision: Decision, allowed: Bool[Array, " actions"] | None = None
 ) -> Float[Array, "... actions"]:
     """Q = value + logits - their mean over allowed actions (Wang et al. 2016, eq. 9)."""
-    logits = decision.logits
+    assert isinstance(decision.policy, Categorical)
+    logits = decision.policy.logits
     allowed = jnp.ones(logits.shape[-1], bool) if allowed is None else allowed
     mean = jnp.where(allowed, logits, 0.0).sum(-1) / allowed.sum()
     return jnp.where(allowed, logits + (decision.value - mean)[..., None], NEVER)

@@ -4,16 +4,18 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Bool, Float
 
 from dreamrl.learners.returns import generalised_advantages
 from dreamrl.networks.actor_critic import Decision
+from dreamrl.networks.distributions import Distribution
 
 
 class Batch(NamedTuple):
     """What an update needs to know of each step of episodes, with any leading axes."""
 
-    actions: Int[Array, "*B T"]
+    actions: Array
+    """[*B, T, ...]"""
     log_probs: Float[Array, "*B T"]
     advantages: Float[Array, "*B T"]
     targets: Float[Array, "*B T"]
@@ -29,24 +31,9 @@ class PPOLoss(NamedTuple):
         return self.policy + 0.5 * self.value - entropy_weight * self.entropy
 
 
-def log_barrier(logits: Float[Array, "*B T A"], mask: Bool[Array, "*B T"]) -> Float[Array, ""]:
-    """-(mean over actions and steps of log pi): what makes no action ever impossible.
-
-    The entropy's gradient vanishes where a policy has become certain; this one's does not
-    (Agarwal et al. 2021, section 5).
-    """
-    log_p = jax.nn.log_softmax(logits).mean(-1)
-    return -(log_p * mask).sum() / jnp.maximum(mask.sum(), 1)
-
-
-def log_prob(logits: Float[Array, "... A"], action: Int[Array, "..."]) -> Float[Array, "..."]:
-    chosen = jax.nn.one_hot(action, logits.shape[-1])
-    return (jax.nn.log_softmax(logits) * chosen).sum(-1)
-
-
-def entropy(logits: Float[Array, "... A"]) -> Float[Array, "..."]:
-    log_p = jax.nn.log_softmax(logits)
-    return -(jnp.exp(log_p) * log_p).sum(-1)
+def log_barrier(policy: Distribution, mask: Bool[Array, "*B T"]) -> Float[Array, ""]:
+    """What keeps every action possible, a mean over the steps taken; see `Categorical.barrier`."""
+    return (policy.barrier() * mask).sum() / jnp.maximum(mask.sum(), 1)
 
 
 def normalise(
@@ -63,7 +50,7 @@ def normalise(
 
 
 def make_batch(
-    actions: Int[Array, "*B T"],
+    actions: Array,
     rewards: Float[Array, "*B T"],
     terminated: Bool[Array, "*B T"],
     mask: Bool[Array, "*B T"],
@@ -99,11 +86,11 @@ def ppo_loss(decision: Decision, batch: Batch, clip: float) -> PPOLoss:
     def mean(x):
         return (x * batch.mask).sum() / count
 
-    change = log_prob(decision.logits, batch.actions) - batch.log_probs
+    change = decision.policy.log_prob(batch.actions) - batch.log_probs
     ratio = jnp.exp(jnp.where(batch.mask, change, 0.0))
     clipped = jnp.clip(ratio, 1 - clip, 1 + clip)
     surrogate = jnp.minimum(ratio * batch.advantages, clipped * batch.advantages)
     error = jnp.square(decision.value - batch.targets)
     spread = mean(jnp.square(batch.targets - mean(batch.targets)))
     value = mean(error) / jnp.maximum(spread, 1.0)
-    return PPOLoss(-mean(surrogate), value, mean(entropy(decision.logits)))
+    return PPOLoss(-mean(surrogate), value, mean(decision.policy.entropy()))

@@ -7,20 +7,22 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from dreamrl.networks.distributions import Distribution, distribution, outputs
 from dreamrl.networks.layers import Dense
 from dreamrl.networks.memory import GRU
+from dreamrl.spaces import ActionSpace
 from dreamrl.types import Key
 
 
 class Decision(NamedTuple):
-    logits: Float[Array, "... actions"]
+    policy: Distribution
     value: Float[Array, "..."]
     state: Float[Array, "... size"]
     """What the heads saw."""
 
 
 class ActorCritic(eqx.Module):
-    """features -> hidden -> GRU -> logits and value; the heads see hidden and memory.
+    """features -> hidden -> GRU -> what to do, and value; the heads see hidden and memory.
 
     Without recurrence there is no GRU, and the heads see hidden alone.
     """
@@ -29,12 +31,21 @@ class ActorCritic(eqx.Module):
     memory: GRU | None
     policy: Dense
     critic: Dense
+    action_space: ActionSpace = eqx.field(static=True)
 
-    def __init__(self, key: Key, features: int, actions: int, size: int, recurrent: bool = True):
+    def __init__(
+        self,
+        key: Key,
+        features: int,
+        actions: ActionSpace,
+        size: int,
+        recurrent: bool = True,
+    ):
         keys = jax.random.split(key, 4)
+        self.action_space = actions
         self.hidden = Dense(keys[0], features, size, gain=2**0.5)
         self.memory = GRU(keys[1], size, size) if recurrent else None
-        self.policy = Dense(keys[2], size, actions, gain=0.01)
+        self.policy = Dense(keys[2], size, outputs(actions), gain=0.01)
         self.critic = Dense(keys[3], size, 1, gain=1.0)
 
     def start(self) -> Float[Array, " memory"]:
@@ -65,4 +76,5 @@ class ActorCritic(eqx.Module):
         return self._decide(hidden + self.memory.unroll(memory, hidden))
 
     def _decide(self, x: Array) -> Decision:
-        return Decision(self.policy(x), self.critic(x)[..., 0], x)
+        policy = distribution(self.action_space, self.policy(x))
+        return Decision(policy, self.critic(x)[..., 0], x)

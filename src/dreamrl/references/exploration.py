@@ -9,7 +9,7 @@ import numpy as np
 
 from dreamrl.errors import TooLarge
 from dreamrl.references.exploitation import TOLERANCE, Exploitation
-from dreamrl.references.tables import ENDED, Tables, parts
+from dreamrl.references.tables import ENDED, Tables, number_of_actions, parts
 
 MOST_SETS = 200_000
 """Sets of problems that a search may meet."""
@@ -28,7 +28,7 @@ def random_value(
     Actions are uniform, among all if `end`, else among those that do not end the episode.
     """
     family = exploitation.family
-    actions = [a for a in range(family.action_space.n) if end or a != family.end_action]
+    actions = [a for a in range(number_of_actions(family)) if end or a != family.end_action]
     tables = exploitation.tabulator.tabulate(ids, None)
     generator = np.random.default_rng(seed)
     values: dict[bytes, float] = {}

@@ -14,6 +14,7 @@ import numpy as np
 from dreamrl.errors import TooLarge, UserError
 from dreamrl.families.family import Family
 from dreamrl.references.distinct import distinct
+from dreamrl.spaces import Discrete
 from dreamrl.types import Step
 
 ENDED = -1
@@ -97,14 +98,22 @@ class SharedTables(NamedTuple):
         return returns[::-1]
 
 
+def number_of_actions(family: Family) -> int:
+    """Raises UserError where actions have no numbers: they cannot all be tried."""
+    if not isinstance(family.action_space, Discrete):
+        raise UserError(f"{family.name!r} has continuous actions: not all can be tried")
+    return family.action_space.n
+
+
 class Tabulator:
     """Makes the tables of one family, for any of the problems `ids`."""
 
     def __init__(self, family: Family, ids: Sequence[int]):
         self.family = family
         self.position = {i: position for position, i in enumerate(ids)}
+        self._actions = number_of_actions(family)
         problems = jax.vmap(family.problem)(jnp.asarray(ids))
-        actions = jnp.arange(family.action_space.n)
+        actions = jnp.arange(self._actions)
 
         def pick(position):
             return jax.tree.map(lambda leaf: leaf[position], problems)
@@ -145,7 +154,7 @@ class Tabulator:
         tables, rows = SharedTables([], [], start), 0
         while len(kinds):
             states = jax.tree.map(lambda leaf, kinds=kinds: leaf[kinds], states)
-            shape = (len(ids), len(kinds), self.family.action_space.n)
+            shape = (len(ids), len(kinds), self._actions)
             rows += shape[0] * shape[1]
             if rows > MOST_SHARED:
                 name = self.family.name

@@ -15,7 +15,7 @@ from dreamrl.runs.run import Run
 Split = Literal["unseen", "train"]
 
 
-def ids_of(family: Family, split: Split) -> tuple[int, ...]:
+def ids_of(family: Family, split: Split) -> tuple[int, ...] | range:
     return family.test_ids if split == "unseen" else family.train_ids
 
 

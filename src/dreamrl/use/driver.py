@@ -1,6 +1,5 @@
 """One episode in a loop of one's own: observe, act, observe, act, ... until done."""
 
-import functools
 import math
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
@@ -11,7 +10,7 @@ from jaxtyping import PyTree
 
 from dreamrl.errors import UserError
 from dreamrl.families.family import Family
-from dreamrl.spaces import Space
+from dreamrl.spaces import Discrete, Space
 from dreamrl.trial import Percept
 from dreamrl.types import Trajectory
 from dreamrl.use.environment import Environment
@@ -45,7 +44,7 @@ class Driver(Generic[Told]):
         self._name = name
         self._recorded = blank(family)
         self._steps = 0
-        self._action: int | None = None
+        self._action: np.ndarray | None = None
         self._begun = self._waiting = self._done = False
 
     @property
@@ -67,20 +66,23 @@ class Driver(Generic[Told]):
         held.observations[self._steps + 1 :] = held.observations[self._steps]
         return self._read(held)
 
-    def act(self) -> int:
-        """The action to take now; it wants to be answered by `observe`."""
+    def act(self) -> int | np.ndarray:
+        """The action to take now: a number or, where actions are continuous, an array.
+
+        It wants to be answered by `observe`.
+        """
         if not self._begun:
             raise UserError(f"{self._name} has seen nothing to act on: observe(observation) first")
         if self._done:
             raise UserError(f"{self._name} is done after {self._steps} steps: there is no action")
         if self._waiting:
             raise UserError(
-                f"{self._name} gave action {self._action} and awaits what came of it: "
+                f"{self._name} gave action {self._given} and awaits what came of it: "
                 "observe(observation, reward, terminated, truncated), then act()"
             )
         assert self._action is not None
         self._waiting = True
-        return self._action
+        return self._given
 
     def observe(
         self,
@@ -104,6 +106,15 @@ class Driver(Generic[Told]):
         self._record(seen, 0.0 if reward is None else float(reward), terminated, truncated)
 
     @property
+    def _given(self) -> int | np.ndarray:
+        """What the agent chose, as environments know it."""
+        assert self._action is not None
+        space = self._family.action_space
+        if isinstance(space, Discrete):
+            return int(self._action)
+        return np.clip(self._action, space.low, space.high)
+
+    @property
     def _count(self) -> int:
         """The number of the next observation; the one that an episode begins with is 0."""
         return self._steps + self._begun
@@ -112,7 +123,10 @@ class Driver(Generic[Told]):
         self, observation: np.ndarray, reward: float, terminated: bool, truncated: bool
     ) -> None:
         held, first = self._recorded, not self._begun
-        action = 0 if self._action is None else self._action
+        space = self._family.action_space
+        action = self._action
+        if action is None:
+            action = np.zeros(space.shape, space.dtype)
         if not first:
             taken = (action, reward, terminated, truncated, True)
             for array, value in zip(held[1:], taken, strict=True):
@@ -124,10 +138,10 @@ class Driver(Generic[Told]):
         if self._done:
             return
         # NumPy's arrays go into a jitted function as they are: putting each there takes longer.
-        seen: tuple[Any, ...] = observation, np.int32(action), np.float32(reward), np.bool_(first)
+        seen: tuple[Any, ...] = observation, action, np.float32(reward), np.bool_(first)
         step = np.int32(self._steps)
         self._memory, chosen, stop = self._decide(self._memory, Percept(*seen), step)
-        self._action, self._done = int(chosen), bool(stop)
+        self._action, self._done = np.asarray(chosen, space.dtype), bool(stop)
 
 
 def drive(driver: Driver[Told], environment: Environment) -> None:
@@ -145,10 +159,11 @@ def drive(driver: Driver[Told], environment: Environment) -> None:
 
 def blank(family: Family) -> Trajectory:
     """A trajectory as long as the horizon, in which no step was taken."""
-    times, space = family.horizon, family.observation_space
-    observations: Any = np.zeros((times + 1, *space.shape), _dtype(space))
-    rest: Any = (np.zeros(times, kind) for kind in (np.int32, np.float32, bool, bool, bool))
-    return Trajectory(observations, *rest)
+    times, seen, done = family.horizon, family.observation_space, family.action_space
+    observations: Any = np.zeros((times + 1, *seen.shape), seen.dtype)
+    actions: Any = np.zeros((times, *done.shape), done.dtype)
+    rest: Any = (np.zeros(times, kind) for kind in (np.float32, bool, bool, bool))
+    return Trajectory(observations, actions, *rest)
 
 
 def first_steps(trajectory: Trajectory, number: int) -> Trajectory:
@@ -159,7 +174,7 @@ def first_steps(trajectory: Trajectory, number: int) -> Trajectory:
 
 def checked(space: Space, value: Any, what: str) -> np.ndarray:
     """A value as the array that training had of its kind; a UserError unless it is in the space."""
-    wanted = _dtype(space)
+    wanted = np.dtype(space.dtype)
     try:
         given = np.asarray(value)
         with np.errstate(invalid="ignore"):
@@ -171,11 +186,6 @@ def checked(space: Space, value: Any, what: str) -> np.ndarray:
     if not fits:
         raise UserError(f"{what} is {_short(value)}, which is not in {space}")
     return array
-
-
-@functools.lru_cache(maxsize=64)
-def _dtype(space: Space) -> np.dtype:
-    return jax.eval_shape(space.sample, jax.random.key(0)).dtype
 
 
 def _is_number(value: Any) -> bool:

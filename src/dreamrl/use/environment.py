@@ -21,7 +21,7 @@ class Environment(Protocol):
         """Begins an episode and gives its first observation."""
         ...
 
-    def step(self, action: int) -> tuple[Any, float, bool, bool]:
+    def step(self, action: Any) -> tuple[Any, float, bool, bool]:
         """Observation, reward, terminated, truncated."""
         ...
 
@@ -37,17 +37,18 @@ class ProblemEnvironment:
         self._key = jax.random.key(seed)
         self._state: Any = None
         self._steps = 0
+        self._dtype = family.action_space.dtype
 
     def reset(self) -> np.ndarray:
         self._steps = 0
         self._state, observation = per_family(_reset, self._family)(self._problem, self._key)
         return np.asarray(observation)
 
-    def step(self, action: int) -> tuple[np.ndarray, float, bool, bool]:
+    def step(self, action: Any) -> tuple[np.ndarray, float, bool, bool]:
         if self._state is None:
             raise UserError("step before reset: an episode begins with reset()")
         self._steps += 1
-        inputs = self._problem, self._goal, self._state, np.int32(action)
+        inputs = self._problem, self._goal, self._state, np.asarray(action, self._dtype)
         advance = per_family(_step, self._family)
         self._state, step = advance(*inputs, self._key, np.int32(self._steps))
         observation, reward, terminated, truncated = jax.tree.map(np.asarray, step)
@@ -59,7 +60,7 @@ def environment_of(family: Family, where: Any, goal: Goal, seed: int) -> Environ
     if isinstance(where, Environment):
         return where
     if isinstance(where, int | np.integer):
-        if where not in (*family.train_ids, *family.test_ids):
+        if where not in family.train_ids and where not in family.test_ids:
             raise UserError(f"family {family.name!r} has no problem {where}")
         problem = per_family(_problem, family)(np.int32(where))
         return ProblemEnvironment(family, problem, goal, seed)

@@ -5,15 +5,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dreamrl.agents.dream.bottleneck import FIRST_DUAL, Dual, adapt, start
+from dreamrl.agents.dream.bottleneck import Dual, adapt, start
 
-RATE, TOLERANCE = 0.05, 0.1
+RATE, TOLERANCE, FIRST_DUAL = 0.05, 0.1, 1e-3
 LEARNED = Dual(*map(jnp.array, (0.5, 0.0, 0.0, 0.0, 1.0, 100.0)))
 """The return has been between 0 and 1."""
 
 
 def step(dual, episode_return, settled=1.0):
-    return adapt(dual, jnp.array(episode_return), RATE, TOLERANCE, jnp.array(settled))
+    return adapt(dual, jnp.array(episode_return), RATE, TOLERANCE, jnp.array(settled), FIRST_DUAL)
 
 
 def at(fast, slow):
@@ -29,7 +29,7 @@ def history(returns, settled=1.0):
         dual = step(dual, episode_return, settled)
         return dual, dual.value
 
-    return np.asarray(jax.lax.scan(body, start(), jnp.asarray(returns, jnp.float32))[1])
+    return np.asarray(jax.lax.scan(body, start(FIRST_DUAL), jnp.asarray(returns, jnp.float32))[1])
 
 
 LEARNS = np.concatenate([np.linspace(0, 1, 100), np.ones(300)])

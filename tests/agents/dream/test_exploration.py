@@ -7,7 +7,6 @@ import pytest
 
 from dreamrl.agents.dream.decoder import belief_error
 from dreamrl.agents.dream.exploration import exploration_rewards
-from dreamrl.learners import ppo
 from dreamrl.trial import percepts
 from dreamrl.types import ProblemID
 
@@ -58,7 +57,7 @@ def test_explorations_played_again_decide_alike(untrained, explored):
     decision = jax.vmap(policy.unroll)(seen, again)
     mask = trajectory.mask
     agree(again, beliefs, mask)
-    agree(ppo.log_prob(decision.logits, trajectory.actions), log_probs, mask)
+    agree(decision.policy.log_prob(trajectory.actions), log_probs, mask)
     agree(decision.value, values, mask)
     agree(policy.stop(decision.state), worth, mask)
     assert np.ptp(np.asarray(log_probs)[np.asarray(mask)]) > 0.1
@@ -79,5 +78,5 @@ def test_exploitations_played_again_decide_alike(untrained, problem_ids):
     assert 0 < int(trajectory.mask[:, -1].sum()) < EPISODES
     seen = jax.tree.map(lambda x: x[:, :-1], jax.vmap(percepts)(trajectory))
     decision = jax.vmap(params.exploitation.unroll)(seen, goals, z)
-    agree(ppo.log_prob(decision.logits, trajectory.actions), log_probs, trajectory.mask)
+    agree(decision.policy.log_prob(trajectory.actions), log_probs, trajectory.mask)
     agree(decision.value, values, trajectory.mask)

@@ -7,7 +7,6 @@ import pytest
 
 from dreamrl.agents.maml.adaptation import exploit_unroll
 from dreamrl.agents.maml.maml import maml_loss
-from dreamrl.learners import ppo
 from dreamrl.train import RUN_SELDOM
 
 slopes = jax.jit(jax.grad(lambda params, batch: maml_loss(params, batch, 0.1)[0]))
@@ -23,13 +22,13 @@ def test_what_was_played_is_what_the_loss_sees(untrained):
     explored = batch.explored
     decision = jax.vmap(params.unroll)(explored.percepts)
     np.testing.assert_allclose(
-        ppo.log_prob(decision.logits, explored.actions), explored.log_probs, atol=1e-5
+        decision.policy.log_prob(explored.actions), explored.log_probs, atol=1e-5
     )
     adapted = jax.jit(jax.vmap(params.adapt))(explored)
     unroll = jax.jit(jax.vmap(jax.vmap(exploit_unroll, (None, 0, 0))))
     for policy, alike in ((adapted, True), (jax.vmap(lambda _: params.policy)(explored), False)):
         decision = unroll(policy, batch.percepts, batch.goals)
-        change = ppo.log_prob(decision.logits, batch.ppo.actions) - batch.ppo.log_probs
+        change = decision.policy.log_prob(batch.ppo.actions) - batch.ppo.log_probs
         assert (np.abs(change * batch.ppo.mask).max() < 1e-4) == alike
 
 
@@ -68,7 +67,7 @@ def test_e_maml_credits_the_exploration_with_what_followed(untrained):
     def credited(params):
         """Minus the mean over steps of log pi(a) (R - b)."""
         decision = jax.vmap(params.unroll)(batch.explored.percepts)
-        log_probs = ppo.log_prob(decision.logits, batch.explored.actions)
+        log_probs = decision.policy.log_prob(batch.explored.actions)
         mask = batch.explored.mask
         return -(log_probs * batch.credit[:, None] * mask).sum() / mask.sum()
 

@@ -9,7 +9,6 @@ from dreamrl.agents.agent import Agent, Algorithm
 from dreamrl.agents.policy import bar
 from dreamrl.agents.whole_trial import trials as whole
 from dreamrl.agents.whole_trial.trials import Credit, Played
-from dreamrl.learners import ppo
 from dreamrl.trial import percepts
 from dreamrl.types import ProblemID, Trajectory
 
@@ -27,7 +26,7 @@ def test_trials_read_again_decide_alike(untrained):
     decision_x, decision_e = whole.decide(nets, trials, memories)
     decision_x = bar(decision_x, untrained.algorithm.family.end_action)
     for decision, batch in ((decision_x, trials.exploration), (decision_e, trials.exploitation)):
-        again = ppo.log_prob(decision.logits, batch.actions)
+        again = decision.policy.log_prob(batch.actions)
         np.testing.assert_allclose(again * batch.mask, batch.log_probs * batch.mask, atol=1e-5)
 
 

@@ -46,4 +46,4 @@ class DreamAgent(eqx.Module):
         self, memory: ExploiterMemory, percept: Percept, goal: Array, key: Key
     ) -> tuple[ExploiterMemory, Action]:
         hidden, decision = self.exploitation.step(memory.policy, percept, goal, memory.z)
-        return memory._replace(policy=hidden), decision.logits.argmax(-1)
+        return memory._replace(policy=hidden), decision.policy.mode()

@@ -10,7 +10,6 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-FIRST_DUAL = 1e-3
 LAST_DUAL = 1.0
 """Where there is nothing to know, nothing else would hold it back."""
 
@@ -27,9 +26,9 @@ class Dual(NamedTuple):
     """Iterations so far."""
 
 
-def start() -> Dual:
+def start(first_dual: float) -> Dual:
     zero = jnp.zeros(())
-    return Dual(jnp.array(FIRST_DUAL), zero, zero, jnp.array(jnp.inf), jnp.array(-jnp.inf), zero)
+    return Dual(jnp.array(first_dual), zero, zero, jnp.array(jnp.inf), jnp.array(-jnp.inf), zero)
 
 
 def adapt(
@@ -38,10 +37,12 @@ def adapt(
     rate: float,
     tolerance: float,
     settled: Float[Array, ""],
+    least: float,
 ) -> Dual:
     """One step of the dual variable, given this iteration's return with the true z.
 
-    `settled` is 0 while the policy is still kept random on purpose: nothing is judged then.
+    It never falls below `least`. `settled` is 0 while the policy is still kept random on purpose:
+    nothing is judged then.
     Everything is relative to what has been learned (best - worst), so scale does not matter.
     """
     first = dual.seen == 0
@@ -54,5 +55,5 @@ def adapt(
     rises = (loss < tolerance) & (improving < tolerance / 4) & (settled > 0)
     falls = loss > 2 * tolerance
     change = jnp.where(falls, -5 * rate, jnp.where(rises, rate, 0.0))
-    value = jnp.clip(dual.value * jnp.exp(change), FIRST_DUAL, LAST_DUAL)
+    value = jnp.clip(dual.value * jnp.exp(change), least, LAST_DUAL)
     return Dual(value, fast, slow, worst, best, dual.seen + 1)

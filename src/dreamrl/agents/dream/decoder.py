@@ -7,24 +7,26 @@ from jaxtyping import Array, Float
 
 from dreamrl.networks.layers import Dense
 from dreamrl.networks.memory import GRU
-from dreamrl.spaces import Discrete, Space
+from dreamrl.networks.senses import Look, look
+from dreamrl.spaces import ActionSpace, Space
 from dreamrl.types import Key, Trajectory
 
 
 class Decoder(eqx.Module):
     """(s, a, r, s') -> hidden -> GRU -> the mean of q(z | tau_:t) = N(g, rho^2 I)."""
 
+    look: Look
     hidden: Dense
     memory: GRU
     readout: Dense
     mean: Dense
-    observation_space: Space = eqx.field(static=True)
-    action_space: Discrete = eqx.field(static=True)
+    action_space: ActionSpace = eqx.field(static=True)
 
-    def __init__(self, key: Key, observations: Space, actions: Discrete, size: int, z: int):
+    def __init__(self, key: Key, observations: Space, actions: ActionSpace, size: int, z: int):
         keys = jax.random.split(key, 4)
-        self.observation_space, self.action_space = observations, actions
-        features = 2 * observations.features + actions.features + 1
+        self.action_space = actions
+        self.look = look(jax.random.fold_in(key, 4), observations, size)
+        features = 2 * self.look.features + actions.features + 1
         self.hidden = Dense(keys[0], features, size, gain=2**0.5)
         self.memory = GRU(keys[1], size, size)
         self.readout = Dense(keys[2], size, size, gain=2**0.5)
@@ -36,13 +38,13 @@ class Decoder(eqx.Module):
     def step(
         self,
         memory: Float[Array, " size"],
-        observation: Array,
+        seen: Float[Array, " features"],
         action: Array,
         reward: Array,
-        following: Array,
+        following: Float[Array, " features"],
     ) -> Float[Array, " size"]:
-        """The memory after one more transition."""
-        hidden = self._transition(observation, action, reward, following)
+        """The memory after one more transition, between two observations as `look` sees them."""
+        hidden = self._transition(seen, action, reward, following)
         return self.memory.step(memory, self.memory.project(hidden))
 
     def belief(self, memory: Float[Array, "... size"]) -> Float[Array, "... Z"]:
@@ -51,22 +53,16 @@ class Decoder(eqx.Module):
 
     def unroll(self, trajectory: Trajectory) -> Float[Array, "times Z"]:
         """[T+1, Z]: g_omega(tau_:t) for t = 0 .. T; behind the end it stays what it was."""
-        seen = trajectory.observations
+        seen = self.look(trajectory.observations)
         hidden = self._transition(seen[:-1], trajectory.actions, trajectory.rewards, seen[1:])
         start = self.start()
         memories = self.memory.unroll(start, hidden, trajectory.mask)
         return self.belief(jnp.concatenate([start[None], memories]))
 
     def _transition(
-        self, observation: Array, action: Array, reward: Array, following: Array
+        self, seen: Array, action: Array, reward: Array, following: Array
     ) -> Float[Array, "... size"]:
-        encode = self.observation_space.encode
-        features = [
-            encode(observation),
-            self.action_space.encode(action),
-            reward[..., None],
-            encode(following),
-        ]
+        features = [seen, self.action_space.encode(action), reward[..., None], following]
         return jax.nn.relu(self.hidden(jnp.concatenate(features, axis=-1)))
 
 

@@ -14,7 +14,7 @@ from dreamrl.agents.dream import bottleneck
 from dreamrl.agents.dream.agent import DreamAgent
 from dreamrl.agents.dream.decoder import Decoder, decoder_loss
 from dreamrl.agents.dream.dynamics import Dynamics
-from dreamrl.agents.dream.encoder import Encoder
+from dreamrl.agents.dream.encoder import Encoder, make_encoder
 from dreamrl.agents.dream.exploitation import (
     ExploitationBatch,
     exploitation_loss,
@@ -64,7 +64,7 @@ class Dream:
         if settings.objective == "predict-dynamics":
             encoder: Encoder = Dynamics(keys[0], family, z)
         else:
-            encoder = Encoder(keys[0], family.train_ids, z)
+            encoder = make_encoder(keys[0], family, z)
         params = Components(
             encoder,
             InstructedPolicy(keys[1], observations, actions, family.goal_space, width, z),
@@ -85,7 +85,8 @@ class Dream:
             lambda: self._player.explore(params, problem_id, keys[0], False)
         )
         ring = replay.empty(Explored(explored, problem_id), settings.replay)
-        return DreamState(params, optimisers, ring, bottleneck.start(), jnp.array(0), keys[4])
+        dual = bottleneck.start(settings.first_dual)
+        return DreamState(params, optimisers, ring, dual, jnp.array(0), keys[4])
 
     def agent(self, state: DreamState) -> DreamAgent:
         return DreamAgent(state.params.exploration, state.params.decoder, state.params.exploitation)
@@ -120,6 +121,7 @@ class Dream:
             settings.dual_rate,
             settings.tolerance,
             settled,
+            settings.first_dual,
         )
         after = DreamState(params, optimisers, ring, dual, state.iteration + 1, key)
         metrics = new.metrics | {name: value.mean() for name, value in losses.items()}

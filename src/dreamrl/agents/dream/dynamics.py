@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from dreamrl.agents.dream.encoder import Encoder
+from dreamrl.agents.dream.encoder import Table
 from dreamrl.families.family import Family
 from dreamrl.trial import Choice, rollout
 from dreamrl.types import Key, ProblemID
@@ -18,7 +18,7 @@ from dreamrl.types import Key, ProblemID
 EPISODES = 256
 
 
-class Dynamics(Encoder):
+class Dynamics(Table):
     """An encoder that is what it is: no gradient reaches it."""
 
     def __init__(self, key: Key, family: Family, size: int):

@@ -1,21 +1,28 @@
 """Encoder f_psi(mu): what about a problem matters (Liu et al. 2021, section 4.2)."""
 
+from collections.abc import Sequence
+from typing import TypeAlias
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
+from dreamrl.families.family import Family, HasDescriptions
+from dreamrl.networks.layers import Dense
 from dreamrl.types import Key, ProblemID
 
+HIDDEN = 64
 
-class Encoder(eqx.Module):
+
+class Table(eqx.Module):
     """One mean a training problem: z ~ N(f_psi(mu), rho^2 I). An unknown ID gives NaN."""
 
     means: Float[Array, "problems Z"]
     ids: tuple[int, ...] = eqx.field(static=True)
 
-    def __init__(self, key: Key, ids: tuple[int, ...], size: int):
+    def __init__(self, key: Key, ids: Sequence[int], size: int):
         self.ids = tuple(sorted(ids))
         self.means = jax.random.normal(key, (len(ids), size)) / jnp.sqrt(size)
 
@@ -25,6 +32,37 @@ class Encoder(eqx.Module):
         rows = jnp.minimum(rows, len(self.ids) - 1)
         known = ids[rows] == problem_id.value
         return jnp.where(known[..., None], self.means[rows], jnp.nan)
+
+
+class FromDescription(eqx.Module):
+    """The family's description of a problem -> hidden -> the mean, for any number of problems."""
+
+    hidden: Dense
+    mean: Dense
+    family: HasDescriptions = eqx.field(static=True)
+
+    def __init__(self, key: Key, family: HasDescriptions, size: int):
+        keys = jax.random.split(key)
+        self.family = family
+        features = jax.eval_shape(family.describe, jnp.array(0)).shape[0]
+        self.hidden = Dense(keys[0], features, HIDDEN, gain=2**0.5)
+        self.mean = Dense(keys[1], HIDDEN, size)
+
+    def __call__(self, problem_id: ProblemID) -> Float[Array, "... Z"]:
+        lead = problem_id.value.shape
+        described = jax.vmap(self.family.describe)(problem_id.value.reshape(-1))
+        means = self.mean(jax.nn.relu(self.hidden(described)))
+        return means.reshape(*lead, -1)
+
+
+Encoder: TypeAlias = Table | FromDescription
+
+
+def make_encoder(key: Key, family: Family, size: int) -> Encoder:
+    """By what the family says of a problem, or else by its ID."""
+    if isinstance(family, HasDescriptions):
+        return FromDescription(key, family, size)
+    return Table(key, family.train_ids, size)
 
 
 def information(mean: Float[Array, "... Z"]) -> Float[Array, "..."]:

@@ -9,10 +9,10 @@ from jaxtyping import Array, Bool, Float
 
 from dreamrl.agents.dream.decoder import Decoder
 from dreamrl.agents.dream.stopping import StopRule
-from dreamrl.agents.policy import bar, encode_percept, percept_features
+from dreamrl.agents.policy import Senses, bar
 from dreamrl.learners import ppo
 from dreamrl.networks.actor_critic import ActorCritic, Decision
-from dreamrl.spaces import Discrete, Space
+from dreamrl.spaces import ActionSpace, Space
 from dreamrl.trial import Percept
 from dreamrl.types import Action, Key
 
@@ -24,10 +24,9 @@ class ExplorationPolicy(eqx.Module):
     A `random` one takes all others equally often, whatever it sees.
     """
 
+    senses: Senses
     network: ActorCritic
     stop: StopRule
-    observation_space: Space = eqx.field(static=True)
-    action_space: Discrete = eqx.field(static=True)
     barred: int | None = eqx.field(static=True)
     random: bool = eqx.field(static=True)
 
@@ -35,17 +34,16 @@ class ExplorationPolicy(eqx.Module):
         self,
         key: Key,
         observations: Space,
-        actions: Discrete,
+        actions: ActionSpace,
         size: int,
         z: int,
         barred: int | None = None,
         random: bool = False,
     ):
-        self.observation_space, self.action_space = observations, actions
         self.barred, self.random = barred, random
-        features = percept_features(observations, actions) + z
         key_network, key_stop = jax.random.split(key)
-        self.network = ActorCritic(key_network, features, actions.n, size)
+        self.senses = Senses(jax.random.fold_in(key, 2), observations, actions, size)
+        self.network = ActorCritic(key_network, self.senses.features + z, actions, size)
         self.stop = StopRule(key_stop, size)
 
     def step(
@@ -60,17 +58,16 @@ class ExplorationPolicy(eqx.Module):
 
     def at_random(self, decision: Decision) -> Decision:
         """Every action that is not barred, equally often."""
-        return bar(decision._replace(logits=jnp.zeros_like(decision.logits)), self.barred)
+        return bar(decision._replace(policy=decision.policy.anything()), self.barred)
 
     def _features(self, percept: Percept, belief: Array) -> Float[Array, "... features"]:
-        seen = encode_percept(self.observation_space, self.action_space, percept)
-        return jnp.concatenate([seen, belief], axis=-1)
+        return jnp.concatenate([self.senses(percept), belief], axis=-1)
 
     def choose(self, decision: Decision, key: Key) -> Action:
         """The action taken at meta-test: the greedy one, or any if it is random."""
         if self.random:
-            return jax.random.categorical(key, decision.logits)
-        return decision.logits.argmax(-1)
+            return decision.policy.sample(key)
+        return decision.policy.mode()
 
     def _allowed(self, decision: Decision) -> Decision:
         return self.at_random(decision) if self.random else bar(decision, self.barred)
@@ -79,27 +76,24 @@ class ExplorationPolicy(eqx.Module):
 class ExplorerMemory(NamedTuple):
     policy: Float[Array, " size"]
     decoder: Float[Array, " size"]
-    observation: Array
-    """The last one: the decoder reads whole transitions."""
+    seen: Float[Array, " features"]
+    """What the decoder saw last: it reads whole transitions."""
 
 
 def start(policy: ExplorationPolicy, decoder: Decoder) -> ExplorerMemory:
-    space = policy.observation_space
-    nothing = jnp.zeros_like(space.sample(jax.random.key(0)))
-    return ExplorerMemory(policy.network.start(), decoder.start(), nothing)
+    return ExplorerMemory(policy.network.start(), decoder.start(), jnp.zeros(decoder.look.features))
 
 
 def decide(
     policy: ExplorationPolicy, decoder: Decoder, memory: ExplorerMemory, percept: Percept
 ) -> tuple[ExplorerMemory, Decision, Float[Array, " Z"]]:
     """The decoder reads the last transition, then the policy decides on what it believes."""
-    read = decoder.step(
-        memory.decoder, memory.observation, percept.action, percept.reward, percept.observation
-    )
+    seen = decoder.look(percept.observation)
+    read = decoder.step(memory.decoder, memory.seen, percept.action, percept.reward, seen)
     read = jnp.where(percept.first, memory.decoder, read)
     belief = decoder.belief(read)
     hidden, decision = policy.step(memory.policy, percept, belief)
-    return ExplorerMemory(hidden, read, percept.observation), decision, belief
+    return ExplorerMemory(hidden, read, seen), decision, belief
 
 
 def exploration_rewards(

@@ -39,6 +39,8 @@ class DreamSettings:
     or not at all."""
     bottleneck_weight: float = 0.02
     """The weight of |f|^2 / 2 where the bottleneck is fixed."""
+    first_dual: float = 1e-3
+    """The dual variable at the start, which is also the least that it can be."""
     dual_rate: float = 0.03
     """How fast the dual variable rises, an iteration, while the return stays at its best."""
     tolerance: float = 0.005
@@ -112,6 +114,7 @@ _RANGES = {
     "random_share": (0.0, 0.9),
     "learning_rate": (1e-8, 1.0),
     "rho": (1e-6, 100.0),
+    "first_dual": (1e-9, 1.0),
 }
 _TIMES = [
     ("decoder_share_begin", "decoder_share_end"),

@@ -21,7 +21,7 @@ from dreamrl.agents.dream.exploration import (
 from dreamrl.agents.dream.settings import DreamSettings
 from dreamrl.agents.dream.stopping import going_on, stop_length
 from dreamrl.agents.policy import InstructedPolicy
-from dreamrl.families.family import Family
+from dreamrl.families.family import Family, draw_ids
 from dreamrl.learners import ppo
 from dreamrl.learners.schedules import ramp
 from dreamrl.trial import Choice, before, rollout
@@ -75,10 +75,10 @@ class Player:
             key_action, key_random = jax.random.split(key)
             memory, decision, belief = exploration.decide(policy, decoder, memory, percept)
             at_random = jax.random.uniform(key_random) < frequency
-            anything = policy.at_random(decision).logits
-            logits = jnp.where(at_random, anything, decision.logits)
-            action = jax.random.categorical(key_action, logits)
-            log_prob = ppo.log_prob(decision.logits, action)
+            both = policy.at_random(decision).policy, decision.policy
+            mixed = jax.tree.map(lambda any_, own: jnp.where(at_random, any_, own), *both)
+            action = mixed.sample(key_action)
+            log_prob = decision.policy.log_prob(action)
             kept = (log_prob, decision.value, belief, policy.stop(decision.state))
             return memory, Choice(action, kept=kept)
 
@@ -96,8 +96,8 @@ class Player:
 
         def act(memory, percept, key):
             memory, decision = policy.step(memory, percept, goal, z)
-            action = jax.random.categorical(key, decision.logits)
-            kept = (ppo.log_prob(decision.logits, action), decision.value)
+            action = decision.policy.sample(key)
+            kept = (decision.policy.log_prob(action), decision.value)
             return memory, Choice(action, kept=kept)
 
         return goal, *rollout(self.family, problem, goal, act, policy.start(), key_episode)
@@ -107,8 +107,7 @@ class Player:
         settings = self.settings
         count = settings.trials
         keys = jax.random.split(key, 5)
-        ids = jnp.array(self.family.train_ids)
-        problem_id = ProblemID(jax.random.choice(keys[0], ids, (count,)))
+        problem_id = ProblemID(draw_ids(self.family.train_ids, keys[0], count))
         means = params.encoder(problem_id)
 
         random = jnp.arange(count) < settings.random_share * count

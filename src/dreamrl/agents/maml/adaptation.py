@@ -5,12 +5,11 @@ from typing import NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Bool, Float
 
 from dreamrl.agents.maml.settings import MamlSettings
 from dreamrl.agents.policy import InstructedPolicy, bar
 from dreamrl.families.family import Family
-from dreamrl.learners import ppo
 from dreamrl.learners.returns import generalised_advantages
 from dreamrl.networks.actor_critic import Decision
 from dreamrl.trial import Percept, before
@@ -21,7 +20,8 @@ class Explored(NamedTuple):
     """One exploration as the inner steps read it: data, nothing flows back into it."""
 
     percepts: Percept
-    actions: Int[Array, " T"]
+    actions: Array
+    """[T, ...]"""
     log_probs: Float[Array, " T"]
     """Under the policy that explored."""
     advantages: Float[Array, " T"]
@@ -80,7 +80,7 @@ class InitialPolicy(eqx.Module):
             settings.inner_discount,
             settings.inner_gae_lambda,
         )
-        log_probs = ppo.log_prob(decision.logits, trajectory.actions)
+        log_probs = decision.policy.log_prob(trajectory.actions)
         data = (log_probs, advantages, advantages + decision.value)
         return Explored(
             seen, trajectory.actions, *jax.lax.stop_gradient(data), mask=trajectory.mask
@@ -112,7 +112,7 @@ def surrogate(initial: InitialPolicy, explored: Explored) -> Float[Array, ""]:
     this very exploration makes: mean of log pi(a) A (Stadie et al. 2018); the sampling is credited
     apart, with the return that follows.
     """
-    log_probs = ppo.log_prob(initial.unroll(explored.percepts).logits, explored.actions)
+    log_probs = initial.unroll(explored.percepts).policy.log_prob(explored.actions)
     log_probs = jnp.where(explored.mask, log_probs, 0.0)
     if initial.settings.objective == "maml":
         old = jnp.where(explored.mask, explored.log_probs, 0.0)

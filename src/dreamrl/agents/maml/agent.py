@@ -37,7 +37,7 @@ class MamlAgent(eqx.Module):
     ) -> tuple[Float[Array, " size"], Action, Bool[Array, ""]]:
         """Samples; never stops by itself."""
         memory, decision = self.initial.step(memory, percept)
-        return memory, jax.random.categorical(key, decision.logits), jnp.array(False)
+        return memory, decision.policy.sample(key), jnp.array(False)
 
     def beliefs(self, trajectory: Trajectory) -> Belief:
         """The memory is the exploration so far, from which `exploiter` computes parameters.
@@ -61,7 +61,7 @@ class MamlAgent(eqx.Module):
         self, memory: ExploiterMemory, percept: Percept, goal: Array, key: Key
     ) -> tuple[ExploiterMemory, Action]:
         hidden, decision = exploit_step(memory.adapted, memory.policy, percept, goal)
-        return memory._replace(policy=hidden), decision.logits.argmax(-1)
+        return memory._replace(policy=hidden), decision.policy.mode()
 
     def _change(self, trajectory: Trajectory) -> Float[Array, " directions"]:
         adapted = self.initial.adapt(self.initial.read(trajectory))

@@ -17,7 +17,7 @@ from dreamrl.agents.agent import Metrics
 from dreamrl.agents.maml.adaptation import Explored, InitialPolicy, exploit_step, exploit_unroll
 from dreamrl.agents.maml.agent import MamlAgent
 from dreamrl.agents.maml.settings import MamlSettings
-from dreamrl.families.family import Family
+from dreamrl.families.family import Family, draw_ids
 from dreamrl.learners import ppo
 from dreamrl.learners.schedules import adam, ramp
 from dreamrl.trial import Choice, Percept, before, rollout
@@ -112,7 +112,7 @@ class Maml:
         """New trials: one exploration, one adaptation and some exploitations each."""
         settings, count = self.settings, self.settings.trials
         key_ids, key_trials = jax.random.split(key)
-        ids = jax.random.choice(key_ids, jnp.array(self.family.train_ids), (count,))
+        ids = draw_ids(self.family.train_ids, key_ids, count)
         keys = jax.random.split(key_trials, count)
         exploration, explored, goals, played, (log_probs, values) = jax.vmap(
             self._trial, in_axes=(None, 0, 0)
@@ -148,7 +148,7 @@ class Maml:
 
         def explore(memory, percept, key):
             memory, decision = params.step(memory, percept)
-            return memory, Choice(jax.random.categorical(key, decision.logits))
+            return memory, Choice(decision.policy.sample(key))
 
         start = params.policy.start()
         exploration, _ = rollout(family, problem, None, explore, start, key_explore)
@@ -158,8 +158,8 @@ class Maml:
         def exploitation(goal, key):
             def act(memory, percept, key):
                 memory, decision = exploit_step(adapted, memory, percept, goal)
-                action = jax.random.categorical(key, decision.logits)
-                kept = (ppo.log_prob(decision.logits, action), decision.value)
+                action = decision.policy.sample(key)
+                kept = (decision.policy.log_prob(action), decision.value)
                 return memory, Choice(action, kept=kept)
 
             return rollout(family, problem, goal, act, start, key)

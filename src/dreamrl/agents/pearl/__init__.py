@@ -3,10 +3,24 @@
 from dreamrl.agents.agent import Method
 from dreamrl.agents.pearl.pearl import Pearl
 from dreamrl.agents.pearl.settings import PearlSettings
+from dreamrl.errors import UserError
+from dreamrl.families.family import Family
+from dreamrl.spaces import Discrete
+
+
+def pearl(family: Family, settings: PearlSettings) -> Pearl:
+    """Raises UserError where there are no numbered actions to compare by their Q."""
+    if not isinstance(family.action_space, Discrete):
+        raise UserError(
+            f"pearl compares numbered actions by their Q, and those of {family.name!r} are "
+            "continuous; every other agent can be trained on it"
+        )
+    return Pearl(family, settings)
+
 
 METHOD = Method(
     PearlSettings,
-    Pearl,
+    pearl,
     {
         "default": PearlSettings(),
         "bandit": PearlSettings(iterations=100),

@@ -84,5 +84,5 @@ class PearlAgent(eqx.Module):
 
 def explorable(policy: InstructedPolicy, barred: int | None) -> Bool[Array, " actions"]:
     """Explorations do not end themselves: there is nothing to gain by that."""
-    actions = jnp.arange(policy.action_space.n)
+    actions = jnp.arange(policy.senses.action_space.features)
     return actions != (-1 if barred is None else barred)

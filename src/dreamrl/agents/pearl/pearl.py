@@ -142,7 +142,8 @@ class Pearl:
     def _ids(self, numbers: Array) -> Array:
         """Problems of the trials with these numbers; see `memory`."""
         ids = self.family.train_ids
-        return jnp.array(ids)[numbers % len(ids)]
+        rows = numbers % len(ids)
+        return ids.start + ids.step * rows if isinstance(ids, range) else jnp.array(ids)[rows]
 
     def _play(
         self,

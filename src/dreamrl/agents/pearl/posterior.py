@@ -7,9 +7,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from dreamrl.agents.policy import encode_percept, percept_features
+from dreamrl.agents.policy import Senses
 from dreamrl.networks.layers import Dense
-from dreamrl.spaces import Discrete, Space
+from dreamrl.spaces import ActionSpace, Space
 from dreamrl.trial import percepts
 from dreamrl.types import Key, Trajectory
 
@@ -34,16 +34,15 @@ class ContextEncoder(eqx.Module):
     Contexts are explorations, which have no goal.
     """
 
+    senses: Senses
     hidden: Dense
     deeper: Dense
     factor: Dense
-    observation_space: Space = eqx.field(static=True)
-    action_space: Discrete = eqx.field(static=True)
 
-    def __init__(self, key: Key, observations: Space, actions: Discrete, size: int, z: int):
+    def __init__(self, key: Key, observations: Space, actions: ActionSpace, size: int, z: int):
         keys = jax.random.split(key, 3)
-        self.observation_space, self.action_space = observations, actions
-        features = observations.features + percept_features(observations, actions)
+        self.senses = Senses(jax.random.fold_in(key, 3), observations, actions, size)
+        features = self.senses.look.features + self.senses.features
         self.hidden = Dense(keys[0], features, size, gain=2**0.5)
         self.deeper = Dense(keys[1], size, size, gain=2**0.5)
         self.factor = Dense(keys[2], size, 2 * z, gain=0.4)
@@ -52,9 +51,8 @@ class ContextEncoder(eqx.Module):
         """[T, Z]: what each transition says; those behind the end say nothing."""
         # What is seen after an action holds the action, its reward and what it led to.
         after = jax.tree.map(lambda x: x[1:], percepts(trajectory))
-        before = self.observation_space.encode(trajectory.observations[:-1])
-        seen = encode_percept(self.observation_space, self.action_space, after)
-        hidden = jax.nn.relu(self.hidden(jnp.concatenate([before, seen], axis=-1)))
+        before = self.senses.look(trajectory.observations[:-1])
+        hidden = jax.nn.relu(self.hidden(jnp.concatenate([before, self.senses(after)], axis=-1)))
         pull, raw = jnp.split(self.factor(jax.nn.relu(self.deeper(hidden))), 2, axis=-1)
         # Pulls, not means: they add up, so that one telling step is heard among a hundred others.
         factors = Factors(jax.nn.softplus(raw - 6), pull)

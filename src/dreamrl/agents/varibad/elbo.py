@@ -17,7 +17,7 @@ from dreamrl.agents.varibad.posterior import Posterior, divergence
 from dreamrl.agents.whole_trial.trials import Memories
 from dreamrl.families.family import Family
 from dreamrl.networks.layers import Dense
-from dreamrl.spaces import Discrete, Space
+from dreamrl.spaces import ActionSpace, Space
 from dreamrl.trial import Played
 from dreamrl.types import Goal, Key, Trajectory
 
@@ -43,7 +43,7 @@ class Decoder(eqx.Module):
     reward_z: Dense
     reward: Dense
     observation_space: Space = eqx.field(static=True)
-    action_space: Discrete = eqx.field(static=True)
+    action_space: ActionSpace = eqx.field(static=True)
     goal_space: Space = eqx.field(static=True)
 
     def __init__(self, key: Key, family: Family, size: int, z: int):
@@ -51,7 +51,7 @@ class Decoder(eqx.Module):
         self.observation_space = family.observation_space
         self.action_space, self.goal_space = family.action_space, family.goal_space
         seen = family.observation_space.features
-        given = seen + family.action_space.n + goal_features(family.goal_space)
+        given = seen + family.action_space.features + goal_features(family.goal_space)
         self.transition_given = Dense(keys[0], given, size)
         self.transition_z = Dense(keys[1], z, size)
         self.transition = Dense(keys[2], size, seen)

@@ -13,7 +13,7 @@ from dreamrl.agents.agent import Metrics
 from dreamrl.agents.whole_trial import trials as whole
 from dreamrl.agents.whole_trial.nets import Nets, WholeTrialAgent
 from dreamrl.agents.whole_trial.trials import Credit, Told, Weights, WholeTrials
-from dreamrl.families.family import Family
+from dreamrl.families.family import Family, draw_ids
 from dreamrl.learners.schedules import adam, ramp
 from dreamrl.trial import Played
 from dreamrl.types import Key, ProblemID
@@ -112,8 +112,7 @@ class WholeTrial:
         settings, objective = self.settings, self.objective
         count = settings.trials
         key_ids, key_trials = jax.random.split(key)
-        ids = jnp.array(self.family.train_ids)
-        problem_id = ProblemID(jax.random.choice(key_ids, ids, (count,)))
+        problem_id = ProblemID(draw_ids(self.family.train_ids, key_ids, count))
         told = objective.told(nets, problem_id)
         keys = jax.random.split(key_trials, count)
 

@@ -10,17 +10,16 @@ from jaxtyping import Array, Bool, Float
 
 from dreamrl.agents.policy import (
     InstructedPolicy,
+    Senses,
     bar,
     encode_goal,
-    encode_percept,
     goal_features,
-    percept_features,
 )
 from dreamrl.families.family import Family
 from dreamrl.networks.actor_critic import Decision
 from dreamrl.networks.layers import Dense
 from dreamrl.networks.memory import GRU
-from dreamrl.spaces import Discrete, Space
+from dreamrl.spaces import ActionSpace, Space
 from dreamrl.trial import Percept, percepts
 from dreamrl.types import Action, Belief, Goal, Key, Trajectory
 
@@ -28,17 +27,18 @@ from dreamrl.types import Action, Belief, Goal, Key, Trajectory
 class Reader(eqx.Module):
     """Everything seen in a trial so far, goals included, in one memory."""
 
+    senses: Senses
     hidden: Dense
     memory: GRU
-    observation_space: Space = eqx.field(static=True)
-    action_space: Discrete = eqx.field(static=True)
     goal_space: Space = eqx.field(static=True)
 
-    def __init__(self, key: Key, observations: Space, actions: Discrete, goals: Space, size: int):
+    def __init__(
+        self, key: Key, observations: Space, actions: ActionSpace, goals: Space, size: int
+    ):
         keys = jax.random.split(key)
-        self.observation_space, self.action_space = observations, actions
         self.goal_space = goals
-        features = percept_features(observations, actions) + goal_features(goals)
+        self.senses = Senses(jax.random.fold_in(key, 2), observations, actions, size)
+        features = self.senses.features + goal_features(goals)
         self.hidden = Dense(keys[0], features, size, gain=2**0.5)
         self.memory = GRU(keys[1], size, size)
 
@@ -62,8 +62,7 @@ class Reader(eqx.Module):
 
     def _features(self, percept: Percept, goal: Goal) -> Float[Array, "... size"]:
         asked = encode_goal(self.goal_space, goal, percept.first.shape)
-        seen = encode_percept(self.observation_space, self.action_space, percept)
-        return jax.nn.relu(self.hidden(jnp.concatenate([seen, asked], axis=-1)))
+        return jax.nn.relu(self.hidden(jnp.concatenate([self.senses(percept), asked], axis=-1)))
 
 
 Tell = Callable[[Float[Array, "... size"]], Float[Array, "... Z"]]
@@ -119,7 +118,7 @@ class WholeTrialAgent(eqx.Module):
         self, memory: Float[Array, " size"], percept: Percept, key: Key
     ) -> tuple[Float[Array, " size"], Action, Bool[Array, ""]]:
         memory, decision = self._decide(memory, percept, None)
-        action = bar(decision, self.barred).logits.argmax(-1)
+        action = bar(decision, self.barred).policy.mode()
         return memory, action, jnp.array(not self.explores)
 
     def beliefs(self, trajectory: Trajectory) -> Belief:
@@ -133,7 +132,7 @@ class WholeTrialAgent(eqx.Module):
         self, memory: Float[Array, " size"], percept: Percept, goal: Array, key: Key
     ) -> tuple[Float[Array, " size"], Action]:
         memory, decision = self._decide(memory, percept, goal)
-        return memory, decision.logits.argmax(-1)
+        return memory, decision.policy.mode()
 
     def _decide(
         self, memory: Float[Array, " size"], percept: Percept, goal: Goal

@@ -70,8 +70,8 @@ def play(
             _, decision = nets.policy.step(nets.policy.start(), percept, goal, z)
             if goal is None:
                 decision = bar(decision, family.end_action)
-            action = jax.random.categorical(key, decision.logits)
-            log_prob = ppo.log_prob(decision.logits, action)
+            action = decision.policy.sample(key)
+            log_prob = decision.policy.log_prob(action)
             stop = goal is None and not explores
             return memory, Choice(action, stop, kept=(log_prob, decision.value))
 
@@ -184,7 +184,7 @@ def policy_loss(
     explored = ppo.ppo_loss(bar(decision_x, barred), trials.exploration, clip)
     exploited = ppo.ppo_loss(decision_e, trials.exploitation, clip)
     loss = explored.total(weights.exploration_entropy) + exploited.total(weights.entropy)
-    loss += weights.barrier * ppo.log_barrier(decision_e.logits, trials.exploitation.mask)
+    loss += weights.barrier * ppo.log_barrier(decision_e.policy, trials.exploitation.mask)
     entropies = {
         "exploration_entropy": explored.entropy,
         "exploitation_entropy": exploited.entropy,
