@@ -11,7 +11,7 @@ import pytest
 
 import dreamrl
 from dreamrl.errors import FamilyError, UserError
-from dreamrl.spaces import Discrete
+from dreamrl.spaces import Box, Discrete
 from dreamrl.testing import check_family, replay
 from dreamrl.types import Step
 
@@ -80,11 +80,15 @@ def test_a_family_without_fault():
         ("train_ids", (), "train_ids is empty"),
         ("train_ids", (0, 1, 1), "train_ids holds 1 more than once"),
         ("test_ids", ("a",), "test_ids must hold integers, holds 'a'"),
-        ("test_ids", 3, "test_ids must be a tuple of integers, is 3"),
+        ("test_ids", 3, "test_ids must be a tuple or a range of integers, is 3"),
         ("horizon", 0, "horizon must be an integer of at least 1, is 0"),
         ("observation_space", (5,), "observation_space must be a space .*, is (5,)"),
         ("goal_space", None, "goal_space must be a space .*, is None"),
-        ("action_space", 3, "action_space must be a Discrete of dreamrl.spaces, is 3"),
+        ("test_ids", (-1,), r"test_ids must hold numbers from 0 to 2\^31 - 1, holds -1"),
+        ("name", 3, "name must be text, is 3"),
+        ("action_space", 3, "action_space must be a Discrete or a Box of dreamrl.spaces, is 3"),
+        ("action_space", Box(-1.0, np.inf, (1,)), "action_space must have bounds, .* is Box"),
+        ("action_space", Box(-1.0, 1.0, (1,)), "end_action must be None, .* have no number, is 2"),
         ("end_action", 3, "end_action must be None or an action, 0..2, is 3"),
         ("end_action", 1, "step .*: end_action 1 does not end the episode"),
         ("horizon", 3, "step .*: problem 0 is not over after the horizon of 3 steps"),
@@ -154,6 +158,33 @@ def test_attributes(attribute, value, fault):
 )
 def test_steps(change, fault):
     assert any_matches(f"step .*{fault}", faults(broken_step(change)))
+
+
+def test_observations_that_are_no_numbers():
+    class Broken(Corridor):
+        observation_space = Box(-np.inf, np.inf, ())
+
+        def reset(self, key, problem):
+            return super().reset(key, problem)[0], jnp.where(problem == 1, jnp.nan, 0.0)
+
+        def step(self, key, problem, goal, state, action):
+            state, step = super().step(key, problem, goal, state, action)
+            seen = jnp.where(state.steps == 3, jnp.inf, 0.0)
+            return state, step._replace(observation=seen)
+
+    found = faults(Broken())
+    assert any_matches("reset: problem 1, observation nan .* is not in observation_space", found)
+    assert any_matches("problem 0, step 3: observation inf .* is not finite", found)
+
+
+def test_problems_that_fail_where_others_do_not():
+    class Broken(Corridor):
+        def step(self, key, problem, goal, state, action):
+            if np.asarray(problem) == 1:
+                raise ValueError("no such thing")
+            return super().step(key, problem, goal, state, action)
+
+    assert any_matches(r"an episode of problems \[0, 1\] ValueError: no such", faults(Broken()))
 
 
 def test_goal_none_is_a_goal():
@@ -233,7 +264,7 @@ def test_replay_of_no_action_and_of_more_than_a_horizon():
 def test_replay_needs_what_exists():
     with pytest.raises(UserError, match="no problem 24"):
         replay(dreamrl.make("bus"), 24, None, [0])
-    with pytest.raises(UserError, match=r"actions must be in 0\.\.8"):
+    with pytest.raises(UserError, match=r"actions must be in Discrete\(n=9\)"):
         replay(dreamrl.make("bus"), 0, None, [9])
     with pytest.raises(UserError, match="needs observe"):
         replay(Corridor(), 0, None, [0], Spot(jnp.array(0), jnp.array(0)))

@@ -1,6 +1,7 @@
 """Errors that are the user's to mend: each says in one or two lines what is wrong and where."""
 
 import difflib
+import re
 from collections.abc import Iterable
 
 
@@ -29,3 +30,12 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> UserError:
     near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
     return UserError(f"unknown {kind} {name!r}: {hint}")
+
+
+def raised_on_host(error: BaseException) -> UserError | None:
+    """The UserError that a function on the host raised while a compiled program ran, if one did.
+
+    JAX tells it only as the last line of its own error's text.
+    """
+    found = re.findall(r"^(?:dreamrl\.errors\.)?UserError: (.+)$", str(error), re.MULTILINE)
+    return UserError(found[-1]) if found else None

@@ -41,7 +41,7 @@ def replay(
     """
     space = family.action_space
     actions = np.asarray(actions, space.dtype).reshape(-1, *space.shape)
-    if not all(space.contains(action) for action in actions):
+    if not all(space.contains(np.asarray(action)) for action in actions):
         raise UserError(f"actions must be in {space}, got {actions}")
     if problem_id not in family.train_ids and problem_id not in family.test_ids:
         raise UserError(f"family {family.name!r} has no problem {problem_id}")

@@ -23,10 +23,10 @@ def made(relevant_fact):
 
 def test_half_of_the_trials_are_informed_of_f(made):
     _, nets, trials = made
-    assert int(trials.told.informed.sum()) == 4
-    np.testing.assert_array_equal(trials.told.z, nets.beside(trials.problem_id))
-    chosen = whole.choose(trials.told, jnp.zeros((8, 4)))
-    np.testing.assert_array_equal(chosen[:4], trials.told.z[:4])
+    assert int(trials.recorded.told.informed.sum()) == 4
+    np.testing.assert_array_equal(trials.recorded.told.z, nets.beside(trials.recorded.problem_id))
+    chosen = whole.choose(trials.recorded.told, jnp.zeros((8, 4)))
+    np.testing.assert_array_equal(chosen[:4], trials.recorded.told.z[:4])
     assert (chosen[4:] == 0).all()
 
 
@@ -34,9 +34,11 @@ def test_the_auxiliary_loss_pulls_g_and_not_f(made):
     algorithm, nets, trials = made
 
     def loss(nets):
-        memories = whole.read(nets, trials.played)
+        memories = whole.read(nets, trials.recorded.played)
         key = jax.random.key(0)
-        return algorithm.objective.beside(nets, trials, memories, algorithm.settings, key)[0]
+        return algorithm.objective.beside(nets, trials.recorded, memories, algorithm.settings, key)[
+            0
+        ]
 
     grads = eqx.filter_jit(eqx.filter_grad(loss))(nets)
     assert all((g == 0).all() for g in jax.tree.leaves(grads.beside))

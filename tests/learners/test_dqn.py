@@ -19,22 +19,21 @@ def decision(q):
 
 
 @pytest.mark.parametrize(
-    ("allowed", "expected"),
+    ("logits", "expected"),
     [
-        (None, [8.0, 9.0, 13.0]),
+        ([1.0, 2.0, 6.0], [8.0, 9.0, 13.0]),
         # The mean runs over allowed actions, or a barred one's logit would shift the others.
-        ([1, 1, 0], [9.5, 10.5, NEVER]),
+        ([1.0, 2.0, NEVER], [9.5, 10.5, NEVER]),
     ],
 )
-def test_dueling(allowed, expected):
-    allowed = None if allowed is None else jnp.array(allowed, bool)
-    logits, value = jnp.array([1.0, 2.0, 6.0]), jnp.array(10.0)
-    found = dqn.dueling(Decision(Categorical(logits), value, logits), allowed)
+def test_dueling(logits, expected):
+    logits, value = jnp.array(logits), jnp.array(10.0)
+    found = dqn.dueling(Decision(Categorical(logits), value, logits))
     np.testing.assert_allclose(found, expected, rtol=1e-6)
     of_both = [jnp.stack([x, x + 1]) for x in (logits, value, logits)]
     wide = Decision(Categorical(of_both[0]), *of_both[1:])
-    both = jax.jit(jax.vmap(lambda d: dqn.dueling(d, allowed)))(wide)
-    np.testing.assert_allclose(both, dqn.dueling(wide, allowed))
+    both = jax.jit(jax.vmap(dqn.dueling))(wide)
+    np.testing.assert_allclose(both, dqn.dueling(wide))
     np.testing.assert_allclose(both[0], expected, rtol=1e-6)
 
 
@@ -122,15 +121,24 @@ def test_targets_with(case):
 BATCH = dqn.Batch(jnp.array([[1, 0, 0]]), jnp.ones((1, 3)), jnp.array([[1, 1, 0]], bool))
 
 
-@pytest.mark.parametrize(
-    # Errors are 0 - 6 and 3 - 1.
-    ("huber", "expected"),
-    [(None, (18 + 2) / 2), (1.0, (5.5 + 1.5) / 2), (10.0, 10.0)],
-)
-def test_the_loss_is_a_mean_over_the_steps_taken(huber, expected):
+def test_the_loss_is_a_mean_over_the_steps_taken():
     online, target = decision([Q]), decision([Q_TARGET])
-    found = dqn.q_loss(online, target, BATCH, 0.5, dqn.Returns(), huber=huber)
-    assert float(found) == pytest.approx(expected, rel=1e-5)
+    found = dqn.q_loss(online, target, BATCH, 0.5, dqn.Returns())
+    # Errors are 0 - 6 and 3 - 1.
+    assert float(found) == pytest.approx((18 + 2) / 2, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("returns", "off"),
+    # The last step's target is 1 higher; with n = 2 and a discount of 1/2, the first one's 1/2.
+    [(dqn.Returns(), [0, 1, 0]), (dqn.Returns(n=2), [0.5, 1, 0])],
+)
+def test_what_follows_an_episode_is_the_worth_of_its_last_step(returns, off):
+    def targets(following):
+        rest = (jnp.ones(3), jnp.array([1, 1, 0], bool), 0.5, returns, following)
+        return dqn.double_q_targets(jnp.array(Q), jnp.array(Q_TARGET), jnp.array([1, 0, 0]), *rest)
+
+    np.testing.assert_allclose(targets(jnp.array(2.0)) - targets(0.0), off, rtol=1e-6)
 
 
 def test_nothing_flows_into_targets():

@@ -7,6 +7,7 @@ that meta-test gets, and none of its functions takes one.
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
+import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PyTree
 
 from dreamrl.families.family import Family
@@ -79,6 +80,12 @@ class Algorithm(Protocol):
     def encode(self, state: PyTree, problem_id: ProblemID) -> Float[Array, "... Z"] | None:
         """The true z of a training problem, to draw beside beliefs; None without an encoder."""
         ...
+
+
+def finite(metrics: Metrics, *names: str) -> Metrics:
+    """The metrics, and what they say of losses: `finite`, and `bad_<part>` of each part named."""
+    bad = {f"bad_{name}": 1.0 - jnp.isfinite(metrics[f"loss_{name}"]) for name in names}
+    return {**metrics, **bad, "finite": 1.0 - jnp.stack(list(bad.values())).max()}
 
 
 class Method(NamedTuple):

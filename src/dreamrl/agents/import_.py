@@ -16,11 +16,13 @@ from jaxtyping import Array, Float
 
 from dreamrl.agents.agent import Method, Metrics
 from dreamrl.agents.dream.encoder import make_encoder
+from dreamrl.agents.q_settings import PAPER
 from dreamrl.agents.ranges import COUNT, SHARE
 from dreamrl.agents.whole_trial.algorithm import WholeTrial
 from dreamrl.agents.whole_trial.nets import Nets, make_nets
+from dreamrl.agents.whole_trial.q_learning import WholeTrialQ, whole_trial
 from dreamrl.agents.whole_trial.settings import WholeTrialSettings
-from dreamrl.agents.whole_trial.trials import Memories, Told, WholeTrials
+from dreamrl.agents.whole_trial.trials import Memories, Recorded, Told
 from dreamrl.families.family import Family
 from dreamrl.networks.layers import Dense
 from dreamrl.types import Key, ProblemID
@@ -65,14 +67,14 @@ class Informed:
     def beside(
         self,
         nets: Nets,
-        trials: WholeTrials,
+        recorded: Recorded,
         memories: Memories,
         settings: ImportSettings,
         key: Key,
     ) -> tuple[Float[Array, ""], Metrics]:
         """The auxiliary loss, on every trial and step."""
-        aim = jax.lax.stop_gradient(nets.beside(trials.problem_id))
-        explored, exploited = trials.exploration.mask, trials.exploitation.mask
+        aim = jax.lax.stop_gradient(nets.beside(recorded.problem_id))
+        explored, exploited = recorded.played.exploration.mask, recorded.played.exploitation.mask
         errors_x = jnp.square(nets.tell(memories.exploration[:, 1:]) - aim[:, None]).sum(-1)
         errors_e = jnp.square(nets.tell(memories.exploitation) - aim[:, None, None]).sum(-1)
         total = (errors_x * explored).sum() + (errors_e * exploited).sum()
@@ -84,8 +86,10 @@ class Informed:
         return nets.beside(problem_id)
 
 
-def import_(family: Family, settings: ImportSettings) -> WholeTrial:
-    return WholeTrial(family, settings, Informed(settings.informed_share))
+def import_(family: Family, settings: ImportSettings) -> WholeTrial | WholeTrialQ:
+    return whole_trial(family, settings, Informed(settings.informed_share))
 
 
-METHOD = Method(ImportSettings, import_, {"default": ImportSettings()})
+_PRESETS = {"default": ImportSettings(), "paper": ImportSettings(**PAPER)}
+
+METHOD = Method(ImportSettings, import_, _PRESETS)

@@ -16,10 +16,12 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from dreamrl.agents.agent import Method, Metrics
+from dreamrl.agents.q_settings import PAPER
 from dreamrl.agents.whole_trial.algorithm import WholeTrial
 from dreamrl.agents.whole_trial.nets import Nets, Same, make_nets
+from dreamrl.agents.whole_trial.q_learning import WholeTrialQ, whole_trial
 from dreamrl.agents.whole_trial.settings import WholeTrialSettings
-from dreamrl.agents.whole_trial.trials import Memories, WholeTrials
+from dreamrl.agents.whole_trial.trials import Memories, Recorded
 from dreamrl.families.described import Described
 from dreamrl.families.family import Family
 from dreamrl.types import Key, ProblemID
@@ -41,7 +43,7 @@ class EndToEnd:
     def beside(
         self,
         nets: Nets,
-        trials: WholeTrials,
+        recorded: Recorded,
         memories: Memories,
         settings: WholeTrialSettings,
         key: Key,
@@ -52,23 +54,25 @@ class EndToEnd:
         return None
 
 
-def rl2(family: Family, settings: WholeTrialSettings) -> WholeTrial:
-    return WholeTrial(family, settings, EndToEnd(count_exploration=True))
+def rl2(family: Family, settings: WholeTrialSettings) -> WholeTrial | WholeTrialQ:
+    return whole_trial(family, settings, EndToEnd(count_exploration=True))
 
 
-def e_rl2(family: Family, settings: WholeTrialSettings) -> WholeTrial:
-    return WholeTrial(family, settings, EndToEnd(count_exploration=False))
+def e_rl2(family: Family, settings: WholeTrialSettings) -> WholeTrial | WholeTrialQ:
+    return whole_trial(family, settings, EndToEnd(count_exploration=False))
 
 
-def no_exploration(family: Family, settings: WholeTrialSettings) -> WholeTrial:
-    return WholeTrial(family, settings, EndToEnd(count_exploration=False, explores=False))
+def no_exploration(family: Family, settings: WholeTrialSettings) -> WholeTrial | WholeTrialQ:
+    return whole_trial(family, settings, EndToEnd(count_exploration=False, explores=False))
 
 
-def oracle(family: Family, settings: WholeTrialSettings) -> WholeTrial:
+def oracle(family: Family, settings: WholeTrialSettings) -> WholeTrial | WholeTrialQ:
     return no_exploration(Described(family), settings)
 
 
-RL2 = Method(WholeTrialSettings, rl2, {"default": WholeTrialSettings()})
-E_RL2 = Method(WholeTrialSettings, e_rl2, {"default": WholeTrialSettings()})
-NO_EXPLORATION = Method(WholeTrialSettings, no_exploration, {"default": WholeTrialSettings()})
-ORACLE = Method(WholeTrialSettings, oracle, {"default": WholeTrialSettings()})
+_PRESETS = {"default": WholeTrialSettings(), "paper": WholeTrialSettings(**PAPER)}
+
+RL2 = Method(WholeTrialSettings, rl2, _PRESETS)
+E_RL2 = Method(WholeTrialSettings, e_rl2, _PRESETS)
+NO_EXPLORATION = Method(WholeTrialSettings, no_exploration, _PRESETS)
+ORACLE = Method(WholeTrialSettings, oracle, _PRESETS)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from dreamrl.errors import UserError, unknown
+from dreamrl.errors import UserError, raised_on_host, unknown
 from dreamrl.version import version
 
 BEGAN = time.perf_counter()
@@ -21,10 +21,11 @@ COMMANDS = {
     "evaluate": "measure a trained agent on problems it has never seen: dreamrl evaluate RUN",
     "compare": "agents beside one another: dreamrl compare AGENT... --family FAMILY...",
     "trial": "print and draw one trial, step by step: dreamrl trial RUN",
+    "new-family": "write a family of your own to begin with: dreamrl new-family NAME",
     "references": "work out what can be reached in a family: dreamrl references FAMILY",
     "bench": "measure steps a second: dreamrl bench env|train",
 }
-"""Each is a file of this folder, with Options, EXAMPLES and run(options)."""
+"""Each is a file of this folder, with _ for -, and has Options, EXAMPLES, run(options)."""
 
 HELP = """\
 usage: dreamrl COMMAND [arguments]
@@ -66,6 +67,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         print(f"dreamrl: {error.filename or 'disk'}: {error.strerror}", file=sys.stderr)
         return 1
+    except Exception as error:
+        told = raised_on_host(error)
+        if told is None:
+            raise
+        print(f"dreamrl: {told}", file=sys.stderr)
+        return 1
 
 
 def _run(arguments: list[str]) -> int:
@@ -79,7 +86,7 @@ def _run(arguments: list[str]) -> int:
     name, *rest = arguments
     if name not in COMMANDS:
         raise unknown("command", name, COMMANDS)
-    command = importlib.import_module(f"dreamrl.cli.{name}")
+    command = importlib.import_module(f"dreamrl.cli.{name.replace('-', '_')}")
     from dreamrl.cli.arguments import parse
 
     options = parse(command, f"dreamrl {name}", rest)

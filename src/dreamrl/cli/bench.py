@@ -7,7 +7,6 @@ import tyro
 
 from dreamrl import bench, families
 from dreamrl.cli.values import print_json, print_rows
-from dreamrl.errors import unknown
 
 EXAMPLES = """\
   dreamrl bench env
@@ -22,14 +21,13 @@ class Options:
     what: Annotated[tyro.conf.Positional[Literal["env", "train"]], tyro.conf.arg(metavar="WHAT")]
     """env: random actions, no agent. train: DREAM, compile time apart, cold and cached."""
     family: str = "distracting-bus"
-    """A name that dreamrl families lists."""
+    """A name that dreamrl families lists, or one of your own, as in dreamrl train."""
     json: bool = False
     """Print one JSON object instead."""
 
 
 def run(options: Options) -> None:
-    if options.family not in families.NAMES:
-        raise unknown("family", options.family, families.NAMES)
+    families.check_name(options.family)
     measure = bench.env_speed if options.what == "env" else bench.train_speed
     result = measure(options.family)
     if options.json:

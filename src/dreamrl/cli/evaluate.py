@@ -34,11 +34,14 @@ class Options:
     """Seed of goals and of the order of problems."""
     episodes: int = 1
     """Exploitation episodes a trial, each with its own goal."""
+    family: str | None = None
+    """Of a run on a family of one's own: where it is, as in dreamrl train. Its code is run."""
     json: bool = False
     """Print one JSON object instead."""
 
 
 def run(options: Options) -> None:
+    runs.tell_family(options.run, options.family)
     settings = (options.split, options.trials, options.seed, options.episodes)
     results = [evaluate_run(run, *settings) for run in runs.find(options.run)]
     result = over_seeds(results)

@@ -19,7 +19,7 @@ class Options:
     """Work out what can be reached in a family, exactly, from its own step function."""
 
     family: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="FAMILY")]
-    """A name that dreamrl families lists."""
+    """A name that dreamrl families lists, or one of your own, as in dreamrl train."""
     number: int = 1000
     """Random explorations tried."""
     seed: int = 0

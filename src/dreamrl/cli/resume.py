@@ -6,6 +6,7 @@ from typing import Annotated
 
 import tyro
 
+from dreamrl import runs
 from dreamrl.cli.training import train_run
 
 EXAMPLES = """\
@@ -26,10 +27,13 @@ class Options:
     """Directory that dreamrl train wrote; of several seeds, the one above them."""
     until: int | None = None
     """Go on until each seed has taken so many environment steps; it extends a finished run."""
+    family: str | None = None
+    """Of a run on a family of one's own: where it is, as in dreamrl train. Its code is run."""
     json: bool = False
     """Print the result as one JSON object; progress goes to the error output."""
 
 
 def run(options: Options) -> int:
     """Trains; returns the exit code."""
+    runs.tell_family(options.run, options.family)
     return train_run(options.run, options.until, options.json)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -20,6 +21,7 @@ EXAMPLES = """\
   dreamrl train dream distracting-bus --seeds 5
   dreamrl train dream distracting-bus --bottleneck none --iterations 1000
   dreamrl train dream distracting-bus --until 20000000
+  dreamrl train dream my_family.py:MyFamily
 """
 
 
@@ -34,7 +36,9 @@ class Options:
     agent: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="AGENT")]
     """Method to train, as dream."""
     family: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="FAMILY")]
-    """A name that dreamrl families lists."""
+    """A name that dreamrl families lists; or, of a family of your own, module:attribute or
+    path/to/file.py:attribute, and then that code is run. The attribute is a family, or what makes
+    one when it is called. It is checked before it is trained on."""
     seed: int = 0
     """The same seed gives the same agent."""
     seeds: int | None = None
@@ -72,8 +76,8 @@ def options_for(arguments: list[str], helping: bool) -> type[Options]:
         agent = next(iter(agents.METHODS))
     kind = _with_settings(agents.settings_for(agent, ""))
     names = positionals(kind, arguments)[1:2]
-    if names and names[0] not in families.NAMES:
-        raise unknown("family", names[0], families.NAMES)
+    if names:
+        families.check_name(names[0])
     return _with_settings(agents.settings_for(agent, "".join(names), _preset(arguments)))
 
 
@@ -124,4 +128,5 @@ def _seeds(options: Any) -> tuple[int, ...]:
 
 def _default_out(options: Any) -> Path:
     which = f"s{options.seed}" if options.seeds is None else f"seeds{options.seeds}"
-    return Path("runs") / f"{options.agent}-{options.family}-{which}"
+    family = re.sub(r"(\.py)?:|/", "-", options.family).lstrip(".-")
+    return Path("runs") / f"{options.agent}-{family}-{which}"

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from dreamrl import cli, runs
+from dreamrl import cli, families, runs
 from dreamrl.cli.progress import Goal, Limits, View, progress
 from dreamrl.cli.values import describe, print_json, print_rows
+from dreamrl.families.family import Family
 from dreamrl.runs import Run
 from dreamrl.runs.results import limits
 from dreamrl.runs.session import Done, Session
@@ -30,7 +31,7 @@ def train_run(out: Path, until: int | None, as_json: bool) -> int:
     if as_json:
         print_json({**done.result, "run": str(out), "status": done.status})
     else:
-        _summary(out, figure, done)
+        _summary(out, figure, done, session.manifest["family"])
     return 0 if done.training.finished else 130
 
 
@@ -39,7 +40,7 @@ class _Watch:
     """Shows a training, and works out reference values while compilers run."""
 
     view: View
-    family: str
+    family: Family
     pool: Executor
     stop: Callable[[], bool]
     values: list[Future[Limits]] = dataclasses.field(default_factory=list)
@@ -65,7 +66,7 @@ def _watched(session: Session, console: Console) -> Iterator[_Watch]:
         progress(title, str(session.out), goal, family.horizon, console) as view,
         interruptible(view.stopping) as stop,
     ):
-        yield _Watch(view, family.name, pool, stop)
+        yield _Watch(view, family, pool, stop)
 
 
 def _tell_finished(out: Path, as_json: bool) -> None:
@@ -86,10 +87,10 @@ def _figure(session: Session) -> Path | None:
 
     path = Run(session.out).figures / "training.png"
     family = session.family
-    return draw_training(histories, limits(family.name), family.horizon, path)
+    return draw_training(histories, limits(family), family.horizon, path)
 
 
-def _summary(out: Path, figure: Path | None, done: Done) -> None:
+def _summary(out: Path, figure: Path | None, done: Done, family: str) -> None:
     training, result = done.training, done.result
     if not training.finished:
         print(f"stopped at iteration {training.iteration}; the agent is kept as it was then")
@@ -98,8 +99,9 @@ def _summary(out: Path, figure: Path | None, done: Done) -> None:
     print_rows(rows if figure is None else [*rows, ("figure", str(figure))])
     first = json.dumps(str(out)) if " " in str(out) else str(out)
     single = first if "seeds" not in result else f"{first}/seed-{result['seeds'][0]['seed']}"
+    where = f" --family {family}" if families.is_own(family) else ""
     print("\nnext:")
     if not training.finished:
-        print(f"  dreamrl resume {first}")
-    print(f"  dreamrl trial {single}")
-    print(f"  dreamrl evaluate {first} --split train")
+        print(f"  dreamrl resume {first}{where}")
+    print(f"  dreamrl trial {single}{where}")
+    print(f"  dreamrl evaluate {first} --split train{where}")

@@ -36,6 +36,8 @@ class Options:
     """Seed of the problem, if it is drawn, and of the goal."""
     out: Path | None = None
     """A .png or .gif to draw; both go to the run's figures if not given."""
+    family: str | None = None
+    """Of a run on a family of one's own: where it is, as in dreamrl train. Its code is run."""
     json: bool = False
     """Print one JSON object instead."""
 
@@ -47,7 +49,7 @@ def run(options: Options) -> None:
         if not options.out.parent.is_dir():
             raise UserError(f"{options.out.parent} is not a directory")
     chosen = only(options.run)
-    agent = load(chosen.path)
+    agent = load(chosen.path, options.family)
     problem = options.problem
     if problem is None:
         problem = int(np.random.default_rng(options.seed).choice(agent.family.test_ids))
@@ -74,9 +76,13 @@ def _draw(story: Story, chosen: Run, out: Path | None) -> list[Path]:
     return [draw_trial(story, folder / "trial.png"), animate_trial(story, folder / "trial.gif")]
 
 
-def _action(story: Story, action: int) -> str:
+def _short(numbers: Any) -> str:
+    return str(np.round(numbers, 3).tolist())
+
+
+def _action(story: Story, action: np.ndarray | np.integer) -> str:
     names = getattr(story.family, "action_names", None)
-    return str(action) if names is None else names[action]
+    return _short(action) if names is None else names[int(action)]
 
 
 def _steps(story: Story) -> list[dict[str, Any]]:
@@ -87,7 +93,7 @@ def _steps(story: Story) -> list[dict[str, Any]]:
     for t, action in enumerate(exploration.actions):
         step: dict[str, Any] = {
             "step": t + 1,
-            "action": _action(story, int(action)),
+            "action": _action(story, action),
             "observation": exploration.observations[t + 1].tolist(),
             "belief_moved": float(moved[t]),
         }
@@ -107,7 +113,7 @@ def _as_json(story: Story) -> dict[str, Any]:
     exploitation = [
         {
             "step": t + 1,
-            "action": _action(story, int(action)),
+            "action": _action(story, action),
             "observation": story.exploitation.observations[t + 1].tolist(),
             "reward": float(story.exploitation.rewards[t]),
         }
@@ -134,13 +140,16 @@ def _print(story: Story) -> None:
         f"{'information gained':>19}{'belief error':>14}" if knows else f"{'belief moved':>14}"
     )
     columns += f"{'most like problem':>22}" if like else ""
-    width = max(len(str(s["observation"])) for s in [*told["exploitation"], *told["exploration"]])
-    print(f"{'step':>5}  {'action':<8}  {'observation':<{width}}{columns}")
-    start = story.beliefs.trajectory.observations[0].tolist()
+    for step in (steps := [*told["exploitation"], *told["exploration"]]):
+        step["observation"] = _short(step["observation"])
+    width = max(len(step["observation"]) for step in steps)
+    wide = max(8, *(len(step["action"]) for step in steps))
+    print(f"{'step':>5}  {'action':<{wide}}  {'observation':<{width}}{columns}")
+    start = _short(story.beliefs.trajectory.observations[0])
     before = f"{'':>19}{told['belief_error_before']:>14.3f}" if knows else ""
-    print(f"{0:>5}  {'':<8}  {start!s:<{width}}{before}")
+    print(f"{0:>5}  {'':<{wide}}  {start:<{width}}{before}")
     for step in told["exploration"]:
-        line = f"{step['step']:>5}  {step['action']:<8}  {step['observation']!s:<{width}}"
+        line = f"{step['step']:>5}  {step['action']:<{wide}}  {step['observation']:<{width}}"
         if knows:
             line += f"{step['information_gained']:>19.1%}{step['belief_error']:>14.3f}"
         else:
@@ -152,8 +161,8 @@ def _print(story: Story) -> None:
         why = "an unseen problem has no true z" if like else "without an encoder there is no true z"
         print(f"  ({why}: how far the belief moved, squared, stands for the gain)")
     print(f"\nexploitation, goal {told['goal']}")
-    print(f"{'step':>5}  {'action':<8}  {'observation':<{width}}{'reward':>8}")
+    print(f"{'step':>5}  {'action':<{wide}}  {'observation':<{width}}{'reward':>8}")
     for step in told["exploitation"]:
-        line = f"{step['step']:>5}  {step['action']:<8}  {step['observation']!s:<{width}}"
+        line = f"{step['step']:>5}  {step['action']:<{wide}}  {step['observation']:<{width}}"
         print(f"{line}{step['reward']:>8.2f}")
     print(f"return {told['return']:.2f}\n")

@@ -60,7 +60,7 @@ class Cell(NamedTuple):
     @property
     def slug(self) -> str:
         """The name, fit for a file."""
-        return re.sub(r"[^\w.-]+", "-", self.name)
+        return _slug(self.name)
 
     @property
     def budget(self) -> int:
@@ -74,12 +74,18 @@ class Cell(NamedTuple):
         return Terms(chunk, max(1, self.settings.iterations // (chunk * POINTS)))
 
     def file(self, folder: Path) -> Path:
-        return folder / self.family / f"{self.slug}.json"
+        return folder / _slug(self.family) / f"{self.slug}.json"
 
     def directory(self, folder: Path, seeds: Sequence[int]) -> Path:
         """Where these seeds are trained: another place for other settings."""
         content = json.dumps([self.wanted, list(seeds)]).encode()
-        return folder / f"{self.slug}-{self.family}-{hashlib.sha256(content).hexdigest()[:8]}"
+        return (
+            folder / f"{self.slug}-{_slug(self.family)}-{hashlib.sha256(content).hexdigest()[:8]}"
+        )
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"[^\w.-]+", "-", name)
 
 
 def cells(

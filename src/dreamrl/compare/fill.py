@@ -92,7 +92,8 @@ def _complete(cell: Cell, results: Path, runs: Path, view: View, command: str) -
 @functools.cache
 def _references(family_name: str) -> dict[str, float]:
     """What can be reached in a family, as far as that has exact values."""
-    found = limits(family_name)
+    family = families.make(family_name)
+    found = limits(family)
     with contextlib.suppress(UserError):
-        found = {**found, "thompson": references.thompson(families.make(family_name))}
+        found = {**found, "thompson": references.thompson(family)}
     return {name: round(value, cells.DIGITS) for name, value in found.items() if value is not None}

@@ -10,6 +10,10 @@ from dreamrl.families.bandit import Bandit
 from dreamrl.families.bus import Bus
 from dreamrl.families.cooking import Cooking
 from dreamrl.families.family import Family
+from dreamrl.families.growth import Growth
+from dreamrl.families.own import bring, is_own, recall, remember
+from dreamrl.families.point_robot import PointRobot
+from dreamrl.families.sign import Sign
 from dreamrl.families.tabular import TabularDidactic
 from dreamrl.families.treasure import Treasure
 
@@ -21,21 +25,39 @@ _FAMILIES: dict[str, Callable[..., Family]] = {
     "treasure": Treasure,
     "bandit": Bandit,
     "tabular-didactic": TabularDidactic,
+    "point-robot": PointRobot,
+    "growth": Growth,
+    "sign": Sign,
 }
+
+__all__ = ["NAMES", "check_name", "is_own", "make", "of_run", "remember"]
 
 NAMES: tuple[str, ...] = tuple(_FAMILIES)
 
 
 def make(name: str, **fields: Any) -> Family:
-    """The built-in family of that name; `NAMES` lists them.
+    """The built-in family of that name, which `NAMES` lists, or one of one's own.
 
+    The name of one's own is `module:attribute` or `path/to/file.py:attribute`; that code is run.
     `fields` are those of its class: `make("bandit", arms=10)`. Raises UserError for a name or a
     field that there is not, and for a value that a field cannot have.
     """
-    if name not in _FAMILIES:
-        raise unknown("family", name, NAMES)
+    if is_own(name):
+        return bring(name, **fields)
+    check_name(name)
     build = _FAMILIES[name]
     known = [field for field in inspect.signature(build).parameters if field != "name"]
     if strange := sorted(fields.keys() - set(known)):
         raise unknown(f"field of {name}", strange[0], known or ["none"])
     return build(**fields)
+
+
+def check_name(name: str) -> None:
+    """Raises UserError for a name that there is not, as far as that is known without its code."""
+    if name not in _FAMILIES and not is_own(name):
+        raise unknown("family", name, NAMES)
+
+
+def of_run(name: str) -> Family:
+    """The family that a run's file names. No code is run that the user has not asked for."""
+    return recall(name) if is_own(name) else make(name)

@@ -1,5 +1,6 @@
 """What is wrong with a family, in words: every rule of `Family`, tried out."""
 
+import collections
 import functools
 from collections.abc import Callable, Generator, Iterator
 from typing import Any
@@ -8,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from dreamrl.spaces import Discrete, Space
+from dreamrl.spaces import ActionSpace, Box, Discrete, Space
 from dreamrl.types import Step
 
 Faults = Generator[str, None, Any]
@@ -19,6 +20,7 @@ ATTRIBUTES = ("name", "train_ids", "test_ids", "horizon", "end_action")
 SPACES = ("observation_space", "action_space", "goal_space")
 MANY, FEW = 32, 2
 """Problems played: in a batch where the family can be mapped, else one by one."""
+LARGEST_ID = 2**31 - 1
 
 _TRACED = (
     jax.errors.ConcretizationTypeError,
@@ -47,6 +49,8 @@ def _attribute_faults(family: Any) -> Iterator[str]:
     for method in METHODS:
         if hasattr(family, method) and not callable(getattr(family, method)):
             yield f"{method} must be a method, is {getattr(family, method)!r}"
+    if not (isinstance(name := getattr(family, "name", "-"), str) and name):
+        yield f"name must be text, is {name!r}"
     for split in ("train_ids", "test_ids"):
         if hasattr(family, split):
             yield from _id_faults(split, getattr(family, split))
@@ -57,26 +61,35 @@ def _attribute_faults(family: Any) -> Iterator[str]:
         if hasattr(family, name) and not isinstance(getattr(family, name), Space):
             yield f"{name} must be a space of dreamrl.spaces, is {getattr(family, name)!r}"
     actions = getattr(family, "action_space", None)
-    if actions is not None and not isinstance(actions, Discrete):
-        yield f"action_space must be a Discrete of dreamrl.spaces, is {actions!r}"
+    if actions is not None and not isinstance(actions, ActionSpace):
+        yield f"action_space must be a Discrete or a Box of dreamrl.spaces, is {actions!r}"
+    if isinstance(actions, Box) and not _bounded(actions):
+        yield f"action_space must have bounds, the low one first, is {actions!r}"
     end = getattr(family, "end_action", None)
-    known = range(actions.n) if isinstance(actions, Discrete) else ()
-    if end is not None and known and not (isinstance(end, int) and end in known):
-        yield f"end_action must be None or an action, 0..{known[-1]}, is {end!r}"
+    known = range(actions.n) if isinstance(actions, Discrete) else range(0)
+    if end is not None and actions is not None and not (isinstance(end, int) and end in known):
+        which = f"None or an action, 0..{known[-1]}" if known else "None, as actions have no number"
+        yield f"end_action must be {which}, is {end!r}"
+
+
+def _bounded(actions: ActionSpace) -> bool:
+    return isinstance(actions, Discrete) or -np.inf < actions.low < actions.high < np.inf
 
 
 def _id_faults(split: str, ids: Any) -> Iterator[str]:
     try:
-        ids = list(ids)
+        counts = collections.Counter(ids)
     except TypeError:
-        yield f"{split} must be a tuple of integers, is {ids!r}"
+        yield f"{split} must be a tuple or a range of integers, is {ids!r:.80}"
         return
-    if not ids:
+    if not counts:
         yield f"{split} is empty"
-    if wrong := [i for i in ids if not isinstance(i, int | np.integer)]:
+    if wrong := [i for i in counts if not isinstance(i, int | np.integer)]:
         yield f"{split} must hold integers, holds {wrong[0]!r}"
-    elif twice := sorted({i for i in ids if ids.count(i) > 1}):
+    elif twice := sorted(i for i, count in counts.items() if count > 1):
         yield f"{split} holds {twice[0]} more than once"
+    elif large := sorted(i for i in counts if not 0 <= i <= LARGEST_ID):
+        yield f"{split} must hold numbers from 0 to 2^31 - 1, holds {large[0]}"
 
 
 def _ids(family: Any) -> list[int]:
@@ -119,9 +132,13 @@ class _Trial:
             yield f"reset must return (state, observation), returned {_show(started)}"
             return
         yield from _outside(family, "observation_space", "reset: observation", started[1])
+        actions = getattr(family, "action_space", None)
+        if not isinstance(actions, ActionSpace) or not _bounded(actions):
+            return
+        action = jnp.asarray(_draw(actions, np.random.default_rng(0), 1)[0])
         for exploring in (True, False):
             if exploring or goal is not None:
-                inputs = (key, problem, None if exploring else goal, started[0], jnp.array(0))
+                inputs = (key, problem, None if exploring else goal, started[0], action)
                 yield from self._step(inputs)
 
     def _problems(self) -> Faults:
@@ -186,32 +203,42 @@ class _Trial:
             if value.shape != () or not jnp.issubdtype(value.dtype, kind):
                 faults.append(f"{name}: {field} must be one {kind.__name__}, is {_show(value)}")
         yield from faults
-        needed = {"horizon": int, "action_space": Discrete}
-        if not faults and all(isinstance(getattr(self.family, n, 0), k) for n, k in needed.items()):
-            yield from self._episodes(name, exploring=inputs[2] is None)
+        if not faults and isinstance(getattr(self.family, "horizon", None), int):
+            episodes = self._episodes(name, exploring=inputs[2] is None)
+            try:
+                yield from episodes
+            except Exception as error:
+                yield f"{name}: an episode of problems {self.ids[: self._number]} {_raised(error)}"
+
+    @property
+    def _number(self) -> int:
+        """Of problems that are played."""
+        return len(self.ids) if self.wide else min(FEW, len(self.ids))
 
     def _episodes(self, name: str, exploring: bool) -> Iterator[str]:
-        family = self.family
+        family, number = self.family, self._number
         lift = (lambda f: jax.jit(jax.vmap(f))) if self.wide else _one_by_one
-        number = len(self.ids) if self.wide else min(FEW, len(self.ids))
         ids, keys = jnp.array(self.ids[:number]), self.keys[:number]
         problem = lift(family.problem)(ids)
         goal = None if exploring else lift(family.sample_goal)(keys, problem)
         if goal is not None:
             for i, drawn in zip(self.ids, goal, strict=False):
                 yield from _outside(family, "goal_space", f"sample_goal: problem {i}, goal", drawn)
-        state, _ = lift(family.reset)(keys, problem)
+        state, observation = lift(family.reset)(keys, problem)
+        for i, seen in zip(self.ids, observation, strict=False):
+            yield from _outside(
+                family, "observation_space", f"reset: problem {i}, observation", seen
+            )
         step = lift(family.step)
         alive = np.ones(number, bool)
         end = getattr(family, "end_action", None)
-        actions = [a for a in range(family.action_space.n) if a != end]
         rng = np.random.default_rng(0)
         for t in range(family.horizon):
             if t in (0, family.horizon // 2) and isinstance(end, int):
                 last = Step(*step(keys, problem, goal, state, jnp.full(number, end))[1])
                 if (alive & ~np.asarray(last.terminated | last.truncated)).any():
                     yield f"{name}: end_action {end} does not end the episode"
-            action = jnp.asarray(rng.choice(actions, number))
+            action = jnp.asarray(_draw(family.action_space, rng, number, end))
             state, result = step(keys, problem, goal, state, action)
             result = Step(*result)
             where = [f"{name}: problem {i}, step {t + 1}" for i in self.ids[:number]]
@@ -243,9 +270,23 @@ def _attempt(what: str, function: Callable, *inputs: Any) -> Faults:
         hint = "uses an array's value in Python (if, int(), range, NumPy); jnp.where or lax.cond do"
         yield f"{what}: {hint} ({type(error).__name__})"
     except Exception as error:
-        message = str(error).strip().splitlines()
-        yield f"{what}: {type(error).__name__}: {message[0] if message else ''}"
+        yield f"{what}: {_raised(error)}"
     return None
+
+
+def _raised(error: Exception) -> str:
+    message = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {message[0] if message else ''}"
+
+
+def _draw(
+    space: ActionSpace, rng: np.random.Generator, number: int, end: int | None = None
+) -> np.ndarray:
+    """Random actions other than the one that ends an episode."""
+    if isinstance(space, Box):
+        return rng.uniform(space.low, space.high, (number, *space.shape)).astype(np.float32)
+    others = [a for a in range(space.n) if a != end] or [0]
+    return rng.choice(others, number).astype(np.int32)
 
 
 def _drain(generator: Iterator[str]) -> Iterator[str]:
@@ -264,8 +305,12 @@ def _one_by_one(function: Callable) -> Callable:
 
 def _outside(family: Any, space_name: str, what: str, value: Any) -> Iterator[str]:
     space = getattr(family, space_name, None)
-    if isinstance(space, Space) and not space.contains(value):
+    if not isinstance(space, Space):
+        return
+    if not space.contains(value):
         yield f"{what} {_show(value)} is not in {space_name} {space}"
+    elif isinstance(space, Box) and not np.isfinite(value).all():
+        yield f"{what} {_show(value)} is not finite"
 
 
 def _signature(tree: Any) -> tuple:

@@ -10,7 +10,6 @@ from typing import Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import optax
 from jaxtyping import Array, Bool, Float, Int
 
 from dreamrl.networks.actor_critic import Decision
@@ -36,14 +35,15 @@ class Batch(NamedTuple):
     mask: Bool[Array, "B T"]
 
 
-def dueling(
-    decision: Decision, allowed: Bool[Array, " actions"] | None = None
-) -> Float[Array, "... actions"]:
-    """Q = value + logits - their mean over allowed actions (Wang et al. 2016, eq. 9)."""
+def dueling(decision: Decision) -> Float[Array, "... actions"]:
+    """Q = value + logits - their mean over allowed actions (Wang et al. 2016, eq. 9).
+
+    Of an action that is barred, whose logit is NEVER, Q is so too.
+    """
     assert isinstance(decision.policy, Categorical)
     logits = decision.policy.logits
-    allowed = jnp.ones(logits.shape[-1], bool) if allowed is None else allowed
-    mean = jnp.where(allowed, logits, 0.0).sum(-1) / allowed.sum()
+    allowed = logits > NEVER / 2
+    mean = jnp.where(allowed, logits, 0.0).sum(-1) / allowed.sum(-1)
     return jnp.where(allowed, logits + (decision.value - mean)[..., None], NEVER)
 
 
@@ -105,14 +105,17 @@ def double_q_targets(
     mask: Bool[Array, " T"],
     discount: float,
     returns: Returns,
+    following: Float[Array, ""] | float = 0.0,
 ) -> Float[Array, " T"]:
     """What Q of the actions taken should be: `q` chooses, `q_target` says what that is worth.
 
-    Van Hasselt et al. 2016, eq. 4; traces as Peng and Williams 1996 or Watkins 1989 have them.
+    `following` is the value of what the episode's last step leads to. Van Hasselt et al. 2016,
+    eq. 4; traces as Peng and Williams 1996 or Watkins 1989 have them.
     """
     best = q.argmax(-1)
     values = q_of(q_target, best)
-    after = jnp.append((values * mask)[1:], 0.0)
+    last = mask & ~jnp.append(mask[1:], False)
+    after = jnp.where(last, following, jnp.append((values * mask)[1:], 0.0))
     if returns.kind == "n-step":
         return n_step_returns(rewards, after, mask, discount, returns.n)
     followed = (actions == best)[1:] if returns.kind == "watkins" else mask[1:]
@@ -126,18 +129,17 @@ def q_loss(
     batch: Batch,
     discount: float,
     returns: Returns,
-    allowed: Bool[Array, " actions"] | None = None,
-    huber: float | None = None,
+    following: Float[Array, " B"] | None = None,
 ) -> Float[Array, ""]:
     """Half the squared error of Q, a mean over the steps taken; nothing flows into targets.
 
-    `decision` and `target` are [B, T], of the network and of its target network. Beyond `huber`
-    the loss grows linearly.
+    `decision` and `target` are [B, T], of the network and of its target network; for `following`
+    see `double_q_targets`.
     """
-    q, q_target = dueling(decision, allowed), dueling(target, allowed)
-    wanted = jax.vmap(double_q_targets, in_axes=(0, 0, 0, 0, 0, None, None))(
-        q, q_target, *batch, discount, returns
+    q, q_target = dueling(decision), dueling(target)
+    following = jnp.zeros(batch.mask.shape[0]) if following is None else following
+    wanted = jax.vmap(double_q_targets, in_axes=(0, 0, 0, 0, 0, None, None, 0))(
+        q, q_target, *batch, discount, returns, following
     )
     errors = jnp.where(batch.mask, q_of(q, batch.actions) - jax.lax.stop_gradient(wanted), 0.0)
-    losses = jnp.square(errors) / 2 if huber is None else optax.huber_loss(errors, delta=huber)
-    return losses.sum() / jnp.maximum(batch.mask.sum(), 1)
+    return jnp.square(errors).sum() / 2 / jnp.maximum(batch.mask.sum(), 1)

@@ -1,6 +1,6 @@
 """Runs on disk."""
 
-from dreamrl.runs.run import Loaded, Run, create, find, of_seed, only
+from dreamrl.runs.run import Loaded, Run, create, find, of_seed, only, tell_family
 from dreamrl.runs.session import Watch, ensure, open_session, prepare
 from dreamrl.runs.terms import Terms
 
@@ -16,4 +16,5 @@ __all__ = [
     "only",
     "open_session",
     "prepare",
+    "tell_family",
 ]

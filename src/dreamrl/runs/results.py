@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from dreamrl import families, references
+from dreamrl import references
 from dreamrl.errors import UserError
 from dreamrl.evaluate import evaluate
 from dreamrl.families.family import Family
@@ -19,10 +19,18 @@ def ids_of(family: Family, split: Split) -> tuple[int, ...] | range:
     return family.test_ids if split == "unseen" else family.train_ids
 
 
-@functools.lru_cache(maxsize=8)
-def limits(family_name: str, split: Split = "unseen") -> dict[str, float | None]:
+def limits(family: Family, split: Split = "unseen") -> dict[str, float | None]:
     """The optimum and the best return without exploration; None where they have no exact value."""
-    family = families.make(family_name)
+    asked: tuple[Any, Split] = (family, split)
+    try:
+        return _limits(*asked)
+    except TypeError:
+        # A family that cannot be hashed.
+        return _limits.__wrapped__(*asked)
+
+
+@functools.lru_cache(maxsize=8)
+def _limits(family: Family, split: Split) -> dict[str, float | None]:
     try:
         return {
             "optimal": references.optimum(family, ids_of(family, split)),
@@ -50,7 +58,7 @@ def evaluate_run(
         "return_ci95": list(result.return_ci95),
         "exploration_length_mean": result.exploration_length_mean,
         **result.statistics,
-        **limits(family.name, split),
+        **limits(family, split),
     }
 
 

@@ -39,6 +39,7 @@ from dreamrl.runs.store import (
     writing,
 )
 from dreamrl.runs.terms import DEFAULT_TERMS, Terms
+from dreamrl.testing import check_family
 from dreamrl.train import Record
 from dreamrl.version import version
 
@@ -133,7 +134,10 @@ def create(
 ) -> list[Run]:
     """New runs, one a seed, or a refusal before anything is written."""
     terms.check()
-    agents.make_algorithm(agent, families.make(family), settings)
+    made = families.make(family)
+    if families.is_own(family):
+        check_family(made)
+    agents.make_algorithm(agent, made, settings)
     _check_vacant(out)
     asked = {
         "format": 1,
@@ -204,6 +208,21 @@ def only(path: Path) -> Run:
     return found[0]
 
 
+def tell_family(path: Path, family: Family | str | None) -> None:
+    """Says what the family is that a run names, where that is one of one's own.
+
+    By its name it is imported, which runs its code. Raises UserError where it cannot be, and where
+    a run needs nobody to say it.
+    """
+    where = path / MANIFEST
+    if family is None or not where.is_file():
+        return
+    name = entry(read_json(where), "family", str, where)
+    if not families.is_own(name):
+        raise UserError(f"{path} is of the built-in family {name!r}: leave out the family")
+    families.remember(name, families.make(family) if isinstance(family, str) else family)
+
+
 def seeds_of(manifest: dict[str, Any], where: Path) -> tuple[int, ...]:
     """The seeds of a run, or of several under one manifest."""
     held = manifest.get("seeds", [manifest.get("seed")])
@@ -224,7 +243,7 @@ def identity(manifest: dict[str, Any], where: Path) -> dict[str, Any]:
 
 def asked_for(manifest: dict[str, Any], where: Path) -> tuple[Family, Algorithm]:
     """The family and the algorithm of a manifest; raises UserError where it does not fit."""
-    family = families.make(entry(manifest, "family", str, where))
+    family = families.of_run(entry(manifest, "family", str, where))
     agent = entry(manifest, "agent", str, where)
     settings = _settings(agent, entry(manifest, "settings", dict, where), where)
     algorithm = agents.make_algorithm(agent, family, settings)

@@ -9,8 +9,9 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import jax
 
+from dreamrl import families
 from dreamrl.agents.agent import Algorithm
-from dreamrl.errors import UserError
+from dreamrl.errors import UserError, raised_on_host
 from dreamrl.families.family import Family
 from dreamrl.runs.checkpoint import Checkpoints, Keeper
 from dreamrl.runs.lock import lock
@@ -119,7 +120,8 @@ class Session:
             status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
             # Where nothing can be written, the lock tells that nobody is at work any more.
             with contextlib.suppress(UserError):
-                self._close(status, error=f"{type(error).__name__}: {error}")
+                told = raised_on_host(error) or f"{type(error).__name__}: {error}"
+                self._close(status, error=str(told))
             if isinstance(error, Unwritable):
                 way = f"training stopped; once it can, dreamrl resume {self.out} goes on"
                 raise Unwritable(f"{error}: {way}") from None
@@ -244,6 +246,8 @@ def prepare(
     if not (out / MANIFEST).exists():
         create(out, agent, family, settings, seeds, terms)
         return
+    # Who asks for a family by its name may have its code run.
+    families.make(family)
     held = Run(out).manifest
     asked = {
         "agent": agent,

@@ -25,8 +25,13 @@ from dreamrl.use.environment import environment_of
 from dreamrl.use.posterior import calibrate
 
 
-def load(run: str | Path) -> "TrainedAgent":
-    """The agent of a run's directory, of one seed; a UserError says what is wrong with it."""
+def load(run: str | Path, family: Family | str | None = None) -> "TrainedAgent":
+    """The agent of a run's directory, of one seed; a UserError says what is wrong with it.
+
+    Of a run on a family of one's own, `family` is that family, or where it is, as
+    `module:attribute` or `path/to/file.py:attribute`; no other code of a run is ever executed.
+    """
+    runs.tell_family(Path(run), family)
     family, algorithm, state, _ = runs.only(Path(run)).load()
     return prepare(family, algorithm, state)
 

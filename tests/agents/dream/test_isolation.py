@@ -27,7 +27,7 @@ def told(params):
 
 def loss_of_exploitation(nets, batch, dual=0.5):
     weights = dict(clip=0.2, entropy_weight=0.1, barrier_weight=0.02, dual=dual)
-    return exploitation_loss(nets, batch, **weights)[0]
+    return exploitation_loss(nets, batch, **weights, free=0.0)[0]
 
 
 @pytest.mark.parametrize("part", ["decoder", "exploration"])

@@ -38,8 +38,8 @@ def test_the_first_posterior_is_measured_from_the_prior(made):
     still = jax.tree.map(jnp.zeros_like, nets.tell)
     mean = jnp.array([1.0, 0.0, 0.0])
     still = eqx.tree_at(lambda posterior: posterior.mean.bias, still, mean)
-    memories = whole.read(nets, trials.played)
-    one = jax.tree.map(lambda x: x[0], (trials.played, memories))
+    memories = whole.read(nets, trials.recorded.played)
+    one = jax.tree.map(lambda x: x[0], (trials.recorded.played, memories))
     times = int(one[0].exploration.length + 1 + one[0].exploitation.mask.sum())
     np.testing.assert_allclose(_moved(*one, still), 0.5 / times, rtol=1e-5)
 
@@ -47,9 +47,9 @@ def test_the_first_posterior_is_measured_from_the_prior(made):
 def test_errors_count_every_transition_of_the_trial(made):
     _, nets, trials = made
     decoder = jax.tree.map(jnp.zeros_like, nets.beside)
-    memories = whole.read(nets, trials.played)
-    found = elbo(nets.tell, decoder, trials.played, memories, 2, jax.random.key(0))
-    played = trials.played
+    memories = whole.read(nets, trials.recorded.played)
+    found = elbo(nets.tell, decoder, trials.recorded.played, memories, 2, jax.random.key(0))
+    played = trials.recorded.played
     rewards = [(e.rewards**2 * e.mask) for e in (played.exploration, played.exploitation)]
     expected = rewards[0].sum(-1) + rewards[1].sum((-1, -2))
     np.testing.assert_allclose(found.reward, expected.mean(), rtol=1e-5)
@@ -63,13 +63,15 @@ def test_the_policy_teaches_no_posterior_and_the_elbo_no_policy(made):
     weights = whole.Weights(jnp.array(0.1), jnp.array(0.1), jnp.array(0.1))
 
     def policy(nets):
-        memories = whole.read(nets, trials.played)
+        memories = whole.read(nets, trials.recorded.played)
         return whole.policy_loss(nets, trials, memories, None, 0.2, weights)[0]
 
     def beside(nets):
-        memories = whole.read(nets, trials.played)
+        memories = whole.read(nets, trials.recorded.played)
         key = jax.random.key(0)
-        return algorithm.objective.beside(nets, trials, memories, algorithm.settings, key)[0]
+        return algorithm.objective.beside(nets, trials.recorded, memories, algorithm.settings, key)[
+            0
+        ]
 
     def taught(loss):
         grads = eqx.filter_jit(eqx.filter_grad(loss))(nets)._asdict()

@@ -21,9 +21,9 @@ def test_they_keep_the_protocols(untrained):
 def test_trials_read_again_decide_alike(untrained):
     """Across the ends of episodes, and where an exploration ended early."""
     trials, nets = untrained.trials, untrained.state.params
-    assert (trials.played.exploration.length < 6).any(), "no exploration ended early"
-    memories = whole.read(nets, trials.played)
-    decision_x, decision_e = whole.decide(nets, trials, memories)
+    assert (trials.recorded.played.exploration.length < 6).any(), "no exploration ended early"
+    memories = whole.read(nets, trials.recorded.played)
+    decision_x, decision_e = whole.decide(nets, trials.recorded, memories)
     decision_x = bar(decision_x, untrained.algorithm.family.end_action)
     for decision, batch in ((decision_x, trials.exploration), (decision_e, trials.exploitation)):
         again = decision.policy.log_prob(batch.actions)
@@ -33,7 +33,7 @@ def test_trials_read_again_decide_alike(untrained):
 def test_the_agent_remembers_as_training_does(untrained):
     """Step by step at meta-test, all at once in training."""
     agent = untrained.algorithm.agent(untrained.state)
-    played = untrained.trials.played
+    played = untrained.trials.recorded.played
     one = jax.tree.map(lambda x: x[0], played.exploration)
     memory, seen = agent.explorer(), percepts(one)
     for t in range(int(one.length) + 1):
@@ -45,7 +45,7 @@ def test_the_agent_remembers_as_training_does(untrained):
 
 
 def test_explorations_never_end_by_choice(untrained):
-    played = untrained.trials.played
+    played = untrained.trials.recorded.played
     assert (played.exploration.actions != untrained.algorithm.family.end_action).all()
     assert (played.exploitation.actions == untrained.algorithm.family.end_action).any()
 
@@ -80,16 +80,16 @@ def test_the_exploration_leads_to_what_the_exploitation_returns(counts, expected
 def test_only_e_rl2_and_its_like_leave_out_the_explorations_rewards(untrained):
     objective = untrained.algorithm.objective
     is_rl2 = objective.count_exploration
-    rewards = untrained.trials.played.exploration.rewards
+    rewards = untrained.trials.recorded.played.exploration.rewards
     assert (rewards < 0).any()
-    played = untrained.trials.played
+    played = untrained.trials.recorded.played
     more = played._replace(exploration=played.exploration._replace(rewards=rewards - 5.0))
     zeros = jnp.zeros(played.exploration.actions.shape)
     kept_e = (jnp.zeros(played.exploitation.actions.shape),) * 2
     credit = Credit(0.9, 0.9, objective.count_exploration)
     targets = [
         whole.whole_trials(
-            untrained.trials.problem_id, each, None, (zeros, zeros), kept_e, credit
+            untrained.trials.recorded.problem_id, each, None, (zeros, zeros), kept_e, credit
         ).exploration.targets
         for each in (played, more)
     ]

@@ -4,7 +4,19 @@ import dataclasses
 
 from dreamrl.agents.agent import Method
 from dreamrl.agents.dream.dream import Dream
+from dreamrl.agents.dream.q_learning import DreamQ
 from dreamrl.agents.dream.settings import DreamSettings
+from dreamrl.agents.q_settings import PAPER, check_actions
+from dreamrl.families.family import Family
+
+
+def dream(family: Family, settings: DreamSettings) -> Dream | DreamQ:
+    """By the learner that the settings name."""
+    if settings.learner == "dqn":
+        check_actions(family)
+        return DreamQ(family, settings)
+    return Dream(family, settings)
+
 
 _PRESETS = {
     "default": DreamSettings(),
@@ -15,13 +27,23 @@ _PRESETS = {
     "cooking": DreamSettings(
         iterations=800, trials=1024, episodes=2, minibatches=16, entropy_end=0.8, first_dual=0.03
     ),
+    # c was 0.1, where |f|^2 was kept from growing above 10.
+    "paper": DreamSettings(
+        **PAPER,
+        exploration_hidden=64,
+        exploration_discount=0.99,
+        bottleneck="fixed",
+        bottleneck_weight=2.0,
+        bottleneck_free=10.0,
+        cost=0.01,
+    ),
 }
 
-METHOD = Method(DreamSettings, Dream, _PRESETS)
+METHOD = Method(DreamSettings, dream, _PRESETS)
 
 RANDOM_EXPLORATION = Method(
     DreamSettings,
-    Dream,
+    dream,
     {name: dataclasses.replace(preset, explorer="random") for name, preset in _PRESETS.items()},
 )
 """DREAM's decoder and exploitation, after explorations at random."""

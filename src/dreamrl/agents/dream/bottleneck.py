@@ -10,6 +10,8 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from dreamrl.agents.dream.settings import DreamSettings
+
 LAST_DUAL = 1.0
 """Where there is nothing to know, nothing else would hold it back."""
 
@@ -57,3 +59,15 @@ def adapt(
     change = jnp.where(falls, -5 * rate, jnp.where(rises, rate, 0.0))
     value = jnp.clip(dual.value * jnp.exp(change), least, LAST_DUAL)
     return Dual(value, fast, slow, worst, best, dual.seen + 1)
+
+
+def weight(settings: DreamSettings, dual: Dual) -> Float[Array, ""]:
+    """Lambda: adapted, fixed or none."""
+    if settings.objective == "predict-dynamics":
+        return jnp.zeros(())
+    weights = {
+        "constrained": dual.value,
+        "fixed": jnp.array(settings.bottleneck_weight),
+        "none": jnp.zeros(()),
+    }
+    return weights[settings.bottleneck]

@@ -7,37 +7,30 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import Array, Float
 
-from dreamrl.agents.agent import Metrics
+from dreamrl.agents.agent import Metrics, finite
 from dreamrl.agents.dream import bottleneck
 from dreamrl.agents.dream.agent import DreamAgent
-from dreamrl.agents.dream.decoder import Decoder, decoder_loss
-from dreamrl.agents.dream.dynamics import Dynamics
-from dreamrl.agents.dream.encoder import Encoder, make_encoder
-from dreamrl.agents.dream.exploitation import (
-    ExploitationBatch,
-    exploitation_loss,
+from dreamrl.agents.dream.components import (
+    Components,
+    Explored,
+    Optimisers,
+    agent_of,
+    descend,
+    first_optimisers,
+    make_components,
+    parts,
 )
-from dreamrl.agents.dream.exploration import (
-    ExplorationBatch,
-    ExplorationPolicy,
-    exploration_loss,
-)
+from dreamrl.agents.dream.decoder import decoder_loss
+from dreamrl.agents.dream.exploitation import ExploitationBatch, exploitation_loss
+from dreamrl.agents.dream.exploration import ExplorationBatch, exploration_loss
 from dreamrl.agents.dream.settings import DreamSettings
-from dreamrl.agents.dream.trials import Components, Explored, Player
-from dreamrl.agents.policy import InstructedPolicy
+from dreamrl.agents.dream.trials import Player
 from dreamrl.families.family import Family
 from dreamrl.learners import replay
 from dreamrl.learners.schedules import adam, ramp
 from dreamrl.types import Key, ProblemID
-
-
-class Optimisers(NamedTuple):
-    exploitation: optax.OptState
-    """Of the encoder too: the two share one objective."""
-    exploration: optax.OptState
-    decoder: optax.OptState
 
 
 class DreamState(NamedTuple):
@@ -59,27 +52,8 @@ class Dream:
     def init(self, key: Key) -> DreamState:
         family, settings = self.family, self.settings
         keys = jax.random.split(key, 5)
-        observations, actions = family.observation_space, family.action_space
-        width, narrow, z = settings.hidden, settings.exploration_hidden, settings.z
-        if settings.objective == "predict-dynamics":
-            encoder: Encoder = Dynamics(keys[0], family, z)
-        else:
-            encoder = make_encoder(keys[0], family, z)
-        params = Components(
-            encoder,
-            InstructedPolicy(keys[1], observations, actions, family.goal_space, width, z),
-            ExplorationPolicy(
-                keys[2],
-                observations,
-                actions,
-                narrow,
-                z,
-                barred=family.end_action,
-                random=settings.explorer == "random",
-            ),
-            Decoder(keys[3], observations, actions, narrow, z),
-        )
-        optimisers = Optimisers(*(self._adam.init(part) for part in _parts(params)))
+        params = make_components(keys, family, settings)
+        optimisers = first_optimisers(self._adam, params)
         problem_id = ProblemID(jnp.array(family.train_ids[0]))
         explored, _ = jax.eval_shape(
             lambda: self._player.explore(params, problem_id, keys[0], False)
@@ -89,7 +63,7 @@ class Dream:
         return DreamState(params, optimisers, ring, dual, jnp.array(0), keys[4])
 
     def agent(self, state: DreamState) -> DreamAgent:
-        return DreamAgent(state.params.exploration, state.params.decoder, state.params.exploitation)
+        return agent_of(state.params)
 
     def encode(self, state: DreamState, problem_id: ProblemID) -> Float[Array, "... Z"]:
         return state.params.encoder(problem_id)
@@ -125,13 +99,9 @@ class Dream:
         )
         after = DreamState(params, optimisers, ring, dual, state.iteration + 1, key)
         metrics = new.metrics | {name: value.mean() for name, value in losses.items()}
-        metrics["dual"] = self._weight(state.dual)
+        metrics["dual"] = bottleneck.weight(settings, state.dual)
         metrics["decoder_share"] = self._player.decoder_share(progress)
-        for part in ("exploitation", "exploration", "decoder"):
-            metrics[f"bad_{part}"] = 1.0 - jnp.isfinite(metrics[f"loss_{part}"])
-        bad = [metrics[f"bad_{part}"] for part in ("exploitation", "exploration", "decoder")]
-        metrics["finite"] = 1.0 - jnp.stack(bad).max()
-        return after, metrics
+        return after, finite(metrics, "exploitation", "exploration", "decoder")
 
     @property
     def _player(self) -> Player:
@@ -142,18 +112,6 @@ class Dream:
         settings = self.settings
         updates = settings.iterations * settings.minibatches
         return adam(settings.learning_rate, settings.last_learning_rate, updates)
-
-    def _weight(self, dual: bottleneck.Dual) -> Float[Array, ""]:
-        """Lambda: adapted, fixed or none."""
-        settings = self.settings
-        if settings.objective == "predict-dynamics":
-            return jnp.zeros(())
-        weights = {
-            "constrained": dual.value,
-            "fixed": jnp.array(settings.bottleneck_weight),
-            "none": jnp.zeros(()),
-        }
-        return weights[settings.bottleneck]
 
     def _update(
         self,
@@ -176,14 +134,15 @@ class Dream:
             settings.exploration_entropy_begin,
             settings.exploration_entropy_end,
         )
-        told, explorer, decoder = _parts(params)
+        told, explorer, decoder = parts(params)
         (loss_t, parts_t), grads_t = eqx.filter_value_and_grad(exploitation_loss, has_aux=True)(
             told,
             exploited,
             settings.clip,
             exploitation_entropy,
             settings.barrier * exploitation_entropy,
-            self._weight(dual),
+            bottleneck.weight(settings, dual),
+            settings.bottleneck_free,
         )
         (loss_x, parts_x), grads_x = eqx.filter_value_and_grad(exploration_loss, has_aux=True)(
             explorer, explored, settings.clip, exploration_entropy
@@ -192,9 +151,8 @@ class Dream:
         loss_d, grads_d = eqx.filter_value_and_grad(decoder_loss)(
             decoder, replayed.trajectory, means
         )
-        (encoder, exploiter), state_t = self._step(grads_t, optimisers.exploitation, told)
-        explorer, state_x = self._step(grads_x, optimisers.exploration, explorer)
-        decoder, state_d = self._step(grads_d, optimisers.decoder, decoder)
+        grads = (grads_t, grads_x, grads_d)
+        params, optimisers = descend(self._adam, params, optimisers, grads)
         losses = {
             "loss_exploitation": loss_t,
             "loss_exploration": loss_x,
@@ -202,16 +160,4 @@ class Dream:
             "exploitation_entropy": parts_t.entropy,
             "exploration_entropy": parts_x.entropy,
         }
-        params = Components(encoder, exploiter, explorer, decoder)
-        return (params, Optimisers(state_t, state_x, state_d)), losses
-
-    def _step(self, grads: PyTree, state: optax.OptState, part: PyTree) -> tuple[PyTree, PyTree]:
-        updates, state = self._adam.update(grads, state)
-        return eqx.apply_updates(part, updates), state
-
-
-def _parts(
-    params: Components,
-) -> tuple[tuple[Encoder, InstructedPolicy], ExplorationPolicy, Decoder]:
-    """The three groups that are trained apart."""
-    return (params.encoder, params.exploitation), params.exploration, params.decoder
+        return (params, optimisers), losses

@@ -65,6 +65,9 @@ def make_encoder(key: Key, family: Family, size: int) -> Encoder:
     return Table(key, family.train_ids, size)
 
 
-def information(mean: Float[Array, "... Z"]) -> Float[Array, "..."]:
-    """KL(N(f, rho^2 I) || N(0, rho^2 I)) times rho^2: the bottleneck's |f|^2 / 2."""
-    return jnp.square(mean).sum(-1) / 2
+def information(mean: Float[Array, "... Z"], free: float = 0.0) -> Float[Array, "..."]:
+    """KL(N(f, rho^2 I) || N(0, rho^2 I)) times rho^2: the bottleneck's |f|^2 / 2.
+
+    Of |f|^2, what is below `free` does not count.
+    """
+    return jnp.maximum(jnp.square(mean).sum(-1) - free, 0.0) / 2

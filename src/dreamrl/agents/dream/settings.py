@@ -3,12 +3,13 @@
 import dataclasses
 from typing import Literal
 
+from dreamrl.agents.q_settings import QSettings
 from dreamrl.agents.ranges import COUNT, SHARE, check_divides, check_ranges
 from dreamrl.errors import UserError
 
 
 @dataclasses.dataclass(frozen=True)
-class DreamSettings:
+class DreamSettings(QSettings):
     """DREAM's settings; times are shares of the whole run."""
 
     iterations: int = 700
@@ -39,6 +40,8 @@ class DreamSettings:
     or not at all."""
     bottleneck_weight: float = 0.02
     """The weight of |f|^2 / 2 where the bottleneck is fixed."""
+    bottleneck_free: float = 0.0
+    """What of |f|^2 costs nothing under any bottleneck."""
     first_dual: float = 1e-3
     """The dual variable at the start, which is also the least that it can be."""
     dual_rate: float = 0.03
@@ -98,12 +101,14 @@ class DreamSettings:
         check_ranges(self, _RANGES)
         check_divides(self, "trials", "minibatches")
         check_divides(self, "replay", "trials")
+        if self.learner == "dqn":
+            check_divides(self, "q_replay", "trials")
         for begin, end in _TIMES:
             if getattr(self, begin) >= getattr(self, end):
                 raise UserError(f"{begin} must be smaller than {end}.")
 
 
-_RANGES = {
+_RANGES = QSettings.q_ranges | {
     **dict.fromkeys(["iterations", "trials", "episodes", "minibatches", "z"], COUNT),
     **dict.fromkeys(["hidden", "exploration_hidden", "decoder_batch", "replay"], COUNT),
     **dict.fromkeys(["last_learning_rate", "discount", "gae_lambda", "decoder_share"], SHARE),

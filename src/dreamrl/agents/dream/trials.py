@@ -9,37 +9,21 @@ from jaxtyping import Array, Bool, Float, PyTree
 
 from dreamrl.agents.agent import Metrics
 from dreamrl.agents.dream import exploration
-from dreamrl.agents.dream.decoder import Decoder, belief_error
-from dreamrl.agents.dream.encoder import Encoder
+from dreamrl.agents.dream.components import Components, Explored
+from dreamrl.agents.dream.decoder import belief_error
 from dreamrl.agents.dream.exploitation import ExploitationBatch, encoding
 from dreamrl.agents.dream.exploration import (
     ExplorationBatch,
-    ExplorationPolicy,
     exploration_rewards,
     returns_as_rewards,
 )
 from dreamrl.agents.dream.settings import DreamSettings
 from dreamrl.agents.dream.stopping import going_on, stop_length
-from dreamrl.agents.policy import InstructedPolicy
 from dreamrl.families.family import Family, draw_ids
 from dreamrl.learners import ppo
 from dreamrl.learners.schedules import ramp
 from dreamrl.trial import Choice, before, rollout
 from dreamrl.types import Key, ProblemID, Trajectory
-
-
-class Components(NamedTuple):
-    encoder: Encoder
-    exploitation: InstructedPolicy
-    exploration: ExplorationPolicy
-    decoder: Decoder
-
-
-class Explored(NamedTuple):
-    """What the decoder learns from; it stays in the replay."""
-
-    trajectory: Trajectory
-    problem_id: ProblemID
 
 
 class NewTrials(NamedTuple):
@@ -130,7 +114,7 @@ class Player:
         rewards = paid(errors, explored.mask, unit, settings.cost)
         taught, going = own, jax.vmap(going_on)(rewards, worth, own)
         if settings.objective == "end-to-end":
-            after, known_after = _return_of_trial(returns, decoded, count)
+            after, known_after = return_of_trial(returns, decoded, count)
             charged = jax.vmap(returns_as_rewards)(explored.mask, after)
             taught = own & known_after[:, None]
             # What information is worth is not known here: explorations go on to their end.
@@ -214,7 +198,7 @@ class Player:
         return batch, decoded, played.episode_return, played.mask.sum()
 
 
-def _return_of_trial(
+def return_of_trial(
     returns: Array, decoded: Array, trials: int
 ) -> tuple[Float[Array, " trials"], Bool[Array, " trials"]]:
     """The mean return of each trial's episodes on the decoder's z, and whether there are any."""

@@ -8,8 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from dreamrl.agents.pearl.posterior import ContextEncoder, Posterior, posteriors, sample
-from dreamrl.agents.policy import InstructedPolicy
-from dreamrl.learners import dqn
+from dreamrl.agents.policy import InstructedPolicy, bar
 from dreamrl.trial import Percept
 from dreamrl.types import Action, Belief, Key, Trajectory
 
@@ -57,8 +56,9 @@ class PearlAgent(eqx.Module):
         drawn = goals[jax.random.randint(key_goal, (), 0, goals.shape[0])]
         goal = jnp.where(percept.first, drawn, memory.goal)
         hidden, decision = self.params.policy.step(memory.policy, percept, goal, z)
-        q = dqn.dueling(decision, explorable(self.params.policy, self.barred))
-        return ExplorerMemory(hidden, z, goal), q.argmax(-1), jnp.array(False)
+        # Explorations do not end themselves: there is nothing to gain by that.
+        action = bar(decision, self.barred).policy.mode()
+        return ExplorerMemory(hidden, z, goal), action, jnp.array(False)
 
     def beliefs(self, trajectory: Trajectory) -> Belief:
         """Posterior mean, and its variance as memory."""
@@ -74,15 +74,9 @@ class PearlAgent(eqx.Module):
         draws = percept.first & (not self.act_on_mean)
         z = jnp.where(draws, sample(memory.posterior, key), memory.z)
         hidden, decision = self.params.policy.step(memory.policy, percept, goal, z)
-        return memory._replace(policy=hidden, z=z), dqn.dueling(decision).argmax(-1)
+        return memory._replace(policy=hidden, z=z), decision.policy.mode()
 
     @property
     def _prior(self) -> Posterior:
         size = self.params.policy.told.weight.shape[0]
         return Posterior(jnp.zeros(size), jnp.ones(size))
-
-
-def explorable(policy: InstructedPolicy, barred: int | None) -> Bool[Array, " actions"]:
-    """Explorations do not end themselves: there is nothing to gain by that."""
-    actions = jnp.arange(policy.senses.action_space.features)
-    return actions != (-1 if barred is None else barred)

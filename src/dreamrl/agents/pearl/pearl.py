@@ -30,7 +30,7 @@ import optax
 from jaxtyping import Array, Float
 
 from dreamrl.agents.agent import Metrics
-from dreamrl.agents.pearl.agent import Components, PearlAgent, explorable
+from dreamrl.agents.pearl.agent import Components, PearlAgent
 from dreamrl.agents.pearl.memory import Task, draw_task
 from dreamrl.agents.pearl.posterior import (
     ContextEncoder,
@@ -41,7 +41,7 @@ from dreamrl.agents.pearl.posterior import (
     sample,
 )
 from dreamrl.agents.pearl.settings import PearlSettings
-from dreamrl.agents.policy import InstructedPolicy
+from dreamrl.agents.policy import InstructedPolicy, bar
 from dreamrl.families.family import Family
 from dreamrl.learners import dqn, replay
 from dreamrl.learners.schedules import adam, ramp
@@ -160,12 +160,10 @@ class Pearl:
         random = jax.random.uniform(keys[3]) < settings.random_share
         epsilon = jnp.where(random, jax.random.uniform(keys[4]), 0.0)
 
-        def episode(
-            goal: Goal, told: Array, z: Array, allowed: Array | None, key: Key
-        ) -> Trajectory:
+        def episode(goal: Goal, told: Array, z: Array, barred: int | None, key: Key) -> Trajectory:
             def act(memory, percept, key):
                 memory, decision = policy.step(memory, percept, told, z)
-                q = dqn.dueling(decision, allowed)
+                q = dqn.dueling(bar(decision, barred))
                 key_noise, key_action = jax.random.split(key)
                 q = q + temperature * jax.random.gumbel(key_noise, q.shape)
                 return memory, Choice(dqn.epsilon_greedy(key_action, q, epsilon))
@@ -173,8 +171,7 @@ class Pearl:
             return rollout(family, problem, goal, act, policy.start(), key)[0]
 
         z = jax.random.normal(keys[0], (settings.z,))
-        allowed = explorable(policy, family.end_action)
-        exploration = episode(None, asked, z, allowed, keys[1])
+        exploration = episode(None, asked, z, family.end_action, keys[1])
         posterior = jax.tree.map(lambda x: x[-1], posteriors(params.encoder, exploration))
 
         def exploit(key):

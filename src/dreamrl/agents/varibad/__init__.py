@@ -1,6 +1,9 @@
 """VariBAD: `posterior.py` says what is believed, `elbo.py` trains it, `varibad.py` the rest."""
 
 from dreamrl.agents.agent import Method
+from dreamrl.agents.q_settings import PAPER
 from dreamrl.agents.varibad.varibad import VaribadSettings, varibad
 
-METHOD = Method(VaribadSettings, varibad, {"default": VaribadSettings()})
+_PRESETS = {"default": VaribadSettings(), "paper": VaribadSettings(**PAPER)}
+
+METHOD = Method(VaribadSettings, varibad, _PRESETS)

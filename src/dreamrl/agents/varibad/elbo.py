@@ -93,7 +93,7 @@ class Decoder(eqx.Module):
         parts = [
             seen[:-1],
             self.action_space.encode(trajectory.actions),
-            encode_goal(self.goal_space, goal, trajectory.actions.shape),
+            encode_goal(self.goal_space, goal, trajectory.rewards.shape),
         ]
         given = jnp.concatenate(parts, axis=-1)
         return Transitions(given, seen[1:], trajectory.rewards, trajectory.mask)

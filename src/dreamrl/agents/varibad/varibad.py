@@ -17,8 +17,9 @@ from dreamrl.agents.varibad.elbo import Decoder, elbo
 from dreamrl.agents.varibad.posterior import Posterior
 from dreamrl.agents.whole_trial.algorithm import WholeTrial
 from dreamrl.agents.whole_trial.nets import Nets, make_nets
+from dreamrl.agents.whole_trial.q_learning import WholeTrialQ, whole_trial
 from dreamrl.agents.whole_trial.settings import WholeTrialSettings
-from dreamrl.agents.whole_trial.trials import Memories, WholeTrials
+from dreamrl.agents.whole_trial.trials import Memories, Recorded
 from dreamrl.families.family import Family
 from dreamrl.types import Key, ProblemID
 
@@ -63,13 +64,13 @@ class Variational:
     def beside(
         self,
         nets: Nets,
-        trials: WholeTrials,
+        recorded: Recorded,
         memories: Memories,
         settings: VaribadSettings,
         key: Key,
     ) -> tuple[Float[Array, ""], Metrics]:
         posterior = cast(Posterior, nets.tell)
-        found = elbo(posterior, nets.beside, trials.played, memories, settings.samples, key)
+        found = elbo(posterior, nets.beside, recorded.played, memories, settings.samples, key)
         loss = (
             settings.observation_weight * found.observation
             + settings.reward_weight * found.reward
@@ -86,5 +87,5 @@ class Variational:
         return None
 
 
-def varibad(family: Family, settings: VaribadSettings) -> WholeTrial:
-    return WholeTrial(family, settings, Variational())
+def varibad(family: Family, settings: VaribadSettings) -> WholeTrial | WholeTrialQ:
+    return whole_trial(family, settings, Variational())

@@ -9,13 +9,12 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float
 
-from dreamrl.agents.agent import Metrics
+from dreamrl.agents.agent import Metrics, finite
 from dreamrl.agents.whole_trial import trials as whole
 from dreamrl.agents.whole_trial.nets import Nets, WholeTrialAgent
-from dreamrl.agents.whole_trial.trials import Credit, Told, Weights, WholeTrials
+from dreamrl.agents.whole_trial.trials import Credit, Recorded, Told, Weights, WholeTrials
 from dreamrl.families.family import Family, draw_ids
 from dreamrl.learners.schedules import adam, ramp
-from dreamrl.trial import Played
 from dreamrl.types import Key, ProblemID
 
 
@@ -40,7 +39,7 @@ class Objective(Protocol):
         ...
 
     def beside(
-        self, nets: Nets, trials: WholeTrials, memories: whole.Memories, settings: Any, key: Key
+        self, nets: Nets, recorded: Recorded, memories: whole.Memories, settings: Any, key: Key
     ) -> tuple[Float[Array, ""], Metrics]:
         """A loss beside the policy's, and what to report of it."""
         ...
@@ -71,9 +70,7 @@ class WholeTrial:
         return WholeTrialState(nets, self._adam.init(nets), jnp.array(0), key)
 
     def agent(self, state: WholeTrialState) -> WholeTrialAgent:
-        nets, barred = state.params, self.family.end_action
-        explores = self.objective.explores
-        return WholeTrialAgent(nets.reader, nets.tell, nets.policy, barred, explores)
+        return agent_of(state.params, self.family, self.objective)
 
     def encode(self, state: WholeTrialState, problem_id: ProblemID) -> Float[Array, "... Z"] | None:
         return self.objective.encode(state.params, problem_id)
@@ -97,10 +94,9 @@ class WholeTrial:
         inputs = (minibatches, jax.random.split(key_updates, updates))
         (params, optimiser), losses = jax.lax.scan(update, carry, inputs)
         metrics = {name: value.mean() for name, value in losses.items()}
-        metrics |= _counted(trials.played, trials.told)
-        metrics["bad_policy"] = 1.0 - jnp.isfinite(metrics["loss_policy"])
-        metrics["finite"] = 1.0 - metrics["bad_policy"]
-        return WholeTrialState(params, optimiser, state.iteration + 1, key), metrics
+        metrics |= counted(trials.recorded)
+        after = WholeTrialState(params, optimiser, state.iteration + 1, key)
+        return after, finite(metrics, "policy")
 
     @property
     def _adam(self) -> optax.GradientTransformation:
@@ -134,16 +130,12 @@ class WholeTrial:
         weights = Weights(exploration_entropy, entropy, settings.barrier * entropy)
 
         def objectives(nets: Nets) -> tuple[Float[Array, ""], Metrics]:
-            told = objective.told(nets, trials.problem_id)
-            if told is not None and trials.told is not None:
-                # The z is worked out again, for its gradient; who was told it stays.
-                told = told._replace(informed=trials.told.informed)
-            now = trials._replace(told=told)
-            memories = whole.read(nets, trials.played)
-            loss, entropies = whole.policy_loss(
-                nets, now, memories, self.family.end_action, settings.clip, weights
-            )
-            beside, losses = objective.beside(nets, now, memories, settings, key)
+            recorded = told_again(objective, nets, trials.recorded)
+            memories = whole.read(nets, recorded.played)
+            now, barred = trials._replace(recorded=recorded), self.family.end_action
+            terms = (barred, settings.clip, weights)
+            loss, entropies = whole.policy_loss(nets, now, memories, *terms)
+            beside, losses = objective.beside(nets, recorded, memories, settings, key)
             return loss + beside, entropies | losses | {"loss_policy": loss}
 
         (_, losses), grads = eqx.filter_value_and_grad(objectives, has_aux=True)(nets)
@@ -151,7 +143,24 @@ class WholeTrial:
         return (eqx.apply_updates(nets, changes), optimiser), losses
 
 
-def _counted(played: Played, told: Told | None) -> Metrics:
+def agent_of(nets: Nets, family: Family, objective: Objective) -> WholeTrialAgent:
+    """What meta-test gets."""
+    return WholeTrialAgent(
+        nets.reader, nets.tell, nets.policy, family.end_action, objective.explores
+    )
+
+
+def told_again(objective: Objective, nets: Nets, recorded: Recorded) -> Recorded:
+    """The z is worked out again, for its gradient; who was told it stays."""
+    told = objective.told(nets, recorded.problem_id)
+    if told is not None and recorded.told is not None:
+        told = told._replace(informed=recorded.told.informed)
+    return recorded._replace(told=told)
+
+
+def counted(recorded: Recorded) -> Metrics:
+    """What is reported of new trials."""
+    played, told = recorded.played, recorded.told
     returns = played.exploitation.episode_return.mean(1)
     blind = jnp.ones(returns.shape, bool) if told is None else ~told.informed
     steps = played.exploration.mask.sum() + played.exploitation.mask.sum()

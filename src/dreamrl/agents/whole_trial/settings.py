@@ -3,11 +3,12 @@
 import dataclasses
 from typing import ClassVar
 
+from dreamrl.agents.q_settings import QSettings
 from dreamrl.agents.ranges import COUNT, SHARE, check_divides, check_ranges
 
 
 @dataclasses.dataclass(frozen=True)
-class WholeTrialSettings:
+class WholeTrialSettings(QSettings):
     """Settings that these methods share; times are shares of the whole run."""
 
     iterations: int = 700
@@ -42,7 +43,7 @@ class WholeTrialSettings:
     barrier: float = 0.2
     """Weight of the log barrier, which keeps every action possible, relative to the entropy's."""
 
-    ranges: ClassVar[dict[str, tuple[float, float]]] = {
+    ranges: ClassVar[dict[str, tuple[float, float]]] = QSettings.q_ranges | {
         **dict.fromkeys(["iterations", "trials", "episodes", "minibatches", "hidden"], COUNT),
         **dict.fromkeys(["last_learning_rate", "clip", "discount", "gae_lambda"], SHARE),
         "entropy_end": (1e-3, 1.0),
@@ -53,3 +54,5 @@ class WholeTrialSettings:
         """Raises UserError where a value is out of range."""
         check_ranges(self, self.ranges)
         check_divides(self, "trials", "minibatches")
+        if self.learner == "dqn":
+            check_divides(self, "q_replay", "trials")

@@ -1,5 +1,6 @@
 """Whole trials played by one policy, and the policy's loss on them."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -12,7 +13,7 @@ from dreamrl.families.family import Family
 from dreamrl.learners import ppo
 from dreamrl.networks.actor_critic import Decision
 from dreamrl.trial import Choice, Played, before, rollout
-from dreamrl.types import Goal, Key, ProblemID, Trajectory
+from dreamrl.types import Action, Goal, Key, ProblemID, Trajectory
 
 
 class Told(NamedTuple):
@@ -22,12 +23,18 @@ class Told(NamedTuple):
     informed: Bool[Array, "..."]
 
 
-class WholeTrials(NamedTuple):
-    """B trials and what the policy's loss needs to know of them."""
+class Recorded(NamedTuple):
+    """B trials as they were played."""
 
     problem_id: ProblemID
     played: Played
     told: Told | None
+
+
+class WholeTrials(NamedTuple):
+    """B trials and what PPO's loss needs to know of them."""
+
+    recorded: Recorded
     exploration: ppo.Batch
     """[B, T]"""
     exploitation: ppo.Batch
@@ -44,7 +51,14 @@ class Credit(NamedTuple):
 
 
 Kept = tuple[Array, Array]
-"""Log-probability and value of each decision."""
+"""Log-probability and value of each decision; of Q-learning's there is nothing to be kept."""
+
+Pick = Callable[[Decision, Key], Action]
+"""How an action is drawn in training."""
+
+
+def sampled(decision: Decision, key: Key) -> Action:
+    return decision.policy.sample(key)
 
 
 def play(
@@ -55,6 +69,7 @@ def play(
     episodes: int,
     explores: bool,
     key: Key,
+    pick: Pick = sampled,
 ) -> tuple[Played, Kept, Kept]:
     """One trial: the reader's memory goes on from the exploration into each exploitation.
 
@@ -70,7 +85,7 @@ def play(
             _, decision = nets.policy.step(nets.policy.start(), percept, goal, z)
             if goal is None:
                 decision = bar(decision, family.end_action)
-            action = decision.policy.sample(key)
+            action = pick(decision, key)
             log_prob = decision.policy.log_prob(action)
             stop = goal is None and not explores
             return memory, Choice(action, stop, kept=(log_prob, decision.value))
@@ -129,7 +144,7 @@ def whole_trials(
         floor=0.1,
         after=following.mean(1),
     )
-    return WholeTrials(problem_id, played, told, explored, learned)
+    return WholeTrials(Recorded(problem_id, played, told), explored, learned)
 
 
 class Memories(NamedTuple):
@@ -148,9 +163,9 @@ def read(nets: Nets, played: Played) -> Memories:
     return Memories(explored, jax.vmap(unroll)(explored[:, -1], seen, played.goals))
 
 
-def decide(nets: Nets, trials: WholeTrials, memories: Memories) -> tuple[Decision, Decision]:
+def decide(nets: Nets, recorded: Recorded, memories: Memories) -> tuple[Decision, Decision]:
     """The policy's decisions of the explorations [B, T] and of the exploitations [B, N, T]."""
-    played, told = trials.played, trials.told
+    played, told = recorded.played, recorded.told
     over_steps = None if told is None else jax.tree.map(lambda x: x[:, None], told)
     over_episodes = None if told is None else jax.tree.map(lambda x: x[:, None, None], told)
     z_x = choose(over_steps, nets.tell(memories.exploration[:, :-1]))
@@ -180,7 +195,7 @@ def policy_loss(
     weights: Weights,
 ) -> tuple[Float[Array, ""], dict[str, Array]]:
     """PPO on both episodes of the trial."""
-    decision_x, decision_e = decide(nets, trials, memories)
+    decision_x, decision_e = decide(nets, trials.recorded, memories)
     explored = ppo.ppo_loss(bar(decision_x, barred), trials.exploration, clip)
     exploited = ppo.ppo_loss(decision_e, trials.exploitation, clip)
     loss = explored.total(weights.exploration_entropy) + exploited.total(weights.entropy)

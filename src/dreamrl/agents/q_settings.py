@@ -1,0 +1,78 @@
+"""Settings of Q-learning, for methods that have PPO as their usual learner."""
+
+import dataclasses
+from typing import Any, ClassVar, Literal
+
+from jaxtyping import Array, Float
+
+from dreamrl.agents.ranges import COUNT, SHARE
+from dreamrl.errors import UserError
+from dreamrl.families.family import Family
+from dreamrl.learners.dqn import Returns
+from dreamrl.learners.schedules import ramp
+from dreamrl.spaces import Discrete
+
+
+@dataclasses.dataclass(frozen=True)
+class QSettings:
+    """What the other learner, a recurrent double dueling DQN, is told."""
+
+    learner: Literal["ppo", "dqn"] = "ppo"
+    """What trains the policies: PPO, or double dueling Q-learning on replayed trials, to which
+    the q_ settings belong and those of PPO (minibatches, clip, lambdas, entropies) do not."""
+    q_updates: int = 40
+    """Updates an iteration."""
+    q_batch: int = 512
+    """Trials replayed an update."""
+    q_replay: int = 16384
+    """Trials kept for replay; `trials` must divide it."""
+    q_steps: int = 1
+    """n of the n-step returns."""
+    q_target_every: int = 300
+    """Updates from one copy into the target network to the next."""
+    q_epsilon: float = 1.0
+    """Share of random actions at the start."""
+    q_last_epsilon: float = 0.01
+    """... and at `q_epsilon_end`."""
+    q_epsilon_end: float = 0.05
+    """When that share has fallen, as a share of the run."""
+
+    q_ranges: ClassVar[dict[str, tuple[float, float]]] = {
+        **dict.fromkeys(["q_updates", "q_batch", "q_replay", "q_steps", "q_target_every"], COUNT),
+        **dict.fromkeys(["q_epsilon", "q_last_epsilon"], SHARE),
+        "q_epsilon_end": (1e-6, 1.0),
+    }
+
+
+PAPER: dict[str, Any] = {
+    "learner": "dqn",
+    "iterations": 1950,
+    "trials": 64,
+    "hidden": 64,
+    "learning_rate": 1e-4,
+    "last_learning_rate": 1.0,
+    "discount": 0.99,
+}
+"""The released settings (Liu et al. 2021), batched: 5M steps, each replayed 160 times, as there.
+
+32 episodes an update and an update every 4 steps became 512 an update and 40 updates for 64
+trials; the target is copied as often in replayed episodes.
+"""
+
+
+def epsilon(settings: QSettings, progress: Float[Array, ""]) -> Float[Array, ""]:
+    shares = settings.q_epsilon, settings.q_last_epsilon
+    return ramp(progress, *shares, 0.0, settings.q_epsilon_end)
+
+
+def returns(settings: QSettings) -> Returns:
+    return Returns("n-step", settings.q_steps)
+
+
+def check_actions(family: Family) -> None:
+    """Raises UserError where there are no numbered actions to compare by their Q."""
+    if not isinstance(family.action_space, Discrete):
+        raise UserError(
+            f"learner dqn compares numbered actions by their Q, and those of {family.name!r} are "
+            "continuous; learner ppo can be trained on it"
+        )

@@ -1,0 +1,9 @@
+"""Any Gymnasium environments as a family: `GymFamily(name, make, train_ids, test_ids, horizon)`."""
+
+from dreamrl.families.extras import needs
+
+needs("gymnasium", "gym")
+
+from dreamrl.families.gym.family import GymFamily  # noqa: E402
+
+__all__ = ["GymFamily"]

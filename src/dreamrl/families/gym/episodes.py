@@ -1,0 +1,192 @@
+"""Episodes on the host, under handles of three integers: what a compiled program calls."""
+
+import dataclasses
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import Executor
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from dreamrl.errors import UserError
+from dreamrl.families.gym.slots import Block, Interface, Stock
+
+OPEN, KEPT = 8, 16
+"""Batches of episodes that hold environments, and those of which it is known how they went."""
+
+
+class Answer(NamedTuple):
+    """What the last step of each episode led to."""
+
+    observations: np.ndarray
+    rewards: np.ndarray
+    terminated: np.ndarray
+    truncated: np.ndarray
+
+
+@dataclasses.dataclass
+class Batch:
+    """Episodes side by side, with all that it takes to play them again."""
+
+    number: int
+    problems: np.ndarray
+    seeds: np.ndarray
+    steps: np.ndarray
+    """Taken so far, by each."""
+    over: np.ndarray
+    actions: np.ndarray
+    """[horizon, n, ...]"""
+    last: Answer
+    calls: int = 0
+    block: Block | None = None
+    """None once the environments were given back."""
+
+    @property
+    def size(self) -> int:
+        return len(self.problems)
+
+
+class Episodes:
+    """Resets and steps batches of episodes, which go on side by side.
+
+    A handle is (number of the batch, row in it, steps taken). Every call is answered from it
+    alone, as of a pure function: a step that was taken before gets the answer of then, and a
+    handle that cannot be gone on with, as where one episode is to be continued in several ways,
+    is played again from its beginning. All of it happens in one `thread`: environments that draw
+    with OpenGL work in no other than the one that they were made in.
+    """
+
+    def __init__(self, interface: Interface, stock: Stock, horizon: int, thread: Executor):
+        self.interface, self.stock, self.horizon = interface, stock, horizon
+        self.thread = thread
+        self.batches: OrderedDict[int, Batch] = OrderedDict()
+        self.free: dict[int, list[Block]] = {}
+        self.count = 0
+
+    def reset(self, problems: Any, seeds: Any) -> tuple[np.ndarray, ...]:
+        """Handles and observations of new episodes."""
+        return self._in_thread(self._reset, problems, seeds)
+
+    def step(
+        self, number: Any, row: Any, steps: Any, actions: Any, goals: Any = None
+    ) -> tuple[np.ndarray, ...]:
+        """Handles, observations, rewards, terminated, truncated."""
+        return self._in_thread(self._step, number, row, steps, actions, goals)
+
+    def _in_thread(self, call: Callable, first: Any, *rest: Any) -> tuple[np.ndarray, ...]:
+        """Arrays of any leading axes go in and out; inside they are one axis."""
+        lead = np.shape(first)
+        inputs = [x if x is None else _flat(np.asarray(x), len(lead)) for x in (first, *rest)]
+        results = self.thread.submit(call, *inputs).result()
+        return tuple(x.reshape((*lead, *x.shape[1:])) for x in results)
+
+    def _reset(self, problems: np.ndarray, seeds: np.ndarray) -> tuple[np.ndarray, ...]:
+        for batch in list(self.batches.values())[-1:]:
+            same = batch.calls == 0 and np.array_equal(batch.problems, problems)
+            if same and np.array_equal(batch.seeds, seeds):
+                return *_handles(batch), batch.last.observations
+        batch = self._begin(problems, seeds)
+        return *_handles(batch), batch.last.observations
+
+    def _step(
+        self,
+        number: np.ndarray,
+        row: np.ndarray,
+        steps: np.ndarray,
+        actions: np.ndarray,
+        goals: np.ndarray | None,
+    ) -> tuple[np.ndarray, ...]:
+        batch = self._find(int(number[0]))
+        whole = (number == batch.number).all() and np.array_equal(row, np.arange(batch.size))
+        before = steps == batch.steps - 1 if whole else np.zeros(len(row), bool)
+        live = ~before & ~batch.over if whole else ~before
+        known = whole and (before | (steps == batch.steps)).all()
+        if not known or (batch.block is None and live.any()):
+            batch = self._again(number, row, steps, goals)
+            before, live = np.zeros(batch.size, bool), ~batch.over
+        self._advance(batch, actions, live, goals)
+        return self._answer(batch, before | live)
+
+    def _answer(self, batch: Batch, stepped: np.ndarray) -> tuple[np.ndarray, ...]:
+        """What the last step of each led to; behind an end there is no more reward."""
+        last = batch.last
+        return *_handles(batch), *last._replace(rewards=np.where(stepped, last.rewards, 0.0))
+
+    def _begin(self, problems: np.ndarray, seeds: np.ndarray) -> Batch:
+        size, done = len(problems), self.interface.done
+        idle = self.free.get(size)
+        block = idle.pop() if idle else Block(size, self.interface, self.stock)
+        seen = block.reset(problems, seeds)
+        over = np.zeros(size, bool)
+        self.count = (self.count + 1) % 2**31
+        actions = np.zeros((self.horizon, size, *done.space.shape), done.space.dtype)
+        last = Answer(seen, np.zeros(size, np.float32), over, over)
+        steps = np.zeros(size, np.int32)
+        batch = Batch(self.count, problems, seeds, steps, over, actions, last, block=block)
+        self.batches[self.count] = batch
+        self._tidy()
+        return batch
+
+    def _advance(
+        self, batch: Batch, actions: np.ndarray, live: np.ndarray, goals: np.ndarray | None
+    ) -> None:
+        """One step of the live ones; what others are told to do is not done."""
+        block = batch.block
+        batch.calls += 1
+        if block is not None and live.any():
+            batch.actions[batch.steps[live], live] = actions[live]
+            seen, rewards, ends = block.step(actions, live, goals)
+            batch.steps = batch.steps + live
+            terminated, truncated = ends.T
+            # The family's horizon is a truncation too.
+            truncated = (truncated | (batch.steps >= self.horizon)) & ~terminated
+            batch.over = terminated | truncated
+            rewards = np.where(live, rewards, batch.last.rewards)
+            batch.last = Answer(seen, rewards, terminated, truncated)
+        if batch.over.all() or batch.calls >= self.horizon:
+            self._close(batch)
+
+    def _again(
+        self, number: np.ndarray, row: np.ndarray, steps: np.ndarray, goals: np.ndarray | None
+    ) -> Batch:
+        """The same episodes up to `steps`, in environments of their own."""
+        old = {n: self._find(n) for n in np.unique(number).tolist()}
+        pairs = [(old[n], r) for n, r in zip(number.tolist(), row.tolist(), strict=True)]
+        problems = np.array([batch.problems[r] for batch, r in pairs])
+        batch = self._begin(problems, np.array([batch.seeds[r] for batch, r in pairs]))
+        for t in range(steps.max()):
+            actions = np.stack([old.actions[t, r] for old, r in pairs])
+            self._advance(batch, actions, (t < steps) & ~batch.over, goals)
+        return batch
+
+    def _find(self, number: int) -> Batch:
+        if number not in self.batches:
+            raise UserError(
+                f"this state is of an episode that began more than {KEPT} resets ago: it can be "
+                "gone on with no more"
+            )
+        self.batches.move_to_end(number)
+        return self.batches[number]
+
+    def _close(self, batch: Batch) -> None:
+        if batch.block is not None:
+            batch.block.leave()
+            self.free.setdefault(batch.size, []).append(batch.block)
+            batch.block = None
+
+    def _tidy(self) -> None:
+        """Those that nobody has asked for the longest give their environments back."""
+        holding = [batch for batch in self.batches.values() if batch.block is not None]
+        for batch in holding[:-OPEN]:
+            self._close(batch)
+        while len(self.batches) > KEPT:
+            self._close(self.batches.popitem(last=False)[1])
+
+
+def _handles(batch: Batch) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    number = np.full(batch.size, batch.number, np.int32)
+    return number, np.arange(batch.size, dtype=np.int32), batch.steps.astype(np.int32)
+
+
+def _flat(x: np.ndarray, lead: int) -> np.ndarray:
+    return x.reshape((-1, *x.shape[lead:]))

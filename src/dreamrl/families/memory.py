@@ -1,0 +1,50 @@
+"""Whether what a family shows fits into memory, said before anything is made."""
+
+import math
+import os
+
+import numpy as np
+
+from dreamrl.errors import UserError
+from dreamrl.families.family import Family
+
+
+def trial_bytes(family: Family, trials: int = 1, episodes: int = 1) -> int:
+    """Bytes that the observations of so many trials side by side take, at the least.
+
+    A trial is an exploration and `episodes` exploitation episodes. Each is held twice for a
+    moment, when the last observation is joined to the others. What agents make of them is not
+    counted.
+    """
+    space = family.observation_space
+    size = math.prod(space.shape) * np.dtype(space.dtype).itemsize
+    return 2 * trials * (1 + episodes) * (family.horizon + 1) * size
+
+
+def check_memory(
+    family: Family, trials: int = 1, episodes: int = 1, available: int | None = None
+) -> None:
+    """Raises UserError if the observations of so many trials do not fit.
+
+    `available` is in bytes, by default all the memory of this machine. Where that cannot be found
+    out, nothing is raised.
+    """
+    available = machine_bytes() if available is None else available
+    needed = trial_bytes(family, trials, episodes)
+    if available is None or needed <= available:
+        return
+    shape = " x ".join(map(str, family.observation_space.shape))
+    batch = "one trial" if trials == 1 else f"{trials} trials at once"
+    raise UserError(
+        f"family {family.name!r}: {batch} with observations of {shape} would take at least "
+        f"{needed / 2**30:.1f} GB of memory, of {available / 2**30:.1f} GB that there are: "
+        "choose fewer trials, or smaller observations"
+    )
+
+
+def machine_bytes() -> int | None:
+    """All the memory of this machine, used or not; None where the system does not say."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, OSError, ValueError):
+        return None

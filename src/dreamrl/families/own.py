@@ -1,0 +1,91 @@
+"""Families of one's own under a name: `module:attribute` or `path/to/file.py:attribute`.
+
+A name alone runs no code: a family is brought by who asks for it, and what files say of it is
+looked up among those that were brought.
+"""
+
+import importlib
+import importlib.util
+import inspect
+import os
+import sys
+import traceback
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from dreamrl.errors import FamilyError, UserError
+from dreamrl.families.checks import find_faults
+from dreamrl.families.family import Family
+
+_BROUGHT: dict[str, Family] = {}
+
+
+def is_own(name: str) -> bool:
+    """Whether a name is none of the library's, but says where a family is."""
+    return ":" in name
+
+
+def bring(name: str, **fields: Any) -> Family:
+    """Imports a family, which runs the module that it is in, or the file.
+
+    The attribute is a family, or what makes one when it is called with `fields`. Without fields
+    it is made once. Raises UserError where that fails, and FamilyError where it is no family.
+    """
+    if name in _BROUGHT and not fields:
+        return _BROUGHT[name]
+    where, _, attribute = name.rpartition(":")
+    try:
+        module = _module(where)
+        if not hasattr(module, attribute):
+            raise UserError(f"family {name}: {where} has no {attribute!r}")
+        found = getattr(module, attribute)
+        # Classes have what their instances have.
+        if inspect.isclass(found) or (callable(found) and not isinstance(found, Family)):
+            found = found(**fields)
+    except UserError:
+        raise
+    except Exception as error:
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        place = "" if last.filename == __file__ else f" ({last.filename}, line {last.lineno})"
+        raise UserError(f"family {name}: {type(error).__name__}: {error}{place}") from error
+    if not isinstance(found, Family):
+        raise FamilyError(name, find_faults(found))
+    if not fields:
+        remember(name, found)
+    return found
+
+
+def remember(name: str, family: Family) -> None:
+    """Lets this be the family of that name, of a run for example, in this process."""
+    _BROUGHT[name] = family
+
+
+def recall(name: str) -> Family:
+    """The family of that name; raises UserError where it was not brought."""
+    if name not in _BROUGHT:
+        raise UserError(
+            f"{name} is a family of one's own, whose code is run only if you say so: "
+            f"--family {name}, or dreamrl.load(run, family={name!r})"
+        )
+    return _BROUGHT[name]
+
+
+def _module(where: str) -> ModuleType:
+    path = Path(where)
+    is_file = path.suffix == ".py"
+    if is_file and not path.is_file():
+        raise UserError(f"{where} is not a file")
+    # As where Python is started with the file, or in this folder.
+    folder = str(path.parent.resolve()) if is_file else os.getcwd()
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    if not is_file:
+        return importlib.import_module(where)
+    spec = importlib.util.spec_from_file_location(f"own_{path.stem}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module

@@ -1,0 +1,108 @@
+"""Sign: find a sign behind a wall, read which colour it names, and touch the thing asked for.
+
+Liu et al. 2021, section 6, after Kamienny et al. 2020: sparse rewards, seen in pictures alone.
+"""
+
+import dataclasses
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int, Scalar, UInt8
+
+from dreamrl.errors import UserError
+from dreamrl.families.memory import check_memory
+from dreamrl.families.sign.view import render, sign_seen
+from dreamrl.families.sign.world import OBJECTS, Pose, move, start, touched, turns
+from dreamrl.spaces import Discrete, Image
+from dreamrl.types import Goal, Key, Step, Trajectory
+
+SMALLEST = 8
+"""Pixels; nothing is to be made out in less."""
+
+
+class SignProblem(NamedTuple):
+    color: Int[Array, ""]
+    """What the sign says: 0 BLUE, 1 RED, 2 GREEN."""
+
+
+class SignState(NamedTuple):
+    pose: Pose
+    turns: Float[Array, "6"]
+    """How the objects are turned, drawn anew in each episode."""
+    steps: Int[Array, ""]
+
+
+@dataclasses.dataclass(frozen=True)
+class Sign:
+    """3 problems: which colour a sign behind a wall names.
+
+    `height` and `width` are those of the pictures, in pixels.
+    The goal is a box (0) or a key (1). Touching the one of the sign's colour pays 1, touching any
+    other object costs 1, and both end the episode. An exploration ends likewise, and pays nothing.
+    Raises UserError for pictures that no memory holds.
+    """
+
+    height: int = 60
+    width: int = 80
+
+    name = "sign"
+    train_ids = test_ids = (0, 1, 2)
+    horizon = 20
+    end_action = 3
+    action_space = Discrete(4)
+    action_names = ("turn left", "turn right", "forward", "end")
+    goal_space = Discrete(2)
+
+    def __post_init__(self) -> None:
+        for side in ("height", "width"):
+            pixels = getattr(self, side)
+            if pixels < SMALLEST:
+                raise UserError(f"sign: {side} must be {SMALLEST} pixels or more, is {pixels!r}")
+        check_memory(self)
+
+    @property
+    def observation_space(self) -> Image:
+        return Image(self.height, self.width)
+
+    def problem(self, problem_id: Int[Scalar, ""]) -> SignProblem:
+        return SignProblem(jnp.asarray(problem_id))
+
+    def goals(self, problem: SignProblem) -> tuple[Int[Array, "2"], Float[Array, "2"]]:
+        return jnp.arange(2), jnp.full(2, 0.5)
+
+    def sample_goal(self, key: Key, problem: SignProblem) -> Int[Array, ""]:
+        return self.goal_space.sample(key)
+
+    def reset(
+        self, key: Key, problem: SignProblem
+    ) -> tuple[SignState, UInt8[Array, "height width 3"]]:
+        key_pose, key_turns = jax.random.split(key)
+        state = SignState(start(key_pose), turns(key_turns, len(OBJECTS)), jnp.array(0))
+        return state, self.observe(problem, state)
+
+    def step(
+        self, key: Key, problem: SignProblem, goal: Goal, state: SignState, action: Int[Array, ""]
+    ) -> tuple[SignState, Step]:
+        pose, steps = move(state.pose, action), state.steps + 1
+        touches = touched(pose.position)
+        reward = jnp.array(0.0)
+        if goal is not None:
+            wanted = jnp.arange(len(OBJECTS)) == 3 * goal + problem.color
+            # No two objects stand near enough to be touched at once.
+            reward = (touches * jnp.where(wanted, 1.0, -1.0)).sum()
+        terminated = touches.any() | (action == self.end_action)
+        truncated = (steps >= self.horizon) & ~terminated
+        state = SignState(pose, state.turns, steps)
+        return state, Step(self.observe(problem, state), reward, terminated, truncated)
+
+    def observe(self, problem: SignProblem, state: SignState) -> UInt8[Array, "height width 3"]:
+        return render(problem.color, state.pose, state.turns, self.height, self.width)
+
+    def statistics(self, problem: SignProblem, exploration: Trajectory) -> dict[str, Array]:
+        """`sign_read`: 1 if some picture of the exploration shows enough of the sign to read it.
+
+        `sign_seen` of `dreamrl.families.sign.view` says when that is so.
+        """
+        read = jax.vmap(sign_seen)(exploration.observations) & exploration.seen
+        return {"sign_read": read.any().astype(jnp.float32)}

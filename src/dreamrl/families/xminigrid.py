@@ -1,0 +1,141 @@
+"""XLand-MiniGrid's environments as a family: a problem is a ruleset."""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Int, Scalar
+
+from dreamrl.errors import UserError, unknown
+from dreamrl.families.extras import held_out, needs
+from dreamrl.families.one_goal import ONE_GOAL, the_goal
+from dreamrl.spaces import Discrete, MultiDiscrete
+from dreamrl.types import Action, Goal, Key, State, Step
+
+needs("xminigrid", "xminigrid")
+
+import xminigrid  # noqa: E402
+from xminigrid.core.constants import NUM_COLORS, NUM_TILES, TILES_REGISTRY, Colors, Tiles  # noqa: E402
+from xminigrid.core.goals import AgentHoldGoal, AgentNearGoal  # noqa: E402
+from xminigrid.core.rules import EmptyRule  # noqa: E402
+from xminigrid.types import RuleSet, TimeStep  # noqa: E402
+
+SHAPES = (Tiles.BALL, Tiles.SQUARE, Tiles.PYRAMID, Tiles.KEY)
+COLORS = (Colors.RED, Colors.GREEN, Colors.BLUE, Colors.YELLOW)
+
+
+class XMiniGridFamily:
+    """An environment of XLand-MiniGrid, whose problems are rulesets: what is there, what pays.
+
+    An episode terminates where the ruleset's goal is reached, in the exploration too: only the
+    reward, and that end, show the goal. It is truncated after `horizon` steps. Where the objects
+    and the agent begin is drawn anew for each episode. Observed are shape and colour of each tile
+    in view and, as the environment itself does not show them, the agent's direction and what it
+    carries.
+    """
+
+    end_action = None
+    goal_space = ONE_GOAL
+    sample_goal = staticmethod(the_goal)
+    action_names = ("forward", "right", "left", "pick up", "put down", "toggle")
+
+    def __init__(
+        self,
+        env: str,
+        rulesets: RuleSet,
+        test_ids: Sequence[int] = (),
+        horizon: int = 50,
+        name: str | None = None,
+        **params: Any,
+    ):
+        """`env` is a name that xminigrid knows, as `XLand-MiniGrid-R1-9x9`.
+
+        `rulesets` has a leading axis: the i-th makes the problem with the ID i. Those of
+        `test_ids` are held out of training. `params` are the environment's own, as `view_size=7`.
+        Raises UserError for what does not fit.
+        """
+        if env not in xminigrid.registered_environments():
+            raise unknown("xminigrid environment", env, xminigrid.registered_environments())
+        if horizon < 1:
+            raise UserError(f"horizon must be at least 1, is {horizon}")
+        try:
+            self.env, self.params = xminigrid.make(env, **params, max_steps=horizon)
+        except TypeError as error:
+            raise UserError(f"{env}: {error}") from None
+        if not hasattr(self.params, "ruleset"):
+            raise UserError(f"{env} has no rulesets: take one whose name begins with XLand")
+        lengths = {np.shape(leaf)[:1] for leaf in jax.tree.leaves(rulesets)}
+        if len(lengths) != 1 or () in lengths:
+            raise UserError("rulesets must have a leading axis, one and the same in all arrays")
+        self.rulesets = rulesets
+        # Made of hundreds of operations, which nobody wants to call one by one.
+        self._begin, self._go = jax.jit(self.env.reset), jax.jit(self.env.step)
+        self.train_ids, self.test_ids = held_out(lengths.pop()[0], test_ids)
+        self.name, self.horizon = name or env, horizon
+        self.action_space = Discrete(self.env.num_actions(self.params))
+        tiles = self.params.view_size**2
+        self.observation_space = MultiDiscrete(
+            (NUM_TILES, NUM_COLORS) * tiles + (4, NUM_TILES, NUM_COLORS)
+        )
+
+    def problem(self, problem_id: Int[Scalar, ""]) -> RuleSet:
+        return jax.tree.map(lambda leaf: jnp.asarray(leaf)[problem_id], self.rulesets)
+
+    def reset(self, key: Key, problem: RuleSet) -> tuple[State, Int[Array, " entries"]]:
+        first = self._begin(self.params.replace(ruleset=problem), key)
+        # Of the key nothing is read behind the reset.
+        return first.state.replace(key=()), _observed(first)
+
+    def step(
+        self, key: Key, problem: RuleSet, goal: Goal, state: State, action: Action
+    ) -> tuple[State, Step]:
+        unread: Any = None
+        before = TimeStep(state, unread, unread, unread, unread)
+        after = self._go(self.params.replace(ruleset=problem), before, action)
+        state = jax.tree.map(lambda new, old: jnp.asarray(new, old.dtype), after.state, state)
+        # The discount tells the end of the goal from that of the time.
+        terminated = after.last() & (after.discount == 0)
+        truncated = after.last() & ~terminated
+        return state, Step(_observed(after), after.reward, terminated, truncated)
+
+
+def hidden_objects(
+    number: int,
+    objects: int = 3,
+    goal: Literal["reach", "hold"] = "reach",
+    seed: int = 0,
+) -> RuleSet:
+    """`number` rulesets, all different: one of several objects pays, and nothing shows which.
+
+    The objects are drawn from 16, of four shapes and colours; `reach` pays for moving next to
+    the right one, `hold` for picking it up. So the same objects lie in many problems, with
+    another goal each. Raises UserError where there are not so many.
+    """
+    if not 1 <= objects <= len(SHAPES) * len(COLORS):
+        raise UserError(f"objects must be from 1 to {len(SHAPES) * len(COLORS)}, is {objects}")
+    rng = np.random.default_rng(seed)
+    every = [(int(shape), int(color)) for shape in SHAPES for color in COLORS]
+    drawn: dict[tuple[Any, ...], None] = {}
+    for _ in range(100 * number):
+        chosen = rng.choice(len(every), objects, replace=False)
+        drawn[(int(chosen[0]), *sorted(chosen.tolist()))] = None
+        if len(drawn) == number:
+            break
+    else:
+        raise UserError(f"there are not {number} rulesets of {objects} objects: ask for fewer")
+    kind = AgentNearGoal if goal == "reach" else AgentHoldGoal
+    tiles = np.asarray(TILES_REGISTRY)
+    goals, contents = [], []
+    for right, *all_ in drawn:
+        goals.append(kind(tile=tiles[every[right]]).encode())
+        contents.append([tiles[every[i]] for i in all_])
+    rules = jnp.tile(EmptyRule().encode(), (number, 1, 1))
+    return RuleSet(goal=jnp.stack(goals), rules=rules, init_tiles=jnp.asarray(np.array(contents)))
+
+
+def _observed(timestep: TimeStep) -> Int[Array, " entries"]:
+    agent = timestep.state.agent
+    seen = jnp.asarray(timestep.observation).reshape(-1)
+    return jnp.concatenate([seen, agent.direction[None], agent.pocket]).astype(jnp.int32)

@@ -1,0 +1,55 @@
+"""The examples of families run, from top to bottom."""
+
+import re
+import runpy
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+
+
+def run(name):
+    """What the example's `main` returns."""
+    example = runpy.run_path(str(EXAMPLES / f"{name}.py"))
+    return example["main"]()
+
+
+def test_gym_cartpole():
+    pytest.importorskip("gymnasium")
+    speeds = run("gym_cartpole")
+    gained = {i: after - before for i, (before, after) in speeds.items()}
+    # Force 5, 10 and 15; then 5 with left for right.
+    np.testing.assert_allclose(gained[4] / gained[0], 2, 0.1)
+    np.testing.assert_allclose(gained[8] / gained[0], 3, 0.1)
+    np.testing.assert_allclose(gained[12], -gained[0], 0.1)
+
+
+def test_gymnax_cartpole():
+    pytest.importorskip("gymnax")
+    speeds = run("gymnax_cartpole")
+    # Force -15, -5, 10 and 15, from about the same start.
+    assert speeds[0] < speeds[8] < 0 < speeds[16] < speeds[20]
+
+
+def test_xminigrid_objects():
+    pytest.importorskip("xminigrid")
+    found = run("xminigrid_objects").terminated.any(1)
+    assert 0.1 < found.mean() < 0.5
+
+
+@pytest.mark.parametrize("package", ["gymnax", "xminigrid"])
+def test_the_suites_of_the_page_on_families(package):
+    pytest.importorskip(package)
+    page = (EXAMPLES.parent / "docs" / "families.md").read_text()
+    blocks = re.findall(r"```python\n(.+?)```", page, re.DOTALL)
+    block = next(each for each in blocks if f"dreamrl.families.{package} import" in each)
+    names: dict = {}
+    exec(block, names)
+    family = names["family"]
+    problem = family.problem(jnp.array(family.test_ids[-1]))
+    _, seen = jax.jit(family.reset)(jax.random.key(0), problem)
+    assert family.observation_space.contains(np.asarray(seen))
