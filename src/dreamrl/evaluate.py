@@ -14,6 +14,7 @@ from jaxtyping import Array, Float, Int, Scalar
 from dreamrl.agents.agent import Agent
 from dreamrl.errors import UserError
 from dreamrl.families.family import Family
+from dreamrl.families.memory import side_by_side
 from dreamrl.trial import Choice, Trial, rollout
 from dreamrl.types import Key, Problem
 
@@ -111,8 +112,8 @@ def evaluate(
         raise UserError(f"episodes must be at least 1, is {episodes}")
     drawn = spread(ids, trials, seed)
     keys = jax.random.split(jax.random.key(seed), trials)
-    outcomes = per_family(_many, family, episodes)(agent, drawn, keys)
-    returns, lengths, counted = jax.tree.map(np.asarray, outcomes)
+    found = per_family(_many, family, episodes)(agent, drawn, keys)
+    returns, lengths, counted = jax.tree.map(np.asarray, found)
     scores = returns.mean(1)
     mean = float(scores.mean())
     margin = 1.96 * float(scores.std(ddof=1)) / math.sqrt(trials)
@@ -153,7 +154,19 @@ def _kept(build: Callable[..., Callable[..., Any]], *inputs: Any) -> Callable[..
 
 
 def _many(family: Family, episodes: int) -> Callable[..., Outcome]:
-    def play(agent, ids, keys):
-        return jax.vmap(lambda i, key: outcome(family, agent, i, key, episodes))(ids, keys)
+    return lambda agent, ids, keys: outcomes(family, agent, ids, keys, episodes)
 
-    return play
+
+def outcomes(
+    family: Family, agent: Agent, ids: Int[Array, " trials"], keys: Array, episodes: int = 1
+) -> Outcome:
+    """Of many trials, side by side as far as their observations fit."""
+
+    def play(inputs: tuple[Array, Key]) -> Outcome:
+        problem_id, key = inputs
+        return outcome(family, agent, problem_id, key, episodes)
+
+    at_once = side_by_side(family, episodes)
+    if len(ids) <= at_once:
+        return jax.vmap(play)((ids, keys))
+    return jax.lax.map(play, (ids, keys), batch_size=at_once)

@@ -14,7 +14,7 @@ from jaxtyping import Array, Int, PyTree
 
 from dreamrl.agents.agent import Algorithm
 from dreamrl.errors import UserError
-from dreamrl.evaluate import outcome, spread
+from dreamrl.evaluate import outcomes, spread
 
 Record = dict[str, int | float]
 """What a chunk of iterations came to in one seed; the keys that are always there:
@@ -257,8 +257,7 @@ def _evaluation(algorithm: Algorithm, trials: int) -> Callable[[PyTree], dict[st
 
     def one(state: PyTree) -> dict[str, Array]:
         agent = algorithm.agent(state)
-        play = jax.vmap(lambda i, key: outcome(family, agent, i, key))
-        seen = {split: play(chosen, keys) for split, chosen in ids.items()}
+        seen = {split: outcomes(family, agent, chosen, keys) for split, chosen in ids.items()}
         scores = {f"return_{split}": found.returns.mean() for split, found in seen.items()}
         return {**scores, "exploration_length": seen["unseen"].length.mean()}
 

@@ -1,9 +1,13 @@
 """Whether pictures fit into memory."""
 
+import jax
+import numpy as np
 import pytest
 
 import dreamrl
+from dreamrl.agents import make_algorithm, settings_for
 from dreamrl.errors import UserError
+from dreamrl.evaluate import _kept, evaluate
 from dreamrl.families import memory
 from dreamrl.families.memory import check_memory, trial_bytes
 
@@ -24,10 +28,35 @@ def test_what_does_not_fit_is_said_in_a_line(monkeypatch):
         check_memory(sign, trials=10_000, available=2**30)
     assert str(caught.value) == (
         "family 'sign': 10000 trials at once with observations of 60 x 80 x 3 would take at least "
-        "11.3 GB of memory, of 1.0 GB that there are: choose fewer trials, or smaller observations"
+        "11.3 GB of memory, of 1.0 GB that there are: choose fewer, or smaller observations"
     )
+    check_memory(sign, trials=3, available=4 * one, replayed=4)
+    with pytest.raises(UserError, match="3 trials at once and 5 replayed explorations"):
+        check_memory(sign, trials=3, available=4 * one, replayed=5)
     monkeypatch.setattr(memory, "machine_bytes", lambda: one - 1)
     with pytest.raises(UserError, match="one trial with observations of 60 x 80 x 3"):
         check_memory(sign)
     monkeypatch.setattr(memory, "machine_bytes", lambda: None)
     check_memory(sign, trials=10**9)
+
+
+def test_a_training_that_does_not_fit_is_not_begun(monkeypatch):
+    sign = dreamrl.make("sign")
+    settings = settings_for("dream", "sign")
+    make_algorithm("dream", sign, settings)
+    monkeypatch.setattr(memory, "machine_bytes", lambda: 2**28)
+    with pytest.raises(UserError, match=r"of 0\.2 GB that there are: choose fewer"):
+        make_algorithm("dream", sign, settings)
+
+
+def test_trials_take_turns_where_all_do_not_fit(monkeypatch):
+    """And come to the same."""
+    bus = dreamrl.make("bus")
+    algorithm = make_algorithm("dream", bus, settings_for("dream", "bus"))
+    agent = algorithm.agent(algorithm.init(jax.random.key(0)))
+    assert memory.side_by_side(bus) > 2000 > memory.side_by_side(dreamrl.make("sign"))
+    at_once = evaluate(bus, agent, bus.test_ids, trials=50)
+    monkeypatch.setattr(memory, "AT_ONCE", 20 * memory.trial_bytes(bus))
+    _kept.cache_clear()
+    taking_turns = evaluate(bus, agent, bus.test_ids, trials=50)
+    np.testing.assert_array_equal(at_once.returns, taking_turns.returns)

@@ -6,6 +6,7 @@ from dreamrl.agents import dream, import_, maml, pearl, rl2, varibad
 from dreamrl.agents.agent import Algorithm, Method
 from dreamrl.errors import unknown
 from dreamrl.families.family import Family
+from dreamrl.families.memory import check_memory
 
 METHODS: dict[str, Method] = {
     "dream": dream.METHOD,
@@ -42,5 +43,11 @@ def settings_for(agent: str, family_name: str, preset: str | None = None) -> Any
 
 
 def make_algorithm(agent: str, family: Family, settings: Any) -> Algorithm:
-    """The algorithm that trains `agent` on `family`; raises UserError for an unknown agent."""
+    """The algorithm that trains `agent` on `family`.
+
+    Raises UserError for an unknown agent, for one that cannot be trained there, and where what is
+    seen would not fit into memory.
+    """
+    replayed = getattr(settings, "replay", 0)
+    check_memory(family, settings.trials, settings.episodes, replayed=replayed)
     return method(agent).algorithm(family, settings)

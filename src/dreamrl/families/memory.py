@@ -8,6 +8,9 @@ import numpy as np
 from dreamrl.errors import UserError
 from dreamrl.families.family import Family
 
+AT_ONCE = 2**28
+"""Bytes of observations that are held side by side where trials can as well take turns."""
+
 
 def trial_bytes(family: Family, trials: int = 1, episodes: int = 1) -> int:
     """Bytes that the observations of so many trials side by side take, at the least.
@@ -21,24 +24,34 @@ def trial_bytes(family: Family, trials: int = 1, episodes: int = 1) -> int:
     return 2 * trials * (1 + episodes) * (family.horizon + 1) * size
 
 
+def side_by_side(family: Family, episodes: int = 1) -> int:
+    """How many trials to play at once: all of 2,000 where observations are small."""
+    return max(1, AT_ONCE // trial_bytes(family, 1, episodes))
+
+
 def check_memory(
-    family: Family, trials: int = 1, episodes: int = 1, available: int | None = None
+    family: Family,
+    trials: int = 1,
+    episodes: int = 1,
+    available: int | None = None,
+    replayed: int = 0,
 ) -> None:
     """Raises UserError if the observations of so many trials do not fit.
 
-    `available` is in bytes, by default all the memory of this machine. Where that cannot be found
-    out, nothing is raised.
+    Beside them `replayed` explorations are kept. `available` is in bytes, by default all the
+    memory of this machine. Where that cannot be found out, nothing is raised.
     """
     available = machine_bytes() if available is None else available
-    needed = trial_bytes(family, trials, episodes)
+    needed = trial_bytes(family, trials, episodes) + trial_bytes(family, replayed, 0) // 2
     if available is None or needed <= available:
         return
     shape = " x ".join(map(str, family.observation_space.shape))
     batch = "one trial" if trials == 1 else f"{trials} trials at once"
+    batch += f" and {replayed} replayed explorations" if replayed else ""
     raise UserError(
         f"family {family.name!r}: {batch} with observations of {shape} would take at least "
         f"{needed / 2**30:.1f} GB of memory, of {available / 2**30:.1f} GB that there are: "
-        "choose fewer trials, or smaller observations"
+        "choose fewer, or smaller observations"
     )
 
 

@@ -27,6 +27,16 @@ _PRESETS = {
     "cooking": DreamSettings(
         iterations=800, trials=1024, episodes=2, minibatches=16, entropy_end=0.8, first_dual=0.03
     ),
+    # Pictures: fewer trials at once, and fewer to replay. c was 0 there.
+    "sign": DreamSettings(
+        iterations=1500,
+        trials=128,
+        episodes=2,
+        replay=4096,
+        decoder_batch=64,
+        exploration_hidden=64,
+        cost=0.005,
+    ),
     # c was 0.1, where |f|^2 was kept from growing above 10.
     "paper": DreamSettings(
         **PAPER,
