@@ -102,7 +102,8 @@ def parts(results: list[Result]) -> dict[str, list[Result]]:
             found.setdefault(family, []).append(result)
         if ablation or (result["name"] == "dream" and family == ABLATED):
             found.setdefault(f"{family} ablations", []).append(result)
-    return found
+    # DREAM alone is no comparison.
+    return {name: part for name, part in found.items() if "ablations" not in name or part[1:]}
 
 
 def figure_of(part: str) -> str:
