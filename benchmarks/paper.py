@@ -102,8 +102,11 @@ def parts(results: list[Result]) -> dict[str, list[Result]]:
             found.setdefault(family, []).append(result)
         if ablation or (result["name"] == "dream" and family == ABLATED):
             found.setdefault(f"{family} ablations", []).append(result)
-    # DREAM alone is no comparison.
-    return {name: part for name, part in found.items() if "ablations" not in name or part[1:]}
+    # DREAM alone among its ablations is no comparison.
+    ablated = found.get(f"{ABLATED} ablations", [])
+    if [result["name"] for result in ablated] == ["dream"]:
+        del found[f"{ABLATED} ablations"]
+    return found
 
 
 def figure_of(part: str) -> str:
