@@ -18,13 +18,13 @@ import numpy as np
 
 import dreamrl
 from dreamrl import agents
+from dreamrl.families.grid import STEP_COST
 from dreamrl.families.gym import GymFamily
 from dreamrl.families.treasure import CELLS, SIZE, START
 from dreamrl.train import Plan, train
 
 RESULT = pathlib.Path(__file__).parent / "results" / "host-loop.json"
 MOVES = np.array([(-1, 0), (0, 1), (1, 0), (0, -1), (0, 0)])
-STEP_COST = -0.1
 
 
 class Treasure(gymnasium.Env):

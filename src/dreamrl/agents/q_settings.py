@@ -69,10 +69,10 @@ def returns(settings: QSettings) -> Returns:
     return Returns("n-step", settings.q_steps)
 
 
-def check_actions(family: Family) -> None:
+def check_actions(family: Family, who: str = "learner dqn", others: str = "learner ppo") -> None:
     """Raises UserError where there are no numbered actions to compare by their Q."""
     if not isinstance(family.action_space, Discrete):
         raise UserError(
-            f"learner dqn compares numbered actions by their Q, and those of {family.name!r} are "
-            "continuous; learner ppo can be trained on it"
+            f"{who} compares numbered actions by their Q, and those of {family.name!r} are "
+            f"continuous; {others} can be trained on it"
         )

@@ -61,6 +61,15 @@ def adapt(
     return Dual(value, fast, slow, worst, best, dual.seen + 1)
 
 
+def follow(
+    settings: DreamSettings, dual: Dual, episode_return: Float[Array, ""], progress: Array
+) -> Dual:
+    """`adapt` as the settings have it."""
+    settled = (progress >= settings.entropy_end).astype(jnp.float32)
+    terms = (settings.dual_rate, settings.tolerance, settled, settings.first_dual)
+    return adapt(dual, episode_return, *terms)
+
+
 def weight(settings: DreamSettings, dual: Dual) -> Float[Array, ""]:
     """Lambda: adapted, fixed or none."""
     if settings.objective == "predict-dynamics":

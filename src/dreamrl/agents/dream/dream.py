@@ -88,15 +88,7 @@ class Dream:
 
         carry = (state.params, state.optimisers)
         (params, optimisers), losses = jax.lax.scan(update, carry, minibatches)
-        settled = (progress >= settings.entropy_end).astype(jnp.float32)
-        dual = bottleneck.adapt(
-            state.dual,
-            new.metrics["return_encoder"],
-            settings.dual_rate,
-            settings.tolerance,
-            settled,
-            settings.first_dual,
-        )
+        dual = bottleneck.follow(settings, state.dual, new.metrics["return_encoder"], progress)
         after = DreamState(params, optimisers, ring, dual, state.iteration + 1, key)
         metrics = new.metrics | {name: value.mean() for name, value in losses.items()}
         metrics["dual"] = bottleneck.weight(settings, state.dual)

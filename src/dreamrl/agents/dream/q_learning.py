@@ -127,15 +127,7 @@ class DreamQ:
 
         metrics["return_encoder"] = mean(got, ~new.decoded)
         metrics["return_decoder"] = mean(got, new.decoded)
-        settled = (progress >= settings.entropy_end).astype(jnp.float32)
-        dual = bottleneck.adapt(
-            state.dual,
-            metrics["return_encoder"],
-            settings.dual_rate,
-            settings.tolerance,
-            settled,
-            settings.first_dual,
-        )
+        dual = bottleneck.follow(settings, state.dual, metrics["return_encoder"], progress)
         metrics["dual"] = bottleneck.weight(settings, state.dual)
         steps = new.played.exploration.mask.sum() + new.played.exploitation.mask.sum()
         metrics["steps"] = steps.astype(jnp.float32)

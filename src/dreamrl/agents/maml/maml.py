@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, PyTree
 
-from dreamrl.agents.agent import Metrics
+from dreamrl.agents.agent import Metrics, finite
 from dreamrl.agents.maml.adaptation import Explored, InitialPolicy, exploit_step, exploit_unroll
 from dreamrl.agents.maml.agent import MamlAgent
 from dreamrl.agents.maml.settings import MamlSettings
@@ -98,9 +98,8 @@ class Maml:
         metrics["loss_policy"] = loss.mean()
         metrics["exploitation_entropy"] = parts.exploitation.entropy.mean()
         metrics["exploration_entropy"] = parts.exploration.entropy.mean()
-        metrics["finite"] = jnp.isfinite(metrics["loss_policy"]).astype(jnp.float32)
-        metrics["bad_policy"] = 1.0 - metrics["finite"]
-        return MamlState(params, optimiser, state.iteration + 1, key), metrics
+        after = MamlState(params, optimiser, state.iteration + 1, key)
+        return after, finite(metrics, "policy")
 
     @property
     def _adam(self) -> optax.GradientTransformation:

@@ -3,18 +3,13 @@
 from dreamrl.agents.agent import Method
 from dreamrl.agents.pearl.pearl import Pearl
 from dreamrl.agents.pearl.settings import PearlSettings
-from dreamrl.errors import UserError
+from dreamrl.agents.q_settings import check_actions
 from dreamrl.families.family import Family
-from dreamrl.spaces import Discrete
 
 
 def pearl(family: Family, settings: PearlSettings) -> Pearl:
     """Raises UserError where there are no numbered actions to compare by their Q."""
-    if not isinstance(family.action_space, Discrete):
-        raise UserError(
-            f"pearl compares numbered actions by their Q, and those of {family.name!r} are "
-            "continuous; every other agent can be trained on it"
-        )
+    check_actions(family, "pearl", "every other agent")
     return Pearl(family, settings)
 
 

@@ -29,7 +29,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float
 
-from dreamrl.agents.agent import Metrics
+from dreamrl.agents.agent import Metrics, finite
 from dreamrl.agents.pearl.agent import Components, PearlAgent
 from dreamrl.agents.pearl.memory import Task, draw_task
 from dreamrl.agents.pearl.posterior import (
@@ -129,9 +129,7 @@ class Pearl:
         metrics["temperature"] = temperature
         steps = new.exploration.mask.sum() + new.exploitation.mask.sum()
         metrics["steps"] = steps.astype(jnp.float32)
-        metrics["bad_q"] = 1.0 - jnp.isfinite(metrics["loss_q"])
-        metrics["finite"] = 1.0 - metrics["bad_q"]
-        return after, metrics
+        return after, finite(metrics, "q")
 
     @property
     def _adam(self) -> optax.GradientTransformation:
