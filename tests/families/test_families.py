@@ -98,3 +98,16 @@ def _lines(family, problem_id):
     """[stations, 2, 2]: from where to where."""
     partners = np.asarray(family.problem(jnp.array(problem_id)).partners)
     return np.stack([family._stations, partners], 1)
+
+
+def test_fields_behind_a_name():
+    assert dreamrl.make("bandit:arms=4") == dreamrl.make("bandit", arms=4)
+    assert dreamrl.make("sign:height=30,width=40").observation_space.shape == (30, 40, 3)
+    with pytest.raises(UserError, match=r"unknown field of bandit 'arm'.*'arms'"):
+        dreamrl.make("bandit:arm=4")
+    with pytest.raises(UserError, match="'arms=many' is not FIELD=NUMBER"):
+        dreamrl.make("bandit:arms=many")
+    with pytest.raises(UserError, match=r"arms must be a whole number, is 4\.5"):
+        dreamrl.make("bandit:arms=4.5")
+    with pytest.raises(UserError, match="unknown family"):
+        dreamrl.make("bandits:arms=4")

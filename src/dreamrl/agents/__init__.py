@@ -32,10 +32,13 @@ def method(agent: str) -> Method:
 def settings_for(agent: str, family_name: str, preset: str | None = None) -> Any:
     """The settings of a preset; without one, the preset named after the family, or `default`.
 
+    What stands behind a colon in the family's name does not count.
+
     Raises UserError where the agent or the preset is not known.
     """
     presets = method(agent).presets
     if preset is None:
+        family_name = family_name.partition(":")[0]
         preset = family_name if family_name in presets else "default"
     if preset not in presets:
         raise unknown("preset", preset, presets)

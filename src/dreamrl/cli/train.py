@@ -21,6 +21,7 @@ EXAMPLES = """\
   dreamrl train dream distracting-bus --seeds 5
   dreamrl train dream distracting-bus --bottleneck none --iterations 1000
   dreamrl train dream distracting-bus --until 20000000
+  dreamrl train dream sign:height=30,width=40
   dreamrl train dream my_family.py:MyFamily
 """
 
@@ -36,9 +37,10 @@ class Options:
     agent: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="AGENT")]
     """Method to train, as dream."""
     family: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="FAMILY")]
-    """A name that dreamrl families lists; or, of a family of your own, module:attribute or
-    path/to/file.py:attribute, and then that code is run. The attribute is a family, or what makes
-    one when it is called. It is checked before it is trained on."""
+    """A name that dreamrl families lists, with fields or without, as sign:height=30,width=40; or,
+    of a family of your own, module:attribute or path/to/file.py:attribute, and then that code is
+    run. The attribute is a family, or what makes one when it is called. It is checked before it
+    is trained on."""
     seed: int = 0
     """The same seed gives the same agent."""
     seeds: int | None = None
@@ -128,5 +130,5 @@ def _seeds(options: Any) -> tuple[int, ...]:
 
 def _default_out(options: Any) -> Path:
     which = f"s{options.seed}" if options.seeds is None else f"seeds{options.seeds}"
-    family = re.sub(r"(\.py)?:|/", "-", options.family).lstrip(".-")
+    family = re.sub(r"(\.py)?:|[/=,]", "-", options.family).lstrip(".-")
     return Path("runs") / f"{options.agent}-{family}-{which}"

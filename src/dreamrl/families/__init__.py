@@ -2,10 +2,11 @@
 
 import functools
 import inspect
+import re
 from collections.abc import Callable
 from typing import Any
 
-from dreamrl.errors import unknown
+from dreamrl.errors import UserError, unknown
 from dreamrl.families.bandit import Bandit
 from dreamrl.families.bus import Bus
 from dreamrl.families.cooking import Cooking
@@ -39,25 +40,43 @@ def make(name: str, **fields: Any) -> Family:
     """The built-in family of that name, which `NAMES` lists, or one of one's own.
 
     The name of one's own is `module:attribute` or `path/to/file.py:attribute`; that code is run.
-    `fields` are those of its class: `make("bandit", arms=10)`. Raises UserError for a name or a
-    field that there is not, and for a value that a field cannot have.
+    `fields` are those of its class: `make("bandit", arms=10)`, or `make("bandit:arms=10")`. Raises
+    UserError for a name or a field that there is not, and for a value that a field cannot have.
     """
     if is_own(name):
         return bring(name, **fields)
     check_name(name)
+    name, _, given = name.partition(":")
+    fields = _fields(name, given) | fields
     build = _FAMILIES[name]
-    known = [field for field in inspect.signature(build).parameters if field != "name"]
+    known = {k: v.default for k, v in inspect.signature(build).parameters.items() if k != "name"}
     if strange := sorted(fields.keys() - set(known)):
         raise unknown(f"field of {name}", strange[0], known or ["none"])
+    for field, value in fields.items():
+        if isinstance(known[field], int) and isinstance(value, float):
+            raise UserError(f"{name}: {field} must be a whole number, is {value}")
     return build(**fields)
 
 
 def check_name(name: str) -> None:
     """Raises UserError for a name that there is not, as far as that is known without its code."""
-    if name not in _FAMILIES and not is_own(name):
+    if name.partition(":")[0] not in _FAMILIES and not is_own(name):
         raise unknown("family", name, NAMES)
 
 
 def of_run(name: str) -> Family:
     """The family that a run's file names. No code is run that the user has not asked for."""
     return recall(name) if is_own(name) else make(name)
+
+
+def _fields(name: str, text: str) -> dict[str, int | float]:
+    """FIELD=NUMBER,FIELD=NUMBER as it stands behind a family's name."""
+    fields: dict[str, int | float] = {}
+    for part in text.split(",") if text else ():
+        field, _, value = part.partition("=")
+        if not re.fullmatch(r"-?\d{1,12}(\.\d+)?", value):
+            raise UserError(
+                f"family {name}: {part!r} is not FIELD=NUMBER, as in sign:height=30,width=40"
+            )
+        fields[field] = float(value) if "." in value else int(value)
+    return fields

@@ -23,7 +23,8 @@ _BROUGHT: dict[str, Family] = {}
 
 def is_own(name: str) -> bool:
     """Whether a name is none of the library's, but says where a family is."""
-    return ":" in name
+    _, colon, attribute = name.rpartition(":")
+    return bool(colon) and "=" not in attribute
 
 
 def bring(name: str, **fields: Any) -> Family:

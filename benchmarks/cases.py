@@ -1,0 +1,107 @@
+"""Families made of environments that others wrote: what finding out is worth in each.
+
+    python benchmarks/cases.py cartpole                  all agents, three seeds
+    python benchmarks/cases.py cartpole dream --seeds 5
+    python benchmarks/cases.py --table                   the tables and figures of the docs' pages
+
+A case is a file in examples/, its page docs/CASE.md, and its results are
+benchmarks/results/cases/CASE/AGENT.json. Stopped at any time, the same command goes on.
+"""
+
+import argparse
+import pathlib
+import shlex
+import sys
+from typing import NamedTuple
+
+from paper import MARKED
+from rich.console import Console
+
+from dreamrl.cli.cells import board
+from dreamrl.compare.cell import Cell, Result, cells
+from dreamrl.compare.fill import fill
+from dreamrl.compare.table import tables
+from dreamrl.errors import UserError
+from dreamrl.figures.comparison import draw_curves
+from dreamrl.runs.store import read_json
+
+ROOT = pathlib.Path(__file__).parent.parent
+RESULTS = ROOT / "benchmarks" / "results" / "cases"
+DOCS = ROOT / "docs"
+AGENTS = ("dream", "no-exploration", "random-exploration", "e-rl2", "oracle")
+
+
+class Case(NamedTuple):
+    """A family, and what all agents have in common there."""
+
+    family: str
+    settings: str
+    budget: int
+    trials: int = 500
+    """Trials that measure a seed."""
+
+
+CASES = {
+    "cartpole": Case("examples/gym_cartpole.py:cartpole", "trials=256", 120 * 256 * 60),
+    "frozenlake": Case("examples/gym_frozenlake.py:frozenlake", "trials=512", 400 * 512 * 40),
+    "xminigrid": Case("examples/xminigrid_objects.py:objects", "trials=128", 300 * 128 * 80),
+}
+
+
+def asked_for(name: str, agents: list[str], seeds: int) -> list[Cell]:
+    """Cells of a case, which have the agents' names without the settings."""
+    case = CASES[name]
+    asked = [f"{agent}:{case.settings}" for agent in agents]
+    found = cells(asked, [case.family], seeds, case.budget, case.trials)
+    return [cell._replace(name=agent) for cell, agent in zip(found, agents, strict=True)]
+
+
+def train(name: str, agents: list[str], seeds: int) -> int:
+    chosen = asked_for(name, agents, seeds)
+    command = "python benchmarks/cases.py " + shlex.join(sys.argv[1:])
+    with board(chosen, Console()) as view:
+        filled = fill(chosen, RESULTS / name, ROOT / "runs" / "cases" / name, view, command)
+    return 130 if filled.stopped else int(filled.failed > 0)
+
+
+def results_of(name: str) -> list[Result]:
+    """Those that are there, in the order of the agents, and under the case's name."""
+    found = [read_json(path) | {"family": name} for path in RESULTS.glob(f"{name}/*/*.json")]
+    return sorted(found, key=lambda result: AGENTS.index(result["name"]))
+
+
+def write_page(name: str) -> None:
+    """Puts a case's table and figure between the markers of its page."""
+    if not (results := results_of(name)):
+        return
+    draw_curves(results, DOCS / "figures" / f"case-{name}")
+    words = tables(results, "dream")[name] + f"\n\n![learning curves](figures/case-{name}.png)"
+    page = DOCS / f"{name}.md"
+    text = page.read_text()
+    page.write_text(MARKED.sub(lambda found: f"{found[1]}\n{words}\n\n{found[3]}", text))
+    print(page)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("case", nargs="?", choices=CASES)
+    parser.add_argument("agents", nargs="*", help="default: " + ", ".join(AGENTS))
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--table", action="store_true", help="write pages, and train nothing")
+    asked = parser.parse_args()
+    try:
+        for name in [asked.case] if asked.case else CASES:
+            if asked.table:
+                write_page(name)
+            elif code := train(name, asked.agents or list(AGENTS), asked.seeds):
+                return code
+    except UserError as error:
+        print(f"cases.py: {error}", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
