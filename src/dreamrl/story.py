@@ -1,17 +1,18 @@
 """One trial taken apart: what each step of the exploration showed, and what was then believed."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
 from dreamrl.errors import UserError
 from dreamrl.evaluate import per_family
 from dreamrl.families.family import Family
-from dreamrl.types import Trajectory
-from dreamrl.use import Beliefs, TrainedAgent
+from dreamrl.types import State, Trajectory
+from dreamrl.use import Beliefs, ProblemEnvironment, TrainedAgent
 
 
 class Story(NamedTuple):
@@ -19,10 +20,31 @@ class Story(NamedTuple):
 
     family: Family
     problem_id: int
+    seed: int
     beliefs: Beliefs
     """What was believed after each step, with the exploration that showed it."""
     goal: np.ndarray
     exploitation: Trajectory
+
+    def name_of(self, action: Any) -> str:
+        names = getattr(self.family, "action_names", None)
+        return str(np.round(action, 3).tolist()) if names is None else names[int(action)]
+
+    def states(self, exploring: bool) -> list[State]:
+        """[n+1]: what an episode went through, for drawing what its observations do not tell.
+
+        It is played again: the same seed and actions lead to the same.
+        """
+        episode = self.beliefs.trajectory if exploring else self.exploitation
+        goal = None if exploring else jnp.asarray(self.goal)
+        problem = self.family.problem(jnp.array(self.problem_id))
+        environment = ProblemEnvironment(self.family, problem, goal, self.seed)
+        environment.reset()
+        states = [environment.state]
+        for action in episode.actions:
+            environment.step(action)
+            states.append(environment.state)
+        return states
 
 
 def tell(agent: TrainedAgent, problem_id: int, seed: int = 0) -> Story:
@@ -32,7 +54,8 @@ def tell(agent: TrainedAgent, problem_id: int, seed: int = 0) -> Story:
         raise UserError(f"family {family.name!r} has no problem {problem_id}")
     beliefs = agent.explore(problem_id, seed)
     goal = np.asarray(per_family(_goal, family)(np.int32(problem_id), jax.random.key(seed)))
-    return Story(family, problem_id, beliefs, goal, agent.exploit(problem_id, goal, beliefs, seed))
+    exploitation = agent.exploit(problem_id, goal, beliefs, seed)
+    return Story(family, problem_id, seed, beliefs, goal, exploitation)
 
 
 def _goal(family: Family) -> Callable[..., Array]:

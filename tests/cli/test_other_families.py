@@ -100,6 +100,25 @@ def test_a_trial_on_treasure_is_drawn(stubborn, tmp_path, capsys):
         assert (tmp_path / "run" / "figures" / name).stat().st_size > 1000
 
 
+def test_a_trial_of_pictures_is_drawn_and_their_pixels_are_not_printed(stubborn, tmp_path, capsys):
+    code = "import dreamrl\n\nsmall = dreamrl.make('sign', height=12, width=16)\n"
+    (tmp_path / "own.py").write_text(code)
+    assert stubborn("own.py:small") == 0
+    capsys.readouterr()
+    trial = ["trial", "run", "--family", "own.py:small"]
+    assert main(trial) == 0
+    said = capsys.readouterr().out
+    assert "end" in said
+    assert "observation" not in said
+    assert max(map(len, said.splitlines())) < 100
+    for name in ("trial.png", "trial.gif"):
+        assert (tmp_path / "run" / "figures" / name).stat().st_size > 1000
+    assert main([*trial, "--out", "one.gif", "--json"]) == 0
+    assert (tmp_path / "one.gif").stat().st_size > 1000
+    told = json.loads(capsys.readouterr().out)
+    assert told["exploration"][0].keys() == {"step", "action", "belief_moved"}
+
+
 def test_references_of_a_bandit(capsys):
     assert main(["references", "bandit", "--number", "10"]) == 0
     said = capsys.readouterr().out

@@ -10,6 +10,7 @@ import tyro
 from dreamrl.cli.values import print_json
 from dreamrl.errors import UserError
 from dreamrl.runs import Run, only
+from dreamrl.spaces import Image
 from dreamrl.story import Story, tell
 from dreamrl.use import load
 
@@ -64,25 +65,27 @@ def run(options: Options) -> None:
 
 
 def _draw(story: Story, chosen: Run, out: Path | None) -> list[Path]:
-    if not hasattr(story.family, "drawing"):
+    from dreamrl.figures.trial import animate_trial, draw_trial, scene_of
+
+    scene = scene_of(story)
+    if scene is None:
         if out is not None:
             raise UserError(f"family {story.family.name!r} offers no drawing: leave out --out")
         return []
-    from dreamrl.figures.trial import animate_trial, draw_trial
-
     if out is not None:
-        return [(draw_trial if out.suffix == ".png" else animate_trial)(story, out)]
+        return [(draw_trial if out.suffix == ".png" else animate_trial)(scene, out)]
     folder = chosen.figures
-    return [draw_trial(story, folder / "trial.png"), animate_trial(story, folder / "trial.gif")]
+    return [draw_trial(scene, folder / "trial.png"), animate_trial(scene, folder / "trial.gif")]
 
 
 def _short(numbers: Any) -> str:
     return str(np.round(numbers, 3).tolist())
 
 
-def _action(story: Story, action: np.ndarray | np.integer) -> str:
-    names = getattr(story.family, "action_names", None)
-    return _short(action) if names is None else names[int(action)]
+def _observed(story: Story, observation: Any) -> dict[str, Any]:
+    """A picture is drawn, and not written down."""
+    is_picture = isinstance(story.family.observation_space, Image)
+    return {} if is_picture else {"observation": observation.tolist()}
 
 
 def _steps(story: Story) -> list[dict[str, Any]]:
@@ -93,8 +96,8 @@ def _steps(story: Story) -> list[dict[str, Any]]:
     for t, action in enumerate(exploration.actions):
         step: dict[str, Any] = {
             "step": t + 1,
-            "action": _action(story, action),
-            "observation": exploration.observations[t + 1].tolist(),
+            "action": story.name_of(action),
+            **_observed(story, exploration.observations[t + 1]),
             "belief_moved": float(moved[t]),
         }
         if beliefs.errors is not None and gained is not None:
@@ -113,8 +116,8 @@ def _as_json(story: Story) -> dict[str, Any]:
     exploitation = [
         {
             "step": t + 1,
-            "action": _action(story, action),
-            "observation": story.exploitation.observations[t + 1].tolist(),
+            "action": story.name_of(action),
+            **_observed(story, story.exploitation.observations[t + 1]),
             "reward": float(story.exploitation.rewards[t]),
         }
         for t, action in enumerate(story.exploitation.actions)
@@ -140,14 +143,15 @@ def _print(story: Story) -> None:
         f"{'information gained':>19}{'belief error':>14}" if knows else f"{'belief moved':>14}"
     )
     columns += f"{'most like problem':>22}" if like else ""
-    for step in (steps := [*told["exploitation"], *told["exploration"]]):
-        step["observation"] = _short(step["observation"])
+    first = _observed(story, story.beliefs.trajectory.observations[0])
+    heading = "observation" if first else ""
+    for step in (first, *(steps := [*told["exploitation"], *told["exploration"]])):
+        step["observation"] = _short(step["observation"]) if heading else ""
     width = max(len(step["observation"]) for step in steps)
     wide = max(8, *(len(step["action"]) for step in steps))
-    print(f"{'step':>5}  {'action':<{wide}}  {'observation':<{width}}{columns}")
-    start = _short(story.beliefs.trajectory.observations[0])
+    print(f"{'step':>5}  {'action':<{wide}}  {heading:<{width}}{columns}")
     before = f"{'':>19}{told['belief_error_before']:>14.3f}" if knows else ""
-    print(f"{0:>5}  {'':<{wide}}  {start:<{width}}{before}")
+    print(f"{0:>5}  {'':<{wide}}  {first['observation']:<{width}}{before}")
     for step in told["exploration"]:
         line = f"{step['step']:>5}  {step['action']:<{wide}}  {step['observation']:<{width}}"
         if knows:
@@ -161,7 +165,7 @@ def _print(story: Story) -> None:
         why = "an unseen problem has no true z" if like else "without an encoder there is no true z"
         print(f"  ({why}: how far the belief moved, squared, stands for the gain)")
     print(f"\nexploitation, goal {told['goal']}")
-    print(f"{'step':>5}  {'action':<{wide}}  {'observation':<{width}}{'reward':>8}")
+    print(f"{'step':>5}  {'action':<{wide}}  {heading:<{width}}{'reward':>8}")
     for step in told["exploitation"]:
         line = f"{step['step']:>5}  {step['action']:<{wide}}  {step['observation']:<{width}}"
         print(f"{line}{step['reward']:>8.2f}")

@@ -4,13 +4,18 @@ import itertools
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import jax.numpy as jnp
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PatchCollection
 from matplotlib.colors import to_rgba
+from matplotlib.figure import Figure
 from matplotlib.patches import Circle, FancyArrowPatch, Rectangle
 
 from dreamrl.families.grid import Drawing, Line
+from dreamrl.figures.panels import draw_knowledge, say_moment
+from dreamrl.figures.scene import Strip
+from dreamrl.story import Story
 
 PATH = "black"
 FAINTEST = 0.04
@@ -116,3 +121,59 @@ def draw_path(axes: Axes, positions: np.ndarray, numbers: bool = True) -> None:
 
 def draw_goal(axes: Axes, goal: np.ndarray) -> None:
     axes.plot(*goal, marker="*", ms=19, color="gold", mec="0.3", mew=0.7, zorder=3)
+
+
+class GridScene:
+    """A story on a grid: observations begin with x and y, and problems have a drawing."""
+
+    one_palette = True
+
+    def __init__(self, story: Story):
+        family: Any = story.family
+        self.story, self.shares = story, story.beliefs.confidence
+        self.drawing: Drawing = family.drawing(family.problem(jnp.array(story.problem_id)))
+        problems = [family.problem(jnp.array(i)) for i in family.train_ids]
+        self.others = [] if self.shares is None else [family.drawing(p) for p in problems]
+
+    def walk(self, axes: Axes, steps: int, exploring: bool) -> None:
+        episode = self.story.beliefs.trajectory if exploring else self.story.exploitation
+        draw_board(axes, self.drawing.size)
+        draw_stations(axes, self.drawing)
+        draw_problem(axes, blend([self.drawing], np.array([0.55])))
+        draw_path(axes, np.asarray(episode.observations)[: steps + 1, :2])
+        axes.set_title(say_moment(self.story, steps, exploring), fontsize=10)
+        if exploring:
+            return
+        goal = self.story.goal
+        if self.drawing.lines:
+            draw_goal(axes, goal)
+        else:
+            words = f"goal: {', then '.join(map(str, np.atleast_1d(goal).tolist()))}"
+            axes.text(0.5, -0.02, words, transform=axes.transAxes, ha="center", va="top")
+
+    def strips(self) -> list[Strip]:
+        if self.shares is None:
+            return []
+        title = "believed after each step (how like the training problems' z)"
+
+        def draw(axes: Axes, step: int) -> None:
+            self._belief(axes, step, str(step), text=False)
+
+        return [Strip(title, self.story.beliefs.steps, 1.65, draw)]
+
+    def frame(self, figure: Figure, explored: int, exploited: int | None) -> None:
+        figure.subplots_adjust(0.01, 0.13, 0.985, 0.92, wspace=0.08)
+        left, middle, right = figure.subplots(1, 3)
+        self.walk(left, explored if exploited is None else exploited, exploited is None)
+        if self.shares is None:
+            middle.set_axis_off()
+        else:
+            self._belief(middle, explored, "believed")
+        draw_knowledge(right, self.story.beliefs, explored)
+
+    def _belief(self, axes: Axes, step: int, title: str, text: bool = True) -> None:
+        assert self.shares is not None
+        draw_board(axes, self.drawing.size)
+        draw_stations(axes, self.drawing)
+        draw_problem(axes, blend(self.others, self.shares[step]), text)
+        axes.set_title(title, fontsize=10)

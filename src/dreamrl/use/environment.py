@@ -10,7 +10,7 @@ import numpy as np
 from dreamrl.errors import UserError
 from dreamrl.evaluate import per_family
 from dreamrl.families.family import Family
-from dreamrl.types import Goal, Problem
+from dreamrl.types import Goal, Problem, State
 
 
 @runtime_checkable
@@ -38,6 +38,11 @@ class ProblemEnvironment:
         self._state: Any = None
         self._steps = 0
         self._dtype = family.action_space.dtype
+
+    @property
+    def state(self) -> State:
+        """Where the episode is, as the family knows it; None before `reset`. Not for agents."""
+        return self._state
 
     def reset(self) -> np.ndarray:
         self._steps = 0

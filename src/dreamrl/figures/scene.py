@@ -1,0 +1,39 @@
+"""What a family's drawing of a trial has to offer."""
+
+from collections.abc import Callable
+from typing import NamedTuple, Protocol, runtime_checkable
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from dreamrl.story import Story
+
+
+class Strip(NamedTuple):
+    """Small panels beside one another, one a step, from the first observation on."""
+
+    title: str
+    steps: int
+    height: float
+    """Of a panel, in inches."""
+    draw: Callable[[Axes, int], None]
+    """Draws the panel of a step."""
+
+
+@runtime_checkable
+class Scene(Protocol):
+    """A story as a kind of family is drawn."""
+
+    story: Story
+    one_palette: bool
+    """Whether few colours do for an animation."""
+
+    def walk(self, axes: Axes, steps: int, exploring: bool) -> None:
+        """An episode's first steps from above: its exploration, or its exploitation."""
+        ...
+
+    def strips(self) -> list[Strip]: ...
+
+    def frame(self, figure: Figure, explored: int, exploited: int | None) -> None:
+        """Everything at one moment; `exploited` is None before the exploitation."""
+        ...

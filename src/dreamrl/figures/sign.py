@@ -1,0 +1,218 @@
+"""A trial of `sign`: what the agent saw, beside the rooms and its way from above."""
+
+import math
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Annulus, Circle, Patch, Rectangle, Wedge
+from matplotlib.transforms import Affine2D
+
+from dreamrl.families.sign.letters import LENGTHS, WORDS
+from dreamrl.families.sign.view import BOARD, HOLE, KEY, LENS, sign_seen
+from dreamrl.families.sign.world import (
+    AGENT_RADIUS,
+    BOXES,
+    OBJECTS,
+    SIZE,
+    SLAB,
+    TOUCH,
+)
+from dreamrl.figures.panels import draw_knowledge, draw_shares, say_moment
+from dreamrl.figures.scene import Strip
+from dreamrl.story import Story
+
+COLORS = ("tab:blue", "tab:red", "tab:green")
+"""Of the words, and of the objects of these colours."""
+WALL, READ, LIGHT = "0.35", "darkorange", "gold"
+KINDS = ("box", "key")
+CELL = 1.4
+"""How wide the small pictures are, about, in inches."""
+SIGHT, ARROW = 3.0, 0.55
+"""How far the field of view is drawn, and how long headings are, in metres."""
+NUMBERED = 5
+"""Every so many steps of a way are numbered."""
+KEY_GROWN = 1.5
+"""Keys are drawn larger than they are, to be told from boxes."""
+
+
+class _Episode(NamedTuple):
+    """All but the actions is [n+1]: before the first step, and after each."""
+
+    pictures: np.ndarray
+    read: list[bool]
+    """Whether a picture shows enough of the sign to read it."""
+    actions: np.ndarray
+    places: np.ndarray
+    headings: np.ndarray
+    turns: np.ndarray
+    """[6]: the objects'."""
+
+
+class SignScene:
+    """A story in the rooms; the map is of a replay, since pictures do not say where one stands."""
+
+    one_palette = False
+
+    def __init__(self, story: Story):
+        family: Any = story.family
+        self.story = story
+        self.tall = CELL * family.height / family.width
+        self.half_angle = math.degrees(math.atan(LENS * family.width / family.height))
+        self.episodes = {exploring: _episode(story, exploring) for exploring in (True, False)}
+
+    def walk(self, axes: Axes, steps: int, exploring: bool) -> None:
+        episode = self.episodes[exploring]
+        _draw_rooms(axes, self.story.problem_id)
+        for i, turn in enumerate(episode.turns.tolist()):
+            _draw_object(axes, i, turn)
+        now = slice(steps + 1)
+        _draw_way(axes, episode.places[now], episode.headings[now], self.half_angle)
+        title = say_moment(self.story, steps, exploring)
+        if not exploring:
+            kind = int(self.story.goal)
+            wanted = 3 * kind + self.story.problem_id
+            _draw_reach(axes, wanted, color=LIGHT, alpha=0.35, lw=0, zorder=0.5)
+            title += f"\ngoal: the {KINDS[kind]} of the sign's colour"
+        axes.set_title(title, fontsize=10)
+
+    def strips(self) -> list[Strip]:
+        shares = self.story.beliefs.confidence
+
+        def explored(axes: Axes, step: int) -> None:
+            self._cell(axes, step, exploring=True)
+            if shares is not None:
+                bars = axes.inset_axes((0.24, -0.48 / self.tall, 0.76, 0.42 / self.tall))
+                draw_shares(bars, shares[step], WORDS, COLORS, fontsize=6)
+
+        def exploited(axes: Axes, step: int) -> None:
+            self._cell(axes, step, exploring=False)
+
+        believed = "" if shares is None else ", and believed of what the sign says"
+        title = f"seen in exploration{believed} (framed: the sign can be read)"
+        height, bars = 0.6 + self.tall, 0 if shares is None else 0.35
+        seen, used = (len(self.episodes[exploring].actions) for exploring in (True, False))
+        return [
+            Strip(title, seen, height + bars, explored),
+            Strip("seen in exploitation", used, height, exploited),
+        ]
+
+    def frame(self, figure: Figure, explored: int, exploited: int | None) -> None:
+        figure.subplots_adjust(0.015, 0.13, 0.985, 0.86, wspace=0.1, hspace=0.55)
+        panels = figure.subplot_mosaic(
+            [["view", "map", "belief"], ["view", "map", "known"]], width_ratios=(1.45, 0.95, 1)
+        )
+        steps, exploring = (explored, True) if exploited is None else (exploited, False)
+        self._view(panels["view"], steps, exploring)
+        read = ": the sign can be read" if self.episodes[exploring].read[steps] else ""
+        panels["view"].set_title(f"seen{read}", fontsize=10)
+        self.walk(panels["map"], steps, exploring)
+        shares = self.story.beliefs.confidence
+        if shares is None:
+            panels["belief"].set_axis_off()
+        else:
+            draw_shares(panels["belief"], shares[explored], WORDS, COLORS, fontsize=9)
+            panels["belief"].set_title("believed of what the sign says", fontsize=10)
+        draw_knowledge(panels["known"], self.story.beliefs, explored)
+
+    def _cell(self, axes: Axes, step: int, exploring: bool) -> None:
+        """A picture of a strip, with the action that led to it."""
+        self._view(axes, step, exploring)
+        actions = self.episodes[exploring].actions
+        words = f"{step} {self.story.name_of(actions[step - 1])}" if step else "0"
+        axes.set_title(words, fontsize=8)
+
+    def _view(self, axes: Axes, step: int, exploring: bool) -> None:
+        episode = self.episodes[exploring]
+        axes.imshow(episode.pictures[step], interpolation="nearest")
+        axes.set(xticks=[], yticks=[])
+        if episode.read[step]:
+            axes.spines[:].set(color=READ, linewidth=3)
+
+
+def _episode(story: Story, exploring: bool) -> _Episode:
+    trajectory = story.beliefs.trajectory if exploring else story.exploitation
+    states = story.states(exploring)
+    pictures = np.asarray(trajectory.observations)
+    see = jax.jit(sign_seen)
+    return _Episode(
+        pictures,
+        [bool(see(picture)) for picture in pictures],
+        np.asarray(trajectory.actions),
+        np.array([state.pose.position for state in states]),
+        np.array([state.pose.heading for state in states]),
+        np.asarray(states[0].turns),
+    )
+
+
+def _draw_rooms(axes: Axes, color: int) -> None:
+    """Walls, and the sign with what it says; z runs down, so that turning left is to the left."""
+    axes.set_aspect("equal")
+    axes.set_axis_off()
+    axes.set_xlim(-0.3, SIZE[0] + 1.0)
+    axes.set_ylim(SIZE[1] + 0.3, -0.3)
+    axes.add_patch(Rectangle((0, 0), *SIZE, fc="0.97", ec=WALL, lw=2.5, zorder=0))
+    x0, x1, z0, z1 = SLAB
+    axes.add_patch(Rectangle((x0, z0), x1 - x0, z1 - z0, color=WALL, zorder=1))
+    x, z, _, _ = BOARD
+    length = LENGTHS[color]
+    axes.add_patch(Rectangle((x - 0.2, z - length / 2), 0.4, length, fc="w", ec="k", zorder=2))
+    axes.text(
+        x + 0.6,
+        z,
+        WORDS[color],
+        color=COLORS[color],
+        rotation=-90,
+        va="center",
+        ha="center",
+        weight="bold",
+        fontsize=9,
+    )
+
+
+def _draw_object(axes: Axes, i: int, turn: float) -> None:
+    """A box, or a key as if it lay on the ground, and how near it is touched."""
+    place, color = OBJECTS[i], COLORS[i % 3]
+    _draw_reach(axes, i, fill=False, ec=color, lw=0.8, ls=":", zorder=1)
+    is_key = i >= len(BOXES)
+    turned = Affine2D().scale(KEY_GROWN if is_key else 1).rotate(-turn).translate(*place)
+    look: Any = {"color": color, "lw": 0, "zorder": 2, "transform": turned + axes.transData}
+    if not is_key:
+        axes.add_patch(Rectangle((-0.4, -0.4), 0.8, 0.8, **look))
+        return
+    (ring, radius, *_), *rest = KEY
+    axes.add_patch(Annulus((0, ring), radius, radius - HOLE[1], **look))
+    for middle, length, _, foot, top in rest:
+        axes.add_patch(Rectangle((foot - radius, middle - length), top - foot, 2 * length, **look))
+
+
+def _draw_reach(axes: Axes, i: int, **look: Any) -> None:
+    """The circle in which an object is touched."""
+    _inside(axes, Circle(OBJECTS[i], np.asarray(TOUCH)[i], **look))
+
+
+def _draw_way(axes: Axes, places: np.ndarray, headings: np.ndarray, half_angle: float) -> None:
+    """Where the agent stood and looked, the darker the later; and what it has before it now."""
+    axes.plot(*places.T, color="0.6", lw=1, zorder=3)
+    ahead = np.stack([np.cos(headings), -np.sin(headings)])
+    times = np.linspace(0.25, 1, len(places))
+    look: Any = {"angles": "xy", "scale_units": "xy", "scale": 1 / ARROW, "width": 0.008}
+    axes.quiver(*places.T, *ahead, times, cmap="Greys", clim=(0, 1), zorder=4, **look)
+    for step in range(0, len(places), NUMBERED):
+        aside = places[step] + 0.6 * np.array([-ahead[1, step], ahead[0, step]])
+        axes.text(aside[0], aside[1], str(step), fontsize=6, ha="center", va="center", zorder=4)
+    here, degrees = places[-1], -math.degrees(headings[-1])
+    between = degrees - half_angle, degrees + half_angle
+    sight = Wedge(here, SIGHT, *between, color=LIGHT, alpha=0.35, lw=0, zorder=1.5)
+    _inside(axes, sight)
+    axes.add_patch(Circle(here, AGENT_RADIUS, color="0.1", lw=0, zorder=5))
+    nose = np.transpose([here, here + 0.8 * AGENT_RADIUS * ahead[:, -1]])
+    axes.plot(*nose, color="w", lw=2, solid_capstyle="butt", zorder=6)
+
+
+def _inside(axes: Axes, patch: Patch) -> None:
+    """Adds what ends at the outer walls."""
+    axes.add_patch(patch)
+    patch.set_clip_path(Rectangle((0, 0), *SIZE, transform=axes.transData))
