@@ -1,10 +1,8 @@
-"""Trains DREAM on a grid family, one process a seed or all seeds in one, and evaluates each.
+"""How long a new user waits for DREAM: one process a seed, with nothing compiled before.
 
     python benchmarks/grid.py distracting-bus --seeds 5
-    python benchmarks/grid.py cooking --seeds 5 --together
-    python benchmarks/grid.py distracting-bus --seeds 5 --together -- --bottleneck none
 
-What follows `--` goes to `dreamrl train`. The figures go to benchmarks/results/NAME.json.
+The figures go to benchmarks/results/FAMILY.json. benchmarks/paper.py trains seeds side by side.
 """
 
 import argparse
@@ -62,32 +60,21 @@ def measure(directory: pathlib.Path, trials: int, level: float) -> dict:
 
 
 def main() -> None:
-    words, extra = sys.argv[1:], []
-    if "--" in words:
-        words, extra = words[: words.index("--")], words[words.index("--") + 1 :]
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("family")
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--together", action="store_true", help="all seeds in one program")
     parser.add_argument("--trials", type=int, default=2000)
     parser.add_argument("--level", type=float, default=0.75)
-    parser.add_argument("--name", help="of the result; default: the family")
-    asked = parser.parse_args(words)
-    # A single seed is a run of its own, not a directory of runs.
-    together = asked.together and asked.seeds > 1
-    RESULTS.mkdir(exist_ok=True)
+    asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         root = pathlib.Path(scratch)
-        train = ("train", "dream", asked.family, *extra)
-        if together:
-            out = root / "all"
-            run(*train, "--seeds", asked.seeds, "--out", out, cache=root / "cache")
-            directories = [out / f"seed-{seed}" for seed in range(asked.seeds)]
-        else:
-            directories = [root / f"seed-{seed}" for seed in range(asked.seeds)]
-            for seed, out in enumerate(directories):
-                # A cache of its own: compiling is part of what a new user waits for.
-                run(*train, "--seed", seed, "--out", out, cache=root / f"cold-{seed}")
+        directories = [root / f"seed-{seed}" for seed in range(asked.seeds)]
+        for seed, out in enumerate(directories):
+            # A cache of its own: compiling is part of what a new user waits for.
+            words = ("train", "dream", asked.family, "--seed", seed, "--out", out)
+            run(*words, cache=root / f"cold-{seed}")
         seeds = [measure(directory, asked.trials, asked.level) for directory in directories]
         manifest = json.loads((directories[0] / "run.json").read_text())
     times = [s["seconds_to_level"] for s in seeds]
@@ -95,14 +82,13 @@ def main() -> None:
         "family": asked.family,
         "command": "python benchmarks/grid.py " + " ".join(sys.argv[1:]),
         "date": datetime.date.today().isoformat(),
-        "together": together,
         "level": asked.level,
         "median_seconds_to_level": None if None in times else statistics.median(times),
         "settings": manifest["settings"],
         "versions": manifest["versions"],
         "seeds": seeds,
     }
-    path = RESULTS / f"{asked.name or asked.family}.json"
+    path = RESULTS / f"{asked.family}.json"
     path.write_text(json.dumps(result, indent=1) + "\n")
     for seed in seeds:
         print(json.dumps(seed))

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import dreamrl
+from dreamrl.errors import UserError
 from dreamrl.families.sign import SignState
 from dreamrl.families.sign.world import OBJECTS, START, TOUCH, Pose, blocked, move, start
 from dreamrl.testing import replay
@@ -24,7 +25,7 @@ def family():
 
 def state(x, z, heading=0.0):
     pose = Pose(jnp.array([x, z], jnp.float32), jnp.float32(heading))
-    return SignState(pose, jnp.zeros(6), jnp.array(0))
+    return SignState(pose, jnp.zeros(6), jnp.array([[1.0] * 3, [0.0] * 3]), jnp.array(0))
 
 
 def test_recorded_episodes(family):
@@ -113,3 +114,27 @@ def test_objects_turn_anew_in_each_episode(family):
     problem = family.problem(jnp.array(0))
     states, _ = jax.vmap(family.reset, (0, None))(jax.random.split(jax.random.key(0), 50), problem)
     assert np.ptp(states.turns, 0).min() > 5
+
+
+def test_jitter_changes_colours_and_nothing_else(family):
+    jittered = dreamrl.make("sign", height=8, width=8, jitter=0.3)
+    problem, key = family.problem(jnp.array(1)), jax.random.key(4)
+    state, picture = family.reset(key, problem)
+    jittered_state, other = jittered.reset(key, problem)
+    np.testing.assert_array_equal(state.pose.position, jittered_state.pose.position)
+    np.testing.assert_array_equal(state.turns, jittered_state.turns)
+    contrast, brightness = np.asarray(jittered_state.light)
+    assert (np.abs(contrast - 1) <= 0.3).all()
+    assert len(np.unique([*contrast, *brightness])) == 6
+    expected = np.clip(picture * contrast + 255 * brightness, 0, 255)
+    np.testing.assert_allclose(other, expected, atol=1)
+    assert np.abs(np.asarray(other, float) - picture).max() > 10
+    light, goal = jittered_state.light, jnp.array(0)
+    for action in jnp.array([0, 2, 2]):
+        state, step = family.step(key, problem, goal, state, action)
+        jittered_state, other = jittered.step(key, problem, goal, jittered_state, action)
+        np.testing.assert_array_equal(state.pose.position, jittered_state.pose.position)
+        assert (step.reward, step.terminated) == (other.reward, other.terminated)
+    np.testing.assert_array_equal(jittered_state.light, light)
+    with pytest.raises(UserError, match="jitter must be from 0 to 1, is 2"):
+        dreamrl.make("sign", jitter=2.0)

@@ -25,7 +25,7 @@ _PRESETS = {
     # Some 400 pairs of problem and goal, each with a trap of its own: they need more episodes, and
     # slower cooling (docs/lessons.md).
     "cooking": DreamSettings(
-        iterations=800, trials=1024, episodes=2, minibatches=16, entropy_end=0.8, first_dual=0.03
+        iterations=800, trials=1024, episodes=2, minibatches=16, entropy_end=0.8, first_dual=0.1
     ),
     # Pictures: fewer trials at once, and fewer to replay. c was 0 there.
     "sign": DreamSettings(

@@ -30,6 +30,8 @@ class SignState(NamedTuple):
     pose: Pose
     turns: Float[Array, "6"]
     """How the objects are turned, drawn anew in each episode."""
+    light: Float[Array, "2 3"]
+    """Contrast and brightness of red, green and blue; drawn anew where there is jitter."""
     steps: Int[Array, ""]
 
 
@@ -37,7 +39,9 @@ class SignState(NamedTuple):
 class Sign:
     """3 problems: which colour a sign behind a wall names.
 
-    `height` and `width` are those of the pictures, in pixels.
+    `height` and `width` are those of the pictures, in pixels. With `jitter` each episode has
+    colours of its own: contrast times 1 and brightness raised by 0, each plus or minus up to
+    `jitter`, as a share of white, for red, green and blue apart.
     The goal is a box (0) or a key (1). Touching the one of the sign's colour pays 1, touching any
     other object costs 1, and both end the episode. An exploration ends likewise, and pays nothing.
     Raises UserError for pictures that no memory holds.
@@ -45,6 +49,7 @@ class Sign:
 
     height: int = 60
     width: int = 80
+    jitter: float = 0.0
 
     name = "sign"
     train_ids = test_ids = (0, 1, 2)
@@ -59,6 +64,8 @@ class Sign:
             pixels = getattr(self, side)
             if pixels < SMALLEST:
                 raise UserError(f"sign: {side} must be {SMALLEST} pixels or more, is {pixels!r}")
+        if not 0 <= self.jitter <= 1:
+            raise UserError(f"sign: jitter must be from 0 to 1, is {self.jitter!r}")
         check_memory(self)
 
     @property
@@ -78,7 +85,12 @@ class Sign:
         self, key: Key, problem: SignProblem
     ) -> tuple[SignState, UInt8[Array, "height width 3"]]:
         key_pose, key_turns = jax.random.split(key)
-        state = SignState(start(key_pose), turns(key_turns, len(OBJECTS)), jnp.array(0))
+        light = jnp.array([[1.0] * 3, [0.0] * 3])
+        if self.jitter:
+            key_light = jax.random.fold_in(key, 2)
+            light += self.jitter * jax.random.uniform(key_light, light.shape, minval=-1.0)
+        turned = turns(key_turns, len(OBJECTS))
+        state = SignState(start(key_pose), turned, light, jnp.array(0))
         return state, self.observe(problem, state)
 
     def step(
@@ -93,16 +105,23 @@ class Sign:
             reward = (touches * jnp.where(wanted, 1.0, -1.0)).sum()
         terminated = touches.any() | (action == self.end_action)
         truncated = (steps >= self.horizon) & ~terminated
-        state = SignState(pose, state.turns, steps)
+        state = SignState(pose, state.turns, state.light, steps)
         return state, Step(self.observe(problem, state), reward, terminated, truncated)
 
     def observe(self, problem: SignProblem, state: SignState) -> UInt8[Array, "height width 3"]:
-        return render(problem.color, state.pose, state.turns, self.height, self.width)
+        picture = render(problem.color, state.pose, state.turns, self.height, self.width)
+        if not self.jitter:
+            return picture
+        contrast, brightness = state.light
+        return jnp.clip(picture * contrast + 255 * brightness, 0, 255).astype(jnp.uint8)
 
     def statistics(self, problem: SignProblem, exploration: Trajectory) -> dict[str, Array]:
         """`sign_read`: 1 if some picture of the exploration shows enough of the sign to read it.
 
-        `sign_seen` of `dreamrl.families.sign.view` says when that is so.
+        `sign_seen` of `dreamrl.families.sign.view` says when that is so, by colours: it is not
+        counted where they jitter.
         """
+        if self.jitter:
+            return {}
         read = jax.vmap(sign_seen)(exploration.observations) & exploration.seen
         return {"sign_read": read.any().astype(jnp.float32)}
