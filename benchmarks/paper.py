@@ -2,6 +2,7 @@
 
     python benchmarks/paper.py                                  all cells that are missing
     python benchmarks/paper.py distracting-bus rl2 --seeds 5    this one
+    python benchmarks/paper.py sign:height=30,width=40 dream --seeds 1    any other family, too
     python benchmarks/paper.py --list                           what is done and what is not
     python benchmarks/paper.py --table --figures                docs/results.md, docs/figures
 
@@ -111,7 +112,7 @@ def parts(results: list[Result]) -> dict[str, list[Result]]:
 
 def figure_of(part: str) -> str:
     """The figure of a table; families of the paper share one."""
-    return "paper-curves" if part in (ALL, *SEEDS) else f"paper-{part.replace(' ', '-')}"
+    return "paper-curves" if part in (ALL, *SEEDS) else re.sub(r"[^\w.-]+", "-", f"paper-{part}")
 
 
 def write_tables(results: list[Result]) -> None:

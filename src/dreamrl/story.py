@@ -38,7 +38,8 @@ class Story(NamedTuple):
         episode = self.beliefs.trajectory if exploring else self.exploitation
         goal = None if exploring else jnp.asarray(self.goal)
         problem = self.family.problem(jnp.array(self.problem_id))
-        environment = ProblemEnvironment(self.family, problem, goal, self.seed)
+        seed = self.seed if exploring else _next(self.seed)
+        environment = ProblemEnvironment(self.family, problem, goal, seed)
         environment.reset()
         states = [environment.state]
         for action in episode.actions:
@@ -54,8 +55,13 @@ def tell(agent: TrainedAgent, problem_id: int, seed: int = 0) -> Story:
         raise UserError(f"family {family.name!r} has no problem {problem_id}")
     beliefs = agent.explore(problem_id, seed)
     goal = np.asarray(per_family(_goal, family)(np.int32(problem_id), jax.random.key(seed)))
-    exploitation = agent.exploit(problem_id, goal, beliefs, seed)
+    exploitation = agent.exploit(problem_id, goal, beliefs, _next(seed))
     return Story(family, problem_id, seed, beliefs, goal, exploitation)
+
+
+def _next(seed: int) -> int:
+    """The exploitation's: it is another episode, and begins elsewhere."""
+    return (seed + 1) % 2**32
 
 
 def _goal(family: Family) -> Callable[..., Array]:

@@ -29,8 +29,8 @@ _PRESETS = {
     ),
     # Pictures: fewer trials at once, and fewer to replay. c was 0 there.
     "sign": DreamSettings(
-        iterations=1500,
-        trials=128,
+        iterations=900,
+        trials=256,
         episodes=2,
         replay=4096,
         decoder_batch=64,
