@@ -43,8 +43,8 @@ class Case(NamedTuple):
 
 CASES = {
     "cartpole": Case("examples/gym_cartpole.py:cartpole", "trials=256", 120 * 256 * 60),
-    "frozenlake": Case("examples/gym_frozenlake.py:frozenlake", "trials=512", 400 * 512 * 40),
-    "xminigrid": Case("examples/xminigrid_objects.py:objects", "trials=128", 300 * 128 * 80),
+    "frozenlake": Case("examples/gym_frozenlake.py:frozenlake", "trials=256", 200 * 256 * 40),
+    "xminigrid": Case("examples/xminigrid_objects.py:objects", "trials=128", 160 * 128 * 80),
 }
 
 

@@ -6,6 +6,7 @@ benchmarks/results/miniworld-transfer.json, and with --docs into docs/miniworld.
 
 import argparse
 import datetime
+import importlib.metadata
 import json
 import math
 import sys
@@ -23,6 +24,7 @@ from dreamrl.runs.store import read_json
 ROOT = Path(__file__).parent.parent
 RESULT = ROOT / "benchmarks" / "results" / "miniworld-transfer.json"
 PAGE = ROOT / "docs" / "miniworld.md"
+DRAWN_BY = ("miniworld", "pyglet", "gymnasium")
 
 
 def interval(returns: np.ndarray) -> list[float]:
@@ -85,7 +87,7 @@ def main() -> int:
     result = {
         "command": f"python benchmarks/miniworld_transfer.py RUN... --trials {asked.trials}",
         "date": datetime.date.today().isoformat(),
-        "versions": versions(),
+        "versions": versions() | {name: importlib.metadata.version(name) for name in DRAWN_BY},
         "trials": asked.trials,
         "runs": runs,
     }

@@ -57,7 +57,7 @@ class Informed:
         key_nets, key_tell, key_encoder = jax.random.split(key, 3)
         tell = Dense(key_tell, settings.hidden, settings.z)
         encoder = make_encoder(key_encoder, family, settings.z)
-        return make_nets(key_nets, family, settings.hidden, tell, settings.z, encoder)
+        return make_nets(key_nets, family, settings, tell, settings.z, encoder)
 
     def told(self, nets: Nets, problem_id: ProblemID) -> Told:
         count = problem_id.value.shape[0]

@@ -41,7 +41,8 @@ class Senses(eqx.Module):
 class InstructedPolicy(eqx.Module):
     """What (goal, z) mean depends on where one stands: they also gate what is seen.
 
-    In an exploration the goal is None. z may be one vector for the episode or one a step.
+    In an exploration the goal is None. z may be one vector for the episode or one a step. With a
+    goal it cannot take `barred`.
     """
 
     senses: Senses
@@ -50,6 +51,7 @@ class InstructedPolicy(eqx.Module):
     told: Dense
     context: Dense
     goal_space: Space = eqx.field(static=True)
+    barred: int | None = eqx.field(static=True)
 
     def __init__(
         self,
@@ -60,8 +62,9 @@ class InstructedPolicy(eqx.Module):
         size: int,
         z: int,
         recurrent: bool = True,
+        barred: int | None = None,
     ):
-        self.goal_space = goals
+        self.goal_space, self.barred = goals, barred
         keys = jax.random.split(key, 4)
         self.senses = Senses(jax.random.fold_in(key, 4), observations, actions, size)
         features = self.senses.features + size
@@ -76,11 +79,16 @@ class InstructedPolicy(eqx.Module):
     def step(
         self, memory: Float[Array, " memory"], percept: Percept, goal: Goal, z: Float[Array, " Z"]
     ) -> tuple[Float[Array, " memory"], Decision]:
-        return self.network.step(memory, *self._inputs(percept, goal, z))
+        memory, decision = self.network.step(memory, *self._inputs(percept, goal, z))
+        return memory, self._allowed(decision, goal)
 
     def unroll(self, percepts: Percept, goal: Goal, z: Float[Array, "... Z"]) -> Decision:
         """Decisions of a whole episode, as `step` by step gives them."""
-        return self.network.unroll(self.start(), *self._inputs(percepts, goal, z))
+        decision = self.network.unroll(self.start(), *self._inputs(percepts, goal, z))
+        return self._allowed(decision, goal)
+
+    def _allowed(self, decision: Decision, goal: Goal) -> Decision:
+        return decision if goal is None else bar(decision, self.barred)
 
     def _inputs(self, percept: Percept, goal: Goal, z: Array) -> tuple[Array, Array]:
         told = self.told(z)
@@ -96,9 +104,10 @@ class InstructedPolicy(eqx.Module):
 
 
 def bar(decision: Decision, barred: int | None) -> Decision:
-    """The decision without one action: an exploration that can be ended early learns to be.
+    """The decision without one action: an episode that can be ended early learns to be.
 
-    An end has nothing to show, and before an agent can use what it finds, everything else costs.
+    An exploration's end has nothing to show, and before an agent can use what it finds, everything
+    else costs. Of an exploitation at random that may end, a long way is never seen.
     """
     if barred is None:
         return decision

@@ -37,6 +37,10 @@ class QSettings:
     q_epsilon_end: float = 0.05
     """When that share has fallen, as a share of the run."""
 
+    may_end: bool = True
+    """Whether exploitation may take the family's end action, where there is one. Where rewards are
+    far and ending costs nothing, chance ends most episodes before any is found. PPO only."""
+
     q_ranges: ClassVar[dict[str, tuple[float, float]]] = {
         **dict.fromkeys(["q_updates", "q_batch", "q_replay", "q_steps", "q_target_every"], COUNT),
         **dict.fromkeys(["q_epsilon", "q_last_epsilon"], SHARE),
@@ -58,6 +62,12 @@ PAPER: dict[str, Any] = {
 32 episodes an update and an update every 4 steps became 512 an update and 40 updates for 64
 trials; the target is copied as often in replayed episodes.
 """
+
+
+def check_learner(settings: QSettings) -> None:
+    """Raises UserError for a learner that does not know what is asked for."""
+    if settings.learner == "dqn" and not settings.may_end:
+        raise UserError("may_end false is for learner ppo: dqn takes every action at random")
 
 
 def epsilon(settings: QSettings, progress: Float[Array, ""]) -> Float[Array, ""]:

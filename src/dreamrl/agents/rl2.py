@@ -35,7 +35,7 @@ class EndToEnd:
     explores: bool = True
 
     def nets(self, key: Key, family: Family, settings: WholeTrialSettings) -> Nets:
-        return make_nets(key, family, settings.hidden, Same(), settings.hidden)
+        return make_nets(key, family, settings, Same(), settings.hidden)
 
     def told(self, nets: Nets, problem_id: ProblemID) -> None:
         return None

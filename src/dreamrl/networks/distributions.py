@@ -39,12 +39,13 @@ class Categorical(eqx.Module):
         return -(jnp.exp(log_p) * log_p).sum(-1)
 
     def barrier(self) -> Float[Array, "..."]:
-        """-(mean over actions of log pi): what makes no action ever impossible.
+        """-(mean over actions of log pi): what makes no allowed action ever impossible.
 
         The entropy's gradient vanishes where a policy has become certain; this one's does not
         (Agarwal et al. 2021, section 5).
         """
-        return -jax.nn.log_softmax(self.logits).mean(-1)
+        allowed = self.logits > NEVER / 2
+        return -jax.nn.log_softmax(self.logits).mean(-1, where=allowed)
 
     def anything(self) -> "Categorical":
         """Every action, equally often."""

@@ -15,7 +15,7 @@ from dreamrl.errors import UserError, raised_on_host
 from dreamrl.families.described import Described
 from dreamrl.families.family import HasDescriptions
 from dreamrl.families.gym import GymFamily
-from dreamrl.families.gym.episodes import OPEN
+from dreamrl.families.gym.episodes import KEPT, OPEN
 from dreamrl.spaces import Discrete
 from dreamrl.testing import check_family
 from dreamrl.train import Plan, seed_keys, train
@@ -283,6 +283,42 @@ def test_big_batches_and_two_rollouts_in_one_program(lines):
     first, second = played(twice, ids, keys, axes=2)
     assert_same(first, played(play, ids, keys, axes=2))
     assert first.length.shape == second.length.shape == (5, 512)
+
+
+def test_some_stop_at_once_where_others_go_on_for_long(line):
+    """As when seeds are evaluated side by side, and some do not explore at all yet."""
+    made = []
+
+    class Endless(line):
+        def __init__(self, problem_id):
+            super().__init__(problem_id)
+            made.append(self)
+
+        def step(self, action):
+            return *super().step(action)[:2], False, False, {}
+
+    family = GymFamily("endless", Endless, (0,), (1,), horizon=2 * KEPT, check=False)
+
+    def play(problem_id, key, stop):
+        def act(memory, percept, key):
+            return memory + 1, Choice(jnp.array(1), memory >= stop)
+
+        problem = family.problem(problem_id)
+        return rollout(family, problem, None, act, jnp.array(0), key)[0]
+
+    def both(ids, keys, stop):
+        ways = jax.vmap(jax.vmap(play, (0, 0, None)), (None, None, 0))
+        return ways(ids, keys, stop), ways(1 - ids, keys, stop)
+
+    keys, program = jax.random.split(jax.random.key(0), 4), jax.jit(both)
+    for stops in ([0, family.horizon, 3], [0, 0, 0]):
+        stops = jnp.array(stops)
+        for episodes in program(jnp.array([0, 1, 0, 1]), keys, stops):
+            np.testing.assert_array_equal(episodes.length, np.repeat(stops, 4).reshape(3, 4))
+            walked = episodes.observations[..., 1].max(-1)
+            np.testing.assert_array_equal(walked, episodes.length)
+    # Nothing is played again and again.
+    assert sum(environment.steps_ever for environment in made) < 2 * 2 * 12 * family.horizon
 
 
 class Wanderer(eqx.Module):

@@ -10,10 +10,13 @@ import pytest
 
 import dreamrl
 from dreamrl.errors import UserError
-from dreamrl.families.sign import SignState
+from dreamrl.families.sign import NOISE, SignState
+from dreamrl.families.sign.view import render
 from dreamrl.families.sign.world import OBJECTS, START, TOUCH, Pose, blocked, move, start
 from dreamrl.testing import replay
 
+PLAIN = jnp.array([[1.0] * 3, [0.0] * 3]), jnp.uint32(0)
+"""Light and grain without jitter."""
 GOLDEN = json.loads((Path(__file__).parents[2] / "golden" / "sign.json").read_text())
 
 
@@ -25,7 +28,7 @@ def family():
 
 def state(x, z, heading=0.0):
     pose = Pose(jnp.array([x, z], jnp.float32), jnp.float32(heading))
-    return SignState(pose, jnp.zeros(6), jnp.array([[1.0] * 3, [0.0] * 3]), jnp.array(0))
+    return SignState(pose, jnp.zeros(6), *PLAIN, jnp.array(0))
 
 
 def test_recorded_episodes(family):
@@ -127,14 +130,29 @@ def test_jitter_changes_colours_and_nothing_else(family):
     assert (np.abs(contrast - 1) <= 0.3).all()
     assert len(np.unique([*contrast, *brightness])) == 6
     expected = np.clip(picture * contrast + 255 * brightness, 0, 255)
-    np.testing.assert_allclose(other, expected, atol=1)
+    noise = np.asarray(other, float) - expected
+    assert np.abs(noise).max() <= 255 * NOISE * 0.3 + 1
+    assert np.abs(noise).mean() > 0.3 * 255 * NOISE * 0.3
     assert np.abs(np.asarray(other, float) - picture).max() > 10
-    light, goal = jittered_state.light, jnp.array(0)
+    drawn, goal = jittered_state[2:4], jnp.array(0)
     for action in jnp.array([0, 2, 2]):
         state, step = family.step(key, problem, goal, state, action)
         jittered_state, other = jittered.step(key, problem, goal, jittered_state, action)
         np.testing.assert_array_equal(state.pose.position, jittered_state.pose.position)
         assert (step.reward, step.terminated) == (other.reward, other.terminated)
-    np.testing.assert_array_equal(jittered_state.light, light)
+    shown = other.observation
+    np.testing.assert_array_equal(shown, jittered.observe(problem, jittered_state))
+    jax.tree.map(np.testing.assert_array_equal, jittered_state[2:4], drawn)
+    # Noise is drawn anew in each step, even where nothing moves.
+    later = jittered_state._replace(steps=jittered_state.steps + 1)
+    assert (jittered.observe(problem, later) != shown).any()
     with pytest.raises(UserError, match="jitter must be from 0 to 1, is 2"):
         dreamrl.make("sign", jitter=2.0)
+
+
+def test_without_jitter_pictures_are_those_drawn(family):
+    problem, key = family.problem(jnp.array(2)), jax.random.key(5)
+    state, picture = dreamrl.make("sign", height=8, width=8, jitter=0.0).reset(key, problem)
+    jax.tree.map(np.testing.assert_array_equal, state[2:4], PLAIN)
+    np.testing.assert_array_equal(picture, render(problem.color, *state[:2], 8, 8))
+    np.testing.assert_array_equal(picture, family.observe(problem, state))

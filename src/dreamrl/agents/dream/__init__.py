@@ -27,7 +27,8 @@ _PRESETS = {
     "cooking": DreamSettings(
         iterations=800, trials=1024, episodes=2, minibatches=16, entropy_end=0.8, first_dual=0.1
     ),
-    # Pictures: fewer trials at once, and fewer to replay. c was 0 there.
+    # Pictures: fewer trials at once, and fewer to replay. Rewards are far, and of the way there
+    # chance sees little where it may end the episode (docs/sign.md). c was 0 there.
     "sign": DreamSettings(
         iterations=900,
         trials=256,
@@ -36,6 +37,8 @@ _PRESETS = {
         decoder_batch=64,
         exploration_hidden=64,
         cost=0.005,
+        gae_lambda=0.95,
+        may_end=False,
     ),
     # c was 0.1, where |f|^2 was kept from growing above 10.
     "paper": DreamSettings(

@@ -48,7 +48,15 @@ def make_components(keys: Array, family: Family, settings: DreamSettings) -> Com
         encoder = make_encoder(keys[0], family, z)
     return Components(
         encoder,
-        InstructedPolicy(keys[1], observations, actions, family.goal_space, width, z),
+        InstructedPolicy(
+            keys[1],
+            observations,
+            actions,
+            family.goal_space,
+            width,
+            z,
+            barred=None if settings.may_end else family.end_action,
+        ),
         ExplorationPolicy(
             keys[2],
             observations,

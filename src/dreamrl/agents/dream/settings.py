@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Literal
 
-from dreamrl.agents.q_settings import QSettings
+from dreamrl.agents.q_settings import QSettings, check_learner
 from dreamrl.agents.ranges import COUNT, SHARE, check_divides, check_ranges
 from dreamrl.errors import UserError
 
@@ -98,6 +98,7 @@ class DreamSettings(QSettings):
 
     def __post_init__(self) -> None:
         """Raises UserError where a value is out of range."""
+        check_learner(self)
         check_ranges(self, _RANGES)
         check_divides(self, "trials", "minibatches")
         check_divides(self, "replay", "trials")

@@ -56,7 +56,7 @@ class Variational:
         key_nets, key_tell, key_decoder = jax.random.split(key, 3)
         posterior = Posterior(key_tell, settings.hidden, settings.z)
         decoder = Decoder(key_decoder, family, settings.hidden, settings.z)
-        return make_nets(key_nets, family, settings.hidden, posterior, 2 * settings.z, decoder)
+        return make_nets(key_nets, family, settings, posterior, 2 * settings.z, decoder)
 
     def told(self, nets: Nets, problem_id: ProblemID) -> None:
         return None

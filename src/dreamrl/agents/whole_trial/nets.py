@@ -15,6 +15,7 @@ from dreamrl.agents.policy import (
     encode_goal,
     goal_features,
 )
+from dreamrl.agents.whole_trial.settings import WholeTrialSettings
 from dreamrl.families.family import Family
 from dreamrl.networks.actor_critic import Decision
 from dreamrl.networks.layers import Dense
@@ -86,11 +87,20 @@ class Nets(NamedTuple):
     """What training needs and no agent has."""
 
 
-def make_nets(key: Key, family: Family, size: int, tell: Tell, z: int, beside: Any = None) -> Nets:
+def make_nets(
+    key: Key,
+    family: Family,
+    settings: WholeTrialSettings,
+    tell: Tell,
+    z: int,
+    beside: Any = None,
+) -> Nets:
     """The policy has no memory of its own: all that is remembered goes through the reader."""
+    size = settings.hidden
+    barred = None if settings.may_end else family.end_action
     keys = jax.random.split(key)
     spaces = (family.observation_space, family.action_space, family.goal_space)
-    policy = InstructedPolicy(keys[1], *spaces, size, z, recurrent=False)
+    policy = InstructedPolicy(keys[1], *spaces, size, z, recurrent=False, barred=barred)
     return Nets(Reader(keys[0], *spaces, size), tell, policy, beside)
 
 

@@ -3,7 +3,7 @@
 import dataclasses
 from typing import ClassVar
 
-from dreamrl.agents.q_settings import QSettings
+from dreamrl.agents.q_settings import QSettings, check_learner
 from dreamrl.agents.ranges import COUNT, SHARE, check_divides, check_ranges
 
 
@@ -52,6 +52,7 @@ class WholeTrialSettings(QSettings):
 
     def __post_init__(self) -> None:
         """Raises UserError where a value is out of range."""
+        check_learner(self)
         check_ranges(self, self.ranges)
         check_divides(self, "trials", "minibatches")
         if self.learner == "dqn":

@@ -96,16 +96,44 @@ class Episodes:
         actions: np.ndarray,
         goals: np.ndarray | None,
     ) -> tuple[np.ndarray, ...]:
-        batch = self._find(int(number[0]))
-        whole = (number == batch.number).all() and np.array_equal(row, np.arange(batch.size))
-        before = steps == batch.steps - 1 if whole else np.zeros(len(row), bool)
-        live = ~before & ~batch.over if whole else ~before
-        known = whole and (before | (steps == batch.steps)).all()
-        if not known or (batch.block is None and live.any()):
+        # The newest that can go on from there: often the batch that the handles name.
+        known = [batch for batch in reversed(self.batches.values()) if len(row) == batch.size]
+        batch = next((b for b in known if self._goes_on(b, number, row, steps)), None)
+        if batch is None:
             batch = self._again(number, row, steps, goals)
-            before, live = np.zeros(batch.size, bool), ~batch.over
+        self.batches.move_to_end(batch.number)
+        before = steps < batch.steps
+        live = ~before & ~batch.over
         self._advance(batch, actions, live, goals)
         return self._answer(batch, before | live)
+
+    def _goes_on(
+        self, batch: Batch, number: np.ndarray, row: np.ndarray, steps: np.ndarray
+    ) -> bool:
+        """Whether the batch has the handles' episodes, each in its place, and their next step.
+
+        It was taken already, or is to be. Handles of another batch will do where that has the same
+        episodes up to `steps`: whoever stops while others go on still holds the handle of before.
+        """
+        ahead = batch.steps - steps
+        if not np.isin(ahead, (0, 1)).all():
+            return False
+        if batch.block is None and ((ahead == 0) & ~batch.over).any():
+            return False
+        for other in np.unique(number).tolist():
+            here = np.flatnonzero(number == other)
+            old, there = self._find(other), row[here]
+            if old is batch and np.array_equal(there, here):
+                continue
+            taken = np.arange(self.horizon)[:, None] < steps[here]
+            acted = old.actions[:, there] == batch.actions[:, here]
+            if not (
+                np.array_equal(old.problems[there], batch.problems[here])
+                and np.array_equal(old.seeds[there], batch.seeds[here])
+                and (acted.reshape(*taken.shape, -1).all(-1) | ~taken).all()
+            ):
+                return False
+        return True
 
     def _answer(self, batch: Batch, stepped: np.ndarray) -> tuple[np.ndarray, ...]:
         """What the last step of each led to; behind an end there is no more reward."""

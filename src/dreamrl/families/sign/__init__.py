@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, Scalar, UInt8
+from jaxtyping import Array, Float, Int, Scalar, UInt8, UInt32
 
 from dreamrl.errors import UserError
 from dreamrl.families.memory import check_memory
@@ -19,6 +19,8 @@ from dreamrl.types import Goal, Key, Step, Trajectory
 
 SMALLEST = 8
 """Pixels; nothing is to be made out in less."""
+NOISE = 1 / 4
+"""The most that noise moves a value of a picture, in jitters."""
 
 
 class SignProblem(NamedTuple):
@@ -32,6 +34,8 @@ class SignState(NamedTuple):
     """How the objects are turned, drawn anew in each episode."""
     light: Float[Array, "2 3"]
     """Contrast and brightness of red, green and blue; drawn anew where there is jitter."""
+    grain: UInt32[Array, ""]
+    """Seed of the noise; likewise."""
     steps: Int[Array, ""]
 
 
@@ -41,7 +45,8 @@ class Sign:
 
     `height` and `width` are those of the pictures, in pixels. With `jitter` each episode has
     colours of its own: contrast times 1 and brightness raised by 0, each plus or minus up to
-    `jitter`, as a share of white, for red, green and blue apart.
+    `jitter`, as a share of white, for red, green and blue apart. Each picture gets noise, too: in
+    every value up to a quarter of that, up or down.
     The goal is a box (0) or a key (1). Touching the one of the sign's colour pays 1, touching any
     other object costs 1, and both end the episode. An exploration ends likewise, and pays nothing.
     Raises UserError for pictures that no memory holds.
@@ -85,12 +90,13 @@ class Sign:
         self, key: Key, problem: SignProblem
     ) -> tuple[SignState, UInt8[Array, "height width 3"]]:
         key_pose, key_turns = jax.random.split(key)
-        light = jnp.array([[1.0] * 3, [0.0] * 3])
+        light, grain = jnp.array([[1.0] * 3, [0.0] * 3]), jnp.uint32(0)
         if self.jitter:
-            key_light = jax.random.fold_in(key, 2)
+            key_light, key_grain = jax.random.split(jax.random.fold_in(key, 2))
+            grain = jax.random.bits(key_grain)
             light += self.jitter * jax.random.uniform(key_light, light.shape, minval=-1.0)
         turned = turns(key_turns, len(OBJECTS))
-        state = SignState(start(key_pose), turned, light, jnp.array(0))
+        state = SignState(start(key_pose), turned, light, grain, jnp.array(0))
         return state, self.observe(problem, state)
 
     def step(
@@ -105,7 +111,7 @@ class Sign:
             reward = (touches * jnp.where(wanted, 1.0, -1.0)).sum()
         terminated = touches.any() | (action == self.end_action)
         truncated = (steps >= self.horizon) & ~terminated
-        state = SignState(pose, state.turns, state.light, steps)
+        state = SignState(pose, state.turns, state.light, state.grain, steps)
         return state, Step(self.observe(problem, state), reward, terminated, truncated)
 
     def observe(self, problem: SignProblem, state: SignState) -> UInt8[Array, "height width 3"]:
@@ -113,7 +119,12 @@ class Sign:
         if not self.jitter:
             return picture
         contrast, brightness = state.light
-        return jnp.clip(picture * contrast + 255 * brightness, 0, 255).astype(jnp.uint8)
+        key = jax.random.fold_in(jax.random.key(state.grain), state.steps)
+        # A number a pixel, cut in three: drawing three takes longer than the picture itself.
+        bits = jax.random.bits(key, picture.shape[:2])
+        noise = jax.lax.bitcast_convert_type(bits, jnp.uint8)[..., :3] / 127.5 - 1
+        lifted = brightness + NOISE * self.jitter * noise
+        return jnp.clip(picture * contrast + 255 * lifted, 0, 255).astype(jnp.uint8)
 
     def statistics(self, problem: SignProblem, exploration: Trajectory) -> dict[str, Array]:
         """`sign_read`: 1 if some picture of the exploration shows enough of the sign to read it.
