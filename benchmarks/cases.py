@@ -1,7 +1,7 @@
 """Families made of environments that others wrote: what finding out is worth in each.
 
     python benchmarks/cases.py cartpole                  all agents, three seeds
-    python benchmarks/cases.py cartpole dream --seeds 5
+    python benchmarks/cases.py frozenlake dream:cost=0 --seeds 3
     python benchmarks/cases.py --table                   the tables and figures of the docs' pages
 
 A case is a file in examples/, its page docs/CASE.md, and its results are
@@ -49,9 +49,9 @@ CASES = {
 
 
 def asked_for(name: str, agents: list[str], seeds: int) -> list[Cell]:
-    """Cells of a case, which have the agents' names without the settings."""
+    """Cells of a case, which have the agents' names without what they have in common."""
     case = CASES[name]
-    asked = [f"{agent}:{case.settings}" for agent in agents]
+    asked = [f"{agent}{',' if ':' in agent else ':'}{case.settings}" for agent in agents]
     found = cells(asked, [case.family], seeds, case.budget, case.trials)
     return [cell._replace(name=agent) for cell, agent in zip(found, agents, strict=True)]
 
@@ -67,7 +67,8 @@ def train(name: str, agents: list[str], seeds: int) -> int:
 def results_of(name: str) -> list[Result]:
     """Those that are there, in the order of the agents, and under the case's name."""
     found = [read_json(path) | {"family": name} for path in RESULTS.glob(f"{name}/*/*.json")]
-    return sorted(found, key=lambda result: AGENTS.index(result["name"]))
+    names = [*AGENTS, *sorted({result["name"] for result in found} - set(AGENTS))]
+    return sorted(found, key=lambda result: names.index(result["name"]))
 
 
 def write_page(name: str) -> None:
