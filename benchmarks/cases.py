@@ -5,21 +5,17 @@
     python benchmarks/cases.py --table                   the tables and figures of the docs' pages
 
 A case is a file in examples/, its page docs/CASE.md, and its results are
-benchmarks/results/cases/CASE/AGENT.json. Stopped at any time, the same command goes on.
+benchmarks/results/cases/CASE/FAMILY/AGENT.json. Stopped at any time, the same command goes on.
 """
 
 import argparse
 import pathlib
-import shlex
 import sys
 from typing import NamedTuple
 
-from paper import MARKED
-from rich.console import Console
+from paper import MARKED, fill_all
 
-from dreamrl.cli.cells import board
 from dreamrl.compare.cell import Cell, Result, cells
-from dreamrl.compare.fill import fill
 from dreamrl.compare.table import tables
 from dreamrl.errors import UserError
 from dreamrl.figures.comparison import draw_curves
@@ -58,9 +54,7 @@ def asked_for(name: str, agents: list[str], seeds: int) -> list[Cell]:
 
 def train(name: str, agents: list[str], seeds: int) -> int:
     chosen = asked_for(name, agents, seeds)
-    command = "python benchmarks/cases.py " + shlex.join(sys.argv[1:])
-    with board(chosen, Console()) as view:
-        filled = fill(chosen, RESULTS / name, ROOT / "runs" / "cases" / name, view, command)
+    filled = fill_all(chosen, RESULTS / name, ROOT / "runs" / "cases" / name)
     return 130 if filled.stopped else int(filled.failed > 0)
 
 

@@ -8,7 +8,6 @@ import argparse
 import datetime
 import importlib.metadata
 import json
-import math
 import sys
 from pathlib import Path
 
@@ -16,7 +15,7 @@ import numpy as np
 
 import dreamrl
 from dreamrl.errors import UserError
-from dreamrl.evaluate import evaluate
+from dreamrl.evaluate import evaluate, mean_ci95
 from dreamrl.families.extras import needs
 from dreamrl.runs.run import versions
 from dreamrl.runs.store import read_json
@@ -29,8 +28,8 @@ DRAWN_BY = ("miniworld", "pyglet", "gymnasium")
 
 def interval(returns: np.ndarray) -> list[float]:
     """The mean, and 95 % by the normal approximation."""
-    mean, margin = returns.mean(), 1.96 * returns.std(ddof=1) / math.sqrt(len(returns))
-    return [round(float(x), 4) for x in (mean, mean - margin, mean + margin)]
+    mean, interval = mean_ci95(returns)
+    return [round(x, 4) for x in (mean, *interval)]
 
 
 def measure(run: Path, trials: int) -> dict:

@@ -21,7 +21,7 @@ from rich.console import Console
 from dreamrl import agents
 from dreamrl.cli.cells import board
 from dreamrl.compare.cell import Cell, Result, cells, difference, held, missing
-from dreamrl.compare.fill import fill
+from dreamrl.compare.fill import Filled, fill
 from dreamrl.compare.table import ALL, tables
 from dreamrl.errors import UserError
 from dreamrl.figures.comparison import draw_curves
@@ -60,6 +60,14 @@ def differences(asked: list[Cell]) -> list[tuple[Cell, str]]:
     return [(cell, words) for cell, words in odd if words]
 
 
+def fill_all(chosen: list[Cell], results: pathlib.Path, runs: pathlib.Path) -> Filled:
+    """Trains what is missing of the cells, for the program that this process runs."""
+    program = pathlib.Path(sys.argv[0]).name
+    command = f"python benchmarks/{program} {shlex.join(sys.argv[1:])}"
+    with board(chosen, Console()) as view:
+        return fill(chosen, results, runs, view, command.strip())
+
+
 def train(asked: argparse.Namespace) -> int:
     chosen = asked_for(asked)
     odd = [] if asked.replace else differences(chosen)
@@ -67,9 +75,7 @@ def train(asked: argparse.Namespace) -> int:
         print(f"{cell.file(RESULTS)} has other settings: {words}; --replace trains it anew")
     # What is committed is not lost to a changed default.
     chosen = [cell for cell in chosen if cell not in [kept for kept, _ in odd]]
-    command = "python benchmarks/paper.py " + shlex.join(sys.argv[1:])
-    with board(chosen, Console()) as view:
-        filled = fill(chosen, RESULTS, asked.runs, view, command.strip())
+    filled = fill_all(chosen, RESULTS, asked.runs)
     return 130 if filled.stopped else int(filled.failed > 0 or bool(odd))
 
 

@@ -115,20 +115,26 @@ def evaluate(
     found = per_family(_many, family, episodes)(agent, drawn, keys)
     returns, lengths, counted = jax.tree.map(np.asarray, found)
     scores = returns.mean(1)
-    mean = float(scores.mean())
-    margin = 1.96 * float(scores.std(ddof=1)) / math.sqrt(trials)
+    mean, interval = mean_ci95(scores)
     return Evaluation(
         family=family.name,
         trials=trials,
         episodes=episodes,
         return_mean=mean,
-        return_ci95=(mean - margin, mean + margin),
+        return_ci95=interval,
         exploration_length_mean=float(lengths.mean()),
         statistics={name: float(values.mean()) for name, values in counted.items()},
         ids=drawn,
         returns=returns,
         lengths=lengths,
     )
+
+
+def mean_ci95(scores: Float[np.ndarray, " trials"]) -> tuple[float, tuple[float, float]]:
+    """The mean, and mean ± 1.96 standard errors."""
+    mean = float(scores.mean())
+    margin = 1.96 * float(scores.std(ddof=1)) / math.sqrt(len(scores))
+    return mean, (mean - margin, mean + margin)
 
 
 def spread(ids: Sequence[int], number: int, seed: int = 0) -> Int[np.ndarray, " number"]:

@@ -70,6 +70,11 @@ def check_learner(settings: QSettings) -> None:
         raise UserError("may_end false is for learner ppo: dqn takes every action at random")
 
 
+def barred(settings: QSettings, family: Family) -> int | None:
+    """The action that exploitation may not take, if there is one."""
+    return None if settings.may_end else family.end_action
+
+
 def epsilon(settings: QSettings, progress: Float[Array, ""]) -> Float[Array, ""]:
     shares = settings.q_epsilon, settings.q_last_epsilon
     return ramp(progress, *shares, 0.0, settings.q_epsilon_end)

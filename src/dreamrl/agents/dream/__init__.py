@@ -28,7 +28,7 @@ _PRESETS = {
         iterations=800, trials=1024, episodes=2, minibatches=16, entropy_end=0.8, first_dual=0.1
     ),
     # Pictures: fewer trials at once, and fewer to replay. Rewards are far, and of the way there
-    # chance sees little where it may end the episode (docs/sign.md). c was 0 there.
+    # chance sees little where it may end the episode (docs/lessons.md). c was 0 there.
     "sign": DreamSettings(
         iterations=900,
         trials=256,

@@ -13,6 +13,7 @@ from dreamrl.agents.dream.encoder import Encoder, make_encoder
 from dreamrl.agents.dream.exploration import ExplorationPolicy
 from dreamrl.agents.dream.settings import DreamSettings
 from dreamrl.agents.policy import InstructedPolicy
+from dreamrl.agents.q_settings import barred
 from dreamrl.families.family import Family
 from dreamrl.types import ProblemID, Trajectory
 
@@ -55,7 +56,7 @@ def make_components(keys: Array, family: Family, settings: DreamSettings) -> Com
             family.goal_space,
             width,
             z,
-            barred=None if settings.may_end else family.end_action,
+            barred=barred(settings, family),
         ),
         ExplorationPolicy(
             keys[2],

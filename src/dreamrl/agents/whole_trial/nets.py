@@ -15,6 +15,7 @@ from dreamrl.agents.policy import (
     encode_goal,
     goal_features,
 )
+from dreamrl.agents.q_settings import barred
 from dreamrl.agents.whole_trial.settings import WholeTrialSettings
 from dreamrl.families.family import Family
 from dreamrl.networks.actor_critic import Decision
@@ -96,11 +97,10 @@ def make_nets(
     beside: Any = None,
 ) -> Nets:
     """The policy has no memory of its own: all that is remembered goes through the reader."""
-    size = settings.hidden
-    barred = None if settings.may_end else family.end_action
+    size, kept_from = settings.hidden, barred(settings, family)
     keys = jax.random.split(key)
     spaces = (family.observation_space, family.action_space, family.goal_space)
-    policy = InstructedPolicy(keys[1], *spaces, size, z, recurrent=False, barred=barred)
+    policy = InstructedPolicy(keys[1], *spaces, size, z, recurrent=False, barred=kept_from)
     return Nets(Reader(keys[0], *spaces, size), tell, policy, beside)
 
 
