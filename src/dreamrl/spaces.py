@@ -73,8 +73,11 @@ class MultiDiscrete:
 
     def encode(self, value: Int[Array, "... entries"]) -> Float[Array, "... features"]:
         """One-hot vectors, one after the other."""
-        hot = [jax.nn.one_hot(value[..., i], n) for i, n in enumerate(self.ns)]
-        return jnp.concatenate(hot, axis=-1)
+        # One comparison for all entries: a vector for each takes minutes to compile where there
+        # are many, as the tiles of a view.
+        entries = np.repeat(np.arange(len(self.ns)), self.ns)
+        levels = np.concatenate([np.arange(n) for n in self.ns])
+        return (value[..., entries] == levels).astype(jnp.float32)
 
 
 @dataclasses.dataclass(frozen=True)

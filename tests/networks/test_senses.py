@@ -37,6 +37,16 @@ def test_the_coarse_picture_is_made_of_means():
     assert float(coarse[0, 1, 1]) == 1.0
 
 
+def test_the_light_does_not_matter():
+    """A picture, and the same with another contrast and brightness of each colour."""
+    picture = jax.random.randint(jax.random.key(1), (60, 80, 3), 80, 150)
+    lit = picture * jnp.array([1.3, 0.8, 1.0]) + jnp.array([-20.0, 30.0, 40.0])
+    seen = look(jax.random.key(0), IMAGE, 16)
+    first, second = seen(picture.astype(jnp.uint8)), seen(lit.astype(jnp.uint8))
+    other = seen(picture[::-1].astype(jnp.uint8))
+    assert jnp.abs(first - second).max() < 0.2 * jnp.abs(first - other).max()
+
+
 def test_where_something_is_can_be_learned():
     """A white square of 5 x 5 pixels: its row and column are read off."""
 

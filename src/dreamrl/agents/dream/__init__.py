@@ -6,7 +6,7 @@ from dreamrl.agents.agent import Method
 from dreamrl.agents.dream.dream import Dream
 from dreamrl.agents.dream.q_learning import DreamQ
 from dreamrl.agents.dream.settings import DreamSettings
-from dreamrl.agents.q_settings import PAPER, check_actions
+from dreamrl.agents.q_settings import PAPER, PICTURES, check_actions
 from dreamrl.families.family import Family
 
 
@@ -27,18 +27,14 @@ _PRESETS = {
     "cooking": DreamSettings(
         iterations=800, trials=1024, episodes=2, minibatches=16, entropy_end=0.8, first_dual=0.1
     ),
-    # Pictures: fewer trials at once, and fewer to replay. Rewards are far, and of the way there
-    # chance sees little where it may end the episode (docs/lessons.md). c was 0 there.
+    # c was 0 there.
     "sign": DreamSettings(
-        iterations=900,
-        trials=256,
-        episodes=2,
+        **PICTURES,
         replay=4096,
         decoder_batch=64,
         exploration_hidden=64,
         cost=0.005,
         gae_lambda=0.95,
-        may_end=False,
     ),
     # c was 0.1, where |f|^2 was kept from growing above 10.
     "paper": DreamSettings(
