@@ -11,6 +11,7 @@ from dreamrl.trial import Choice, rollout
 
 xminigrid = pytest.importorskip("xminigrid")
 
+from dreamrl.families.family import HasDescriptions  # noqa: E402
 from dreamrl.families.xminigrid import XMiniGridFamily, hidden_objects  # noqa: E402
 
 ENV = "XLand-MiniGrid-R1-9x9"
@@ -78,6 +79,16 @@ def test_rulesets_are_all_different_and_reproducible():
     few = hidden_objects(60, objects=15)
     assert len(np.unique(np.sort(np.asarray(few.init_tiles) @ [100, 1], 1), axis=0)) < 60
     assert len(np.unique(sets, axis=0)) <= 200
+
+
+def test_what_agents_are_told_of_rulesets():
+    family = XMiniGridFamily(ENV, hidden_objects(12), test_ids=range(8, 12), described=True)
+    check_family(family)
+    told = np.asarray(jax.vmap(family.describe)(jnp.arange(12)))
+    assert set(np.unique(told)) == {0.0, 1.0}
+    assert len(np.unique(told, axis=0)) == 12
+    by_id = XMiniGridFamily(ENV, hidden_objects(12))
+    assert not isinstance(by_id, HasDescriptions)
 
 
 @pytest.mark.parametrize(

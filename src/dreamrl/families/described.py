@@ -16,6 +16,39 @@ MANY = 32
 """An entry of a problem with more values than this is given as a number, not one-hot."""
 
 
+def entries_of(problem: Problem) -> Float[Array, " entries"]:
+    """All numbers that a problem is made of."""
+    leaves = jax.tree.leaves(problem)
+    return jnp.concatenate([jnp.ravel(leaf).astype(jnp.float32) for leaf in leaves])
+
+
+def what_differs(entries: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Features that tell problems apart, from the [problems, entries] of all of them.
+
+    For each feature: which entry it is about, and the value it stands for; NaN stands for the
+    entry itself, divided by 100.
+    """
+    about: list[int] = []
+    values: list[float] = []
+    for number, column in enumerate(entries.T):
+        found = np.unique(column)
+        if len(found) == 1:
+            continue
+        kept = found if len(found) <= MANY else np.array([np.nan])
+        about += [number] * len(kept)
+        values += kept.tolist()
+    return np.array(about, int), np.array(values, np.float32)
+
+
+def said_of(
+    entries: Float[Array, " entries"], about: np.ndarray, values: np.ndarray
+) -> Float[Array, " said"]:
+    """The features of `what_differs`, of one problem."""
+    numbers = entries[about]
+    said = jnp.where(np.isnan(values), numbers / 100, numbers == values)
+    return said.astype(jnp.float32)
+
+
 @dataclasses.dataclass(frozen=True)
 class Described:
     """`family`, every observation followed by all that differs between its problems."""
@@ -57,24 +90,10 @@ class Described:
 
     @functools.cached_property
     def _values(self) -> tuple[np.ndarray, np.ndarray]:
-        """For each feature: which entry of the problem it is about, and the value it stands for.
-
-        NaN stands for the entry itself, divided by 100.
-        """
         # Whoever asks first may be in the middle of tracing a program.
         with jax.ensure_compile_time_eval():
             ids = jnp.array(sorted({*self.train_ids, *self.test_ids}))
-            entries = np.asarray(jax.vmap(self._entries)(ids))
-        about: list[int] = []
-        values: list[float] = []
-        for number, column in enumerate(entries.T):
-            found = np.unique(column)
-            if len(found) == 1:
-                continue
-            kept = found if len(found) <= MANY else np.array([np.nan])
-            about += [number] * len(kept)
-            values += kept.tolist()
-        return np.array(about, int), np.array(values, np.float32)
+            return what_differs(np.asarray(jax.vmap(self._entries)(ids)))
 
     def problem(self, problem_id: Int[Scalar, ""]) -> Problem:
         """The family's own problem, and what is said of it."""
@@ -101,11 +120,7 @@ class Described:
         """The family's own description, or else one made of all entries of the problem."""
         if isinstance(self.family, HasDescriptions):
             return self.family.describe(problem_id)
-        about, values = self._values
-        entries = self._entries(problem_id)[about]
-        said = jnp.where(np.isnan(values), entries / 100, entries == values)
-        return said.astype(jnp.float32)
+        return said_of(self._entries(problem_id), *self._values)
 
     def _entries(self, problem_id: Array) -> Float[Array, " entries"]:
-        leaves = jax.tree.leaves(self.family.problem(problem_id))
-        return jnp.concatenate([jnp.ravel(leaf).astype(jnp.float32) for leaf in leaves])
+        return entries_of(self.family.problem(problem_id))

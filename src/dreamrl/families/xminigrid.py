@@ -6,9 +6,10 @@ from typing import Any, Literal
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Int, Scalar
+from jaxtyping import Array, Float, Int, Scalar
 
 from dreamrl.errors import UserError, unknown
+from dreamrl.families.described import entries_of, said_of, what_differs
 from dreamrl.families.extras import held_out, needs
 from dreamrl.families.one_goal import ONE_GOAL, the_goal
 from dreamrl.spaces import Discrete, MultiDiscrete
@@ -48,12 +49,15 @@ class XMiniGridFamily:
         test_ids: Sequence[int] = (),
         horizon: int = 50,
         name: str | None = None,
+        described: bool = False,
         **params: Any,
     ):
         """`env` is a name that xminigrid knows, as `XLand-MiniGrid-R1-9x9`.
 
         `rulesets` has a leading axis: the i-th makes the problem with the ID i. Those of
-        `test_ids` are held out of training. `params` are the environment's own, as `view_size=7`.
+        `test_ids` are held out of training. `described` tells agents what differs between the
+        rulesets in place of the IDs (in training only), so that what is learned of one helps with
+        others like it. `params` are the environment's own, as `view_size=7`.
         Raises UserError for what does not fit.
         """
         if env not in xminigrid.registered_environments():
@@ -74,6 +78,9 @@ class XMiniGridFamily:
         self._begin, self._go = jax.jit(self.env.reset), jax.jit(self.env.step)
         self.train_ids, self.test_ids = held_out(lengths.pop()[0], test_ids)
         self.name, self.horizon = name or env, horizon
+        if described:
+            self._differs = what_differs(np.asarray(jax.vmap(entries_of)(rulesets)))
+            self.describe = self._description
         self.action_space = Discrete(self.env.num_actions(self.params))
         tiles = self.params.view_size**2
         self.observation_space = MultiDiscrete(
@@ -99,6 +106,10 @@ class XMiniGridFamily:
         terminated = after.last() & (after.discount == 0)
         truncated = after.last() & ~terminated
         return state, Step(_observed(after), after.reward, terminated, truncated)
+
+    def _description(self, problem_id: Int[Scalar, ""]) -> Float[Array, " features"]:
+        """What differs between the rulesets: for each value of an entry, whether it has it."""
+        return said_of(entries_of(self.problem(problem_id)), *self._differs)
 
 
 def hidden_objects(

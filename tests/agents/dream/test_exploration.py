@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dreamrl.agents.dream.decoder import belief_error
-from dreamrl.agents.dream.exploration import exploration_rewards
+from dreamrl.agents.dream.exploration import exploration_rewards, price
 from dreamrl.trial import percepts
 from dreamrl.types import ProblemID
 
@@ -47,6 +47,11 @@ def test_rewards_telescope(untrained, problem_ids, explored):
     expected = (errors[:, 0] - after) / unit - cost * length
     np.testing.assert_allclose(rewards.sum(1), expected, atol=1e-5)
     assert np.ptp(expected + cost * length) > 0.01
+
+
+@pytest.mark.parametrize(("known", "expected"), [(1.0, 0.02), (0.05, 0.001), (-0.3, 0.0)])
+def test_a_step_costs_a_share_of_what_can_be_found_out(known, expected):
+    np.testing.assert_allclose(price(0.02, jnp.array(known)), expected, rtol=1e-6)
 
 
 def test_explorations_played_again_decide_alike(untrained, explored):

@@ -10,6 +10,7 @@ import pytest
 
 import dreamrl
 from dreamrl.errors import UserError
+from dreamrl.families.sign.letters import COLUMNS, HANDS
 from dreamrl.families.sign.view import render, sign_seen
 from dreamrl.families.sign.world import Pose
 from dreamrl.types import Trajectory
@@ -78,6 +79,18 @@ def test_letters_are_the_right_way_round():
     upright, foot = np.bincount(columns).argmax(), np.bincount(rows).argmax()
     assert columns.min() <= upright < columns.mean()
     assert rows.mean() < foot <= rows.max()
+
+
+def test_other_hands_write_other_letters_in_the_same_places():
+    neat, other, third = (look(5, 10.25, word=RED, hand=hand) for hand in (0, 1, 2))
+    for a, b in ((neat, other), (neat, third), (other, third)):
+        changed = np.argwhere((a != b).any(-1))
+        assert len(changed) > 10
+        # Letters and what is around them are half as high as the board, three metres in all.
+        assert np.ptp(changed[:, 0]) <= 7
+        assert np.ptp(changed[:, 1]) <= 32
+    assert COLUMNS.shape == (HANDS, 3, 75)
+    assert len(np.unique(COLUMNS.reshape(HANDS, -1), axis=0)) == HANDS
 
 
 def test_near_things_hide_far_ones():

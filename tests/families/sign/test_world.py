@@ -119,6 +119,15 @@ def test_objects_turn_anew_in_each_episode(family):
     assert np.ptp(states.turns, 0).min() > 5
 
 
+def test_with_jitter_signs_are_written_in_many_hands():
+    """Facing the sign, in one light and without noise, three episodes show three pictures."""
+    jittered = dreamrl.make("sign", height=30, width=40, jitter=1e-6)
+    seen = [state(7, 10.25)._replace(grain=jnp.uint32(grain)) for grain in (0, 1, 2)]
+    shown = [jittered.observe(jittered.problem(jnp.array(0)), s) for s in seen]
+    for i in range(3):
+        assert (jnp.abs(shown[i].astype(int) - shown[i - 1]) > 30).any()
+
+
 def test_jitter_changes_colours_and_nothing_else(family):
     jittered = dreamrl.make("sign", height=8, width=8, jitter=0.3)
     problem, key = family.problem(jnp.array(1)), jax.random.key(4)

@@ -104,12 +104,22 @@ def exploration_rewards(
 ) -> Float[Array, " T"]:
     """r_t = (|f - g(tau_:t)|^2 - |f - g(tau_:t+1)|^2) / unit - cost for the steps taken.
 
-    `errors` has T+1 entries. `unit` is the decoder's mean error before any observation, so `cost`
-    is a share of all there is to know, in any family. The sum telescopes: error before - error
-    after - c length.
+    `errors` has T+1 entries. `unit` is the decoder's mean error before any observation, so gain
+    and `cost` are shares of all there is to know, in any family. The sum telescopes: error before
+    - error after - c length.
     """
     gained = (errors[:-1] - errors[1:]) / unit
     return jnp.where(mask, gained - cost, 0.0)
+
+
+def price(cost: float, known: Float[Array, ""]) -> Float[Array, ""]:
+    """What a step costs, c, as a share of all there is to know.
+
+    `cost` is its share of what can be found out, and `known` how much explorations of full length
+    recover of all. Where that is little, a share of everything would be more than any step is
+    worth (docs/lessons.md).
+    """
+    return cost * jnp.clip(known, 0.0, 1.0)
 
 
 def returns_as_rewards(

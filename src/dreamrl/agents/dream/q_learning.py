@@ -32,6 +32,7 @@ from dreamrl.agents.dream.exploitation import encoding
 from dreamrl.agents.dream.exploration import (
     ExplorationPolicy,
     exploration_rewards,
+    price,
     returns_as_rewards,
 )
 from dreamrl.agents.dream.settings import DreamSettings
@@ -252,7 +253,8 @@ class DreamQ:
         errors = belief_error(means[:, None], beliefs)
         unit = jnp.maximum(errors[:, 0].mean(), settings.rho**2)
         paid = jax.vmap(exploration_rewards, in_axes=(0, 0, None, None))
-        rewards, mask = paid(errors, explored.mask, unit, settings.cost), explored.mask
+        cost = price(settings.cost, 1 - errors[:, -1].mean() / unit)
+        rewards, mask = paid(errors, explored.mask, unit, cost), explored.mask
         seen = jax.vmap(before)(explored)
         decision = jax.vmap(policy.unroll)(seen, beliefs[:, :-1])
         wanted = jax.vmap(target.unroll)(seen, beliefs[:, :-1])

@@ -86,7 +86,7 @@ class DreamSettings(QSettings):
     exploration_entropy_end: float = 0.7
     """When it has fallen."""
     cost: float = 0.02
-    """c: what a step of exploration costs, as a share of all there is to know."""
+    """c: what a step of exploration costs, as a share of what explorations of full length find."""
     random_share: float = 0.25
     """Share of explorations that act partly at random. Only the decoder learns from them: it
     must read any exploration, not only those that the present policy makes."""

@@ -15,6 +15,7 @@ from dreamrl.agents.dream.exploitation import ExploitationBatch, encoding
 from dreamrl.agents.dream.exploration import (
     ExplorationBatch,
     exploration_rewards,
+    price,
     returns_as_rewards,
 )
 from dreamrl.agents.dream.settings import DreamSettings
@@ -102,6 +103,12 @@ class Player:
         errors = belief_error(means[:, None], final)
         unit = jnp.maximum(errors[:, 0].mean(), settings.rho**2)
         own = explored.mask & ~random[:, None]
+
+        def mean(x, where):
+            return (x * where).sum() / jnp.maximum(where.sum(), 1)
+
+        known = 1 - mean(errors[:, -1], ~random) / unit
+        cost = price(settings.cost, known)
         exploitation_batch, decoded, returns, steps = self._exploit_all(
             params, problem_id, final[:, -1], ~random, progress, keys[2]
         )
@@ -110,8 +117,8 @@ class Player:
         # An explorer that can end its episode otherwise than by the barred action must not be
         # charged before the decoder has made longer explorations worth their cost.
         times = (settings.decoder_share_begin, settings.decoder_share_end)
-        charged = paid(errors, explored.mask, unit, ramp(progress, 0.0, settings.cost, *times))
-        rewards = paid(errors, explored.mask, unit, settings.cost)
+        charged = paid(errors, explored.mask, unit, cost * ramp(progress, 0.0, 1.0, *times))
+        rewards = paid(errors, explored.mask, unit, cost)
         taught, going = own, jax.vmap(going_on)(rewards, worth, own)
         if settings.objective == "end-to-end":
             after, known_after = return_of_trial(returns, decoded, count)
@@ -135,12 +142,7 @@ class Player:
                 floor=0.1,
             ),
         )
-
-        def mean(x, where):
-            return (x * where).sum() / jnp.maximum(where.sum(), 1)
-
         ends = jax.vmap(stop_length)(worth, explored.mask)
-        known = 1 - mean(errors[:, -1], ~random) / unit
         something = errors[:, 0].mean() > 4 * settings.rho**2
         late = (progress > settings.decoder_share_begin) & (self.family.horizon > 1)
         metrics = {

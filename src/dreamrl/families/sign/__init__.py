@@ -12,6 +12,7 @@ from jaxtyping import Array, Float, Int, Scalar, UInt8, UInt32
 
 from dreamrl.errors import UserError
 from dreamrl.families.memory import check_memory
+from dreamrl.families.sign.letters import HANDS
 from dreamrl.families.sign.view import render, sign_seen
 from dreamrl.families.sign.world import OBJECTS, Pose, move, start, touched, turns
 from dreamrl.spaces import Discrete, Image
@@ -35,7 +36,7 @@ class SignState(NamedTuple):
     light: Float[Array, "2 3"]
     """Contrast and brightness of red, green and blue; drawn anew where there is jitter."""
     grain: UInt32[Array, ""]
-    """Seed of the noise; likewise."""
+    """Seed of the noise, and of who wrote the sign; likewise."""
     steps: Int[Array, ""]
 
 
@@ -45,8 +46,8 @@ class Sign:
 
     `height` and `width` are those of the pictures, in pixels. With `jitter` each episode has
     colours of its own: contrast times 1 and brightness raised by 0, each plus or minus up to
-    `jitter`, as a share of white, for red, green and blue apart. Each picture gets noise, too: in
-    every value up to a quarter of that, up or down.
+    `jitter`, as a share of white, for red, green and blue apart, and a sign in another hand. Each
+    picture gets noise, too: in every value up to a quarter of that, up or down.
     The goal is a box (0) or a key (1). Touching the one of the sign's colour pays 1, touching any
     other object costs 1, and both end the episode. An exploration ends likewise, and pays nothing.
     Raises UserError for pictures that no memory holds.
@@ -115,9 +116,11 @@ class Sign:
         return state, Step(self.observe(problem, state), reward, terminated, truncated)
 
     def observe(self, problem: SignProblem, state: SignState) -> UInt8[Array, "height width 3"]:
-        picture = render(problem.color, state.pose, state.turns, self.height, self.width)
+        size = self.height, self.width
         if not self.jitter:
-            return picture
+            return render(problem.color, state.pose, state.turns, *size)
+        hand = (state.grain % HANDS).astype(jnp.int32)
+        picture = render(problem.color, state.pose, state.turns, *size, hand)
         contrast, brightness = state.light
         key = jax.random.fold_in(jax.random.key(state.grain), state.steps)
         # A number a pixel, cut in three: drawing three takes longer than the picture itself.

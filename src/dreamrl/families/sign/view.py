@@ -103,15 +103,22 @@ class Row(NamedTuple):
 
 @functools.partial(jax.jit, static_argnames=("height", "width"))
 def render(
-    word: Int[Array, ""], pose: Pose, turns: Float[Array, "6"], height: int = 60, width: int = 80
+    word: Int[Array, ""],
+    pose: Pose,
+    turns: Float[Array, "6"],
+    height: int = 60,
+    width: int = 80,
+    hand: Int[Array, ""] | int = 0,
 ) -> UInt8[Array, "height width 3"]:
     """The picture from `pose`: `word` is what the sign says, `turns` the objects' headings.
+
+    `hand` is who wrote the word, of `letters.HANDS`; 0 writes neatly.
 
     Turned by 0, a box faces along the axes, and a key's length lies along z with its teeth at the
     far end.
     """
     pixel = 2 * LENS / height
-    columns = _look(word, pose, turns, pixel, width)
+    columns = _look(word, hand, pose, turns, pixel, width)
 
     rows = _rows(pixel, height)
     # One array, for the compiler makes no use of vector instructions where there are many.
@@ -141,7 +148,12 @@ def sign_seen(picture: UInt8[Array, "height width 3"]) -> Bool[Array, ""]:
 
 
 def _look(
-    word: Int[Array, ""], pose: Pose, turns: Float[Array, "6"], pixel: float, width: int
+    word: Int[Array, ""],
+    hand: Int[Array, ""] | int,
+    pose: Pose,
+    turns: Float[Array, "6"],
+    pixel: float,
+    width: int,
 ) -> Columns:
     x, z = pose.position
     right = jnp.sin(pose.heading), jnp.cos(pose.heading)
@@ -167,8 +179,8 @@ def _look(
         depth = (board_x - x) / _nonzero(ray[0] + third * pixel * right[0])
         letters = z + depth * (ray[1] + third * pixel * right[1]) - board_z + length / 2
         square = jnp.floor(letters * GRAIN).astype(jnp.int32)
-        square = jnp.where(square < 0, COLUMNS.shape[1], square)
-        ink += jnp.asarray(COLUMNS)[word].at[square].get(mode="fill", fill_value=0)
+        square = jnp.where(square < 0, COLUMNS.shape[-1], square)
+        ink += jnp.asarray(COLUMNS)[hand, word].at[square].get(mode="fill", fill_value=0)
     depth = (board_x - x) / _nonzero(ray[0])
     seen = (depth > 0) & (depth < wall)
     seen &= jnp.abs(z + depth * ray[1] - board_z) < length / 2
