@@ -64,9 +64,15 @@ trials; the target is copied as often in replayed episodes.
 """
 
 
-PICTURES: dict[str, Any] = {"iterations": 450, "trials": 256, "episodes": 2, "may_end": False}
-"""For `sign`: pictures fill the memory, so fewer trials at once; rewards are far, and of the way
-there chance sees little where it may end the episode (docs/lessons.md)."""
+PICTURES: dict[str, Any] = {
+    "iterations": 600,
+    "trials": 256,
+    "episodes": 2,
+    "entropy_end": 0.8,
+    "may_end": False,
+}
+"""For `sign`: pictures fill the memory, so fewer trials at once; rewards are far, so chance needs
+time to find them, and sees little of the way where it may end the episode (docs/lessons.md)."""
 
 
 def check_learner(settings: QSettings) -> None:
