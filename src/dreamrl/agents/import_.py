@@ -16,7 +16,7 @@ from jaxtyping import Array, Float
 
 from dreamrl.agents.agent import Method, Metrics
 from dreamrl.agents.dream.encoder import make_encoder
-from dreamrl.agents.q_settings import PAPER, PICTURES
+from dreamrl.agents.q_settings import presets
 from dreamrl.agents.ranges import COUNT, SHARE
 from dreamrl.agents.whole_trial.algorithm import WholeTrial
 from dreamrl.agents.whole_trial.nets import Nets, make_nets
@@ -90,10 +90,6 @@ def import_(family: Family, settings: ImportSettings) -> WholeTrial | WholeTrial
     return whole_trial(family, settings, Informed(settings.informed_share))
 
 
-_PRESETS = {
-    "default": ImportSettings(),
-    "sign": ImportSettings(**PICTURES),
-    "paper": ImportSettings(**PAPER),
-}
+_PRESETS = presets(ImportSettings)
 
 METHOD = Method(ImportSettings, import_, _PRESETS)

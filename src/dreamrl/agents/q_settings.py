@@ -1,7 +1,7 @@
 """Settings of Q-learning, for methods that have PPO as their usual learner."""
 
 import dataclasses
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, TypeVar
 
 from jaxtyping import Array, Float
 
@@ -73,6 +73,18 @@ PICTURES: dict[str, Any] = {
 }
 """For `sign`: pictures fill the memory, so fewer trials at once; rewards are far, so chance needs
 time to find them, and sees little of the way where it may end the episode (docs/lessons.md)."""
+
+
+S = TypeVar("S", bound=QSettings)
+
+
+def presets(settings: type[S]) -> dict[str, S]:
+    """The named settings of a method that needs none of its own."""
+    return {
+        "default": settings(),
+        "sign": settings(**PICTURES),
+        "paper": settings(**PAPER),
+    }
 
 
 def check_learner(settings: QSettings) -> None:

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from dreamrl.agents.agent import Method, Metrics
-from dreamrl.agents.q_settings import PAPER, PICTURES
+from dreamrl.agents.q_settings import presets
 from dreamrl.agents.whole_trial.algorithm import WholeTrial
 from dreamrl.agents.whole_trial.nets import Nets, Same, make_nets
 from dreamrl.agents.whole_trial.q_learning import WholeTrialQ, whole_trial
@@ -70,11 +70,7 @@ def oracle(family: Family, settings: WholeTrialSettings) -> WholeTrial | WholeTr
     return no_exploration(Described(family), settings)
 
 
-_PRESETS = {
-    "default": WholeTrialSettings(),
-    "sign": WholeTrialSettings(**PICTURES),
-    "paper": WholeTrialSettings(**PAPER),
-}
+_PRESETS = presets(WholeTrialSettings)
 
 RL2 = Method(WholeTrialSettings, rl2, _PRESETS)
 E_RL2 = Method(WholeTrialSettings, e_rl2, _PRESETS)
