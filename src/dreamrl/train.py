@@ -1,6 +1,7 @@
 """The training loop: any algorithm, one or many seeds, in compiled chunks of iterations."""
 
 import contextlib
+import ctypes
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -218,7 +219,15 @@ def _compile(
         first = begin(init, RUN_SELDOM, keys)
         evaluate = begin(_evaluation(algorithm, plan.evaluation_trials), RUN_SELDOM, state)
         compiling()
-        return _Programs(first.result(), chunk.result(), evaluate.result())
+        programs = _Programs(first.result(), chunk.result(), evaluate.result())
+    _give_back()
+    return programs
+
+
+def _give_back() -> None:
+    """Returns what compilers freed to the system, where the C library can: 2 GB for pictures."""
+    with contextlib.suppress(AttributeError, OSError, TypeError):  # Others than glibc do it anyway.
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _chunk(algorithm: Algorithm) -> Callable[..., Any]:
