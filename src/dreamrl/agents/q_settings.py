@@ -68,11 +68,13 @@ PICTURES: dict[str, Any] = {
     "iterations": 600,
     "trials": 256,
     "episodes": 2,
+    "learning_rate": 2e-3,
     "entropy_end": 0.8,
     "may_end": False,
 }
-"""For `sign`: pictures fill the memory, so fewer trials at once; rewards are far, so chance needs
-time to find them, and sees little of the way where it may end the episode (docs/lessons.md)."""
+"""For `sign`: pictures fill the memory, so fewer trials at once; a trunk whose units die at higher
+rates; rewards are far, so chance needs time to find them, and sees little of the way where it may
+end the episode (docs/lessons.md)."""
 
 
 S = TypeVar("S", bound=QSettings)
