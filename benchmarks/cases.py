@@ -35,21 +35,34 @@ class Case(NamedTuple):
     budget: int
     trials: int = 500
     """Trials that measure a seed."""
+    with_decoder: str = ""
+    """Settings besides, of agents that have them: DREAM, and after random explorations."""
 
 
 CASES = {
     "cartpole": Case("examples/gym_cartpole.py:cartpole", "trials=256", 120 * 256 * 60),
     "frozenlake": Case("examples/gym_frozenlake.py:frozenlake", "trials=256", 200 * 256 * 40),
-    "xminigrid": Case("examples/xminigrid_objects.py:objects", "trials=128", 160 * 128 * 80),
+    "xminigrid": Case(
+        "examples/xminigrid_objects.py:objects",
+        "trials=256,minibatches=8,hidden=128,learning_rate=0.003,entropy=0.1",
+        300 * 256 * 60,
+        with_decoder="exploration_hidden=64",
+    ),
 }
 
 
 def asked_for(name: str, agents: list[str], seeds: int) -> list[Cell]:
     """Cells of a case, which have the agents' names without what they have in common."""
     case = CASES[name]
-    asked = [f"{agent}{',' if ':' in agent else ':'}{case.settings}" for agent in agents]
+    asked = [_with_settings(case, agent) for agent in agents]
     found = cells(asked, [case.family], seeds, case.budget, case.trials)
     return [cell._replace(name=agent) for cell, agent in zip(found, agents, strict=True)]
+
+
+def _with_settings(case: Case, agent: str) -> str:
+    method, _, own = agent.partition(":")
+    more = case.with_decoder if method in ("dream", "random-exploration") else ""
+    return f"{method}:{','.join(filter(None, [own, case.settings, more]))}"
 
 
 def train(name: str, agents: list[str], seeds: int) -> int:

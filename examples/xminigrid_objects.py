@@ -1,4 +1,4 @@
-"""XLand-MiniGrid: one of three objects pays, and nothing shows which.
+"""XLand-MiniGrid: one of four balls is to be picked up, and nothing shows which.
 
 It needs `pip install 'dreamrl[xminigrid]'`. python examples/xminigrid_objects.py; training:
 
@@ -8,17 +8,20 @@ It needs `pip install 'dreamrl[xminigrid]'`. python examples/xminigrid_objects.p
 import jax
 import jax.numpy as jnp
 
-from dreamrl.families.xminigrid import XMiniGridFamily, hidden_objects
+from dreamrl.families.xminigrid import BALLS, XMiniGridFamily, hidden_objects
 from dreamrl.trial import Choice, rollout
 from dreamrl.types import Trajectory
 
-SEEN, UNSEEN = 64, 64
+SEEN, UNSEEN = 192, 88
 
 
 def objects() -> XMiniGridFamily:
-    rulesets = hidden_objects(SEEN + UNSEEN, objects=3)
+    """Four of eight colours: 70 sets, of which each of the four may be the right one."""
+    rulesets = hidden_objects(SEEN + UNSEEN, objects=4, goal="hold", among=BALLS)
     unseen = range(SEEN, SEEN + UNSEEN)
-    return XMiniGridFamily("XLand-MiniGrid-R1-9x9", rulesets, unseen, horizon=40, name="objects")
+    return XMiniGridFamily(
+        "XLand-MiniGrid-R1-9x9", rulesets, unseen, horizon=30, name="objects", described=True
+    )
 
 
 def main() -> Trajectory:

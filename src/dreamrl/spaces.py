@@ -81,6 +81,45 @@ class MultiDiscrete:
 
 
 @dataclasses.dataclass(frozen=True)
+class Tiles:
+    """A view of `count` places, each seen as the integers `ns`, and other integers `beside` it.
+
+    A vector: place after place, whose entry i is one of 0 .. ns[i]-1, then entries of
+    0 .. beside[i]-1. Agents look at all places through the same layer (`dreamrl.networks.senses`).
+    """
+
+    count: int
+    ns: tuple[int, ...]
+    beside: tuple[int, ...] = ()
+
+    @property
+    def entries(self) -> MultiDiscrete:
+        return MultiDiscrete(self.ns * self.count + self.beside)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.entries.shape
+
+    @property
+    def dtype(self) -> Any:
+        return self.entries.dtype
+
+    @property
+    def features(self) -> int:
+        return self.entries.features
+
+    def sample(self, key: Key) -> Int[Array, " entries"]:
+        return self.entries.sample(key)
+
+    def contains(self, value: Array | np.ndarray) -> bool:
+        return self.entries.contains(value)
+
+    def encode(self, value: Int[Array, "... entries"]) -> Float[Array, "... features"]:
+        """One-hot vectors, place after place."""
+        return self.entries.encode(value)
+
+
+@dataclasses.dataclass(frozen=True)
 class Box:
     """Real numbers between `low` and `high`, of the given shape."""
 
@@ -155,7 +194,49 @@ class Image:
 
 COARSE = 10
 
-Space: TypeAlias = Discrete | MultiDiscrete | Box | Image
+
+@dataclasses.dataclass(frozen=True)
+class Told:
+    """What is `seen`, as a vector, followed by so many numbers that say what problem it is."""
+
+    seen: "Space"
+    said: int
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (math.prod(self.seen.shape) + self.said,)
+
+    @property
+    def dtype(self) -> Any:
+        return jnp.float32
+
+    @property
+    def features(self) -> int:
+        return self.seen.features + self.said
+
+    def join(self, seen: Array, said: Float[Array, "... said"]) -> Float[Array, "... both"]:
+        lead = said.shape[:-1]
+        return jnp.concatenate([seen.reshape(*lead, -1).astype(jnp.float32), said], axis=-1)
+
+    def split(self, value: Float[Array, "... both"]) -> tuple[Array, Float[Array, "... said"]]:
+        seen, said = value[..., : -self.said], value[..., -self.said :]
+        return seen.reshape(*value.shape[:-1], *self.seen.shape).astype(self.seen.dtype), said
+
+    def sample(self, key: Key) -> Float[Array, " both"]:
+        return self.join(self.seen.sample(key), jax.random.normal(key, (self.said,)))
+
+    def contains(self, value: Array | np.ndarray) -> bool:
+        value = np.asarray(value)
+        if not np.issubdtype(value.dtype, np.floating) or value.shape != self.shape:
+            return False
+        return self.seen.contains(self.split(jnp.asarray(value))[0])
+
+    def encode(self, value: Float[Array, "... both"]) -> Float[Array, "... features"]:
+        seen, said = self.split(value)
+        return jnp.concatenate([self.seen.encode(seen), said], axis=-1)
+
+
+Space: TypeAlias = Discrete | MultiDiscrete | Tiles | Box | Image | Told
 ActionSpace: TypeAlias = Discrete | Box
 """Chosen from, or vectors of real numbers, which agents may exceed: environments get the nearest
 action inside."""

@@ -12,7 +12,7 @@ from dreamrl.trial import Choice, rollout
 xminigrid = pytest.importorskip("xminigrid")
 
 from dreamrl.families.family import HasDescriptions  # noqa: E402
-from dreamrl.families.xminigrid import XMiniGridFamily, hidden_objects  # noqa: E402
+from dreamrl.families.xminigrid import BALLS, XMiniGridFamily, hidden_objects  # noqa: E402
 
 ENV = "XLand-MiniGrid-R1-9x9"
 
@@ -71,14 +71,17 @@ def test_rulesets_are_all_different_and_reproducible():
     assert len(np.unique(whole, axis=0)) == 200
     again = hidden_objects(200, objects=4, seed=3)
     jax.tree.map(np.testing.assert_array_equal, rules, again)
-    # The right object is one of those that are there.
-    tiles = np.asarray(rules.init_tiles)
-    assert (tiles == np.asarray(rules.goal)[:, None, 1:3]).all(-1).any(1).all()
-    # The same objects, with another goal each, are in more than one problem.
-    sets = np.sort(tiles @ [100, 1], 1)
-    few = hidden_objects(60, objects=15)
-    assert len(np.unique(np.sort(np.asarray(few.init_tiles) @ [100, 1], 1), axis=0)) < 60
-    assert len(np.unique(sets, axis=0)) <= 200
+
+
+@pytest.mark.parametrize("goal", ["reach", "hold"])
+def test_what_lies_there_does_not_tell_what_pays(goal):
+    """Each set of objects is there once with each of them as the right one."""
+    rules = hidden_objects(280, objects=4, goal=goal, among=BALLS)
+    tiles, right = np.asarray(rules.init_tiles), np.asarray(rules.goal)[:, 1:3]
+    sets = tiles.reshape(70, 4, 4, 2)
+    assert (sets == sets[:, :1]).all()
+    np.testing.assert_array_equal(right.reshape(70, 4, 2), sets[:, 0])
+    assert len(np.unique(sets[:, 0].reshape(70, -1), axis=0)) == 70
 
 
 def test_what_agents_are_told_of_rulesets():
@@ -109,6 +112,8 @@ def test_faults(settings, fault):
 def test_too_many_rulesets():
     with pytest.raises(UserError, match="there are not 17 rulesets of 1 objects"):
         hidden_objects(17, objects=1)
+    with pytest.raises(UserError, match="objects must be from 1 to 8, is 9"):
+        hidden_objects(3, objects=9, among=BALLS)
     with pytest.raises(UserError, match="objects must be from 1 to 16, is 0"):
         hidden_objects(3, objects=0)
     one = jax.tree.map(lambda leaf: leaf[0], hidden_objects(3))

@@ -1,4 +1,4 @@
-"""Images through patches, all else as it is."""
+"""Images through patches, tiles through one layer, all else as it is."""
 
 import jax
 import jax.numpy as jnp
@@ -6,10 +6,11 @@ import numpy as np
 import optax
 import pytest
 
-from dreamrl.networks.senses import look
-from dreamrl.spaces import Box, Image, MultiDiscrete
+from dreamrl.networks.senses import TILE, attend, look
+from dreamrl.spaces import Box, Discrete, Image, MultiDiscrete, Tiles, Told
 
 IMAGE = Image(60, 80)
+TILES = Tiles(4, (5, 3), (6,))
 
 
 @pytest.mark.parametrize("space", [MultiDiscrete((3, 4)), Box(-1.0, 1.0, (5,))])
@@ -78,3 +79,48 @@ def test_where_something_is_can_be_learned():
 
     errors = np.asarray(learn((seen, readout)))
     assert errors[-20:].mean() < 0.01, "as far off as a guess: 0.08"
+
+
+def test_a_tile_looks_the_same_wherever_it_lies():
+    seen = look(jax.random.key(0), TILES, 16)
+    view = jnp.array([4, 2, 0, 0, 1, 1, 3, 0, 5])
+    moved = jnp.array([3, 0, 4, 2, 0, 0, 1, 1, 5])
+    first, second = seen(view), seen(moved)
+    assert first.shape == (seen.features,) == (4 * TILE + 6,)
+    np.testing.assert_allclose(
+        jnp.roll(first[: 4 * TILE], TILE), second[: 4 * TILE], rtol=1e-5, atol=1e-6
+    )
+    np.testing.assert_array_equal(first[4 * TILE :], jax.nn.one_hot(5, 6))
+    # Another thing looks otherwise.
+    assert jnp.abs(first[:TILE] - first[TILE : 2 * TILE]).max() > 0.1
+
+
+def test_attention_is_paid_to_all_tiles_alike():
+    seen = look(jax.random.key(0), TILES, 16)
+    views = jax.vmap(TILES.sample)(jax.random.split(jax.random.key(1), 7))
+    gate = jax.random.uniform(jax.random.key(2), (7, TILE))
+    plain, attended = seen(views), attend(seen(views), seen.tiles, gate)
+    for tile in range(4):
+        part = slice(tile * TILE, (tile + 1) * TILE)
+        np.testing.assert_allclose(attended[:, part], plain[:, part] * gate, rtol=1e-6)
+    np.testing.assert_array_equal(attended[:, 4 * TILE :], plain[:, 4 * TILE :])
+
+
+@pytest.mark.parametrize("space", [TILES, IMAGE, Discrete(4), MultiDiscrete((3, 4))], ids=str)
+def test_what_is_said_stands_behind_what_is_seen(space):
+    told = Told(space, 3)
+    observation, said = space.sample(jax.random.key(1)), jnp.array([0.5, -1.0, 2.0])
+    both = told.join(observation, said)
+    assert both.shape == told.shape
+    assert both.dtype == told.dtype
+    np.testing.assert_array_equal(told.split(both)[0], observation)
+    informed, plain = (look(jax.random.key(0), each, 16) for each in (told, space))
+    assert informed.features == plain.features + 3
+    assert informed.tiles == plain.tiles
+    found = informed(both)
+    np.testing.assert_allclose(found[:-3], plain(observation), rtol=1e-6)
+    np.testing.assert_array_equal(found[-3:], said)
+    np.testing.assert_array_equal(told.encode(both)[:-3], space.encode(observation))
+    assert told.contains(told.sample(jax.random.key(2)))
+    assert not told.contains(np.zeros(told.shape[0] + 1, np.float32))
+    assert not told.contains(np.full(told.shape, -1.0, np.float32)) or isinstance(space, Image)

@@ -8,7 +8,7 @@ from jaxtyping import Array, Float
 from dreamrl.networks.actor_critic import ActorCritic, Decision
 from dreamrl.networks.distributions import Categorical
 from dreamrl.networks.layers import Dense
-from dreamrl.networks.senses import Look, look
+from dreamrl.networks.senses import TILE, Look, attend, look
 from dreamrl.spaces import ActionSpace, Space
 from dreamrl.trial import Percept
 from dreamrl.types import Goal, Key
@@ -41,8 +41,9 @@ class Senses(eqx.Module):
 class InstructedPolicy(eqx.Module):
     """What (goal, z) mean depends on where one stands: they also gate what is seen.
 
-    In an exploration the goal is None. z may be one vector for the episode or one a step. With a
-    goal it cannot take `barred`.
+    Where that is made of tiles, they gate the channels of each, all tiles alike: what to look for
+    is the same wherever it lies. In an exploration the goal is None. z may be one vector for the
+    episode or one a step. With a goal it cannot take `barred`.
     """
 
     senses: Senses
@@ -50,6 +51,7 @@ class InstructedPolicy(eqx.Module):
     goal: Dense
     told: Dense
     context: Dense
+    attention: Dense | None
     goal_space: Space = eqx.field(static=True)
     barred: int | None = eqx.field(static=True)
 
@@ -72,6 +74,8 @@ class InstructedPolicy(eqx.Module):
         self.goal = Dense(keys[1], goals.features, size)
         self.told = Dense(keys[2], z, size)
         self.context = Dense(keys[3], size, size)
+        tiled = self.senses.look.tiles > 0
+        self.attention = Dense(jax.random.fold_in(key, 5), size, TILE) if tiled else None
 
     def start(self) -> Float[Array, " memory"]:
         return self.network.start()
@@ -97,10 +101,17 @@ class InstructedPolicy(eqx.Module):
         else:
             asked = self.goal(self.goal_space.encode(goal))
             task = jax.nn.relu(asked + told + asked * told)
-        seen = self.senses(percept)
         task_everywhere = jnp.broadcast_to(task, (*percept.first.shape, task.shape[-1]))
-        gate = 2 * jax.nn.sigmoid(2 * self.context(task))
+        seen = self.senses(percept)
+        if self.attention is not None:
+            seen = attend(seen, self.senses.look.tiles, _gate(self.attention, task_everywhere))
+        gate = _gate(self.context, task)
         return jnp.concatenate([seen, task_everywhere], axis=-1), gate
+
+
+def _gate(layer: Dense, task: Float[Array, "... size"]) -> Float[Array, "... outputs"]:
+    """Around 1, from 0 to 2."""
+    return 2 * jax.nn.sigmoid(2 * layer(task))
 
 
 def bar(decision: Decision, barred: int | None) -> Decision:

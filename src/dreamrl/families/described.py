@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int, Scalar
 
 from dreamrl.families.family import Family, HasDescriptions
-from dreamrl.spaces import ActionSpace, Box, Space
+from dreamrl.spaces import ActionSpace, Space, Told
 from dreamrl.types import Action, Goal, Key, Problem, State, Step
 
 MANY = 32
@@ -84,9 +84,9 @@ class Described:
         return self.family.goal_space
 
     @property
-    def observation_space(self) -> Box:
+    def observation_space(self) -> Told:
         said = jax.eval_shape(self._said, jnp.array(0)).shape[0]
-        return Box(-np.inf, np.inf, (self.family.observation_space.features + said,))
+        return Told(self.family.observation_space, said)
 
     @functools.cached_property
     def _values(self) -> tuple[np.ndarray, np.ndarray]:
@@ -102,7 +102,7 @@ class Described:
     def sample_goal(self, key: Key, problem: Problem) -> Array:
         return self.family.sample_goal(key, problem[0])
 
-    def reset(self, key: Key, problem: Problem) -> tuple[State, Float[Array, " features"]]:
+    def reset(self, key: Key, problem: Problem) -> tuple[State, Float[Array, " both"]]:
         state, observation = self.family.reset(key, problem[0])
         return state, self._informed(problem, observation)
 
@@ -113,8 +113,8 @@ class Described:
         seen = self._informed(problem, outcome.observation)
         return state, outcome._replace(observation=seen)
 
-    def _informed(self, problem: Problem, observation: Array) -> Float[Array, " features"]:
-        return jnp.concatenate([self.family.observation_space.encode(observation), problem[1]])
+    def _informed(self, problem: Problem, observation: Array) -> Float[Array, " both"]:
+        return self.observation_space.join(observation, problem[1])
 
     def _said(self, problem_id: Int[Scalar, ""]) -> Float[Array, " said"]:
         """The family's own description, or else one made of all entries of the problem."""

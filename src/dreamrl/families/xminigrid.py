@@ -1,5 +1,6 @@
 """XLand-MiniGrid's environments as a family: a problem is a ruleset."""
 
+import math
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -12,19 +13,25 @@ from dreamrl.errors import UserError, unknown
 from dreamrl.families.described import entries_of, said_of, what_differs
 from dreamrl.families.extras import held_out, needs
 from dreamrl.families.one_goal import ONE_GOAL, the_goal
-from dreamrl.spaces import Discrete, MultiDiscrete
+from dreamrl.spaces import Discrete, Tiles
 from dreamrl.types import Action, Goal, Key, State, Step
 
 needs("xminigrid", "xminigrid")
 
 import xminigrid  # noqa: E402
-from xminigrid.core.constants import NUM_COLORS, NUM_TILES, TILES_REGISTRY, Colors, Tiles  # noqa: E402
+from xminigrid.core.constants import NUM_COLORS, NUM_TILES, TILES_REGISTRY, Colors  # noqa: E402
+from xminigrid.core.constants import Tiles as Shapes  # noqa: E402
 from xminigrid.core.goals import AgentHoldGoal, AgentNearGoal  # noqa: E402
 from xminigrid.core.rules import EmptyRule  # noqa: E402
 from xminigrid.types import RuleSet, TimeStep  # noqa: E402
 
-SHAPES = (Tiles.BALL, Tiles.SQUARE, Tiles.PYRAMID, Tiles.KEY)
-COLORS = (Colors.RED, Colors.GREEN, Colors.BLUE, Colors.YELLOW)
+_SHAPES = (Shapes.BALL, Shapes.SQUARE, Shapes.PYRAMID, Shapes.KEY)
+_COLORS = (Colors.RED, Colors.GREEN, Colors.BLUE, Colors.YELLOW)
+_MORE = (Colors.PURPLE, Colors.ORANGE, Colors.WHITE, Colors.PINK)
+MIXED = tuple((shape, color) for shape in _SHAPES for color in _COLORS)
+"""16 objects, of four shapes and four colours."""
+BALLS = tuple((Shapes.BALL, color) for color in _COLORS + _MORE)
+"""8 objects, of as many colours."""
 
 
 class XMiniGridFamily:
@@ -82,10 +89,8 @@ class XMiniGridFamily:
             self._differs = what_differs(np.asarray(jax.vmap(entries_of)(rulesets)))
             self.describe = self._description
         self.action_space = Discrete(self.env.num_actions(self.params))
-        tiles = self.params.view_size**2
-        self.observation_space = MultiDiscrete(
-            (NUM_TILES, NUM_COLORS) * tiles + (4, NUM_TILES, NUM_COLORS)
-        )
+        kinds = (NUM_TILES, NUM_COLORS)
+        self.observation_space = Tiles(self.params.view_size**2, kinds, (4, *kinds))
 
     def problem(self, problem_id: Int[Scalar, ""]) -> RuleSet:
         return jax.tree.map(lambda leaf: jnp.asarray(leaf)[problem_id], self.rulesets)
@@ -116,32 +121,32 @@ def hidden_objects(
     number: int,
     objects: int = 3,
     goal: Literal["reach", "hold"] = "reach",
+    among: Sequence[tuple[int, int]] = MIXED,
     seed: int = 0,
 ) -> RuleSet:
     """`number` rulesets, all different: one of several objects pays, and nothing shows which.
 
-    The objects are drawn from 16, of four shapes and colours; `reach` pays for moving next to
-    the right one, `hold` for picking it up. So the same objects lie in many problems, with
-    another goal each. Raises UserError where there are not so many.
+    The objects are drawn from `among`, pairs of xminigrid's tiles and colours; `reach` pays for
+    moving next to the right one, `hold` for picking it up. Each set of objects makes as many
+    rulesets, side by side, as it has objects, with each the right one in turn: so what lies there
+    never tells. Raises UserError where there are not so many.
     """
-    if not 1 <= objects <= len(SHAPES) * len(COLORS):
-        raise UserError(f"objects must be from 1 to {len(SHAPES) * len(COLORS)}, is {objects}")
-    rng = np.random.default_rng(seed)
-    every = [(int(shape), int(color)) for shape in SHAPES for color in COLORS]
-    drawn: dict[tuple[Any, ...], None] = {}
-    for _ in range(100 * number):
-        chosen = rng.choice(len(every), objects, replace=False)
-        drawn[(int(chosen[0]), *sorted(chosen.tolist()))] = None
-        if len(drawn) == number:
-            break
-    else:
+    if not 1 <= objects <= len(among):
+        raise UserError(f"objects must be from 1 to {len(among)}, is {objects}")
+    sets = math.comb(len(among), objects)
+    if number > sets * objects:
         raise UserError(f"there are not {number} rulesets of {objects} objects: ask for fewer")
+    rng = np.random.default_rng(seed)
+    drawn: dict[tuple[int, ...], None] = {}
+    while len(drawn) * objects < number:
+        drawn[tuple(sorted(rng.choice(len(among), objects, replace=False).tolist()))] = None
     kind = AgentNearGoal if goal == "reach" else AgentHoldGoal
-    tiles = np.asarray(TILES_REGISTRY)
+    tiles = [np.asarray(TILES_REGISTRY)[shape, color] for shape, color in among]
     goals, contents = [], []
-    for right, *all_ in drawn:
-        goals.append(kind(tile=tiles[every[right]]).encode())
-        contents.append([tiles[every[i]] for i in all_])
+    each = [(right, all_) for all_ in drawn for right in all_]
+    for right, all_ in each[:number]:
+        goals.append(kind(tile=tiles[right]).encode())
+        contents.append([tiles[i] for i in all_])
     rules = jnp.tile(EmptyRule().encode(), (number, 1, 1))
     return RuleSet(goal=jnp.stack(goals), rules=rules, init_tiles=jnp.asarray(np.array(contents)))
 

@@ -1,6 +1,6 @@
-"""What is seen, as a vector: observations as they are, images through a trunk."""
+"""What is seen, as a vector: tiles and images through a trunk, all else as it is."""
 
-from typing import TypeAlias
+from typing import ClassVar, TypeAlias
 
 import equinox as eqx
 import jax
@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from dreamrl.networks.layers import Dense
-from dreamrl.spaces import Image, Space
+from dreamrl.spaces import Image, Space, Tiles, Told
 from dreamrl.types import Key, Observation
 
 PATCH, PIXELS = 5, 32
@@ -17,11 +17,14 @@ BLOCK, SEEN = 2, 64
 """Edge of the second layer's patches, in patches of the first, and its channels."""
 CONTRAST, FAINT = 0.3, 0.02
 """Deviation of a picture's colours, from 0 to 1, once evened; what is much below is not raised."""
+TILE = 16
+"""Channels of a tile."""
 
 
 class Plain(eqx.Module):
     """The space's own encoding: nothing to learn."""
 
+    tiles: ClassVar[int] = 0
     space: Space = eqx.field(static=True)
 
     @property
@@ -41,6 +44,7 @@ class Patches(eqx.Module):
     fast as convolutions that do (docs/lessons.md). What does not fill a square is left out.
     """
 
+    tiles: ClassVar[int] = 0
     pixels: Dense
     patches: Dense
     all: Dense
@@ -65,12 +69,74 @@ class Patches(eqx.Module):
         return jax.nn.relu(self.all(x.reshape(*x.shape[:-3], -1)))
 
 
-Look: TypeAlias = Plain | Patches
+class Board(eqx.Module):
+    """Each tile -> `TILE` channels, by one layer for all places; what is beside them as it is.
+
+    What a thing is does not depend on where it lies: seen once, it is known everywhere. The
+    channels stand first, so that `attend` finds them.
+    """
+
+    tile: Dense
+    space: Tiles = eqx.field(static=True)
+
+    def __init__(self, key: Key, space: Tiles):
+        self.space = space
+        self.tile = Dense(key, sum(space.ns), TILE, gain=2**0.5)
+
+    @property
+    def tiles(self) -> int:
+        return self.space.count
+
+    @property
+    def features(self) -> int:
+        return self.tiles * TILE + sum(self.space.beside)
+
+    def __call__(self, observation: Observation) -> Float[Array, "... features"]:
+        x = self.space.encode(observation)
+        all_ = self.tiles * sum(self.space.ns)
+        tiles, beside = x[..., :all_], x[..., all_:]
+        tiles = jax.nn.relu(self.tile(tiles.reshape(*x.shape[:-1], self.tiles, -1)))
+        return jnp.concatenate([tiles.reshape(*x.shape[:-1], -1), beside], axis=-1)
+
+
+class Informed(eqx.Module):
+    """What is seen, through its own trunk, and what is said of the problem as it is."""
+
+    seen: "Look"
+    space: Told = eqx.field(static=True)
+
+    @property
+    def tiles(self) -> int:
+        return self.seen.tiles
+
+    @property
+    def features(self) -> int:
+        return self.seen.features + self.space.said
+
+    def __call__(self, observation: Observation) -> Float[Array, "... features"]:
+        seen, said = self.space.split(observation)
+        return jnp.concatenate([self.seen(seen), said], axis=-1)
+
+
+Look: TypeAlias = Plain | Patches | Board | Informed
 
 
 def look(key: Key, space: Space, size: int) -> Look:
     """How observations of a space are looked at; an image becomes a vector of `size`."""
+    if isinstance(space, Told):
+        return Informed(look(key, space.seen, size), space)
+    if isinstance(space, Tiles):
+        return Board(key, space)
     return Patches(key, space, size) if isinstance(space, Image) else Plain(space)
+
+
+def attend(
+    seen: Float[Array, "... features"], tiles: int, gate: Float[Array, "... channels"]
+) -> Float[Array, "... features"]:
+    """What is seen, with the channels of all its tiles multiplied by those of the gate."""
+    channels = seen[..., : tiles * TILE].reshape(*seen.shape[:-1], tiles, TILE)
+    attended = (channels * gate[..., None, :]).reshape(*seen.shape[:-1], -1)
+    return jnp.concatenate([attended, seen[..., tiles * TILE :]], axis=-1)
 
 
 def _evened(picture: Float[Array, "... height width 3"]) -> Float[Array, "... height width 3"]:

@@ -76,8 +76,10 @@ def belief_error(
 def decoder_loss(
     decoder: Decoder, trajectories: Trajectory, means: Float[Array, "B Z"]
 ) -> Float[Array, ""]:
-    """sum_t |stop(f_psi(mu)) - g_omega(tau_:t)|^2, a mean over the steps taken and none (eq. 4)."""
+    """sum_t |stop(f_psi(mu)) - g_omega(tau_:t)|^2, a mean over t = 0 .. T (eq. 4).
+
+    Behind the end of an exploration what it left is believed on, and counts on: it is what
+    exploitation acts on. Else one that ends where it finds what it looked for would count least.
+    """
     beliefs = jax.vmap(decoder.unroll)(trajectories)
-    errors = belief_error(jax.lax.stop_gradient(means)[:, None], beliefs)
-    seen = trajectories.seen
-    return (errors * seen).sum() / seen.sum()
+    return belief_error(jax.lax.stop_gradient(means)[:, None], beliefs).mean()

@@ -1,0 +1,75 @@
+"""The policy that is told what the problem is, where it sees tiles."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import optax
+
+from dreamrl.agents.policy import InstructedPolicy
+from dreamrl.spaces import Discrete, Tiles
+from dreamrl.trial import Percept
+
+PLACES, COLORS = 6, 5
+SPACE = Tiles(PLACES, (COLORS,))
+
+
+def scenes(key, number):
+    """A color asked for, and where alone it lies."""
+    keys = jax.random.split(key, 3)
+    place = jax.random.randint(keys[0], (number,), 0, PLACES)
+    color = jax.random.randint(keys[1], (number,), 0, COLORS)
+    others = jax.random.randint(keys[2], (number, PLACES), 1, COLORS)
+    views = (color[:, None] + others) % COLORS
+    return views.at[jnp.arange(number), place].set(color), color, place
+
+
+def decide(policy, views, colors):
+    def one(view, color):
+        still = (jnp.array(0), jnp.array(0.0), jnp.array(True))
+        percept = Percept(view, *still)
+        _, decision = policy.step(policy.start(), percept, None, jax.nn.one_hot(color, COLORS))
+        return decision.policy
+
+    return jax.vmap(one)(views, colors)
+
+
+def make_policy(space):
+    return InstructedPolicy(
+        jax.random.key(0), space, Discrete(PLACES), Discrete(1), 64, COLORS, recurrent=False
+    )
+
+
+def test_what_is_told_reaches_the_tiles_and_nothing_else_has_them():
+    policy = make_policy(SPACE)
+    views, colors, places = scenes(jax.random.key(1), 64)
+
+    def loss(policy):
+        return -decide(policy, views, colors).log_prob(places).mean()
+
+    attention = eqx.filter_grad(loss)(policy).attention
+    assert jnp.abs(attention.weight).max() > 0
+    assert make_policy(SPACE.entries).attention is None
+
+
+def test_a_thing_asked_for_is_found_wherever_it_lies():
+    """In scenes that were not among the few shown."""
+    policy, adam = make_policy(SPACE), optax.adam(3e-3)
+    shown = scenes(jax.random.key(1), 384)
+
+    def loss(policy):
+        views, colors, places = shown
+        return -decide(policy, views, colors).log_prob(places).mean()
+
+    @jax.jit
+    def trained(policy):
+        def update(carry, _):
+            policy, state = carry
+            grads = eqx.filter_grad(loss)(policy)
+            updates, state = adam.update(grads, state)
+            return (eqx.apply_updates(policy, updates), state), None
+
+        return jax.lax.scan(update, (policy, adam.init(policy)), length=300)[0][0]
+
+    views, colors, places = scenes(jax.random.key(2), 1000)
+    right = decide(trained(policy), views, colors).mode() == places
+    assert right.mean() > 0.9, right.mean()
