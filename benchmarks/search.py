@@ -1,0 +1,123 @@
+"""The same search for every agent: settings drawn from one published space, tried on one seed.
+
+    python benchmarks/search.py                     all agents: what is missing is trained
+    python benchmarks/search.py rl2 import          these
+    python benchmarks/search.py --table             the table of docs/results.md
+
+Each agent gets as many trials of settings as DREAM: its preset, and settings drawn at random. All
+train seed 0 on distracting-bus for a share of the comparison's budget, and are compared by the
+return on training problems at the end; unseen problems are not looked at. A trial is a file in
+benchmarks/results/search. Stopped at any time, the same command goes on.
+"""
+
+import argparse
+import pathlib
+import re
+import sys
+from typing import Any
+
+import numpy as np
+from paper import fill_all
+
+from dreamrl.compare.cell import Cell, Result, cells
+from dreamrl.errors import UserError
+from dreamrl.runs.store import read_json
+
+ROOT = pathlib.Path(__file__).parent.parent
+RESULTS = ROOT / "benchmarks" / "results" / "search"
+FAMILY, TRIALS, SHARE = "distracting-bus", 4, 0.5
+"""Where, settings an agent (the preset is the first), and the share of the whole budget."""
+MARKED = re.compile(r"(<!-- search -->\n).*?(<!-- end -->)", re.DOTALL)
+
+POLICY: dict[str, tuple[Any, ...]] = {
+    "learning_rate": (1e-3, 2e-3, 3e-3, 5e-3, 1e-2),
+    "discount": (0.95, 0.99, 1.0),
+    "entropy": (0.03, 0.1, 0.3),
+    "gae_lambda": (0.8, 0.9, 0.95),
+}
+WHOLE_TRIAL = POLICY | {"exploration_entropy": (0.03, 0.1, 0.3)}
+SPACE: dict[str, dict[str, tuple[Any, ...]]] = {
+    "dream": POLICY | {"cost": (0.005, 0.01, 0.02)},
+    "rl2": WHOLE_TRIAL,
+    "e-rl2": WHOLE_TRIAL,
+    "varibad": WHOLE_TRIAL | {"divergence_weight": (0.01, 0.1, 1.0), "reward_weight": (1.0, 10.0)},
+    "import": WHOLE_TRIAL | {"auxiliary": (0.03, 0.1, 0.3, 1.0), "informed_share": (0.25, 0.5)},
+    "pearl": {
+        "learning_rate": POLICY["learning_rate"],
+        "discount": POLICY["discount"],
+        "temperature": (0.1, 0.3, 1.0),
+        "q_lambda": (0.5, 0.8, 0.95),
+        "kl_weight": (1e-4, 1e-3, 1e-2),
+    },
+    "maml": WHOLE_TRIAL | {"inner_rate": (0.03, 0.05, 0.1, 0.3)},
+}
+"""What each setting is drawn from."""
+
+
+def tried(agent: str) -> list[str]:
+    """The settings that an agent is tried with, as `dreamrl compare` takes them."""
+    rng, drawn = np.random.default_rng(0), [agent]
+    while len(drawn) < TRIALS:
+        chosen = {name: values[rng.integers(len(values))] for name, values in SPACE[agent].items()}
+        words = ",".join(f"{name}={value}" for name, value in chosen.items())
+        if (name := f"{agent}:{words}") not in drawn:
+            drawn.append(name)
+    return drawn
+
+
+def asked_for(chosen: list[str]) -> list[Cell]:
+    budget = int(SHARE * cells(["dream"], [FAMILY], 1)[0].budget)
+    return cells([name for agent in chosen for name in tried(agent)], [FAMILY], 1, budget)
+
+
+def score(result: Result) -> float:
+    return float(result["seeds"][0]["train"]["return"])
+
+
+def table() -> str:
+    found: dict[str, list[Result]] = {}
+    for path in sorted(RESULTS.glob("*/*.json")):
+        result = read_json(path)
+        found.setdefault(result["agent"], []).append(result)
+    lines = [
+        "| agent | trials | preset | all trials | best settings |",
+        "| --- | ---: | ---: | --- | --- |",
+    ]
+    for agent in [agent for agent in SPACE if agent in found]:
+        ordered = sorted(found[agent], key=score, reverse=True)
+        preset = next(f"{score(r):.3f}" for r in ordered if r["name"] == agent)
+        best = ordered[0]["name"].partition(":")[2].replace(",", ", ") or "the preset"
+        returns = ", ".join(f"{score(result):.3f}" for result in ordered)
+        lines.append(f"| {agent} | {len(ordered)} | {preset} | {returns} | {best} |")
+    return "\n".join(lines)
+
+
+def write_table() -> None:
+    page = ROOT / "docs" / "results.md"
+    words = table()
+    page.write_text(MARKED.sub(lambda m: f"{m[1]}\n{words}\n\n{m[2]}", page.read_text()))
+    print(page)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("agents", nargs="*", metavar="AGENT", help="default: " + ", ".join(SPACE))
+    parser.add_argument("--table", action="store_true", help="write the table, and train nothing")
+    asked = parser.parse_args()
+    if odd := [agent for agent in asked.agents if agent not in SPACE]:
+        parser.error(f"nothing to search for {odd[0]}: choose from {', '.join(SPACE)}")
+    try:
+        if asked.table:
+            write_table()
+            return 0
+        filled = fill_all(asked_for(asked.agents or list(SPACE)), RESULTS, ROOT / "runs" / "search")
+    except UserError as error:
+        print(f"search.py: {error}", file=sys.stderr)
+        return error.exit_code
+    return 130 if filled.stopped else int(filled.failed > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
