@@ -85,7 +85,7 @@ def table() -> str:
     ]
     for agent in [agent for agent in SPACE if agent in found]:
         ordered = sorted(found[agent], key=score, reverse=True)
-        preset = next(f"{score(r):.3f}" for r in ordered if r["name"] == agent)
+        preset = next((f"{score(r):.3f}" for r in ordered if r["name"] == agent), "–")
         best = ordered[0]["name"].partition(":")[2].replace(",", ", ") or "the preset"
         returns = ", ".join(f"{score(result):.3f}" for result in ordered)
         lines.append(f"| {agent} | {len(ordered)} | {preset} | {returns} | {best} |")
@@ -94,7 +94,7 @@ def table() -> str:
 
 def write_table() -> None:
     page = ROOT / "docs" / "results.md"
-    words = table()
+    words = table() if any(RESULTS.glob("*/*.json")) else "Not measured yet."
     page.write_text(MARKED.sub(lambda m: f"{m[1]}\n{words}\n\n{m[2]}", page.read_text()))
     print(page)
 

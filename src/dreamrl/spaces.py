@@ -219,17 +219,22 @@ class Told:
         return jnp.concatenate([seen.reshape(*lead, -1).astype(jnp.float32), said], axis=-1)
 
     def split(self, value: Float[Array, "... both"]) -> tuple[Array, Float[Array, "... said"]]:
-        seen, said = value[..., : -self.said], value[..., -self.said :]
+        length = math.prod(self.seen.shape)
+        seen, said = value[..., :length], value[..., length:]
         return seen.reshape(*value.shape[:-1], *self.seen.shape).astype(self.seen.dtype), said
 
     def sample(self, key: Key) -> Float[Array, " both"]:
-        return self.join(self.seen.sample(key), jax.random.normal(key, (self.said,)))
+        key_seen, key_said = jax.random.split(key)
+        return self.join(self.seen.sample(key_seen), jax.random.normal(key_said, (self.said,)))
 
     def contains(self, value: Array | np.ndarray) -> bool:
         value = np.asarray(value)
         if not np.issubdtype(value.dtype, np.floating) or value.shape != self.shape:
             return False
-        return self.seen.contains(self.split(jnp.asarray(value))[0])
+        seen, said = self.split(jnp.asarray(value))
+        # What the split rounds was no value of the space.
+        whole = np.isfinite(value).all() and (np.asarray(self.join(seen, said)) == value).all()
+        return bool(whole) and self.seen.contains(seen)
 
     def encode(self, value: Float[Array, "... both"]) -> Float[Array, "... features"]:
         seen, said = self.split(value)

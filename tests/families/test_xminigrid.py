@@ -112,6 +112,8 @@ def test_faults(settings, fault):
 def test_too_many_rulesets():
     with pytest.raises(UserError, match="there are not 17 rulesets of 1 objects"):
         hidden_objects(17, objects=1)
+    with pytest.raises(UserError, match="number must be at least 1, is 0"):
+        hidden_objects(0)
     with pytest.raises(UserError, match="objects must be from 1 to 8, is 9"):
         hidden_objects(3, objects=9, among=BALLS)
     with pytest.raises(UserError, match="objects must be from 1 to 16, is 0"):

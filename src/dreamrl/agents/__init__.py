@@ -51,6 +51,8 @@ def make_algorithm(agent: str, family: Family, settings: Any) -> Algorithm:
     Raises UserError for an unknown agent, for one that cannot be trained there, and where what is
     seen would not fit into memory.
     """
+    algorithm = method(agent).algorithm(family, settings)
+    # Its own family: an oracle's says more than the one that was given.
     replayed = getattr(settings, "replay", 0)
-    check_memory(family, settings.trials, settings.episodes, replayed=replayed)
-    return method(agent).algorithm(family, settings)
+    check_memory(algorithm.family, settings.trials, settings.episodes, replayed=replayed)
+    return algorithm

@@ -10,7 +10,7 @@ import tyro
 from dreamrl.cli.values import print_json
 from dreamrl.errors import UserError
 from dreamrl.runs import Run, only
-from dreamrl.spaces import Image
+from dreamrl.spaces import Image, Told
 from dreamrl.story import Story, tell
 from dreamrl.use import load
 
@@ -84,8 +84,9 @@ def _short(numbers: Any) -> str:
 
 def _observed(story: Story, observation: Any) -> dict[str, Any]:
     """A picture is drawn, and not written down."""
-    is_picture = isinstance(story.family.observation_space, Image)
-    return {} if is_picture else {"observation": observation.tolist()}
+    space = story.family.observation_space
+    seen = space.seen if isinstance(space, Told) else space
+    return {} if isinstance(seen, Image) else {"observation": observation.tolist()}
 
 
 def _steps(story: Story) -> list[dict[str, Any]]:

@@ -129,8 +129,11 @@ def hidden_objects(
     The objects are drawn from `among`, pairs of xminigrid's tiles and colours; `reach` pays for
     moving next to the right one, `hold` for picking it up. Each set of objects makes as many
     rulesets, side by side, as it has objects, with each the right one in turn: so what lies there
-    never tells. Raises UserError where there are not so many.
+    never tells, if `number` is a multiple of `objects`. Raises UserError where there are not so
+    many.
     """
+    if number < 1:
+        raise UserError(f"number must be at least 1, is {number}")
     if not 1 <= objects <= len(among):
         raise UserError(f"objects must be from 1 to {len(among)}, is {objects}")
     sets = math.comb(len(among), objects)
