@@ -1,0 +1,62 @@
+"""How often an agent of `sign` knows what the sign says: python benchmarks/sign_told.py RUN...
+
+Explorations in each of the three words in turn; known is a word if the belief that they leave is
+nearest to that word's encoding. Agents without an encoder have none, and are refused. The result is
+benchmarks/results/sign-told.json.
+"""
+
+import argparse
+import datetime
+import json
+import pathlib
+
+import numpy as np
+
+import dreamrl
+from dreamrl.use.beliefs import Beliefs
+
+RESULT = pathlib.Path(__file__).parent / "results" / "sign-told.json"
+
+
+def likeliest(belief: Beliefs) -> int:
+    """The known problem whose encoding is nearest to where the belief ended."""
+    assert belief.known is not None
+    far = np.square(belief.known.encodings - belief.means[-1]).sum(-1)
+    return belief.known.ids[int(far.argmin())]
+
+
+def told(run: str, trials: int) -> dict[str, object]:
+    """Of one agent: the share of explorations after which it knows the word, and their length."""
+    agent = dreamrl.load(run)
+    if agent.known is None:
+        raise SystemExit(f"sign_told.py: the agent of {run} has no encoder")
+    words = agent.family.train_ids
+    found = [agent.explore(int(words[i % len(words)]), seed=i) for i in range(trials)]
+    right = [likeliest(belief) == words[i % len(words)] for i, belief in enumerate(found)]
+    manifest = json.loads((pathlib.Path(run) / "run.json").read_text())
+    return {
+        "family": manifest["family"],
+        "seed": manifest["seed"],
+        "known": float(np.mean(right)),
+        "steps": float(np.mean([belief.steps for belief in found])),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("runs", nargs="+", metavar="RUN", help="directories of trained agents")
+    parser.add_argument("--trials", type=int, default=300, help="explorations of each")
+    asked = parser.parse_args()
+    agents = [told(run, asked.trials) for run in asked.runs]
+    for agent in agents:
+        print(
+            f"{agent['family']} seed {agent['seed']}: the word is known after {agent['known']:.1%}"
+        )
+    result = {"trials": asked.trials, "date": f"{datetime.date.today()}", "agents": agents}
+    RESULT.write_text(json.dumps(result, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
