@@ -35,7 +35,7 @@ def main() -> Trajectory:
         problem = family.problem(problem_id)
         return rollout(family, problem, jnp.array(0), at_random, (), key)[0]
 
-    ids = jnp.array(family.test_ids)
+    ids = jnp.tile(jnp.array(family.test_ids), 20)
     keys = jax.random.split(jax.random.key(0), len(ids))
     episodes = jax.jit(jax.vmap(play))(ids, keys)
     print(f"{family.name}: {len(family.train_ids)} problems, {len(family.test_ids)} unseen ones")
