@@ -45,7 +45,8 @@ def test_gymnax_cartpole():
 def test_xminigrid_objects():
     pytest.importorskip("xminigrid")
     found = run("xminigrid_objects").terminated.any(1)
-    assert 0.1 < found.mean() < 0.5
+    # Seldom enough that exploring has to be learned, often enough that it can be.
+    assert 0.03 < found.mean() < 0.1
 
 
 @pytest.mark.parametrize("package", ["gymnax", "xminigrid"])
