@@ -13,7 +13,9 @@ import pathlib
 import numpy as np
 
 import dreamrl
+from dreamrl.runs.store import read_json
 from dreamrl.use.beliefs import Beliefs
+from dreamrl.use.posterior import squared_distances
 
 RESULT = pathlib.Path(__file__).parent / "results" / "sign-told.json"
 
@@ -21,7 +23,7 @@ RESULT = pathlib.Path(__file__).parent / "results" / "sign-told.json"
 def likeliest(belief: Beliefs) -> int:
     """The known problem whose encoding is nearest to where the belief ended."""
     assert belief.known is not None
-    far = np.square(belief.known.encodings - belief.means[-1]).sum(-1)
+    far = squared_distances(belief.means[-1], belief.known.encodings)
     return belief.known.ids[int(far.argmin())]
 
 
@@ -30,10 +32,10 @@ def told(run: str, trials: int) -> dict[str, object]:
     agent = dreamrl.load(run)
     if agent.known is None:
         raise SystemExit(f"sign_told.py: the agent of {run} has no encoder")
-    words = agent.family.train_ids
-    found = [agent.explore(int(words[i % len(words)]), seed=i) for i in range(trials)]
-    right = [likeliest(belief) == words[i % len(words)] for i, belief in enumerate(found)]
-    manifest = json.loads((pathlib.Path(run) / "run.json").read_text())
+    words = np.resize(agent.family.train_ids, trials).tolist()
+    found = [agent.explore(word, seed=i) for i, word in enumerate(words)]
+    right = [likeliest(belief) == word for belief, word in zip(found, words, strict=True)]
+    manifest = read_json(pathlib.Path(run) / "run.json")
     return {
         "family": manifest["family"],
         "seed": manifest["seed"],

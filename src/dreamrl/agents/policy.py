@@ -104,7 +104,7 @@ class InstructedPolicy(eqx.Module):
         task_everywhere = jnp.broadcast_to(task, (*percept.first.shape, task.shape[-1]))
         seen = self.senses(percept)
         if self.attention is not None:
-            seen = attend(seen, self.senses.look.tiles, _gate(self.attention, task_everywhere))
+            seen = attend(seen, self.senses.look.tiles, _gate(self.attention, task))
         gate = _gate(self.context, task)
         return jnp.concatenate([seen, task_everywhere], axis=-1), gate
 
