@@ -13,14 +13,16 @@ from dreamrl.trial import Percept
 
 
 def an_algorithm(name, family, **changes):
-    small = dict(trials=8, minibatches=1, hidden=8, iterations=2, **changes)
-    if name == "dream":
-        small |= dict(replay=8, decoder_batch=8, exploration_hidden=8)
+    small = dict(trials=8, hidden=8, iterations=2, **changes)
+    small |= {
+        "dream": dict(minibatches=1, replay=8, decoder_batch=8, exploration_hidden=8),
+        "pearl": dict(updates=1, tasks=2, replayed=2, contexts=2, replay=8),
+    }.get(name, dict(minibatches=1))
     settings = dataclasses.replace(agents.settings_for(name, ""), **small)
     return agents.make_algorithm(name, family, settings)
 
 
-@pytest.mark.parametrize("name", ["dream", "rl2", "varibad", "import", "oracle"])
+@pytest.mark.parametrize("name", ["dream", "rl2", "varibad", "import", "oracle", "pearl", "maml"])
 def test_it_is_never_taken_and_training_goes_on(name, relevant_fact):
     free, kept = (an_algorithm(name, relevant_fact, may_end=may) for may in (True, False))
     state = jax.jit(kept.init)(jax.random.key(0))

@@ -1,5 +1,7 @@
 """Whether pictures fit into memory."""
 
+import dataclasses
+
 import jax
 import numpy as np
 import pytest
@@ -31,7 +33,7 @@ def test_what_does_not_fit_is_said_in_a_line(monkeypatch):
         "11.3 GB of memory, of 1.0 GB that there are: choose fewer, or smaller observations"
     )
     check_memory(sign, trials=3, available=4 * one, replayed=4)
-    with pytest.raises(UserError, match="3 trials at once and 5 replayed explorations"):
+    with pytest.raises(UserError, match="3 trials at once and 5 replayed episodes"):
         check_memory(sign, trials=3, available=4 * one, replayed=5)
     monkeypatch.setattr(memory, "machine_bytes", lambda: one - 1)
     with pytest.raises(UserError, match="one trial with observations of 60 x 80 x 3"):
@@ -47,6 +49,24 @@ def test_a_training_that_does_not_fit_is_not_begun(monkeypatch):
     monkeypatch.setattr(memory, "machine_bytes", lambda: 2**28)
     with pytest.raises(UserError, match=r"of 0\.2 GB that there are: choose fewer"):
         make_algorithm("dream", sign, settings)
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "kept"),
+    [
+        ("dream", {}, 32768),
+        ("dream", {"learner": "dqn"}, 2 * 16384),
+        ("e-rl2", {"learner": "dqn", "episodes": 3}, 4 * 16384),
+        ("pearl", {}, 2 * 32768),
+    ],
+)
+def test_what_is_replayed_counts(name, changes, kept, monkeypatch):
+    """Whole trials of those that learn by Q, explorations of the others."""
+    sign = dreamrl.make("sign")
+    settings = dataclasses.replace(settings_for(name, "default"), **changes)
+    monkeypatch.setattr(memory, "machine_bytes", lambda: 2**28)
+    with pytest.raises(UserError, match=f"and {kept} replayed episodes"):
+        make_algorithm(name, sign, settings)
 
 
 def test_trials_take_turns_where_all_do_not_fit(monkeypatch):

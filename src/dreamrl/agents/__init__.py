@@ -53,6 +53,6 @@ def make_algorithm(agent: str, family: Family, settings: Any) -> Algorithm:
     """
     algorithm = method(agent).algorithm(family, settings)
     # Its own family: an oracle's says more than the one that was given.
-    replayed = getattr(settings, "replay", 0)
-    check_memory(algorithm.family, settings.trials, settings.episodes, replayed=replayed)
+    kept = getattr(settings, "kept_episodes", 0)
+    check_memory(algorithm.family, settings.trials, settings.episodes, replayed=kept)
     return algorithm

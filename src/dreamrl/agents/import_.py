@@ -52,6 +52,7 @@ class Informed:
     informed_share: float
     count_exploration = False
     explores = True
+    apart = False
 
     def nets(self, key: Key, family: Family, settings: ImportSettings) -> Nets:
         key_nets, key_tell, key_encoder = jax.random.split(key, 3)

@@ -77,6 +77,11 @@ rates; rewards are far, so chance needs time to find them, and sees little of th
 end the episode (docs/lessons.md)."""
 
 
+COOKING: dict[str, Any] = {"trials": 1024, "episodes": 2, "minibatches": 16, "entropy_end": 0.8}
+"""For `cooking`: some 400 pairs of problem and goal, each with a trap of its own, which need more
+episodes and slower cooling (docs/lessons.md)."""
+
+
 S = TypeVar("S", bound=QSettings)
 
 
@@ -84,6 +89,7 @@ def presets(settings: type[S]) -> dict[str, S]:
     """The named settings of a method that needs none of its own."""
     return {
         "default": settings(),
+        "cooking": settings(**COOKING),
         "sign": settings(**PICTURES),
         "paper": settings(**PAPER),
     }
@@ -95,9 +101,9 @@ def check_learner(settings: QSettings) -> None:
         raise UserError("may_end false is for learner ppo: dqn takes every action at random")
 
 
-def barred(settings: QSettings, family: Family) -> int | None:
+def barred(may_end: bool, family: Family) -> int | None:
     """The action that exploitation may not take, if there is one."""
-    return None if settings.may_end else family.end_action
+    return None if may_end else family.end_action
 
 
 def epsilon(settings: QSettings, progress: Float[Array, ""]) -> Float[Array, ""]:

@@ -33,6 +33,7 @@ class EndToEnd:
 
     count_exploration: bool
     explores: bool = True
+    apart = False
 
     def nets(self, key: Key, family: Family, settings: WholeTrialSettings) -> Nets:
         return make_nets(key, family, settings, Same(), settings.hidden)
@@ -74,5 +75,7 @@ _PRESETS = presets(WholeTrialSettings)
 
 RL2 = Method(WholeTrialSettings, rl2, _PRESETS)
 E_RL2 = Method(WholeTrialSettings, e_rl2, _PRESETS)
-NO_EXPLORATION = Method(WholeTrialSettings, no_exploration, _PRESETS)
-ORACLE = Method(WholeTrialSettings, oracle, _PRESETS)
+# As DREAM's exploitation: what they have to learn is no longer than an episode.
+_ALONE = _PRESETS | {"cooking": dataclasses.replace(_PRESETS["cooking"], gae_lambda=0.8)}
+NO_EXPLORATION = Method(WholeTrialSettings, no_exploration, _ALONE)
+ORACLE = Method(WholeTrialSettings, oracle, _ALONE)

@@ -38,7 +38,7 @@ def check_memory(
 ) -> None:
     """Raises UserError if the observations of so many trials do not fit.
 
-    Beside them `replayed` explorations are kept. `available` is in bytes, by default all the
+    Beside them `replayed` episodes are kept. `available` is in bytes, by default all the
     memory of this machine. Where that cannot be found out, nothing is raised.
     """
     available = machine_bytes() if available is None else available
@@ -47,7 +47,7 @@ def check_memory(
         return
     shape = " x ".join(map(str, family.observation_space.shape))
     batch = "one trial" if trials == 1 else f"{trials} trials at once"
-    batch += f" and {replayed} replayed explorations" if replayed else ""
+    batch += f" and {replayed} replayed episodes" if replayed else ""
     raise UserError(
         f"family {family.name!r}: {batch} with observations of {shape} would take at least "
         f"{needed / 2**30:.1f} GB of memory, of {available / 2**30:.1f} GB that there are: "

@@ -6,7 +6,7 @@ from dreamrl.agents.agent import Method
 from dreamrl.agents.dream.dream import Dream
 from dreamrl.agents.dream.q_learning import DreamQ
 from dreamrl.agents.dream.settings import DreamSettings
-from dreamrl.agents.q_settings import PAPER, PICTURES, check_actions
+from dreamrl.agents.q_settings import COOKING, PAPER, PICTURES, check_actions
 from dreamrl.families.family import Family
 
 
@@ -22,11 +22,7 @@ _PRESETS = {
     "default": DreamSettings(),
     "bus": DreamSettings(iterations=500),
     "map": DreamSettings(iterations=500),
-    # Some 400 pairs of problem and goal, each with a trap of its own: they need more episodes, and
-    # slower cooling (docs/lessons.md).
-    "cooking": DreamSettings(
-        iterations=800, trials=1024, episodes=2, minibatches=16, entropy_end=0.8, first_dual=0.1
-    ),
+    "cooking": DreamSettings(**COOKING, iterations=800, first_dual=0.1),
     # c was 0 there.
     "sign": DreamSettings(
         **PICTURES,

@@ -31,9 +31,9 @@ class DreamAgent(eqx.Module):
     def explore(
         self, memory: ExplorerMemory, percept: Percept, key: Key
     ) -> tuple[ExplorerMemory, Action, Bool[Array, ""]]:
-        """Stops where going on is not worth its cost (see `stopping`)."""
+        """Stops where going on is not worth its cost (see `stopping`), unless it acts at random."""
         memory, decision, _ = exploration.decide(self.exploration, self.decoder, memory, percept)
-        stop = self.exploration.stop(decision.state) <= 0
+        stop = (self.exploration.stop(decision.state) <= 0) & (not self.exploration.random)
         return memory, self.exploration.choose(decision, key), stop
 
     def beliefs(self, trajectory: Trajectory) -> Belief:

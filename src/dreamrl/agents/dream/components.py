@@ -56,7 +56,7 @@ def make_components(keys: Array, family: Family, settings: DreamSettings) -> Com
             family.goal_space,
             width,
             z,
-            barred=barred(settings, family),
+            barred=barred(settings.may_end, family),
         ),
         ExplorationPolicy(
             keys[2],

@@ -96,6 +96,11 @@ class DreamSettings(QSettings):
     replay: int = 32768
     """Explorations kept for the decoder; trials must divide it."""
 
+    @property
+    def kept_episodes(self) -> int:
+        """Episodes that are kept for replay."""
+        return self.q_replay * (1 + self.episodes) if self.learner == "dqn" else self.replay
+
     def __post_init__(self) -> None:
         """Raises UserError where a value is out of range."""
         check_learner(self)

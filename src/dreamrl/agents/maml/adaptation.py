@@ -9,6 +9,7 @@ from jaxtyping import Array, Bool, Float
 
 from dreamrl.agents.maml.settings import MamlSettings
 from dreamrl.agents.policy import InstructedPolicy, bar
+from dreamrl.agents.q_settings import barred
 from dreamrl.families.family import Family
 from dreamrl.learners.returns import generalised_advantages
 from dreamrl.networks.actor_critic import Decision
@@ -51,6 +52,7 @@ class InitialPolicy(eqx.Module):
             settings.hidden,
             1,
             settings.recurrent,
+            barred(settings.may_end, family),
         )
         self.rates = jax.tree.map(lambda x: jnp.full_like(x, settings.inner_rate), self.policy)
         self.settings, self.barred = settings, family.end_action

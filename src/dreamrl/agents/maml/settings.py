@@ -28,6 +28,8 @@ class MamlSettings:
     """Width of the policy."""
     recurrent: bool = False
     """Whether the policy has a memory, which lasts for an episode."""
+    may_end: bool = True
+    """Whether exploitation may take the family's end action, where there is one."""
 
     objective: Literal["maml", "e-maml"] = "maml"
     """What the exploration's actions are credited with: the change they make in the expected

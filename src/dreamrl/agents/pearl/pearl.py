@@ -42,6 +42,7 @@ from dreamrl.agents.pearl.posterior import (
 )
 from dreamrl.agents.pearl.settings import PearlSettings
 from dreamrl.agents.policy import InstructedPolicy, bar
+from dreamrl.agents.q_settings import barred
 from dreamrl.families.family import Family
 from dreamrl.learners import dqn, replay
 from dreamrl.learners.schedules import adam, ramp
@@ -81,6 +82,7 @@ class Pearl:
             settings.hidden,
             settings.z,
             settings.recurrent,
+            barred(settings.may_end, family),
         )
         problems = jax.vmap(family.problem)(self._ids(jnp.arange(settings.trials)))
         goals = jax.vmap(family.sample_goal)(jax.random.split(keys[2], settings.trials), problems)

@@ -52,6 +52,8 @@ class PearlSettings:
     """When it has fallen, as a share of the run."""
     random_share: float = 0.25
     """Share of trials that act partly at random, each as often as it draws from 0..1."""
+    may_end: bool = True
+    """Whether exploitation may take the family's end action, where there is one."""
 
     hidden: int = 64
     """Width of the policy and of the context encoder."""
@@ -68,6 +70,11 @@ class PearlSettings:
     """When it has grown."""
     act_on: Literal["sample", "mean"] = "mean"
     """What exploitation at meta-test acts on: a draw from the posterior, or its mean."""
+
+    @property
+    def kept_episodes(self) -> int:
+        """Episodes that are kept for replay."""
+        return self.replay * (1 + self.episodes)
 
     def __post_init__(self) -> None:
         """Raises UserError where a value is out of range."""

@@ -51,6 +51,7 @@ class Variational:
 
     count_exploration = False
     explores = True
+    apart = True
 
     def nets(self, key: Key, family: Family, settings: VaribadSettings) -> Nets:
         key_nets, key_tell, key_decoder = jax.random.split(key, 3)

@@ -32,6 +32,11 @@ class Objective(Protocol):
         """Whether there is any exploration; without it, there is none at meta-test either."""
         ...
 
+    @property
+    def apart(self) -> bool:
+        """Whether the policy's loss reaches the policy alone, and `beside` all the rest."""
+        ...
+
     def nets(self, key: Key, family: Family, settings: Any) -> Nets: ...
 
     def told(self, nets: Nets, problem_id: ProblemID) -> Told | None:
@@ -100,9 +105,7 @@ class WholeTrial:
 
     @property
     def _adam(self) -> optax.GradientTransformation:
-        settings = self.settings
-        updates = settings.iterations * settings.minibatches
-        return adam(settings.learning_rate, settings.last_learning_rate, updates)
+        return optimiser(self.settings, self.objective, self.settings.minibatches)
 
     def _play(self, nets: Nets, key: Key) -> WholeTrials:
         settings, objective = self.settings, self.objective
@@ -141,6 +144,19 @@ class WholeTrial:
         (_, losses), grads = eqx.filter_value_and_grad(objectives, has_aux=True)(nets)
         changes, optimiser = self._adam.update(grads, optimiser)
         return (eqx.apply_updates(nets, changes), optimiser), losses
+
+
+def optimiser(settings: Any, objective: Objective, updates: int) -> optax.GradientTransformation:
+    """Adam for all that is trained, with so many updates an iteration.
+
+    Where two losses train two parts, each part has one of its own: else the norm of the one's
+    gradient would shrink the other's.
+    """
+    schedule = (settings.learning_rate, settings.last_learning_rate, settings.iterations * updates)
+    if not objective.apart:
+        return adam(*schedule)
+    parts = Nets._make(["model", "model", "policy", "model"])
+    return optax.partition({"policy": adam(*schedule), "model": adam(*schedule)}, parts)
 
 
 def agent_of(nets: Nets, family: Family, objective: Objective) -> WholeTrialAgent:

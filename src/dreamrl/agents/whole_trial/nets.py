@@ -97,7 +97,7 @@ def make_nets(
     beside: Any = None,
 ) -> Nets:
     """The policy has no memory of its own: all that is remembered goes through the reader."""
-    size, kept_from = settings.hidden, barred(settings, family)
+    size, kept_from = settings.hidden, barred(settings.may_end, family)
     keys = jax.random.split(key)
     spaces = (family.observation_space, family.action_space, family.goal_space)
     policy = InstructedPolicy(keys[1], *spaces, size, z, recurrent=False, barred=kept_from)

@@ -22,13 +22,13 @@ from dreamrl.agents.whole_trial.algorithm import (
     WholeTrial,
     agent_of,
     counted,
+    optimiser,
     told_again,
 )
 from dreamrl.agents.whole_trial.nets import Nets, WholeTrialAgent
 from dreamrl.agents.whole_trial.trials import Recorded
 from dreamrl.families.family import Family, draw_ids
 from dreamrl.learners import dqn, replay
-from dreamrl.learners.schedules import adam
 from dreamrl.types import Key, ProblemID
 
 
@@ -90,9 +90,7 @@ class WholeTrialQ:
 
     @property
     def _adam(self) -> optax.GradientTransformation:
-        settings = self.settings
-        updates = settings.iterations * settings.q_updates
-        return adam(settings.learning_rate, settings.last_learning_rate, updates)
+        return optimiser(self.settings, self.objective, self.settings.q_updates)
 
     def _play(self, nets: Nets, share: Array, key: Key) -> Recorded:
         """New trials, `share` of their actions taken at random."""

@@ -50,6 +50,11 @@ class WholeTrialSettings(QSettings):
         "learning_rate": (1e-8, 1.0),
     }
 
+    @property
+    def kept_episodes(self) -> int:
+        """Episodes that are kept for replay."""
+        return self.q_replay * (1 + self.episodes) if self.learner == "dqn" else 0
+
     def __post_init__(self) -> None:
         """Raises UserError where a value is out of range."""
         check_learner(self)
