@@ -32,6 +32,7 @@ METHOD = Method(
             may_end=False,
             updates=6,
             tasks=12,
+            replayed=4,
             contexts=4,
             recent=2048,
             replay=4096,
