@@ -16,6 +16,7 @@ import jax.numpy as jnp
 from dreamrl import agents, families
 from dreamrl.errors import UserError
 from dreamrl.families.family import Family, draw_ids
+from dreamrl.families.memory import check_memory
 from dreamrl.spaces import ActionSpace, Discrete
 from dreamrl.train import Plan, Record, train
 from dreamrl.types import Key, State
@@ -34,6 +35,7 @@ def env_speed(
     for name, value in {"batch": batch, "repeats": repeats}.items():
         if value < 1:
             raise UserError(f"{name} must be at least 1, is {value}")
+    check_memory(family, batch, 0)
 
     begin = time.perf_counter()
     play = jax.jit(_play, static_argnums=(0, 2)).lower(family, jax.random.key(0), batch).compile()

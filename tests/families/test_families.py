@@ -111,3 +111,6 @@ def test_fields_behind_a_name():
         dreamrl.make("bandit:arms=4.5")
     with pytest.raises(UserError, match="unknown family"):
         dreamrl.make("bandits:arms=4")
+    for slip in ("height", "", "height 30"):
+        with pytest.raises(UserError, match=f"family sign: '{slip}' is not FIELD=NUMBER"):
+            dreamrl.make(f"sign:{slip}")

@@ -8,6 +8,7 @@ import pytest
 
 import dreamrl
 from dreamrl.agents import make_algorithm, settings_for
+from dreamrl.bench import env_speed
 from dreamrl.errors import UserError
 from dreamrl.evaluate import _kept, evaluate
 from dreamrl.families import memory
@@ -49,6 +50,18 @@ def test_a_training_that_does_not_fit_is_not_begun(monkeypatch):
     monkeypatch.setattr(memory, "machine_bytes", lambda: 2**28)
     with pytest.raises(UserError, match=r"of 0\.2 GB that there are: choose fewer"):
         make_algorithm("dream", sign, settings)
+    monkeypatch.setattr(memory, "machine_bytes", lambda: 2**33)
+    make_algorithm("dream", sign, settings)
+    with pytest.raises(UserError, match="2560 trials at once and 40960 replayed episodes"):
+        make_algorithm("dream", sign, settings, seeds=10)
+    with pytest.raises(UserError, match="100000 trials at once"):
+        env_speed("sign", batch=100_000)
+
+
+def test_pictures_in_which_nothing_can_be_seen_are_refused():
+    small = dreamrl.make("sign", height=9, width=80)
+    with pytest.raises(UserError, match="from 10 x 10 pixels on: 9 x 80 are too few"):
+        make_algorithm("dream", small, settings_for("dream", "sign"))
 
 
 @pytest.mark.parametrize(

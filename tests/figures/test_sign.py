@@ -9,8 +9,10 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 import dreamrl
+from dreamrl.families.sign.world import Pose
+from dreamrl.figures.sign import _free
 from dreamrl.figures.trial import animate_trial, draw_trial, scene_of
-from dreamrl.story import tell
+from dreamrl.story import Story, tell
 from dreamrl.types import Belief
 from dreamrl.use import TrainedAgent
 
@@ -53,8 +55,8 @@ def story(play):
 
 
 def shown(figure: Figure) -> dict:
-    """The GIF's panels: what is seen, the map, the belief, the knowledge."""
-    return dict(zip(("view", "map", "belief", "known"), figure.axes, strict=True))
+    """The GIF's panels: what a person and the agent see, the map, the belief, the knowledge."""
+    return {axes.get_label(): axes for axes in figure.axes}
 
 
 def test_states_are_those_that_led_to_what_was_seen(story):
@@ -71,7 +73,7 @@ def test_a_frame_shows_one_moment(story):
     scene, figure = scene_of(story), Figure()
     scene.frame(figure, 2, None)
     panels = shown(figure)
-    picture = panels["view"].images[0].get_array()
+    picture = panels["given"].images[0].get_array()
     np.testing.assert_array_equal(picture, story.beliefs.trajectory.observations[2])
     here = [state.pose.position for state in story.states(True)[:3]]
     np.testing.assert_array_equal(panels["map"].lines[0].get_xydata(), np.array(here))
@@ -88,7 +90,7 @@ def test_exploitation_is_shown_with_its_goal_and_what_was_believed_last(story):
     figure = Figure()
     scene_of(story).frame(figure, 3, 1)
     panels = shown(figure)
-    picture = panels["view"].images[0].get_array()
+    picture = panels["given"].images[0].get_array()
     np.testing.assert_array_equal(picture, story.exploitation.observations[1])
     kind = ("box", "key")[int(story.goal)]
     words = f"exploitation, step 1: turn right, return 0.0\ngoal: the {kind} of the sign's colour"
@@ -113,8 +115,32 @@ def test_an_agent_without_an_encoder_is_drawn_without_bars(play, tmp_path):
     assert draw_trial(scene, tmp_path / "trial.png").exists()
 
 
-def test_what_can_be_read_is_framed(story, monkeypatch):
-    monkeypatch.setattr("dreamrl.figures.sign.sign_seen", lambda picture: picture[0, 0, 0] >= 0)
-    figure = Figure()
-    scene_of(story).frame(figure, 1, None)
-    assert shown(figure)["view"].get_title() == "seen: the sign can be read"
+@pytest.mark.parametrize("jitter", [0.0, 0.2])
+def test_what_can_be_read_is_framed(jitter, monkeypatch):
+    """By where the agent stands, as colours may vary."""
+    family = dreamrl.make("sign", height=30, width=40, jitter=jitter)
+    agent = Scripted(jnp.array([[LEFT, AHEAD, RIGHT, END], [RIGHT, END, END, END]]))
+    story = tell(TrainedAgent(family, agent, np.eye(3, dtype=np.float32)), RED)
+
+    def title() -> str:
+        scene_of(story).frame(figure := Figure(), 1, None)
+        return shown(figure)["view"].get_title()
+
+    assert title() == "from the agent's place"
+    played, before = Story.states, Pose(jnp.array([7.5, 10.25]), jnp.array(0.0))
+    monkeypatch.setattr(
+        Story, "states", lambda *which: [s._replace(pose=before) for s in played(*which)]
+    )
+    assert title() == "from the agent's place: the sign can be read"
+
+
+def test_the_view_ends_at_walls():
+    east, south = np.array([[1.0, 0.0]]), np.array([[0.0, 1.0]])
+    assert _free(np.array([4.0, 3.0]), east) == pytest.approx(6)
+    assert _free(np.array([8.0, 3.0]), south) == pytest.approx(3.5), "the wall between the rooms"
+    assert _free(np.array([4.0, 3.0]), south) == pytest.approx(10), "through the passage"
+
+
+def test_that_the_agent_stopped_is_said(story):
+    scene_of(story).walk(axes := Figure().subplots(), 3, exploring=True)
+    assert axes.get_title() == "exploration, step 3: turn right; stops here"

@@ -7,6 +7,7 @@ from dreamrl.agents.agent import Algorithm, Method
 from dreamrl.errors import unknown
 from dreamrl.families.family import Family
 from dreamrl.families.memory import check_memory
+from dreamrl.networks.senses import check_sight
 
 METHODS: dict[str, Method] = {
     "dream": dream.METHOD,
@@ -45,14 +46,16 @@ def settings_for(agent: str, family_name: str, preset: str | None = None) -> Any
     return presets[preset]
 
 
-def make_algorithm(agent: str, family: Family, settings: Any) -> Algorithm:
-    """The algorithm that trains `agent` on `family`.
+def make_algorithm(agent: str, family: Family, settings: Any, seeds: int = 1) -> Algorithm:
+    """The algorithm that trains `agent` on `family`, so many seeds in one program.
 
     Raises UserError for an unknown agent, for one that cannot be trained there, and where what is
     seen would not fit into memory.
     """
     algorithm = method(agent).algorithm(family, settings)
+    check_sight(algorithm.family.observation_space)
     # Its own family: an oracle's says more than the one that was given.
     kept = getattr(settings, "kept_episodes", 0)
-    check_memory(algorithm.family, settings.trials, settings.episodes, replayed=kept)
+    trials = seeds * settings.trials
+    check_memory(algorithm.family, trials, settings.episodes, replayed=seeds * kept)
     return algorithm

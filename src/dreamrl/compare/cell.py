@@ -116,7 +116,7 @@ def cells(
             if budget is not None:
                 settings = _within(budget, settings, family, name)
             try:
-                agents.make_algorithm(asked.agent, family, settings)
+                agents.make_algorithm(asked.agent, family, settings, seeds)
             except UserError as error:
                 raise UserError(f"{name} on {family_name}: {error}") from None
             found.append(

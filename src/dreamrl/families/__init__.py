@@ -4,6 +4,7 @@ import functools
 import inspect
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from dreamrl.errors import UserError, unknown
@@ -43,9 +44,9 @@ def make(name: str, **fields: Any) -> Family:
     `fields` are those of its class: `make("bandit", arms=10)`, or `make("bandit:arms=10")`. Raises
     UserError for a name or a field that there is not, and for a value that a field cannot have.
     """
+    check_name(name)
     if is_own(name):
         return bring(name, **fields)
-    check_name(name)
     name, _, given = name.partition(":")
     fields = _fields(name, given) | fields
     build = _FAMILIES[name]
@@ -60,8 +61,12 @@ def make(name: str, **fields: Any) -> Family:
 
 def check_name(name: str) -> None:
     """Raises UserError for a name that there is not, as far as that is known without its code."""
-    if name.partition(":")[0] not in _FAMILIES and not is_own(name):
-        raise unknown("family", name, NAMES)
+    first, _, rest = name.partition(":")
+    if first not in _FAMILIES:
+        if not is_own(name):
+            raise unknown("family", name, NAMES)
+    elif is_own(name) and not (Path(first).exists() or Path(f"{first}.py").exists()):
+        raise _no_field(first, rest)
 
 
 def of_run(name: str) -> Family:
@@ -75,8 +80,10 @@ def _fields(name: str, text: str) -> dict[str, int | float]:
     for part in text.split(",") if text else ():
         field, _, value = part.partition("=")
         if not re.fullmatch(r"-?\d{1,12}(\.\d+)?", value):
-            raise UserError(
-                f"family {name}: {part!r} is not FIELD=NUMBER, as in sign:height=30,width=40"
-            )
+            raise _no_field(name, part)
         fields[field] = float(value) if "." in value else int(value)
     return fields
+
+
+def _no_field(name: str, part: str) -> UserError:
+    return UserError(f"family {name}: {part!r} is not FIELD=NUMBER, as in sign:height=30,width=40")

@@ -12,6 +12,7 @@ from PIL import Image
 
 from dreamrl.figures.style import UNSEEN, bare
 from dreamrl.story import Story
+from dreamrl.types import Trajectory
 from dreamrl.use import Beliefs
 
 
@@ -21,7 +22,15 @@ def say_moment(story: Story, steps: int, exploring: bool) -> str:
     words = f"{'exploration' if exploring else 'exploitation'}, step {steps}"
     if steps:
         words += f": {story.name_of(episode.actions[steps - 1])}"
-    return words if exploring else f"{words}, return {episode.rewards[:steps].sum():.1f}"
+    if not exploring:
+        return f"{words}, return {episode.rewards[:steps].sum():.1f}"
+    return f"{words}; stops here" if steps == len(episode.actions) and stopped(episode) else words
+
+
+def stopped(exploration: Trajectory) -> bool:
+    """Whether the agent ended it, before the environment did."""
+    ended = exploration.terminated | exploration.truncated
+    return not bool(ended.any())
 
 
 def draw_knowledge(axes: Axes, beliefs: Beliefs, steps: int) -> None:

@@ -4,14 +4,15 @@ import math
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Annulus, Circle, Patch, Rectangle, Wedge
+from matplotlib.patches import Annulus, Circle, Patch, Polygon, Rectangle
 from matplotlib.transforms import Affine2D
 
 from dreamrl.families.sign.letters import LENGTHS, WORDS
-from dreamrl.families.sign.view import BOARD, HOLE, KEY, LENS, sign_seen
+from dreamrl.families.sign.view import BOARD, HOLE, KEY, LENS, render, sign_seen
 from dreamrl.families.sign.world import (
     AGENT_RADIUS,
     BOXES,
@@ -30,8 +31,12 @@ WALL, READ, LIGHT = "0.35", "darkorange", "gold"
 KINDS = ("box", "key")
 CELL = 1.4
 """How wide the small pictures are, about, in inches."""
-SIGHT, ARROW = 3.0, 0.55
-"""How far the field of view is drawn, and how long headings are, in metres."""
+ARROW = 0.55
+"""How long headings are, in metres."""
+RAYS = 60
+"""That the field of view is drawn with."""
+EYE_HEIGHT = 120
+"""Rows of the view for people: the agent's own may be too small to recognise anything."""
 NUMBERED = 5
 """Every so many steps of a way are numbered."""
 KEY_GROWN = 1.5
@@ -42,8 +47,10 @@ class _Episode(NamedTuple):
     """All but the actions is [n+1]: before the first step, and after each."""
 
     pictures: np.ndarray
+    views: np.ndarray
+    """What a person would see there: larger, in plain light, the sign in a neat hand."""
     read: list[bool]
-    """Whether a picture shows enough of the sign to read it."""
+    """Whether a picture of the agent's size shows enough of the sign to read it."""
     actions: np.ndarray
     places: np.ndarray
     headings: np.ndarray
@@ -102,12 +109,18 @@ class SignScene:
     def frame(self, figure: Figure, explored: int, exploited: int | None) -> None:
         figure.subplots_adjust(0.015, 0.13, 0.985, 0.86, wspace=0.1, hspace=0.55)
         panels = figure.subplot_mosaic(
-            [["view", "map", "belief"], ["view", "map", "known"]], width_ratios=(1.45, 0.95, 1)
+            [["view", "map", "belief"], ["given", "map", "known"]],
+            width_ratios=(1.2, 0.95, 1),
+            height_ratios=(1.7, 1),
         )
         steps, exploring = (explored, True) if exploited is None else (exploited, False)
-        self._view(panels["view"], steps, exploring)
-        read = ": the sign can be read" if self.episodes[exploring].read[steps] else ""
-        panels["view"].set_title(f"seen{read}", fontsize=10)
+        episode = self.episodes[exploring]
+        _show(panels["view"], episode.views[steps], episode.read[steps])
+        read = ": the sign can be read" if episode.read[steps] else ""
+        panels["view"].set_title(f"from the agent's place{read}", fontsize=10)
+        _show(panels["given"], episode.pictures[steps], episode.read[steps])
+        size = " x ".join(map(str, episode.pictures.shape[1:3]))
+        panels["given"].set_title(f"what the agent is given: {size}", fontsize=10)
         self.walk(panels["map"], steps, exploring)
         shares = self.story.beliefs.confidence
         if shares is None:
@@ -119,27 +132,37 @@ class SignScene:
 
     def _cell(self, axes: Axes, step: int, exploring: bool) -> None:
         """A picture of a strip, with the action that led to it."""
-        self._view(axes, step, exploring)
-        actions = self.episodes[exploring].actions
+        episode = self.episodes[exploring]
+        _show(axes, episode.pictures[step], episode.read[step])
+        actions = episode.actions
         words = f"{step} {self.story.name_of(actions[step - 1])}" if step else "0"
         axes.set_title(words, fontsize=8)
 
-    def _view(self, axes: Axes, step: int, exploring: bool) -> None:
-        episode = self.episodes[exploring]
-        axes.imshow(episode.pictures[step], interpolation="nearest")
-        axes.set(xticks=[], yticks=[])
-        if episode.read[step]:
-            axes.spines[:].set(color=READ, linewidth=3)
+
+def _show(axes: Axes, picture: np.ndarray, read: bool) -> None:
+    """A picture, framed where the sign can be read."""
+    axes.imshow(picture, interpolation="nearest")
+    axes.set(xticks=[], yticks=[])
+    if read:
+        axes.spines[:].set(color=READ, linewidth=3)
 
 
 def _episode(story: Story, exploring: bool) -> _Episode:
     trajectory = story.beliefs.trajectory if exploring else story.exploitation
     states = story.states(exploring)
     pictures = np.asarray(trajectory.observations)
-    see = jax.jit(sign_seen)
+    turns, height = states[0].turns, pictures.shape[1]
+    poses = jax.tree.map(lambda *x: np.stack(x), *[state.pose for state in states])
+
+    def seen(height: int) -> np.ndarray:
+        width = round(height * pictures.shape[2] / pictures.shape[1])
+        look = jax.vmap(lambda pose: render(story.problem_id, pose, turns, height, width))
+        return np.asarray(jax.jit(look)(poses))
+
     return _Episode(
         pictures,
-        [bool(see(picture)) for picture in pictures],
+        seen(EYE_HEIGHT),
+        [bool(sign_seen(jnp.asarray(picture))) for picture in seen(height)],
         np.asarray(trajectory.actions),
         np.array([state.pose.position for state in states]),
         np.array([state.pose.heading for state in states]),
@@ -203,13 +226,26 @@ def _draw_way(axes: Axes, places: np.ndarray, headings: np.ndarray, half_angle: 
     for step in range(0, len(places), NUMBERED):
         aside = places[step] + 0.6 * np.array([-ahead[1, step], ahead[0, step]])
         axes.text(aside[0], aside[1], str(step), fontsize=6, ha="center", va="center", zorder=4)
-    here, degrees = places[-1], -math.degrees(headings[-1])
-    between = degrees - half_angle, degrees + half_angle
-    sight = Wedge(here, SIGHT, *between, color=LIGHT, alpha=0.35, lw=0, zorder=1.5)
-    _inside(axes, sight)
+    here, spread = places[-1], math.radians(half_angle)
+    angles = headings[-1] + np.linspace(-spread, spread, RAYS)
+    rays = np.stack([np.cos(angles), -np.sin(angles)], axis=1)
+    edge = here + _free(here, rays)[:, None] * rays
+    sight = np.concatenate([[here], edge])
+    axes.add_patch(Polygon(sight, color=LIGHT, alpha=0.35, lw=0, zorder=0.8))
     axes.add_patch(Circle(here, AGENT_RADIUS, color="0.1", lw=0, zorder=5))
     nose = np.transpose([here, here + 0.8 * AGENT_RADIUS * ahead[:, -1]])
     axes.plot(*nose, color="w", lw=2, solid_capstyle="butt", zorder=6)
+
+
+def _free(place: np.ndarray, rays: np.ndarray) -> np.ndarray:
+    """How far each ray goes before it meets a wall, in metres."""
+    rays = np.where(np.abs(rays) < 1e-9, 1e-9, rays)
+    to_outer = np.maximum(-place / rays, (np.array(SIZE) - place) / rays).min(1)
+    # The wall between the rooms is a box: a ray is in it from its last entry to its first exit.
+    x0, x1, z0, z1 = SLAB
+    near, far = (np.array([x0, z0]) - place) / rays, (np.array([x1, z1]) - place) / rays
+    enters, leaves = np.minimum(near, far).max(1), np.maximum(near, far).min(1)
+    return np.where((enters > 0) & (enters < leaves), np.minimum(enters, to_outer), to_outer)
 
 
 def _inside(axes: Axes, patch: Patch) -> None:

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from dreamrl.errors import UserError
 from dreamrl.networks.layers import Dense
 from dreamrl.spaces import Image, Space, Tiles, Told
 from dreamrl.types import Key, Observation
@@ -67,6 +68,16 @@ class Patches(eqx.Module):
         x = jax.nn.relu(self.pixels(_squares(x, PATCH)))
         x = jax.nn.relu(self.patches(_squares(x, BLOCK)))
         return jax.nn.relu(self.all(x.reshape(*x.shape[:-3], -1)))
+
+
+def check_sight(space: Space) -> None:
+    """Raises UserError for pictures in which there is not one patch."""
+    least = PATCH * BLOCK
+    if isinstance(space, Image) and min(space.height, space.width) < least:
+        raise UserError(
+            f"agents see pictures from {least} x {least} pixels on: "
+            f"{space.height} x {space.width} are too few"
+        )
 
 
 class Board(eqx.Module):

@@ -137,7 +137,7 @@ def create(
     made = families.make(family)
     if families.is_own(family):
         check_family(made)
-    agents.make_algorithm(agent, made, settings)
+    agents.make_algorithm(agent, made, settings, len(seeds))
     _check_vacant(out)
     asked = {
         "format": 1,

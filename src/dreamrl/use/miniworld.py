@@ -23,10 +23,20 @@ needs("miniworld", "miniworld")
 
 import pyglet  # noqa: E402
 
-# Must be said before Miniworld opens a window.
-pyglet.options["headless"] = "DISPLAY" not in os.environ
 
-import miniworld.envs.sign  # noqa: E402
+def _cannot_draw(error: Exception) -> UserError:
+    return UserError(
+        f"Miniworld cannot draw here ({type(error).__name__}: {error}): on Debian, apt install "
+        "libegl1 libgl1 libglu1-mesa libgl1-mesa-dri; a DISPLAY that nothing serves must be unset"
+    )
+
+
+# Must be said before Miniworld opens a window, which it does when it is imported.
+pyglet.options["headless"] = not os.environ.get("DISPLAY")
+try:
+    import miniworld.envs.sign
+except Exception as error:
+    raise _cannot_draw(error) from error
 
 
 class Original:
@@ -43,10 +53,7 @@ class Original:
                 max_episode_steps=family.horizon, obs_height=family.height, obs_width=family.width
             )
         except Exception as error:
-            raise UserError(
-                f"Miniworld cannot draw here ({type(error).__name__}: {error}): on Debian, "
-                "apt install libegl1 libgl1-mesa-dri"
-            ) from error
+            raise _cannot_draw(error) from error
         size = family.height, family.width
         turns = jnp.zeros(len(OBJECTS))
         self._seen = jax.jit(lambda word, pose: sign_seen(render(word, pose, turns, *size)))
