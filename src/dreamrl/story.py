@@ -1,6 +1,6 @@
 """One trial taken apart: what each step of the exploration showed, and what was then believed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import jax
@@ -11,7 +11,7 @@ from jaxtyping import Array
 from dreamrl.errors import UserError
 from dreamrl.evaluate import per_family
 from dreamrl.families.family import Family
-from dreamrl.types import State, Trajectory
+from dreamrl.types import Goal, State, Trajectory
 from dreamrl.use import Beliefs, ProblemEnvironment, TrainedAgent
 
 
@@ -37,15 +37,21 @@ class Story(NamedTuple):
         """
         episode = self.beliefs.trajectory if exploring else self.exploitation
         goal = None if exploring else jnp.asarray(self.goal)
-        problem = self.family.problem(jnp.array(self.problem_id))
         seed = self.seed if exploring else _next(self.seed)
-        environment = ProblemEnvironment(self.family, problem, goal, seed)
-        environment.reset()
-        states = [environment.state]
-        for action in episode.actions:
-            environment.step(action)
-            states.append(environment.state)
-        return states
+        return states_of(self.family, self.problem_id, goal, seed, episode.actions)
+
+
+def states_of(
+    family: Family, problem_id: int, goal: Goal, seed: int, actions: Iterable[Any]
+) -> list[State]:
+    """[n+1]: what an episode went through that was played with this seed."""
+    environment = ProblemEnvironment(family, family.problem(jnp.array(problem_id)), goal, seed)
+    environment.reset()
+    states = [environment.state]
+    for action in actions:
+        environment.step(action)
+        states.append(environment.state)
+    return states
 
 
 def tell(agent: TrainedAgent, problem_id: int, seed: int = 0) -> Story:

@@ -177,3 +177,12 @@ def test_what_cannot_be_trained_is_told_first(fake, monkeypatch):
     monkeypatch.setitem(agents.METHODS, "picky", method)
     with pytest.raises(UserError, match="picky on bus: needs continuous actions"):
         asked("fake", "picky")
+
+
+def test_all_get_the_budget_of_the_base_unless_they_say_otherwise(fake):
+    """Two exploitations an iteration cost half more than one."""
+    found = asked("fake:iterations=6", "fake:episodes=2", "fake:iterations=2", base="fake")
+    preset = fake().iterations
+    assert [cell.settings.iterations for cell in found] == [6, preset * 2 // 3, 2]
+    found = asked("fake:iterations=6", "fake", budget=10 * 960, base="fake")
+    assert len({cell.budget for cell in found}) == 1

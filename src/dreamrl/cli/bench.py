@@ -10,7 +10,7 @@ from dreamrl.cli.values import print_json, print_rows
 
 EXAMPLES = """\
   dreamrl bench env
-  dreamrl bench train --family bus --json
+  dreamrl bench train --agent rl2 --family bus --json
 """
 
 
@@ -19,7 +19,9 @@ class Options:
     """Measure steps a second: of environments alone, or of training with all its updates."""
 
     what: Annotated[tyro.conf.Positional[Literal["env", "train"]], tyro.conf.arg(metavar="WHAT")]
-    """env: random actions, no agent. train: DREAM, compile time apart, cold and cached."""
+    """env: random actions, no agent. train: all updates, compile time apart, cold and cached."""
+    agent: str = "dream"
+    """Who trains; of no account for env."""
     family: str = "distracting-bus"
     """A name that dreamrl families lists, or one of your own, as in dreamrl train."""
     json: bool = False
@@ -28,8 +30,10 @@ class Options:
 
 def run(options: Options) -> None:
     families.check_name(options.family)
-    measure = bench.env_speed if options.what == "env" else bench.train_speed
-    result = measure(options.family)
+    if options.what == "env":
+        result = bench.env_speed(options.family)
+    else:
+        result = bench.train_speed(options.family, options.agent)
     if options.json:
         print_json(result)
         return

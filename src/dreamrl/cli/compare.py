@@ -43,8 +43,9 @@ class Options:
     seeds: int = 3
     """Seeds of each agent on each family, from 0 up, trained in one program."""
     budget: int | None = None
-    """Environment steps of each seed, counted as trials x horizon x (1 + episodes) an iteration;
-    each agent's preset says how many iterations, if not given."""
+    """Environment steps of each seed, counted as trials x horizon x (1 + episodes) an iteration.
+    If not given, all get what DREAM's preset takes on that family (without DREAM, that of the agent
+    named first); iterations=N behind an agent's name says otherwise."""
     trials: int = 2000
     """Trials that measure each trained agent, on unseen and on training problems."""
     out: Path = Path("runs/compare")
@@ -59,21 +60,22 @@ def run(options: Options) -> int:
         raise UserError("AGENT missing: agents come first, as in dream rl2 --family bus")
     if not options.family:
         raise UserError("--family is missing, as in --family bus: dreamrl families lists them")
-    asked = cells(options.agent, options.family, options.seeds, options.budget, options.trials)
+    base = base_of(options.agent)
+    terms = (options.seeds, options.budget, options.trials, base)
+    asked = cells(options.agent, options.family, *terms)
     if options.out.exists() and not options.out.is_dir():
         raise UserError(f"{options.out} is not a directory: choose another --out")
     command = "dreamrl " + shlex.join(sys.argv[1:])
     with board(asked, Console(stderr=options.json)) as view:
         filled = fill(asked, options.out / "cells", options.out, view, command)
     if filled.results:
-        _report(options, filled.results, command)
+        _report(options, filled.results, base, command)
     return 130 if filled.stopped else int(filled.failed > 0)
 
 
-def _report(options: Options, results: Sequence[Result], command: str) -> None:
+def _report(options: Options, results: Sequence[Result], base: str, command: str) -> None:
     from dreamrl.figures.comparison import draw_curves
 
-    base = base_of(options.agent)
     told = {
         "format": 1,
         "command": command,

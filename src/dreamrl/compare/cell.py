@@ -94,11 +94,14 @@ def cells(
     seeds: int,
     budget: int | None = None,
     trials: int = 2000,
+    base: str | None = None,
 ) -> list[Cell]:
     """All agents on all families, family by family.
 
     With a budget each agent gets as many iterations as fit into so many environment steps,
-    counted as trials x horizon x (1 + episodes). Raises UserError for whatever cannot be trained.
+    counted as trials x horizon x (1 + episodes). Without one, all get what the preset of `base`
+    takes on the family; but who asks for iterations by name, or gives no base, gets those of the
+    own preset. Raises UserError for whatever cannot be trained.
     """
     for kind, given in (("agent", names), ("family", family_names)):
         if twice := sorted({name for name in given if given.count(name) > 1}):
@@ -110,11 +113,15 @@ def cells(
     found = []
     for family_name in family_names:
         family = families.make(family_name)
+        shared = budget
+        if shared is None and base is not None:
+            preset = contender(base).settings(family_name)
+            shared = preset.iterations * _steps(preset, family)
         for name in names:
             asked = contender(name)
             settings = asked.settings(family_name)
-            if budget is not None:
-                settings = _within(budget, settings, family, name)
+            if shared is not None and (budget is not None or "iterations" not in asked.changes):
+                settings = _within(shared, settings, family, name)
             try:
                 agents.make_algorithm(asked.agent, family, settings, seeds)
             except UserError as error:

@@ -20,10 +20,10 @@ class Contender(NamedTuple):
 
     def settings(self, family_name: str) -> Any:
         """Its settings on a family; raises UserError for one that there is not."""
-        preset = agents.settings_for(self.agent, family_name, self.preset)
-        hints = typing.get_type_hints(type(preset))
-        kinds = {field.name: hints[field.name] for field in dataclasses.fields(preset)}
         try:
+            preset = agents.settings_for(self.agent, family_name, self.preset)
+            hints = typing.get_type_hints(type(preset))
+            kinds = {field.name: hints[field.name] for field in dataclasses.fields(preset)}
             values = {name: _value(kinds, name, text) for name, text in self.changes.items()}
             return dataclasses.replace(preset, **values)
         except UserError as error:

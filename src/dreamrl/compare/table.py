@@ -45,7 +45,7 @@ def rows(results: Sequence[Result], base: str) -> list[Row]:
             base,
         )
     ]
-    scaled = all({"optimal", "no_exploration"} <= r["references"].keys() for r in results)
+    scaled = all(_worth_knowing(result["references"]) for result in results)
     if len(of_family) == 1 or not scaled:
         return found
     by_name: dict[str, list[Result]] = {}
@@ -104,6 +104,12 @@ def _group(
         )
         for name, of in scores.items()
     ]
+
+
+def _worth_knowing(references: dict[str, float]) -> bool:
+    """Whether there is a scale from the best without exploration to the best of all."""
+    best, blind = (references.get(name) for name in ("optimal", "no_exploration"))
+    return best is not None and blind is not None and best > blind
 
 
 def _scores(results: Sequence[Result], scaled: bool = False) -> Scores:
