@@ -41,8 +41,8 @@ class Patches(eqx.Module):
 
     Of each colour only what differs within the picture counts: it is brought to mean 0 and to one
     contrast first, so that the light a picture was taken in does not matter (docs/lessons.md).
-    Squares do not overlap, so each layer is one matrix product: on a processor seven times as
-    fast as convolutions that do (docs/lessons.md). What does not fill a square is left out.
+    Squares do not overlap, so each layer is one matrix product: on a processor many times as fast
+    as convolutions that do (docs/sign.md). What does not fill a square is left out.
     """
 
     tiles: ClassVar[int] = 0
