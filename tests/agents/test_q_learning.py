@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -32,6 +33,9 @@ def small(agent, **others):
         "q_replay": 1024,
         "q_target_every": 10,
         "q_epsilon_end": 0.5,
+        "q_starts": 0,
+        "q_exploration_starts": 0,
+        "decoder_hidden": 0,
         **others,
     }
     known = {field.name for field in dataclasses.fields(settings)}
@@ -60,10 +64,12 @@ def learned_return(agent, family, settings):
 
 def test_the_preset_is_there_for_dream_and_what_it_is_compared_with():
     rivals = {"rl2", "e-rl2", "varibad", "import"}
-    assert {"dream", "random-exploration", *rivals} <= set(WITH_PAPER)
+    assert {"dream", "random-exploration", "pearl", *rivals} <= set(WITH_PAPER)
     for name in WITH_PAPER:
         settings = settings_for(name, "bus", "paper")
-        assert {key: getattr(settings, key) for key in PAPER} == PAPER
+        shared = {key: value for key, value in PAPER.items() if hasattr(settings, key)}
+        assert len(shared) == (6 if name == "pearl" else len(PAPER))
+        assert {key: getattr(settings, key) for key in shared} == shared
 
 
 @pytest.mark.parametrize("agent", ["varibad", "import", "random-exploration"])
@@ -80,6 +86,22 @@ def test_it_trains(agent, relevant_fact):
     # The target is what the parameters were: ten updates are not over.
     same = jax.tree.map(lambda a, b: bool((a == b).all()), after.target, state.params)
     assert all(jax.tree.leaves(same))
+
+
+def test_learning_starts_late(relevant_fact):
+    """After 16 trials, and that of the exploration policy after 24."""
+    few = {"trials": 8, "q_replay": 32, "q_batch": 4, "q_updates": 1}
+    settings = small("dream", q_starts=16, q_exploration_starts=24, **few)
+    algorithm = make_algorithm("dream", relevant_fact, settings)
+    iterate, state = jax.jit(algorithm.iterate), jax.jit(algorithm.init)(jax.random.key(0))
+    moved = []
+    for _ in range(3):
+        after, _ = iterate(state)
+        parts = zip(after.params, state.params, strict=True)
+        moved.append([not bool(eqx.tree_equal(*pair)) for pair in parts])
+        state = after
+    # Encoder, exploitation, exploration, decoder.
+    assert moved == [[False] * 4, [True, True, False, True], [True] * 4]
 
 
 def test_dream_finds_a_fact_two_steps_away(relevant_fact):

@@ -36,6 +36,10 @@ class QSettings:
     """... and at `q_epsilon_end`."""
     q_epsilon_end: float = 0.05
     """When that share has fallen, as a share of the run."""
+    q_max_norm: float = 1.0
+    """Gradients of a larger norm are scaled down to it."""
+    q_starts: int = 0
+    """Trials played before learning starts."""
 
     may_end: bool = True
     """Whether exploitation may take the family's end action, where there is one. Where rewards are
@@ -45,6 +49,7 @@ class QSettings:
         **dict.fromkeys(["q_updates", "q_batch", "q_replay", "q_steps", "q_target_every"], COUNT),
         **dict.fromkeys(["q_epsilon", "q_last_epsilon"], SHARE),
         "q_epsilon_end": (1e-6, 1.0),
+        "q_max_norm": (1e-6, 1e6),
     }
 
 
@@ -56,6 +61,8 @@ PAPER: dict[str, Any] = {
     "learning_rate": 1e-4,
     "last_learning_rate": 1.0,
     "discount": 0.99,
+    "q_max_norm": 10.0,
+    "q_starts": 500,
 }
 """The released settings (Liu et al. 2021), batched: 5M steps, each replayed 160 times, as there.
 

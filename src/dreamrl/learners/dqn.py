@@ -6,7 +6,7 @@ come after its last step counts as 0. Epsilon falls by `schedules.ramp`; a targe
 by `optax.periodic_update` or `optax.incremental_update`; `replay` keeps whole episodes.
 """
 
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -121,6 +121,14 @@ def double_q_targets(
     followed = (actions == best)[1:] if returns.kind == "watkins" else mask[1:]
     lambdas = returns.lambda_ * jnp.append(followed, False)
     return lambda_returns(rewards, after, lambdas, mask, discount)
+
+
+T = TypeVar("T")
+
+
+def once(started: Bool[Array, ""], new: T, old: T) -> T:
+    """What an update made of the old, once learning has started."""
+    return jax.tree.map(lambda x, before: jnp.where(started, x, before), new, old)
 
 
 def q_loss(

@@ -13,12 +13,14 @@ def ramp(
     return start + (end - start) * share
 
 
-def adam(rate: float, last_share: float, updates: int) -> optax.GradientTransformation:
-    """Adam whose rate falls linearly to `last_share` of itself, on gradients of norm <= 1.
+def adam(
+    rate: float, last_share: float, updates: int, max_norm: float = 1.0
+) -> optax.GradientTransformation:
+    """Adam whose rate falls linearly to `last_share` of itself, on gradients of norm <= `max_norm`.
 
     It works on all parameters as one vector: a tenth of the operations to compile and to start.
     """
     schedule = optax.linear_schedule(rate, rate * last_share, updates)
     return optax.flatten(
-        optax.chain(optax.clip_by_global_norm(1.0), optax.adam(schedule, eps=1e-5))
+        optax.chain(optax.clip_by_global_norm(max_norm), optax.adam(schedule, eps=1e-5))
     )

@@ -32,10 +32,12 @@ _PRESETS = {
         cost=0.005,
         gae_lambda=0.95,
     ),
-    # c was 0.1, where |f|^2 was kept from growing above 10.
+    # c was 0.1, and |f|^2 was kept from growing above 10: a hundredth of it, once it is as large.
     "paper": DreamSettings(
         **PAPER,
         exploration_hidden=64,
+        decoder_hidden=128,
+        q_exploration_starts=8000,
         exploration_discount=0.99,
         bottleneck="fixed",
         bottleneck_weight=2.0,

@@ -67,7 +67,7 @@ def make_components(keys: Array, family: Family, settings: DreamSettings) -> Com
             barred=family.end_action,
             random=settings.explorer == "random",
         ),
-        Decoder(keys[3], observations, actions, narrow, z),
+        Decoder(keys[3], observations, actions, settings.decoder_hidden or narrow, z),
     )
 
 

@@ -139,7 +139,8 @@ class DreamQ:
     def _adam(self) -> optax.GradientTransformation:
         settings = self.settings
         updates = settings.iterations * settings.q_updates
-        return adam(settings.learning_rate, settings.last_learning_rate, updates)
+        schedule = (settings.learning_rate, settings.last_learning_rate, updates)
+        return adam(*schedule, settings.q_max_norm)
 
     def _play(self, params: Components, problem_id: ProblemID, share: Array, key: Key) -> Replayed:
         """One trial, `share` of its actions taken at random."""
@@ -199,7 +200,11 @@ class DreamQ:
         loss_d, grads_d = eqx.filter_value_and_grad(decoder_loss)(
             decoder, trials.played.exploration, means
         )
-        params, optimisers = descend(self._adam, params, optimisers, (grads_t, grads_x, grads_d))
+        params, optimisers = self._begun(
+            ring.added,
+            descend(self._adam, params, optimisers, (grads_t, grads_x, grads_d)),
+            (params, optimisers),
+        )
         errors = belief_error(means[:, None], beliefs)
         losses = {
             "loss_exploitation": loss_t,
@@ -210,6 +215,18 @@ class DreamQ:
             "stop_length": lengths,
         }
         return params, optimisers, losses
+
+    def _begun(
+        self, played: Array, new: tuple[Components, Optimisers], old: tuple[Components, Optimisers]
+    ) -> tuple[Components, Optimisers]:
+        """The new, but the old explorer as long as only the other parts learn, and then nothing."""
+        start, explore = self.settings.q_starts, self.settings.q_exploration_starts
+        (components, optimisers), (before, states) = new, old
+        waiting = (
+            components._replace(exploration=before.exploration),
+            optimisers._replace(exploration=states.exploration),
+        )
+        return dqn.once(played >= start, dqn.once(played >= explore, new, waiting), old)
 
     def _exploitation_loss(
         self,

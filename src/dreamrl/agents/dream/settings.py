@@ -29,7 +29,7 @@ class DreamSettings(QSettings):
     hidden: int = 64
     """Width of the exploitation policy."""
     exploration_hidden: int = 32
-    """Width of the exploration policy and of the decoder."""
+    """Width of the exploration policy."""
 
     z: int = 32
     """Length of the encoding z."""
@@ -91,6 +91,10 @@ class DreamSettings(QSettings):
     """Share of explorations that act partly at random. Only the decoder learns from them: it
     must read any exploration, not only those that the present policy makes."""
 
+    q_exploration_starts: int = 0
+    """Trials played before the exploration policy learns, by learner dqn."""
+    decoder_hidden: int = 0
+    """Width of the decoder; 0: as wide as the exploration policy."""
     decoder_batch: int = 256
     """Replayed explorations an update of the decoder."""
     replay: int = 32768

@@ -3,7 +3,7 @@
 from dreamrl.agents.agent import Method
 from dreamrl.agents.pearl.pearl import Pearl
 from dreamrl.agents.pearl.settings import PearlSettings
-from dreamrl.agents.q_settings import check_actions
+from dreamrl.agents.q_settings import PAPER, check_actions
 from dreamrl.families.family import Family
 
 
@@ -36,6 +36,19 @@ METHOD = Method(
             contexts=4,
             recent=2048,
             replay=4096,
+        ),
+        # A double dueling DQN too, but what it explores by is its own, and so are its contexts.
+        "paper": PearlSettings(
+            **{name: PAPER[name] for name in ("iterations", "trials", "hidden", "discount")},
+            learning_rate=PAPER["learning_rate"],
+            last_learning_rate=PAPER["last_learning_rate"],
+            max_norm=PAPER["q_max_norm"],
+            updates=40,
+            tasks=64,
+            replay=16384,
+            returns="n-step",
+            n_steps=1,
+            target_rate=1 / 300,
         ),
     },
 )

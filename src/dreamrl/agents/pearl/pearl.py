@@ -137,7 +137,8 @@ class Pearl:
     def _adam(self) -> optax.GradientTransformation:
         settings = self.settings
         updates = settings.iterations * settings.updates
-        return adam(settings.learning_rate, settings.last_learning_rate, updates)
+        schedule = (settings.learning_rate, settings.last_learning_rate, updates)
+        return adam(*schedule, settings.max_norm)
 
     def _ids(self, numbers: Array) -> Array:
         """Problems of the trials with these numbers; see `memory`."""

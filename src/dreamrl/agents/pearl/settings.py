@@ -34,6 +34,8 @@ class PearlSettings:
     """Adam's rate at the start; it falls linearly."""
     last_learning_rate: float = 0.1
     """What is left of the rate at the end, as a share."""
+    max_norm: float = 1.0
+    """Gradients of a larger norm are scaled down to it."""
     target_rate: float = 0.1
     """How far the target network moves towards the other one, an update."""
     discount: float = 0.99
@@ -90,6 +92,7 @@ _RANGES = {
     **dict.fromkeys(["last_learning_rate", "target_rate", "discount", "q_lambda"], SHARE),
     **dict.fromkeys(["random_share", "kl_begin", "kl_end"], SHARE),
     "n_steps": (1, 1000),
+    "max_norm": (1e-6, 1e6),
     "temperature_end": (1e-3, 1.0),
     "learning_rate": (1e-8, 1.0),
 }

@@ -105,7 +105,7 @@ class WholeTrial:
 
     @property
     def _adam(self) -> optax.GradientTransformation:
-        return optimiser(self.settings, self.objective, self.settings.minibatches)
+        return optimiser(self.settings, self.objective, self.settings.minibatches, 1.0)
 
     def _play(self, nets: Nets, key: Key) -> WholeTrials:
         settings, objective = self.settings, self.objective
@@ -146,17 +146,23 @@ class WholeTrial:
         return (eqx.apply_updates(nets, changes), optimiser), losses
 
 
-def optimiser(settings: Any, objective: Objective, updates: int) -> optax.GradientTransformation:
+def optimiser(
+    settings: Any, objective: Objective, updates: int, max_norm: float
+) -> optax.GradientTransformation:
     """Adam for all that is trained, with so many updates an iteration.
 
     Where two losses train two parts, each part has one of its own: else the norm of the one's
     gradient would shrink the other's.
     """
     schedule = (settings.learning_rate, settings.last_learning_rate, settings.iterations * updates)
+
+    def make() -> optax.GradientTransformation:
+        return adam(*schedule, max_norm)
+
     if not objective.apart:
-        return adam(*schedule)
+        return make()
     parts = Nets._make(["model", "model", "policy", "model"])
-    return optax.partition({"policy": adam(*schedule), "model": adam(*schedule)}, parts)
+    return optax.partition({"policy": make(), "model": make()}, parts)
 
 
 def agent_of(nets: Nets, family: Family, objective: Objective) -> WholeTrialAgent:

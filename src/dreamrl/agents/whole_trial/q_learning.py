@@ -90,7 +90,8 @@ class WholeTrialQ:
 
     @property
     def _adam(self) -> optax.GradientTransformation:
-        return optimiser(self.settings, self.objective, self.settings.q_updates)
+        settings = self.settings
+        return optimiser(settings, self.objective, settings.q_updates, settings.q_max_norm)
 
     def _play(self, nets: Nets, share: Array, key: Key) -> Recorded:
         """New trials, `share` of their actions taken at random."""
@@ -125,8 +126,10 @@ class WholeTrialQ:
             return loss + beside, losses | {"loss_q": loss}
 
         (_, losses), grads = eqx.filter_value_and_grad(objectives, has_aux=True)(nets)
-        changes, optimiser = self._adam.update(grads, optimiser)
-        return eqx.apply_updates(nets, changes), optimiser, losses
+        changes, after = self._adam.update(grads, optimiser)
+        moved = (eqx.apply_updates(nets, changes), after)
+        started = ring.added >= self.settings.q_starts
+        return *dqn.once(started, moved, (nets, optimiser)), losses
 
     def _loss(
         self, nets: Nets, target: Nets, recorded: Recorded, memories: whole.Memories
