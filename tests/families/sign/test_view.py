@@ -94,11 +94,18 @@ def test_other_hands_write_other_letters_in_the_same_places():
 
 
 def test_near_things_hide_far_ones():
-    # The green key stands behind the red one, and the wall inside behind neither.
-    clear, hidden = look(1, 3.5, -np.pi / 2), look(1, 3.2, -np.pi / 2, turns=(0,) * 4 + (1.57, 0))
-    red, green = ((clear[..., c] > 150) & (clear[..., 2] < 50) for c in (0, 1))
-    assert red.sum() > green.sum() > 0
-    assert (hidden != clear).any()
+    # Towards the sign: the wall between the rooms hides it, and from beyond that wall nothing does.
+    white = []
+    for x, z in ((8, 5), (8, 8)):
+        picture = look(x, z, np.arctan2(z - 10.25, 10 - x))
+        white.append(((np.ptp(picture, -1) <= 2) & (picture.min(-1) > 140)).sum())
+    assert white[0] == 0
+    assert white[1] > 50
+    # A box hides the wall and the floor behind it, all of it in its own colour.
+    red = look(8, 3, np.pi / 4, turns=(0.0,) * 6)[..., 0] > 100
+    rows, columns = np.nonzero(red & (look(8, 3, np.pi / 4)[..., 1] < 50))
+    assert len(rows) > 20
+    assert len(rows) > 0.8 * np.ptp(rows) * np.ptp(columns)
     # From beyond the wall nothing of the upper room's right half is seen.
     behind = look(8, 8, np.pi / 2)
     assert np.ptp(behind, -1).max() < 12
