@@ -150,7 +150,8 @@ def main() -> int:
         "exploitation's, learning on": (trunk, True),
     }
     result = {
-        "command": f"python benchmarks/sign_trunk.py RUN --updates {asked.updates} --seeds {asked.seeds}",
+        "command": f"python benchmarks/sign_trunk.py RUN --updates {asked.updates} "
+        f"--seeds {asked.seeds}",
         "picture": family.observation_space.shape,
         "jitter": family.jitter,
         "updates": asked.updates,
