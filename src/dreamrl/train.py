@@ -260,14 +260,18 @@ def _chunk(algorithm: Algorithm) -> Callable[..., Any]:
 def _evaluation(algorithm: Algorithm, trials: int) -> Callable[[PyTree], dict[str, Array]]:
     """Greedy returns of all seeds on the same trials, every time."""
     family = algorithm.family
-    splits = {"unseen": family.test_ids, "train": family.train_ids}
-    ids = {split: jnp.array(spread(chosen, trials)) for split, chosen in splits.items()}
+    unseen, known = (jnp.array(spread(ids, trials)) for ids in (family.test_ids, family.train_ids))
     keys = jax.random.split(jax.random.key(0), trials)
+    held_out = family.test_ids != family.train_ids
 
     def one(state: PyTree) -> dict[str, Array]:
         agent = algorithm.agent(state)
-        seen = {split: outcomes(family, agent, chosen, keys) for split, chosen in ids.items()}
-        scores = {f"return_{split}": found.returns.mean() for split, found in seen.items()}
-        return {**scores, "exploration_length": seen["unseen"].length.mean()}
+        found = outcomes(family, agent, unseen, keys)
+        trained = outcomes(family, agent, known, keys) if held_out else found
+        return {
+            "return_unseen": found.returns.mean(),
+            "return_train": trained.returns.mean(),
+            "exploration_length": found.length.mean(),
+        }
 
     return jax.vmap(one)

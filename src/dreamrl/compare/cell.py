@@ -239,17 +239,26 @@ def _program(path: Path) -> Path:
 
 def _seed(cell: Cell, run: Run) -> dict[str, Any]:
     loaded = run.load()
-    family, entry = loaded.family, {"seed": run.manifest["seed"]}
-    for split, ids in (("unseen", family.test_ids), ("train", family.train_ids)):
+    family = loaded.family
+
+    def measured(ids: Sequence[int]) -> dict[str, float]:
         found = evaluate(family, loaded.agent, ids, cell.trials)
         numbers = {
             "return": found.return_mean,
             "exploration_length": found.exploration_length_mean,
             **found.statistics,
         }
-        entry[split] = {name: round(value, DIGITS) for name, value in numbers.items()}
-    records = run.records
-    return {**entry, "steps": records[-1]["steps"], "curve": _curve(records)}
+        return {name: round(value, DIGITS) for name, value in numbers.items()}
+
+    unseen, records = measured(family.test_ids), run.records
+    held_out = family.test_ids != family.train_ids
+    return {
+        "seed": run.manifest["seed"],
+        "unseen": unseen,
+        "train": measured(family.train_ids) if held_out else unseen,
+        "steps": records[-1]["steps"],
+        "curve": _curve(records),
+    }
 
 
 def _curve(records: Sequence[Record]) -> dict[str, list[int | float]]:
