@@ -33,6 +33,8 @@ DOCS = ROOT / "docs"
 PAPER = {"distracting-bus": 5, "bus": 3, "map": 3, "cooking": 3}
 SANITY = {"bandit": 3, "treasure": 3}
 """Families on which each method is known to work."""
+BUDGETS = {"bandit": 1_800_000, "treasure": 6_000_000}
+"""Environment steps, where half of DREAM's preset is enough."""
 SEEDS = PAPER | SANITY
 ABLATED = "distracting-bus"
 ABLATIONS = (
@@ -53,7 +55,8 @@ def asked_for(asked: argparse.Namespace) -> list[Cell]:
     for family in [asked.family] if asked.family else SEEDS:
         names = asked.agents or [*agents.METHODS, *(ABLATIONS if family == ABLATED else ())]
         seeds = asked.seeds or SEEDS.get(family, 3)
-        found += cells(names, [family], seeds, asked.budget, asked.trials, base="dream")
+        budget = asked.budget or BUDGETS.get(family)
+        found += cells(names, [family], seeds, budget, asked.trials, base="dream")
     return found
 
 
