@@ -33,6 +33,16 @@ def test_an_agent_comes_back_as_it_was(made):
     np.testing.assert_array_equal(loaded.agent.logits, state.params.logits)
 
 
+def test_a_setting_younger_than_the_run_has_its_default(fake, tmp_path):
+    [run] = runs.create(tmp_path / "run", "fake", "bus", fake(rate=0.25), (0,))
+    settings = run.manifest["settings"]
+    del settings["mode"]
+    run.update(settings=settings)
+    algorithm = agents.make_algorithm("fake", dreamrl.make("bus"), fake())
+    run.save(algorithm.init(jax.random.key(5)))
+    assert run.load().algorithm.settings == fake(rate=0.25)
+
+
 def test_trees_of_keys_and_scalars_come_back(tmp_path):
     tree = {
         "key": jax.random.split(jax.random.key(3), 2),
@@ -112,7 +122,8 @@ def test_a_damaged_manifest_is_refused(made, name, content):
         ("agent", "nobody", "unknown agent"),
         ("family", "nowhere", "unknown family"),
         ("family", 3, "'family' is 3"),
-        ("settings", {"rate": 0.5}, "lacks setting"),
+        ("settings", {"rate": 0.25}, r"agent\.json is of another run"),
+        ("settings", {"rates": 0.5}, "unknown setting 'rates': a later dreamrl wrote it"),
         ("settings", None, "'settings' is None"),
     ],
 )

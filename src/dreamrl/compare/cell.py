@@ -143,8 +143,7 @@ def difference(cell: Cell, result: Result) -> str:
     wanted = {**cell.wanted, "trials": cell.trials}
     pairs = {name: (result.get(name), value) for name, value in wanted.items()}
     theirs, ours = pairs.pop("settings")
-    # A setting younger than a result had then, by its absence, what is now its default.
-    theirs = _as_json(type(cell.settings)()) | (theirs or {})
+    theirs = _complete(cell, theirs)
     for name in sorted({*theirs, *ours}):
         pairs[name] = (theirs.get(name), ours.get(name))
     odd = [f"{name} is {there!r}, not {here!r}" for name, (there, here) in pairs.items()]
@@ -165,6 +164,7 @@ def finished_runs(cell: Cell, folder: Path) -> dict[int, Run]:
             manifest, whole = read_json(path), read_json(_program(path.parent) / "run.json")
         except UserError:
             continue
+        manifest["settings"] = _complete(cell, manifest.get("settings"))
         same = all(manifest.get(name) == value for name, value in cell.wanted.items())
         longer = manifest.get("terms", {}).get("until") is not None
         finished = whole.get("status") == "finished" and not longer
@@ -210,6 +210,11 @@ def save(cell: Cell, folder: Path, result: Result) -> None:
 def of_seeds(cell: Cell, result: Result) -> Result:
     """The result without seeds that are not asked for."""
     return {**result, "seeds": [seed for seed in result["seeds"] if seed["seed"] in cell.seeds]}
+
+
+def _complete(cell: Cell, held: dict[str, Any] | None) -> dict[str, Any]:
+    """A setting younger than what is held had then, by its absence, what is now its default."""
+    return _as_json(type(cell.settings)()) | (held or {})
 
 
 def _as_json(settings: Any) -> dict[str, Any]:

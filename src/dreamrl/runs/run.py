@@ -270,11 +270,10 @@ def _is_arraylike(leaf: Any) -> bool:
 
 
 def _settings(agent: str, held: dict[str, Any], where: Path) -> Any:
+    """What a run lacks is younger than it, and has its default, which is what was done then."""
     kind = agents.method(agent).settings
-    fields = {field.name for field in dataclasses.fields(kind)}
-    if odd := sorted(fields ^ held.keys()):
-        verb = "lacks" if odd[0] in fields else "has an unknown"
-        raise UserError(f"{where} {verb} setting {odd[0]!r}: another version of dreamrl wrote it")
+    if odd := sorted(held.keys() - {field.name for field in dataclasses.fields(kind)}):
+        raise UserError(f"{where} has an unknown setting {odd[0]!r}: a later dreamrl wrote it")
     try:
         return kind(**held)
     except TypeError as error:
