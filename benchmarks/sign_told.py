@@ -11,12 +11,14 @@ import datetime
 import functools
 import json
 import pathlib
+import sys
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 import dreamrl
+from dreamrl.errors import UserError
 from dreamrl.families.sign import Sign
 from dreamrl.families.sign.view import render, sign_seen
 from dreamrl.families.sign.world import Pose
@@ -54,7 +56,9 @@ def told(run: str, trials: int) -> dict[str, object]:
     """Of one agent: the share of explorations after which it knows the word, and their length."""
     agent = dreamrl.load(run)
     if agent.known is None:
-        raise SystemExit(f"sign_told.py: the agent of {run} has no encoder")
+        raise UserError(f"the agent of {run} has no encoder")
+    if not isinstance(agent.family, Sign):
+        raise UserError(f"the agent of {run} was trained on {agent.family.name}, not on sign")
     words = np.resize(agent.family.train_ids, trials).tolist()
     found = [agent.explore(word, seed=i) for i, word in enumerate(words)]
     right = [likeliest(belief) == word for belief, word in zip(found, words, strict=True)]
@@ -72,14 +76,18 @@ def told(run: str, trials: int) -> dict[str, object]:
     }
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("runs", nargs="+", metavar="RUN", help="directories of trained agents")
     parser.add_argument("--trials", type=int, default=300, help="explorations of each")
     asked = parser.parse_args()
-    agents = [told(run, asked.trials) for run in asked.runs]
+    try:
+        agents = [told(run, asked.trials) for run in asked.runs]
+    except UserError as error:
+        print(f"sign_told.py: {error}", file=sys.stderr)
+        return error.exit_code
     for agent in agents:
         print(
             f"{agent['family']} seed {agent['seed']}: the word is known after {agent['known']:.1%} "
@@ -92,7 +100,8 @@ def main() -> None:
         "agents": agents,
     }
     RESULT.write_text(json.dumps(result, indent=1) + "\n")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

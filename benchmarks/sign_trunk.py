@@ -25,6 +25,7 @@ from jaxtyping import PyTree
 import dreamrl
 from dreamrl.agents import make_algorithm, settings_for
 from dreamrl.agents.dream.decoder import Decoder, belief_error, decoder_loss
+from dreamrl.errors import UserError
 from dreamrl.families.sign import Sign
 from dreamrl.learners.schedules import adam
 from dreamrl.networks.senses import Look
@@ -142,7 +143,11 @@ def main() -> int:
     parser.add_argument("--updates", type=int, default=1200)
     parser.add_argument("--seeds", type=int, default=2)
     asked = parser.parse_args()
-    loaded = dreamrl.load(asked.run)
+    try:
+        loaded = dreamrl.load(asked.run)
+    except UserError as error:
+        print(f"sign_trunk.py: {error}", file=sys.stderr)
+        return error.exit_code
     family, trunk = loaded.family, loaded.agent.exploitation.senses.look
     kinds = {
         "its own": (None, True),
