@@ -10,14 +10,13 @@ import argparse
 import datetime
 import functools
 import json
-import statistics
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+from sign_trunk import seconds
 
 from dreamrl.networks.senses import Patches
 from dreamrl.runs.run import versions
@@ -77,17 +76,6 @@ TRUNKS = {"squares 5, 2": patches} | {
 }
 
 
-def rate(call: Callable[[], Any], pictures: int, repeats: int) -> float:
-    """Pictures a second, the median; compiled before."""
-    jax.block_until_ready(call())
-    times = []
-    for _ in range(repeats):
-        began = time.perf_counter()
-        jax.block_until_ready(call())
-        times.append(time.perf_counter() - began)
-    return round(pictures / statistics.median(times))
-
-
 def measure(name: str, height: int, width: int, batch: int, repeats: int) -> dict[str, Any]:
     weights, look = TRUNKS[name](jax.random.key(0), height, width)
     pictures = jax.random.bits(jax.random.key(1), (batch, height, width, 3), jnp.uint8)
@@ -97,8 +85,8 @@ def measure(name: str, height: int, width: int, batch: int, repeats: int) -> dic
     return {
         "trunk": name,
         "pictures": f"{height}x{width}",
-        "forward": rate(lambda: forward(weights, pictures), batch, repeats),
-        "with_gradients": rate(lambda: slopes(weights), batch, repeats),
+        "forward": round(batch / seconds(lambda: forward(weights, pictures), repeats)),
+        "with_gradients": round(batch / seconds(lambda: slopes(weights), repeats)),
     }
 
 
