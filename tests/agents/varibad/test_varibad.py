@@ -82,3 +82,19 @@ def test_the_policy_teaches_no_posterior_and_the_elbo_no_policy(made):
     only_policy = {"reader": False, "tell": False, "policy": True, "beside": False}
     assert taught(policy) == only_policy
     assert taught(beside) == {part: not learns for part, learns in only_policy.items()}
+
+
+def test_a_large_elbo_does_not_shrink_the_policys_step(made):
+    """Each loss has its optimiser: what is predicted may weigh as much as it likes."""
+    algorithm, _, _ = made
+    policies, readers = [], []
+    for weight in (1.0, 1e4):
+        settings = dataclasses.replace(algorithm.settings, observation_weight=weight)
+        weighed = dataclasses.replace(algorithm, settings=settings)
+        state = jax.jit(weighed.init)(jax.random.key(0))
+        after, _ = jax.jit(weighed.iterate)(state)
+        assert not eqx.tree_equal(after.params.policy, state.params.policy)
+        policies.append(after.params.policy)
+        readers.append(after.params.reader)
+    jax.tree.map(np.testing.assert_array_equal, *policies)
+    assert not eqx.tree_equal(*readers)
