@@ -43,7 +43,9 @@ def draw_curves(results: Sequence[Result], stem: Path) -> list[Path]:
     for axes, (family, group) in zip(grid, panels.items(), strict=False):
         _panel(axes, family, group, colors)
     handles = [Axes.plot(grid[0], [], [], color=colors[name], lw=2)[0] for name in names]
-    figure.legend(handles, names, loc="outside right upper", frameon=False)
+    # A line a setting: a long name would leave the curves no room.
+    words = [name.replace(":", ":\n  ").replace(",", ",\n  ") for name in names]
+    figure.legend(handles, words, loc="outside right upper", frameon=False)
     paths = [stem.with_name(f"{stem.name}{end}") for end in (".png", ".svg")]
     # The same numbers give the same file, byte for byte.
     with rc_context({"svg.hashsalt": "dreamrl", "svg.fonttype": "none"}):
