@@ -57,10 +57,11 @@ def asked_for(asked: argparse.Namespace) -> list[Cell]:
     for family in [asked.family] if asked.family else SEEDS:
         names = asked.agents or [*agents.METHODS, *(ABLATIONS if family == ABLATED else ())]
         seeds = asked.seeds or SEEDS.get(family, 3)
-        for name in names:
-            short = None if (family, name) in SLOW else BUDGETS.get(family)
+        slow = [name for name in names if (family, name) in SLOW]
+        others = [name for name in names if name not in slow]
+        for group, short in ((others, BUDGETS.get(family)), (slow, None)):
             terms = (seeds, asked.budget or short, asked.trials)
-            found += cells([name], [family], *terms, base="dream")
+            found += cells(group, [family], *terms, base="dream")
     return found
 
 
@@ -153,7 +154,8 @@ def write_tables(results: list[Result]) -> None:
 
     def table(found: re.Match[str]) -> str:
         text = written.get(found[2]) or "Not measured yet."
-        text += "".join(f"\n\n{made(part)}" for name, part in of_part.items() if name == found[2])
+        if found[2] in of_part:
+            text += f"\n\n{made(of_part[found[2]])}"
         figure = f"figures/{figure_of(found[2])}.png"
         # That of the families stands once, under the table of them all.
         if found[2] not in PAPER and (DOCS / figure).exists():

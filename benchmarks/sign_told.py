@@ -20,7 +20,7 @@ import numpy as np
 import dreamrl
 from dreamrl.errors import UserError
 from dreamrl.families.sign import Sign
-from dreamrl.families.sign.view import render, sign_seen
+from dreamrl.families.sign.view import readable
 from dreamrl.families.sign.world import Pose
 from dreamrl.runs.run import versions
 from dreamrl.runs.store import read_json
@@ -38,7 +38,7 @@ def likeliest(belief: Beliefs) -> int:
     return belief.known.ids[int(far.argmin())]
 
 
-def readable(family: Sign, word: int, seed: int, actions: np.ndarray) -> bool:
+def was_read(family: Sign, word: int, seed: int, actions: np.ndarray) -> bool:
     """Whether the sign could be read from some place of this exploration, in plain light."""
     states = states_of(family, word, None, seed, actions)
     poses = jax.tree.map(lambda *x: jnp.stack(x), *[state.pose for state in states])
@@ -49,7 +49,7 @@ def readable(family: Sign, word: int, seed: int, actions: np.ndarray) -> bool:
 
 @functools.partial(jax.jit, static_argnums=(3, 4))
 def _seen(word: jax.Array, poses: Pose, turns: jax.Array, height: int, width: int) -> jax.Array:
-    return jax.vmap(lambda pose: sign_seen(render(word, pose, turns, height, width)))(poses)
+    return jax.vmap(lambda pose: readable(word, pose, turns, height, width))(poses)
 
 
 def told(run: str, trials: int) -> dict[str, object]:
@@ -63,7 +63,7 @@ def told(run: str, trials: int) -> dict[str, object]:
     found = [agent.explore(word, seed=i) for i, word in enumerate(words)]
     right = [likeliest(belief) == word for belief, word in zip(found, words, strict=True)]
     read = [
-        readable(agent.family, word, i, belief.trajectory.actions)
+        was_read(agent.family, word, i, belief.trajectory.actions)
         for i, (word, belief) in enumerate(zip(words, found, strict=True))
     ]
     manifest = read_json(pathlib.Path(run) / "run.json")

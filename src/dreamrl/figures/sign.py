@@ -12,7 +12,7 @@ from matplotlib.patches import Annulus, Circle, Patch, Polygon, Rectangle
 from matplotlib.transforms import Affine2D
 
 from dreamrl.families.sign.letters import LENGTHS, WORDS
-from dreamrl.families.sign.view import BOARD, HOLE, KEY, LENS, render, sign_seen
+from dreamrl.families.sign.view import BOARD, HOLE, KEY, LENS, readable, render
 from dreamrl.families.sign.world import (
     AGENT_RADIUS,
     BOXES,
@@ -151,18 +151,16 @@ def _episode(story: Story, exploring: bool) -> _Episode:
     trajectory = story.beliefs.trajectory if exploring else story.exploitation
     states = story.states(exploring)
     pictures = np.asarray(trajectory.observations)
-    turns, height = states[0].turns, pictures.shape[1]
+    word, turns = jnp.array(story.problem_id), states[0].turns
+    height, width = pictures.shape[1:3]
+    size, large = (height, width), (EYE_HEIGHT, round(EYE_HEIGHT * width / height))
     poses = jax.tree.map(lambda *x: np.stack(x), *[state.pose for state in states])
-
-    def seen(height: int) -> np.ndarray:
-        width = round(height * pictures.shape[2] / pictures.shape[1])
-        look = jax.vmap(lambda pose: render(story.problem_id, pose, turns, height, width))
-        return np.asarray(jax.jit(look)(poses))
-
+    view = jax.jit(jax.vmap(lambda pose: render(word, pose, turns, *large)))
+    read = jax.jit(jax.vmap(lambda pose: readable(word, pose, turns, *size)))
     return _Episode(
         pictures,
-        seen(EYE_HEIGHT),
-        [bool(sign_seen(jnp.asarray(picture))) for picture in seen(height)],
+        np.asarray(view(poses)),
+        np.asarray(read(poses)).tolist(),
         np.asarray(trajectory.actions),
         np.array([state.pose.position for state in states]),
         np.array([state.pose.heading for state in states]),

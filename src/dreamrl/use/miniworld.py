@@ -15,7 +15,7 @@ from dreamrl.errors import UserError
 from dreamrl.evaluate import spread
 from dreamrl.families.extras import needs
 from dreamrl.families.sign import Sign
-from dreamrl.families.sign.view import render, sign_seen
+from dreamrl.families.sign.view import readable
 from dreamrl.families.sign.world import OBJECTS, Pose
 from dreamrl.use.agent import TrainedAgent
 
@@ -56,7 +56,7 @@ class Original:
             raise _cannot_draw(error) from error
         size = family.height, family.width
         turns = jnp.zeros(len(OBJECTS))
-        self._seen = jax.jit(lambda word, pose: sign_seen(render(word, pose, turns, *size)))
+        self._seen = jax.jit(lambda word, pose: readable(word, pose, turns, *size))
         self.begin(0)
 
     def begin(self, word: int, goal: int | None = None, seed: int = 0) -> None:

@@ -147,6 +147,13 @@ def sign_seen(picture: UInt8[Array, "height width 3"]) -> Bool[Array, ""]:
     return whole.sum() >= jnp.minimum(2 * (tall * whole).max(), width / 2).clip(1)
 
 
+def readable(
+    word: Int[Array, ""], pose: Pose, turns: Float[Array, "6"], height: int, width: int
+) -> Bool[Array, ""]:
+    """`sign_seen` of what is drawn from there: of pictures whose own colours do not tell."""
+    return sign_seen(render(word, pose, turns, height, width))
+
+
 def _look(
     word: Int[Array, ""],
     hand: Int[Array, ""] | int,
