@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from dreamrl.compare.statistics import (
+    gap_interval,
     improvement_interval,
     iqm,
     iqm_interval,
@@ -71,6 +72,15 @@ def test_intervals_are_repeatable_and_hold_the_estimate():
     assert first.low < first.high
     one = iqm_interval(np.full((5, 2), 0.8))
     assert one == pytest.approx((0.8, 0.8, 0.8))
+
+
+def test_a_gap_is_as_uncertain_as_both_sides_are():
+    x, y = scores((5, 2), 5), scores((4, 2), 6, -0.5)
+    gap, of_x, of_y = gap_interval(x, y), iqm_interval(x), iqm_interval(y)
+    assert gap.estimate == pytest.approx(of_x.estimate - of_y.estimate)
+    assert of_x.low - of_y.high <= gap.low < gap.estimate < gap.high <= of_x.high - of_y.low
+    # Against scores that all agree only X's own seeds matter.
+    assert gap_interval(x, np.full((3, 2), 0.25)) == pytest.approx([v - 0.25 for v in of_x])
 
 
 def test_strata_are_kept_apart():

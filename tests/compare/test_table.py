@@ -33,6 +33,8 @@ def test_rows_by_hand():
     assert dream.score == pytest.approx((0.8, 0.8, 0.8))
     assert rl2.score.estimate == pytest.approx(0.4)
     assert rl2.behind.estimate == pytest.approx((0.5 + 1 + 1) / 3)
+    assert dream.gap is None
+    assert rl2.gap == pytest.approx((0.4, 0.8 - 0.8, 0.8 - 0.1))
     assert rl2.details["return, training"] == pytest.approx(0.5)
     assert rl2.details["exploration length"] == pytest.approx(5.0)
     assert rl2.details["seconds"] == 90

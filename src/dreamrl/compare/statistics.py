@@ -52,6 +52,16 @@ def improvement_interval(
     return _interval(estimate, _improvement, [x, y], resamples, seed)
 
 
+def gap_interval(
+    x: Scores,
+    y: Float[np.ndarray, "others families"],
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Interval:
+    """By how much the interquartile mean of X lies above that of Y; seeds drawn independently."""
+    return _interval(iqm(x) - iqm(y), lambda x, y: _iqm(x) - _iqm(y), [x, y], resamples, seed)
+
+
 def _iqm(scores: Float[np.ndarray, "draws seeds families"]) -> Float[np.ndarray, " draws"]:
     flat = np.sort(scores.reshape(len(scores), -1), axis=1)
     cut = flat.shape[1] // 4

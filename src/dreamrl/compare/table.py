@@ -7,7 +7,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dreamrl.compare.cell import Result
-from dreamrl.compare.statistics import Interval, Scores, improvement_interval, iqm, iqm_interval
+from dreamrl.compare.statistics import (
+    Interval,
+    Scores,
+    gap_interval,
+    improvement_interval,
+    iqm,
+    iqm_interval,
+)
 
 ALL = "all families"
 
@@ -20,6 +27,8 @@ class Row(NamedTuple):
     seeds: int
     score: Interval
     """Interquartile mean over seeds of the return on unseen problems."""
+    gap: Interval | None
+    """By how much the base agent's score lies above this agent's."""
     behind: Interval | None
     """Probability that a seed of the base agent does better than one of this agent."""
     details: dict[str, float]
@@ -60,7 +69,8 @@ def markdown(found: Sequence[Row], base: str) -> str:
     """Rows of one family as a table, with columns of one width so that it reads as it is."""
     names = list(dict.fromkeys(name for row in found for name in row.details))
     score = "scaled return" if found[0].family == ALL else "return, unseen"
-    header = ["agent", "seeds", score, "95 %", f"P({base} better)", "95 %", *names]
+    against = [f"{base} above by", "95 %", f"P({base} better)", "95 %"]
+    header = ["agent", "seeds", score, "95 %", *against, *names]
     lines = [header, *(_line(row, names) for row in found)]
     widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
     rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
@@ -86,20 +96,22 @@ def base_of(names: Sequence[str]) -> str:
 
 
 def as_json(row: Row) -> dict[str, Any]:
-    behind = None if row.behind is None else row.behind._asdict()
-    return {**row._asdict(), "score": row.score._asdict(), "behind": behind}
+    intervals = {name: getattr(row, name) for name in ("score", "gap", "behind")}
+    return row._asdict() | {name: of and of._asdict() for name, of in intervals.items()}
 
 
 def _group(
     family: str, scores: dict[str, Scores], details: dict[str, dict[str, float]], base: str
 ) -> list[Row]:
+    against = scores.get(base)
     return [
         Row(
             family,
             name,
             len(of),
             iqm_interval(of),
-            improvement_interval(scores[base], of) if base in scores and name != base else None,
+            None if against is None or name == base else gap_interval(against, of),
+            None if against is None or name == base else improvement_interval(against, of),
             details[name],
         )
         for name, of in scores.items()
@@ -153,10 +165,12 @@ def _line(row: Row, names: Sequence[str]) -> list[str]:
         format(row.details[name], _FORMS.get(name, ".3f")) if name in row.details else "–"
         for name in names
     ]
-    behind = ["–", "–"] if row.behind is None else _words(row.behind, ".2f")
-    return [row.agent, str(row.seeds), *_words(row.score, ".3f"), *behind, *more]
+    against = [*_words(row.gap, ".3f"), *_words(row.behind, ".2f")]
+    return [row.agent, str(row.seeds), *_words(row.score, ".3f"), *against, *more]
 
 
-def _words(interval: Interval, form: str) -> list[str]:
+def _words(interval: Interval | None, form: str) -> list[str]:
+    if interval is None:
+        return ["–", "–"]
     estimate, low, high = (format(value, form) for value in interval)
     return [estimate, f"{low} to {high}"]
