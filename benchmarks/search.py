@@ -25,7 +25,7 @@ from dreamrl.runs.store import read_json
 
 ROOT = pathlib.Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results" / "search"
-FAMILY, TRIALS, SHARE = "distracting-bus", 4, 0.5
+FAMILY, TRIALS, SHARE = "distracting-bus", 8, 0.5
 """Where, settings an agent (the preset is the first), and the share of the whole budget."""
 MARKED = re.compile(r"(<!-- search -->\n).*?(<!-- end -->)", re.DOTALL)
 

@@ -70,6 +70,13 @@ def test_the_preset_is_there_for_dream_and_what_it_is_compared_with():
         shared = {key: value for key, value in PAPER.items() if hasattr(settings, key)}
         assert len(shared) == (6 if name == "pearl" else len(PAPER))
         assert {key: getattr(settings, key) for key in shared} == shared
+        if name != "pearl":
+            # Of 5M steps: each followed by 32 / 4 replayed episodes, epsilon falling over 250,000.
+            steps = 40 if name in rivals else 20
+            assert settings.q_updates * settings.q_batch == settings.trials * steps * 32 // 4
+            acted = settings.iterations * settings.trials * steps
+            assert settings.q_epsilon_end * acted == pytest.approx(250_000, rel=0.01)
+            assert settings.q_target_every * settings.q_batch == pytest.approx(40_000, rel=0.01)
 
 
 @pytest.mark.parametrize("agent", ["varibad", "import", "random-exploration"])
@@ -108,11 +115,14 @@ def test_dream_finds_a_fact_two_steps_away(relevant_fact):
     assert learned_return("dream", relevant_fact, small("dream", iterations=120)) > 0.85
 
 
-@pytest.mark.parametrize("agent", ["e-rl2", "rl2"])
-def test_a_whole_trial_is_one_long_episode(agent):
+@pytest.mark.parametrize(
+    ("agent", "others"),
+    [("e-rl2", {}), ("rl2", {}), ("rl2", {"q_returns": "peng", "q_lambda": 0.9})],
+)
+def test_a_whole_trial_is_one_long_episode(agent, others):
     """What the exploration finds pays in the exploitation: Q must reach across."""
     family = Bandit(arms=3, horizon=3)
-    assert learned_return(agent, family, small(agent, iterations=120)) > 0.95 * 3
+    assert learned_return(agent, family, small(agent, iterations=120, **others)) > 0.95 * 3
 
 
 def test_it_compares_numbered_actions():

@@ -26,8 +26,12 @@ class QSettings:
     """Trials replayed an update."""
     q_replay: int = 16384
     """Trials kept for replay; `trials` must divide it."""
+    q_returns: Literal["n-step", "peng", "watkins"] = "n-step"
+    """How a target follows what was really done: for `q_steps` steps, or as Q(lambda) does."""
     q_steps: int = 1
     """n of the n-step returns."""
+    q_lambda: float = 0.8
+    """Lambda of Peng's and of Watkins's Q(lambda)."""
     q_target_every: int = 300
     """Updates from one copy into the target network to the next."""
     q_epsilon: float = 1.0
@@ -47,7 +51,7 @@ class QSettings:
 
     q_ranges: ClassVar[dict[str, tuple[float, float]]] = {
         **dict.fromkeys(["q_updates", "q_batch", "q_replay", "q_steps", "q_target_every"], COUNT),
-        **dict.fromkeys(["q_epsilon", "q_last_epsilon"], SHARE),
+        **dict.fromkeys(["q_lambda", "q_epsilon", "q_last_epsilon"], SHARE),
         "q_epsilon_end": (1e-6, 1.0),
         "q_max_norm": (1e-6, 1e6),
     }
@@ -61,14 +65,19 @@ PAPER: dict[str, Any] = {
     "learning_rate": 1e-4,
     "last_learning_rate": 1.0,
     "discount": 0.99,
+    "q_target_every": 78,
     "q_max_norm": 10.0,
     "q_starts": 500,
 }
-"""The released settings (Liu et al. 2021), batched: 5M steps, each replayed 160 times, as there.
+"""The released settings (Liu et al. 2021), batched: 5M steps.
 
-32 episodes an update and an update every 4 steps became 512 an update and 40 updates for 64
-trials; the target is copied as often in replayed episodes.
+Of an agent that acts for all of a trial's 40 steps: 32 replayed after every 4th are 320 a trial,
+here 40 updates of 512 after 64 trials; 250,000 steps until epsilon has fallen are a twentieth of
+5M; 5,000 steps between copies into the target are 1,250 updates of 32, here 78 of 512.
 """
+
+PAPER_EPISODE: dict[str, Any] = {"q_updates": 20, "q_epsilon_end": 0.1}
+"""What becomes of that for an agent that acts for one of a trial's two episodes."""
 
 
 PICTURES: dict[str, Any] = {
@@ -119,7 +128,7 @@ def epsilon(settings: QSettings, progress: Float[Array, ""]) -> Float[Array, ""]
 
 
 def returns(settings: QSettings) -> Returns:
-    return Returns("n-step", settings.q_steps)
+    return Returns(settings.q_returns, settings.q_steps, settings.q_lambda)
 
 
 def check_actions(family: Family, who: str = "learner dqn", others: str = "learner ppo") -> None:

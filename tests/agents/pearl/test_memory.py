@@ -56,6 +56,18 @@ def tasks():
     return jax.jit(jax.vmap(lambda key: draw_task(ring, key, PROBLEMS, 3, 4, 5)))(keys)
 
 
+def test_contexts_are_out_of_what_is_left():
+    """A window longer than what is kept reaches no slot that another problem's trial has taken."""
+    ring = replay.empty(played(0, 1), CAPACITY)
+    for first in range(0, 20, 4):
+        new = [played(number, 2) for number in range(first, first + 4)]
+        ring = replay.add(ring, jax.tree.map(lambda *x: jnp.stack(x), *new))
+    keys = jax.random.split(jax.random.key(1), 300)
+    found = jax.vmap(lambda key: draw_task(ring, key, PROBLEMS, 3, 16, 5))(keys)
+    contexts, goals = np.asarray(found.contexts.rewards)[..., 0], np.asarray(found.goals)[..., 0]
+    assert (contexts % PROBLEMS == goals[:, :1] % PROBLEMS).all()
+
+
 def test_a_task_is_of_one_problem(tasks):
     goals = np.asarray(tasks.goals)[..., 0]
     # Two episodes of each of five trials.

@@ -4,14 +4,20 @@ import dataclasses
 
 from dreamrl.agents.agent import Method
 from dreamrl.agents.dream.dream import Dream
+from dreamrl.agents.dream.dynamics import check_dynamics
 from dreamrl.agents.dream.q_learning import DreamQ
 from dreamrl.agents.dream.settings import DreamSettings
-from dreamrl.agents.q_settings import COOKING, PAPER, PICTURES, check_actions
+from dreamrl.agents.q_settings import COOKING, PAPER, PAPER_EPISODE, PICTURES, check_actions
 from dreamrl.families.family import Family
 
 
 def dream(family: Family, settings: DreamSettings) -> Dream | DreamQ:
-    """By the learner that the settings name."""
+    """By the learner that the settings name.
+
+    Raises UserError for what cannot be trained on the family with these settings.
+    """
+    if settings.objective == "predict-dynamics":
+        check_dynamics(family)
     if settings.learner == "dqn":
         check_actions(family)
         return DreamQ(family, settings)
@@ -35,6 +41,7 @@ _PRESETS = {
     # c was 0.1, and |f|^2 was kept from growing above 10: a hundredth of it, once it is as large.
     "paper": DreamSettings(
         **PAPER,
+        **PAPER_EPISODE,
         exploration_hidden=64,
         decoder_hidden=128,
         q_exploration_starts=8000,

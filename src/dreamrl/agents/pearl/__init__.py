@@ -3,7 +3,7 @@
 from dreamrl.agents.agent import Method
 from dreamrl.agents.pearl.pearl import Pearl
 from dreamrl.agents.pearl.settings import PearlSettings
-from dreamrl.agents.q_settings import PAPER, check_actions
+from dreamrl.agents.q_settings import PAPER, PAPER_EPISODE, check_actions
 from dreamrl.families.family import Family
 
 
@@ -43,12 +43,12 @@ METHOD = Method(
             learning_rate=PAPER["learning_rate"],
             last_learning_rate=PAPER["last_learning_rate"],
             max_norm=PAPER["q_max_norm"],
-            updates=40,
+            updates=PAPER_EPISODE["q_updates"],
             tasks=64,
             replay=16384,
             returns="n-step",
             n_steps=1,
-            target_rate=1 / 300,
+            target_rate=1 / PAPER["q_target_every"],
         ),
     },
 )

@@ -60,7 +60,8 @@ def draw_task(
         found = of_same_problem(key, number, ring.added, window, problems, count)
         return found % capacity
 
-    chosen = rows(keys[1], recent, contexts)
+    # Older ones have been written over, by other problems' trials.
+    chosen = rows(keys[1], min(recent, capacity), contexts)
     explorations = jax.tree.map(lambda x: x[chosen], ring.items.exploration)
     kept = jnp.arange(contexts) < jax.random.randint(keys[2], (), 1, contexts + 1)
     explorations = explorations._replace(mask=explorations.mask & kept[:, None])
