@@ -113,18 +113,18 @@ def finished() -> list[Result]:
 
 
 def parts(results: list[Result]) -> dict[str, list[Result]]:
-    """{"FAMILY" or "FAMILY ablations": results}; DREAM itself is in both."""
+    """{"FAMILY", "FAMILY ablations" of DREAM, "FAMILY settings" of rivals: results}.
+
+    DREAM itself is in all three.
+    """
     found: dict[str, list[Result]] = {}
     for result in results:
-        family, ablation = result["family"], ":" in result["name"]
-        if not ablation:
-            found.setdefault(family, []).append(result)
-        if ablation or (result["name"] == "dream" and family == ABLATED):
-            found.setdefault(f"{family} ablations", []).append(result)
-    # DREAM alone among its ablations is no comparison.
-    ablated = found.get(f"{ABLATED} ablations", [])
-    if [result["name"] for result in ablated] == ["dream"]:
-        del found[f"{ABLATED} ablations"]
+        apart = " ablations" if result["agent"] == "dream" else " settings"
+        kind = apart if ":" in result["name"] else ""
+        found.setdefault(result["family"] + kind, []).append(result)
+    for part, group in found.items():
+        if part != (family := group[0]["family"]):
+            group[:0] = [r for r in found.get(family, []) if r["name"] == "dream"]
     return found
 
 

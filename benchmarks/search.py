@@ -2,12 +2,14 @@
 
     python benchmarks/search.py                     all agents: what is missing is trained
     python benchmarks/search.py rl2 import          these
+    python benchmarks/search.py --best              the whole budget with the best of each
     python benchmarks/search.py --table             the table of docs/results.md
 
 Each agent gets as many trials of settings as DREAM: its preset, and settings drawn at random. All
 train seed 0 on distracting-bus for a share of the comparison's budget, and are compared by the
 return on training problems at the end; unseen problems are not looked at. A trial is a file in
-benchmarks/results/search. Stopped at any time, the same command goes on.
+benchmarks/results/search. Stopped at any time, the same command goes on. What `--best` trains,
+where it is not the preset, are five seeds, which become cells of benchmarks/paper.py.
 """
 
 import argparse
@@ -17,6 +19,7 @@ import sys
 from typing import Any
 
 import numpy as np
+from paper import RESULTS as CELLS
 from paper import fill_all
 
 from dreamrl.compare.cell import Cell, Result, cells
@@ -70,21 +73,38 @@ def asked_for(chosen: list[str]) -> list[Cell]:
     return cells([name for agent in chosen for name in tried(agent)], [FAMILY], 1, budget)
 
 
-def score(result: Result) -> float:
-    return float(result["seeds"][0]["train"]["return"])
+def best_of(agents: list[str]) -> list[Cell]:
+    """Cells of the whole budget with the best settings of each, where these are not its preset."""
+    found = tried_so_far()
+    names = [max(found[agent], key=rank)["name"] for agent in agents if agent in found]
+    return cells([name for name in names if ":" in name], [FAMILY], 5, base="dream")
 
 
-def table() -> str:
+def tried_so_far() -> dict[str, list[Result]]:
     found: dict[str, list[Result]] = {}
     for path in sorted(RESULTS.glob("*/*.json")):
         result = read_json(path)
         found.setdefault(result["agent"], []).append(result)
+    return found
+
+
+def score(result: Result) -> float:
+    return float(result["seeds"][0]["train"]["return"])
+
+
+def rank(result: Result) -> tuple[float, bool]:
+    """By return; of equal ones, the preset is the best."""
+    return score(result), ":" not in result["name"]
+
+
+def table() -> str:
+    found = tried_so_far()
     lines = [
         "| agent | trials | preset | all trials | best settings |",
         "| --- | ---: | ---: | --- | --- |",
     ]
     for agent in [agent for agent in SPACE if agent in found]:
-        ordered = sorted(found[agent], key=score, reverse=True)
+        ordered = sorted(found[agent], key=rank, reverse=True)
         preset = next((f"{score(r):.3f}" for r in ordered if r["name"] == agent), "–")
         best = ordered[0]["name"].partition(":")[2].replace(",", ", ") or "the preset"
         returns = ", ".join(f"{score(result):.3f}" for result in ordered)
@@ -104,6 +124,7 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("agents", nargs="*", metavar="AGENT", help="default: " + ", ".join(SPACE))
+    parser.add_argument("--best", action="store_true", help="train the best with the whole budget")
     parser.add_argument("--table", action="store_true", help="write the table, and train nothing")
     asked = parser.parse_args()
     if odd := [agent for agent in asked.agents if agent not in SPACE]:
@@ -112,7 +133,11 @@ def main() -> int:
         if asked.table:
             write_table()
             return 0
-        filled = fill_all(asked_for(asked.agents or list(SPACE)), RESULTS, ROOT / "runs" / "search")
+        agents = asked.agents or list(SPACE)
+        if asked.best:
+            filled = fill_all(best_of(agents), CELLS, ROOT / "runs" / "paper")
+        else:
+            filled = fill_all(asked_for(agents), RESULTS, ROOT / "runs" / "search")
     except UserError as error:
         print(f"search.py: {error}", file=sys.stderr)
         return error.exit_code
