@@ -21,7 +21,7 @@ def paper(fake, tmp_path, monkeypatch):
     """The program, as a function of its arguments, at work in a directory of its own."""
     module = load()
     (tmp_path / "docs" / "figures").mkdir(parents=True)
-    places = [f"<!-- table: {n} -->\nold\n<!-- end -->\n" for n in ("bus", "bus ablations", "map")]
+    places = [f"<!-- table: {n} -->\nold\n<!-- end -->\n" for n in ("bus", "bus settings", "map")]
     (tmp_path / "docs" / "results.md").write_text(f"before\n{''.join(places)}after")
     monkeypatch.setattr(module, "RESULTS", tmp_path / "results")
     monkeypatch.setattr(module, "DOCS", tmp_path / "docs")
@@ -49,9 +49,9 @@ def test_cells_tables_and_figures(paper, tmp_path, capsys):
     assert page.startswith("before\n<!-- table: bus -->\n\n| agent")
     assert page.endswith("<!-- table: map -->\n\nNot measured yet.\n\n<!-- end -->\nafter")
     assert "old" not in page
-    assert page.count("![learning curves](figures/paper-bus-ablations.png)") == 1
+    assert page.count("![learning curves](figures/paper-bus-settings.png)") == 1
     names = {path.name for path in (tmp_path / "docs" / "figures").iterdir()}
-    assert {"paper-curves.png", "paper-curves.svg", "paper-bus-ablations.svg"} <= names
+    assert {"paper-curves.png", "paper-curves.svg", "paper-bus-settings.svg"} <= names
     # Once more, it is the same page.
     assert paper("--table") == 0
     assert (tmp_path / "docs" / "results.md").read_text() == page
@@ -80,5 +80,8 @@ def test_mistakes_get_one_line(paper, capsys):
 def test_the_page_has_a_place_for_every_part():
     page = (BENCHMARKS.parent / "docs" / "results.md").read_text()
     module = load()
-    for part in (*module.SEEDS, f"{module.ABLATED} ablations"):
+    for part in (
+        *module.SEEDS,
+        *(f"{module.ABLATED} {kind}" for kind in ("ablations", "settings")),
+    ):
         assert f"<!-- table: {part} -->" in page
