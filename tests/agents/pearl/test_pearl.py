@@ -1,5 +1,6 @@
 """What PEARL learns from, and what meta-test gets of it."""
 
+import dataclasses
 import inspect
 import typing
 
@@ -141,7 +142,8 @@ def test_z_is_drawn_once_an_episode(untrained, relevant_fact, act_on_mean):
 def test_a_bandit_is_played_as_well_as_thompson_sampling_can():
     """One pull explores: 1/3 finds the arm that pays; else one of the two others is drawn."""
     family = make("bandit", arms=3, horizon=1)
-    algorithm = make_algorithm("pearl", family, TINY)
+    settings = dataclasses.replace(TINY, iterations=300)
+    algorithm = make_algorithm("pearl", family, settings)
 
     @jax.jit
     @jax.vmap
@@ -149,7 +151,7 @@ def test_a_bandit_is_played_as_well_as_thompson_sampling_can():
         def iterate(state, _):
             return algorithm.iterate(state)[0], None
 
-        state, _ = jax.lax.scan(iterate, algorithm.init(key), None, TINY.iterations)
+        state, _ = jax.lax.scan(iterate, algorithm.init(key), None, settings.iterations)
         agent = algorithm.agent(state)
         ids = jnp.arange(999) % 3
         play = jax.vmap(lambda i, key: outcome(family, agent, i, key).returns)

@@ -70,7 +70,7 @@ class PearlSettings:
     for would be squeezed out of z."""
     kl_end: float = 0.8
     """When it has grown."""
-    act_on: Literal["sample", "mean"] = "mean"
+    act_on: Literal["sample", "mean"] = "sample"
     """What exploitation at meta-test acts on: a draw from the posterior, or its mean."""
 
     @property
