@@ -42,6 +42,7 @@ def measure(agent: str, family: str, chunks: int) -> None:
         f"{result['peak_memory_mb']:,.0f} MB of memory at most"
     )
     kept = {
+        "format": 1,
         "command": "python benchmarks/train_speed.py AGENT...",
         "versions": versions(),
         "measured": measured() | {f"{agent} on {family}": result},

@@ -70,6 +70,7 @@ def main() -> int:
         for name, seeds in found.items()
     }
     result = {
+        "format": 1,
         "command": "python benchmarks/unadapted.py RUN...",
         "versions": versions(),
         "families": before | of_family,
