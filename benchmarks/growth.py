@@ -13,11 +13,12 @@ import dataclasses
 import datetime
 import json
 import pathlib
-import re
 import resource
 import statistics
 import subprocess
 import sys
+
+from pages import put
 
 ROOT = pathlib.Path(__file__).parent.parent
 RESULT = ROOT / "benchmarks" / "results" / "growth.json"
@@ -28,7 +29,6 @@ HORIZONS = (10, 20, 50, 100, 200, 500)
 USUAL = {"problems": 240, "horizon": 20}
 STEPS = 5120
 """Environment steps of the explorations of an iteration, about."""
-MARKED = re.compile(r"(<!-- table -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def measure(problems: int, horizon: int, iterations: int) -> dict:
@@ -123,7 +123,7 @@ def draw() -> None:
     ]
     note = f"Made by `{result['command']}`, seed 0, {result['iterations']} iterations, on "
     text = "\n".join([*lines, "", f"{note}{result['date']}."])
-    PAGE.write_text(MARKED.sub(lambda m: f"{m[1]}\n{text}\n\n{m[2]}", PAGE.read_text()))
+    put(PAGE, "table", text)
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+from pages import put
 
 import dreamrl
 from dreamrl.errors import UserError
@@ -93,9 +94,7 @@ def main() -> int:
     RESULT.write_text(json.dumps(result, indent=1) + "\n")
     print(table(result))
     if asked.docs:
-        begin, rest = PAGE.read_text().split("<!-- transfer -->\n")
-        end = rest.partition("<!-- end -->")[2]
-        PAGE.write_text(f"{begin}<!-- transfer -->\n\n{table(result)}\n\n<!-- end -->{end}")
+        put(PAGE, "transfer", table(result))
     return 0
 
 

@@ -14,11 +14,11 @@ where it is not the preset, are five seeds, which become cells of benchmarks/pap
 
 import argparse
 import pathlib
-import re
 import sys
 from typing import Any
 
 import numpy as np
+from pages import put
 from paper import RESULTS as CELLS
 from paper import fill_all
 
@@ -30,7 +30,6 @@ ROOT = pathlib.Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results" / "search"
 FAMILY, TRIALS, SHARE = "distracting-bus", 8, 0.5
 """Where, settings an agent (the preset is the first), and the share of the whole budget."""
-MARKED = re.compile(r"(<!-- search -->\n).*?(<!-- end -->)", re.DOTALL)
 
 POLICY: dict[str, tuple[Any, ...]] = {
     "learning_rate": (1e-3, 2e-3, 3e-3, 5e-3, 1e-2),
@@ -115,7 +114,7 @@ def table() -> str:
 def write_table() -> None:
     page = ROOT / "docs" / "results.md"
     words = table() if any(RESULTS.glob("*/*.json")) else "Not measured yet."
-    page.write_text(MARKED.sub(lambda m: f"{m[1]}\n{words}\n\n{m[2]}", page.read_text()))
+    put(page, "search", words)
     print(page)
 
 

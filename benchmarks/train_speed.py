@@ -12,8 +12,9 @@ import argparse
 import datetime
 import os
 import pathlib
-import re
 import sys
+
+from pages import put
 
 from dreamrl.bench import train_speed
 from dreamrl.errors import UserError
@@ -22,7 +23,6 @@ from dreamrl.runs.store import read_json, write_json
 
 ROOT = pathlib.Path(__file__).parent.parent
 RESULT = ROOT / "benchmarks" / "results" / "train-speed.json"
-MARKED = re.compile(r"(<!-- speed -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def measured() -> dict[str, dict]:
@@ -55,13 +55,14 @@ def table() -> str:
         "| agent | family | steps/s | compiling, cold, s | second start, s | memory, MB | cores |",
         "| --- | --- | ---: | ---: | ---: | ---: | ---: |",
     ]
-    for result in measured().values():
-        lines.append(
-            f"| {result['agent']} | {result['family']} | {result['steps_per_second']:,.0f} "
-            f"| {result['compile_seconds']:.1f} | {result['second_start_seconds']:.1f} "
-            f"| {result['peak_memory_mb']:,.0f} | {result['cores']} |"
-        )
-    dates = sorted({result["date"] for result in measured().values()})
+    results = measured().values()
+    lines += [
+        f"| {result['agent']} | {result['family']} | {result['steps_per_second']:,.0f} "
+        f"| {result['compile_seconds']:.1f} | {result['second_start_seconds']:.1f} "
+        f"| {result['peak_memory_mb']:,.0f} | {result['cores']} |"
+        for result in results
+    ]
+    dates = sorted({result["date"] for result in results})
     return "\n".join([*lines, "", f"Measured {' to '.join(dict.fromkeys([dates[0], dates[-1]]))}."])
 
 
@@ -75,8 +76,7 @@ def main() -> int:
     parser.add_argument("--table", action="store_true", help="write the table, and measure nothing")
     asked = parser.parse_args()
     if asked.table:
-        page = ROOT / "docs" / "results.md"
-        page.write_text(MARKED.sub(lambda m: f"{m[1]}\n{table()}\n\n{m[2]}", page.read_text()))
+        put(ROOT / "docs" / "results.md", "speed", table())
         return 0
     try:
         for agent in asked.agents:

@@ -103,19 +103,13 @@ def as_json(row: Row) -> dict[str, Any]:
 def _group(
     family: str, scores: dict[str, Scores], details: dict[str, dict[str, float]], base: str
 ) -> list[Row]:
-    against = scores.get(base)
-    return [
-        Row(
-            family,
-            name,
-            len(of),
-            iqm_interval(of),
-            None if against is None or name == base else gap_interval(against, of),
-            None if against is None or name == base else improvement_interval(against, of),
-            details[name],
-        )
-        for name, of in scores.items()
-    ]
+    found = []
+    for name, of in scores.items():
+        gap = behind = None
+        if base in scores and name != base:
+            gap, behind = (each(scores[base], of) for each in (gap_interval, improvement_interval))
+        found.append(Row(family, name, len(of), iqm_interval(of), gap, behind, details[name]))
+    return found
 
 
 def _worth_knowing(references: dict[str, float]) -> bool:

@@ -41,18 +41,26 @@ def check_memory(
     Beside them `replayed` episodes are kept. `available` is in bytes, by default all the
     memory of this machine. Where that cannot be found out, nothing is raised.
     """
-    available = machine_bytes() if available is None else available
     needed = trial_bytes(family, trials, episodes) + trial_bytes(family, replayed, 0) // 2
-    if available is None or needed <= available:
-        return
     shape = " x ".join(map(str, family.observation_space.shape))
     batch = "one trial" if trials == 1 else f"{trials} trials at once"
     batch += f" and {replayed} replayed episodes" if replayed else ""
-    raise UserError(
-        f"family {family.name!r}: {batch} with observations of {shape} would take at least "
-        f"{needed / 2**30:.1f} GB of memory, of {available / 2**30:.1f} GB that there are: "
-        "choose fewer, or smaller observations"
-    )
+    what = f"family {family.name!r}: {batch} with observations of {shape}"
+    check_fits(needed, what, "choose fewer, or smaller observations", available)
+
+
+def check_fits(needed: int, what: str, advice: str, available: int | None = None) -> None:
+    """Raises UserError, with advice, if `what` needs more bytes than are available.
+
+    That is by default all the memory of this machine; where it cannot be found out, nothing is
+    raised.
+    """
+    available = machine_bytes() if available is None else available
+    if available is not None and needed > available:
+        raise UserError(
+            f"{what} would take at least {needed / 2**30:.1f} GB of memory, "
+            f"of {available / 2**30:.1f} GB that there are: {advice}"
+        )
 
 
 def machine_bytes() -> int | None:

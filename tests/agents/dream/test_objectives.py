@@ -9,11 +9,10 @@ import numpy as np
 import pytest
 
 from dreamrl.agents import make_algorithm, settings_for
-from dreamrl.agents.dream import dynamics
 from dreamrl.agents.dream.dynamics import Dynamics
 from dreamrl.agents.dream.exploration import returns_as_rewards
 from dreamrl.errors import UserError
-from dreamrl.families import make
+from dreamrl.families import make, memory
 from dreamrl.types import ProblemID
 
 
@@ -54,8 +53,8 @@ def test_end_to_end_explorations_are_not_stopped(end_to_end):
 
 def test_dynamics_are_alike_where_nothing_can_tell_problems_apart(relevant_fact):
     """IDs of the tiny family differ in a bit, which is written, and in a symbol, which is not."""
-    shown = Dynamics(jax.random.key(0), relevant_fact, 8)
-    means = shown(ProblemID(jnp.array(relevant_fact.train_ids)))
+    dynamics = Dynamics(jax.random.key(0), relevant_fact, 8)
+    means = dynamics(ProblemID(jnp.array(relevant_fact.train_ids)))
     same, other = means[0::2], means[1::2]
     np.testing.assert_allclose(same, jnp.broadcast_to(same[0], same.shape), atol=1e-5)
     np.testing.assert_allclose(other, jnp.broadcast_to(other[0], other.shape), atol=1e-5)
@@ -64,7 +63,7 @@ def test_dynamics_are_alike_where_nothing_can_tell_problems_apart(relevant_fact)
 
 
 def test_dynamics_of_too_many_problems_are_refused_at_once(monkeypatch):
-    monkeypatch.setattr(dynamics, "machine_bytes", lambda: 2**36)
+    monkeypatch.setattr(memory, "machine_bytes", lambda: 2**36)
     family = make("growth:problems=1000000")
     settings = settings_for("dream", family.name)
     make_algorithm("dream", family, settings)
@@ -74,9 +73,9 @@ def test_dynamics_of_too_many_problems_are_refused_at_once(monkeypatch):
 
 
 def test_dynamics_are_not_learned(relevant_fact):
-    shown = Dynamics(jax.random.key(0), relevant_fact, 8)
+    dynamics = Dynamics(jax.random.key(0), relevant_fact, 8)
     ids = ProblemID(jnp.array(relevant_fact.train_ids))
-    grads = eqx.filter_grad(lambda d: jnp.square(d(ids) - 1).sum())(shown)
+    grads = eqx.filter_grad(lambda d: jnp.square(d(ids) - 1).sum())(dynamics)
     np.testing.assert_array_equal(grads.means, 0)
 
 

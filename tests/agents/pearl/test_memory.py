@@ -46,22 +46,24 @@ def played(number, length):
 
 
 @pytest.fixture(scope="module")
-def tasks():
-    """20 trials, of which the ring has kept 8; contexts out of the newest 4."""
+def ring():
+    """20 trials, of which the ring has kept 8."""
     ring = replay.empty(played(0, 1), CAPACITY)
     for first in range(0, 20, 4):
         new = [played(number, 1 + number % 2) for number in range(first, first + 4)]
         ring = replay.add(ring, jax.tree.map(lambda *x: jnp.stack(x), *new))
+    return ring
+
+
+@pytest.fixture(scope="module")
+def tasks(ring):
+    """Contexts out of the newest 4 trials."""
     keys = jax.random.split(jax.random.key(0), 300)
     return jax.jit(jax.vmap(lambda key: draw_task(ring, key, PROBLEMS, 3, 4, 5)))(keys)
 
 
-def test_contexts_are_out_of_what_is_left():
+def test_contexts_are_out_of_what_is_left(ring):
     """A window longer than what is kept reaches no slot that another problem's trial has taken."""
-    ring = replay.empty(played(0, 1), CAPACITY)
-    for first in range(0, 20, 4):
-        new = [played(number, 2) for number in range(first, first + 4)]
-        ring = replay.add(ring, jax.tree.map(lambda *x: jnp.stack(x), *new))
     keys = jax.random.split(jax.random.key(1), 300)
     found = jax.vmap(lambda key: draw_task(ring, key, PROBLEMS, 3, 16, 5))(keys)
     contexts, goals = np.asarray(found.contexts.rewards)[..., 0], np.asarray(found.goals)[..., 0]

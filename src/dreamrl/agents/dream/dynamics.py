@@ -11,9 +11,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from dreamrl.agents.dream.encoder import Table
-from dreamrl.errors import UserError
 from dreamrl.families.family import Family
-from dreamrl.families.memory import machine_bytes
+from dreamrl.families.memory import check_fits
 from dreamrl.trial import Choice, rollout
 from dreamrl.types import Key, ProblemID
 
@@ -39,16 +38,11 @@ class Dynamics(Table):
 
 def check_dynamics(family: Family) -> None:
     """Raises UserError if what the episodes show of all problems does not fit into memory."""
-    available = machine_bytes()
     seen = family.observation_space.features
     needed = 4 * len(family.train_ids) * EPISODES * family.horizon * (seen + 1)
-    if available is not None and needed > available:
-        raise UserError(
-            f"predict-dynamics compares {EPISODES} random episodes in each of "
-            f"{len(family.train_ids):,} problems of {family.name!r}, which would take at least "
-            f"{needed / 2**30:.1f} GB of memory, of {available / 2**30:.1f} GB that there are: "
-            "choose fewer problems"
-        )
+    what = f"predict-dynamics compares {EPISODES} random episodes in each of "
+    what += f"{len(family.train_ids):,} problems of {family.name!r}, which"
+    check_fits(needed, what, "choose fewer problems")
 
 
 def _shown(family: Family, problem_id: Array, key: Key) -> Float[Array, " everything"]:
