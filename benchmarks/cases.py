@@ -13,10 +13,10 @@ import pathlib
 import sys
 from typing import NamedTuple
 
-from paper import MARKED, fill_all
-
 from dreamrl.compare.cell import Cell, Result, cells
 from dreamrl.compare.table import tables
+from paper import MARKED, fill_all
+
 from dreamrl.errors import UserError
 from dreamrl.figures.comparison import draw_curves
 from dreamrl.runs.store import read_json

@@ -26,6 +26,7 @@ from unittest import mock
 import equinox as eqx
 import jax
 import numpy as np
+from dreamrl.train import Training, seed_keys
 
 import dreamrl
 from dreamrl import agents, runs
@@ -34,7 +35,6 @@ from dreamrl.runs import Run, Terms, checkpoint, metrics
 from dreamrl.runs.run import identity
 from dreamrl.runs.store import checksum
 from dreamrl.runs.survey import survey
-from dreamrl.train import Training, seed_keys
 
 RESULT = pathlib.Path(__file__).parent / "results" / "damage.json"
 SMALL = {"trials": 32, "minibatches": 2, "hidden": 8, "exploration_hidden": 8, "z": 4, "replay": 64}

@@ -32,8 +32,9 @@ STEPS = 5120
 
 
 def measure(problems: int, horizon: int, iterations: int) -> dict:
-    from dreamrl import agents, families
     from dreamrl.train import Plan, train
+
+    from dreamrl import agents, families
 
     family = families.make("growth", problems=problems, horizon=horizon)
     trials = 2 ** (STEPS // horizon).bit_length() // 2

@@ -15,13 +15,13 @@ import statistics
 
 import gymnasium
 import numpy as np
+from dreamrl.train import Plan, train
 
 import dreamrl
 from dreamrl import agents
 from dreamrl.families.grid import STEP_COST
 from dreamrl.families.gym import GymFamily
 from dreamrl.families.treasure import CELLS, SIZE, START
-from dreamrl.train import Plan, train
 
 RESULT = pathlib.Path(__file__).parent / "results" / "host-loop.json"
 MOVES = np.array([(-1, 0), (0, 1), (1, 0), (0, -1), (0, 0)])

@@ -12,12 +12,12 @@ import sys
 from pathlib import Path
 
 import numpy as np
+from dreamrl.evaluate import evaluate, mean_ci95
+from dreamrl.families.extras import needs
 from pages import put
 
 import dreamrl
 from dreamrl.errors import UserError
-from dreamrl.evaluate import evaluate, mean_ci95
-from dreamrl.families.extras import needs
 from dreamrl.runs.run import versions
 from dreamrl.runs.store import read_json
 

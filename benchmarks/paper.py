@@ -16,13 +16,13 @@ import re
 import shlex
 import sys
 
+from dreamrl.compare.cell import Cell, Result, cells, difference, held, missing
+from dreamrl.compare.fill import Filled, fill
+from dreamrl.compare.table import ALL, tables
 from rich.console import Console
 
 from dreamrl import agents
 from dreamrl.cli.cells import board
-from dreamrl.compare.cell import Cell, Result, cells, difference, held, missing
-from dreamrl.compare.fill import Filled, fill
-from dreamrl.compare.table import ALL, tables
 from dreamrl.errors import UserError
 from dreamrl.figures.comparison import draw_curves
 from dreamrl.runs.store import read_json

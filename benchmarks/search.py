@@ -18,11 +18,11 @@ import sys
 from typing import Any
 
 import numpy as np
+from dreamrl.compare.cell import Cell, Result, cells
 from pages import put
 from paper import RESULTS as CELLS
 from paper import fill_all
 
-from dreamrl.compare.cell import Cell, Result, cells
 from dreamrl.errors import UserError
 from dreamrl.runs.store import read_json
 

@@ -16,6 +16,8 @@ import sys
 import jax
 import jax.numpy as jnp
 import numpy as np
+from dreamrl.use.beliefs import Beliefs
+from dreamrl.use.posterior import squared_distances
 
 import dreamrl
 from dreamrl.errors import UserError
@@ -25,8 +27,6 @@ from dreamrl.families.sign.world import Pose
 from dreamrl.runs.run import versions
 from dreamrl.runs.store import read_json
 from dreamrl.story import states_of
-from dreamrl.use.beliefs import Beliefs
-from dreamrl.use.posterior import squared_distances
 
 RESULT = pathlib.Path(__file__).parent / "results" / "sign-told.json"
 

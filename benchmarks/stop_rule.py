@@ -5,9 +5,9 @@ import pathlib
 
 import equinox as eqx
 import jax.numpy as jnp
+from dreamrl.evaluate import evaluate
 
 from dreamrl import runs
-from dreamrl.evaluate import evaluate
 
 
 def main() -> None:

@@ -13,11 +13,11 @@ import sys
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+from dreamrl.agents.maml.agent import MamlAgent
+from dreamrl.evaluate import evaluate
 
 import dreamrl
-from dreamrl.agents.maml.agent import MamlAgent
 from dreamrl.errors import UserError
-from dreamrl.evaluate import evaluate
 from dreamrl.runs.run import versions
 from dreamrl.runs.store import read_json, write_json
 

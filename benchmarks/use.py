@@ -71,10 +71,10 @@ def in_process(run, cache):
 def measure(run):
     import jax
     import numpy as np
-
-    import dreamrl
     from dreamrl.use import ProblemEnvironment, only
     from dreamrl.use.posterior import known_beliefs, reliability
+
+    import dreamrl
     from dreamrl.version import version
 
     chosen = only(Path(run))

@@ -10,8 +10,8 @@ from pathlib import Path
 import jax.numpy as jnp
 
 import dreamrl
+from dreamrl.deploy import ProblemEnvironment
 from dreamrl.errors import UserError
-from dreamrl.use import ProblemEnvironment
 
 PROBLEM, GOAL = 3, (8, 8)
 

@@ -9,10 +9,10 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import pytest
+from dreamrl.agents.agent import Method
 from jaxtyping import Array, Float, Int
 
-from dreamrl import agents
-from dreamrl.agents.agent import Method
+from dreamrl.agents import registry
 from dreamrl.errors import UserError
 from dreamrl.families.family import Family
 from dreamrl.families.grid import GridAction
@@ -126,5 +126,5 @@ def fake(monkeypatch):
     """An algorithm that does nothing much, under the name `fake`; gives its settings' type."""
     presets = {"default": FakeSettings(), "long": FakeSettings(iterations=500)}
     made = Method(FakeSettings, FakeAlgorithm, presets)
-    monkeypatch.setitem(agents.METHODS, "fake", made)
+    monkeypatch.setitem(registry.METHODS, "fake", made)
     return FakeSettings

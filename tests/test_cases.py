@@ -23,7 +23,7 @@ def cases(monkeypatch, tmp_path):
         monkeypatch.setattr(module, name, where[name])
     monkeypatch.setattr(module, "CASES", {"grid": module.Case("bus", "rate=0.1", 960, 8)})
     monkeypatch.setattr(module, "AGENTS", ("fake",))
-    monkeypatch.setattr("dreamrl.references.thompson", lambda family: -0.6)
+    monkeypatch.setattr("dreamrl.references.posterior_sampling", lambda family: -0.6)
 
     def run(*arguments):
         monkeypatch.setattr("sys.argv", ["cases.py", *map(str, arguments)])

@@ -25,7 +25,7 @@ def paper(fake, tmp_path, monkeypatch):
     (tmp_path / "docs" / "results.md").write_text(f"before\n{''.join(places)}after")
     monkeypatch.setattr(module, "RESULTS", tmp_path / "results")
     monkeypatch.setattr(module, "DOCS", tmp_path / "docs")
-    monkeypatch.setattr("dreamrl.references.thompson", lambda family: -0.6)
+    monkeypatch.setattr("dreamrl.references.posterior_sampling", lambda family: -0.6)
 
     def run(*arguments):
         monkeypatch.setattr("sys.argv", ["paper.py", *map(str, arguments)])

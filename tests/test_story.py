@@ -5,16 +5,16 @@ import numpy as np
 import pytest
 
 import dreamrl
-from dreamrl import agents
+from dreamrl.agents import registry
+from dreamrl.deploy import prepare
 from dreamrl.errors import UserError
 from dreamrl.story import tell
-from dreamrl.use import prepare
 
 
 @pytest.fixture
 def played(fake):
     family = dreamrl.make("distracting-bus")
-    algorithm = agents.make_algorithm("fake", family, fake())
+    algorithm = registry.make_trainer("fake", family, fake())
     state = algorithm.init(jax.random.key(0))
     agent = prepare(family, algorithm, state)
     return lambda problem: tell(agent, problem)

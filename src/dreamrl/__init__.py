@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 from dreamrl.version import version
 
 if TYPE_CHECKING:
+    from dreamrl.deploy import load
     from dreamrl.families import make
-    from dreamrl.use import load
 
 __all__ = ["__version__", "load", "make"]
 
@@ -20,7 +20,7 @@ def __getattr__(name: str) -> Any:
 
         return make
     if name == "load":
-        from dreamrl.use import load
+        from dreamrl.deploy import load
 
         return load
     raise AttributeError(f"module 'dreamrl' has no attribute {name!r}")

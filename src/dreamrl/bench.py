@@ -13,12 +13,13 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from dreamrl import agents, families
+from dreamrl import families
+from dreamrl.agents import registry
 from dreamrl.errors import UserError
 from dreamrl.families.family import Family, draw_ids
 from dreamrl.families.memory import check_memory
 from dreamrl.spaces import ActionSpace, Discrete
-from dreamrl.train import Plan, Record, train
+from dreamrl.training import Plan, Record, train
 from dreamrl.types import Key, State
 
 
@@ -73,7 +74,7 @@ def train_speed(
     of the second one only the start is measured.
     """
     families.make(family_name)
-    agents.settings_for(agent, family_name)
+    registry.settings_for(agent, family_name)
     with tempfile.TemporaryDirectory() as cache:
         cold = _in_process(cache, family_name, agent, chunks, chunk)
         warm = _in_process(cache, family_name, agent, 1, chunk)
@@ -115,7 +116,7 @@ def train_start(
     """Trains for a few chunks of iterations; `began` is when the process did."""
     family = families.make(family_name)
     # The settings stay as they are, however soon it stops: they are part of the program.
-    algorithm = agents.make_algorithm(agent, family, agents.settings_for(agent, family_name))
+    algorithm = registry.make_trainer(agent, family, registry.settings_for(agent, family_name))
     records: list[Record] = []
     training = train(
         algorithm,

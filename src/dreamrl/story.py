@@ -8,11 +8,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
+from dreamrl.deploy import Beliefs, ProblemEnvironment, TrainedAgent
 from dreamrl.errors import UserError
-from dreamrl.evaluate import per_family
+from dreamrl.evaluation import per_family
 from dreamrl.families.family import Family
 from dreamrl.types import Goal, State, Trajectory
-from dreamrl.use import Beliefs, ProblemEnvironment, TrainedAgent
 
 
 class Story(NamedTuple):

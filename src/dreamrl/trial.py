@@ -1,18 +1,20 @@
 """One trial: an exploration episode, then exploitation episodes that are scored.
 
-Everything here is for one trial; `jax.vmap` makes it wide.
+`play` is the only function that plays a trial: training, meta-test, stories and deployment on a
+family's problems all go through it. An `Actor` says how to explore, what to carry over, and how to
+exploit. Everything here handles one trial; batch it with `jax.vmap`.
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, PyTree
+from jaxtyping import Array, Bool, Float, Int, PyTree, Scalar
 
 from dreamrl.families.family import Family
 from dreamrl.spaces import inside
-from dreamrl.types import Action, Belief, Goal, Key, Observation, Problem, Trajectory
+from dreamrl.types import Action, Belief, Goal, Key, Observation, Problem, State, Trajectory
 
 
 class Percept(NamedTuple):
@@ -31,30 +33,84 @@ class Choice(NamedTuple):
     action: Action
     stop: Bool[Array, ""] | bool = False
     """End the episode here, without taking the action."""
-    kept: Any = ()
-    """Whatever is to be recorded of the decision."""
+    extras: Any = ()
+    """Whatever is to be recorded of the decision: log-probability, value, belief."""
 
 
 Act = Callable[[PyTree, Percept, Key], tuple[PyTree, Choice]]
-"""(memory, percept, key) -> memory, choice."""
+"""(carry, percept, key) -> carry, choice."""
+
+
+@runtime_checkable
+class Actor(Protocol):
+    """How do I explore, what do I carry over, how do I exploit? A pytree of parameters.
+
+    A trained agent is a greedy actor, and none of its functions takes a `ProblemID`. In training a
+    method supplies a behaviour actor, which samples, and records what its learner needs.
+    """
+
+    def init_exploration(self) -> PyTree:
+        """Return the carry with which an exploration begins."""
+        ...
+
+    def explore(self, carry: PyTree, percept: Percept, key: Key) -> tuple[PyTree, Choice]:
+        """Return the next carry and what to do; `Choice.stop` ends the exploration."""
+        ...
+
+    def beliefs(self, exploration: Trajectory) -> Belief:
+        """Return the belief after 0, 1, ... T steps of an exploration, with a leading [T+1] axis.
+
+        After the end it stays the same, so the last one is what is carried over.
+        """
+        ...
+
+    def init_exploitation(self, belief: Belief, episode: Int[Scalar, ""] | int, key: Key) -> PyTree:
+        """Return the carry with which exploitation episode number `episode` begins."""
+        ...
+
+    def exploit(
+        self, carry: PyTree, percept: Percept, goal: Array, key: Key
+    ) -> tuple[PyTree, Choice]:
+        """Return the next carry and what to do; exploitation does not stop by itself."""
+        ...
+
+
+class Episode(NamedTuple):
+    """One episode, and what was recorded on the way."""
+
+    trajectory: Trajectory
+    extras: Any
+    """[T, ...]: what the actor recorded of each decision."""
+    states: State | None
+    """[T+1, ...]: the environment's states; None unless they were asked for. Not for agents."""
 
 
 def rollout(
-    family: Family, problem: Problem, goal: Goal, act: Act, memory: PyTree, key: Key
-) -> tuple[Trajectory, Any]:
-    """Plays one episode of at most `family.horizon` steps.
+    family: Family,
+    problem: Problem,
+    goal: Goal,
+    act: Act,
+    carry: PyTree,
+    key: Key,
+    *,
+    states: bool = False,
+) -> Episode:
+    """Play one episode of at most `family.horizon` steps.
 
-    Returns the trajectory and, with a leading T axis, what `act` kept of each decision.
+    Args:
+        goal: What is asked for; None in an exploration.
+        act: Chooses each action; it threads `carry` through the episode.
+        states: Whether to keep the environment's states.
     """
     key_reset, key_act, key_step = jax.random.split(key, 3)
-    state, observation = family.reset(key_reset, problem)
+    start, observation = family.reset(key_reset, problem)
     actions = family.action_space
     nothing = jnp.zeros(actions.shape, actions.dtype)
     percept = Percept(observation, nothing, jnp.array(0.0), jnp.array(True))
 
-    def step(carry, keys):
-        state, memory, percept, alive = carry
-        memory, choice = act(memory, percept, keys[0])
+    def step(loop, keys):
+        state, carry, percept, alive = loop
+        carry, choice = act(carry, percept, keys[0])
         action, alive = choice.action, alive & ~jnp.asarray(choice.stop)
         following, outcome = family.step(keys[1], problem, goal, state, inside(actions, action))
         state = jax.tree.map(lambda new, old: jnp.where(alive, new, old), following, state)
@@ -63,17 +119,125 @@ def rollout(
         terminated, truncated = outcome.terminated & alive, outcome.truncated & alive
         after = Percept(observation, action, reward, jnp.array(False))
         taken = (percept.observation, action, reward, terminated, truncated, alive)
-        return (state, memory, after, alive & ~(terminated | truncated)), (taken, choice.kept)
+        kept = (taken, choice.extras, state if states else None)
+        return (state, carry, after, alive & ~(terminated | truncated)), kept
 
     keys = (jax.random.split(key_act, family.horizon), jax.random.split(key_step, family.horizon))
-    carry = (state, memory, percept, jnp.array(True))
-    (_, _, last, _), (taken, kept) = jax.lax.scan(step, carry, keys)
+    loop = (start, carry, percept, jnp.array(True))
+    (_, _, last, _), (taken, extras, visited) = jax.lax.scan(step, loop, keys)
     observations = jnp.concatenate([taken[0], last.observation[None]])
-    return Trajectory(observations, *taken[1:]), kept
+    if states:
+        join = lambda first, rest: jnp.concatenate([jnp.asarray(first)[None], rest])  # noqa: E731
+        visited = jax.tree.map(join, start, visited)
+    return Episode(Trajectory(observations, *taken[1:]), extras, visited)
+
+
+class TrialKeys(NamedTuple):
+    """The random keys of one trial."""
+
+    explore: Key
+    goals: Key
+    """[N]"""
+    exploit: Key
+    """[N]"""
+
+
+def trial_keys(key: Key, episodes: int) -> TrialKeys:
+    """Return the keys of a trial with so many exploitation episodes."""
+    key_explore, key_goals, key_exploit = jax.random.split(key, 3)
+    goals, exploit = (jax.random.split(k, episodes) for k in (key_goals, key_exploit))
+    return TrialKeys(key_explore, goals, exploit)
+
+
+class Extras(NamedTuple):
+    """What an actor recorded of its decisions."""
+
+    exploration: Any = ()
+    """[T, ...]"""
+    exploitation: Any = ()
+    """[N, T, ...]"""
+
+
+class States(NamedTuple):
+    """The environment's states in a trial. Agents never see them."""
+
+    exploration: State
+    """[T+1, ...]"""
+    exploitation: State
+    """[N, T+1, ...]"""
+
+
+class Trial(NamedTuple):
+    """A whole trial; exploitation has a leading axis of N episodes, each with its own goal."""
+
+    exploration: Trajectory
+    beliefs: Any
+    """A `Belief`, [T+1]: after 0, 1, ... T steps of the exploration; replay keeps None."""
+    goals: Array
+    """[N, ...]"""
+    exploitation: Trajectory
+    """[N, T, ...]"""
+    extras: Extras = Extras()
+    states: States | None = None
+
+
+def play(
+    family: Family,
+    problem: Problem,
+    actor: Actor,
+    key: Key | TrialKeys,
+    *,
+    episodes: int = 1,
+    states: bool = False,
+) -> Trial:
+    """Play one trial: an exploration, then exploitation episodes that each draw a goal.
+
+    The environment reads `problem`; the actor gets observations, rewards and goals alone, and
+    between the episodes nothing is carried over but the belief that the exploration left.
+
+    Args:
+        family: Whose problem it is.
+        problem: What `family.problem` gives for an ID.
+        actor: A trained agent, or a method's behaviour in training.
+        key: A random key; or, from a method that draws them itself, all keys of the trial.
+        episodes: N, the number of exploitation episodes.
+        states: Whether to keep the environment's states, to draw what observations do not tell.
+    """
+    keys = key if isinstance(key, TrialKeys) else trial_keys(key, episodes)
+    explored = rollout(
+        family,
+        problem,
+        None,
+        actor.explore,
+        actor.init_exploration(),
+        keys.explore,
+        states=states,
+    )
+    beliefs = actor.beliefs(explored.trajectory)
+    belief = jax.tree.map(lambda x: x[-1], beliefs)
+
+    def exploitation(goal: Array, number: Array, key: Key) -> Episode:
+        def act(carry, percept, key):
+            return actor.exploit(carry, percept, goal, key)
+
+        # Folded in, so that an actor that draws nothing leaves the episode's own key as it is.
+        carry = actor.init_exploitation(belief, number, jax.random.fold_in(key, 0))
+        return rollout(family, problem, goal, act, carry, key, states=states)
+
+    goals = jax.vmap(family.sample_goal, in_axes=(0, None))(keys.goals, problem)
+    exploited = jax.vmap(exploitation)(goals, jnp.arange(episodes), keys.exploit)
+    return Trial(
+        explored.trajectory,
+        beliefs,
+        goals,
+        exploited.trajectory,
+        Extras(explored.extras, exploited.extras),
+        States(explored.states, exploited.states) if states else None,
+    )
 
 
 def percepts(trajectory: Trajectory) -> Percept:
-    """What the agent saw along a trajectory, the final observation included: [T+1]."""
+    """Return what the agent saw along a trajectory, the final observation included: [T+1]."""
     first = jnp.arange(trajectory.actions.shape[0] + 1) == 0
     return Percept(
         trajectory.observations,
@@ -84,23 +248,5 @@ def percepts(trajectory: Trajectory) -> Percept:
 
 
 def before(trajectory: Trajectory) -> Percept:
-    """[T]: what was seen before each action."""
+    """Return what was seen before each action: [T]."""
     return jax.tree.map(lambda x: x[:-1], percepts(trajectory))
-
-
-class Played(NamedTuple):
-    """What happened in a trial; exploitation has a leading axis of N episodes."""
-
-    exploration: Trajectory
-    goals: Array
-    exploitation: Trajectory
-
-
-class Trial(NamedTuple):
-    """A whole trial; exploitation has a leading axis of N episodes, each with its own goal."""
-
-    exploration: Trajectory
-    beliefs: Belief
-    """[T+1]: after 0, 1, ... T steps of the exploration."""
-    goals: Array
-    exploitation: Trajectory

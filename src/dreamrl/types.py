@@ -47,7 +47,8 @@ class Trajectory(NamedTuple):
     """One episode in arrays of fixed length T; `mask` is True where a step was really taken.
 
     `observations[t]` is what was seen before `actions[t]`, `observations[t + 1]` what it led
-    to, the final observation included. Behind the end everything stands still.
+    to, the final observation included. After the episode ends, entries are padding: the
+    observation repeats and rewards are 0.
     """
 
     observations: Array
@@ -79,5 +80,5 @@ class Belief(NamedTuple):
     """All that an exploration leaves to the exploitation that follows it."""
 
     mean: Float[Array, " Z"]
-    memory: Any = None
-    """What a method carries beside the mean: hidden state, variance, adapted parameters."""
+    extra: Any = None
+    """What a method carries beside the mean: hidden state, variance, an exploration to adapt on."""

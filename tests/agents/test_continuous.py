@@ -9,7 +9,7 @@ import pytest
 
 from dreamrl.agents import make_algorithm, settings_for
 from dreamrl.errors import UserError
-from dreamrl.evaluate import outcome
+from dreamrl.evaluation import outcome
 from dreamrl.families.one_goal import ONE_GOAL, the_goal
 from dreamrl.spaces import Box
 from dreamrl.testing import check_family

@@ -8,15 +8,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dreamrl import agents
+from dreamrl.agents import registry
 from dreamrl.agents.whole_trial import trials as whole
 
 
 @pytest.fixture(scope="module")
 def made(relevant_fact):
-    settings = agents.settings_for("import", "")
+    settings = registry.settings_for("import", "")
     settings = dataclasses.replace(settings, trials=8, minibatches=1, hidden=8, z=4)
-    algorithm = agents.make_algorithm("import", relevant_fact, settings)
+    algorithm = registry.make_trainer("import", relevant_fact, settings)
     state = jax.jit(algorithm.init)(jax.random.key(0))
     return algorithm, state.params, jax.jit(algorithm._play)(state.params, jax.random.key(1))
 

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dreamrl import agents
+from dreamrl.agents import registry
 from dreamrl.errors import UserError
 from dreamrl.trial import Percept
 
@@ -18,8 +18,8 @@ def an_algorithm(name, family, **changes):
         "dream": dict(minibatches=1, replay=8, decoder_batch=8, exploration_hidden=8),
         "pearl": dict(updates=1, tasks=2, replayed=2, contexts=2, replay=8),
     }.get(name, dict(minibatches=1))
-    settings = dataclasses.replace(agents.settings_for(name, ""), **small)
-    return agents.make_algorithm(name, family, settings)
+    settings = dataclasses.replace(registry.settings_for(name, ""), **small)
+    return registry.make_trainer(name, family, settings)
 
 
 @pytest.mark.parametrize("name", ["dream", "rl2", "varibad", "import", "oracle", "pearl", "maml"])
@@ -46,4 +46,4 @@ def test_it_is_never_taken_and_training_goes_on(name, relevant_fact):
 
 def test_the_other_learner_refuses():
     with pytest.raises(UserError, match="may_end false is for learner ppo"):
-        dataclasses.replace(agents.settings_for("dream", ""), learner="dqn", may_end=False)
+        dataclasses.replace(registry.settings_for("dream", ""), learner="dqn", may_end=False)

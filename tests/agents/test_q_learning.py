@@ -7,12 +7,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-
-from dreamrl.agents import METHODS, make_algorithm, settings_for
 from dreamrl.agents.agent import Agent, Algorithm
 from dreamrl.agents.q_settings import PAPER
+
+from dreamrl.agents import METHODS, make_algorithm, settings_for
 from dreamrl.errors import UserError
-from dreamrl.evaluate import outcome
+from dreamrl.evaluation import outcome
 from dreamrl.families.bandit import Bandit
 
 WITH_PAPER = [name for name in METHODS if "paper" in METHODS[name].presets]

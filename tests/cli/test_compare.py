@@ -10,7 +10,7 @@ from rich.console import Console
 
 from dreamrl.cli import main
 from dreamrl.cli.cells import Board
-from dreamrl.compare.cell import cells
+from dreamrl.comparison.spec import cells
 from dreamrl.runs import Run
 
 
@@ -20,7 +20,7 @@ def elsewhere(tmp_path, monkeypatch):
     # The tests' own cache stays the one in use.
     monkeypatch.setattr("dreamrl.cli._keep_compiled_programs", lambda: None)
     # Takes seconds to work out.
-    monkeypatch.setattr("dreamrl.references.thompson", lambda family: -0.6)
+    monkeypatch.setattr("dreamrl.references.posterior_sampling", lambda family: -0.6)
 
 
 COMMAND = [

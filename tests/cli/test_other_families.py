@@ -6,9 +6,9 @@ import json
 import equinox as eqx
 import jax.numpy as jnp
 import pytest
-
-from dreamrl import agents
 from dreamrl.agents.agent import Method
+
+from dreamrl.agents import registry
 from dreamrl.cli import main
 from dreamrl.families.family import Family
 from dreamrl.types import Belief
@@ -70,7 +70,7 @@ def stubborn(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("dreamrl.cli._keep_compiled_programs", lambda: None)
     made = Method(Settings, Stubborn, {"default": Settings()})
-    monkeypatch.setitem(agents.METHODS, "stubborn", made)
+    monkeypatch.setitem(registry.METHODS, "stubborn", made)
     return lambda family: main(
         ["train", "stubborn", family, "--out", "run", "--evaluation-trials", "8"]
     )

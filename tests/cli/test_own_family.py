@@ -8,7 +8,7 @@ import pytest
 
 import dreamrl
 from dreamrl.cli import main
-from dreamrl.families import own
+from dreamrl.families import user_families as own
 
 QUICK = ["--chunk", "4", "--evaluation-trials", "8"]
 NAME = "lines.py:Mine"

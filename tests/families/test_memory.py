@@ -10,7 +10,7 @@ import dreamrl
 from dreamrl.agents import make_algorithm, settings_for
 from dreamrl.bench import env_speed
 from dreamrl.errors import UserError
-from dreamrl.evaluate import _kept, evaluate
+from dreamrl.evaluation import _kept, evaluate
 from dreamrl.families import memory
 from dreamrl.families.memory import check_memory, trial_bytes
 

@@ -9,12 +9,12 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 import dreamrl
+from dreamrl.deploy import TrainedAgent
 from dreamrl.families.sign.world import Pose
 from dreamrl.figures.sign import _free
 from dreamrl.figures.trial import animate_trial, draw_trial, scene_of
 from dreamrl.story import Story, tell
 from dreamrl.types import Belief
-from dreamrl.use import TrainedAgent
 
 LEFT, RIGHT, AHEAD, END = range(4)
 RED = 1

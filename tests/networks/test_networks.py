@@ -5,9 +5,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from dreamrl.networks.memory import GRU
 
 from dreamrl.networks.actor_critic import ActorCritic
-from dreamrl.networks.memory import GRU
 from dreamrl.spaces import Discrete
 
 STEPS, INPUTS, SIZE, ACTIONS = 7, 3, 5, 4

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-import dreamrl.train as loop
+import dreamrl.training as loop
 from dreamrl import runs
 from dreamrl.runs import Run, Terms
 

@@ -9,17 +9,17 @@ import numpy as np
 import pytest
 
 import dreamrl
-from dreamrl import agents, runs
+from dreamrl import runs
 from dreamrl.errors import UserError
 from dreamrl.runs.store import Unwritable, load_tree, save_tree, write
-from dreamrl.train import seed_keys
+from dreamrl.training import seed_keys
 
 
 @pytest.fixture
 def made(fake, tmp_path):
     """A run with an agent in it, and the training state that the agent came from."""
     [run] = runs.create(tmp_path / "run", "fake", "bus", fake(), (0,))
-    algorithm = agents.make_algorithm("fake", dreamrl.make("bus"), fake())
+    algorithm = registry.make_trainer("fake", dreamrl.make("bus"), fake())
     state = algorithm.init(jax.random.key(5))
     run.save(state)
     return run, state
@@ -38,7 +38,7 @@ def test_a_setting_younger_than_the_run_has_its_default(fake, tmp_path):
     settings = run.manifest["settings"]
     del settings["mode"]
     run.update(settings=settings)
-    algorithm = agents.make_algorithm("fake", dreamrl.make("bus"), fake())
+    algorithm = registry.make_trainer("fake", dreamrl.make("bus"), fake())
     run.save(algorithm.init(jax.random.key(5)))
     assert run.load().algorithm.settings == fake(rate=0.25)
 
@@ -58,9 +58,11 @@ def test_trees_of_keys_and_scalars_come_back(tmp_path):
     assert all(jax.tree.leaves(same))
 
 
-@pytest.mark.parametrize("agent", agents.METHODS)
+@pytest.mark.parametrize("agent", registry.METHODS)
 def test_the_whole_state_of_every_agent_comes_back(agent, tmp_path):
-    algorithm = agents.make_algorithm(agent, dreamrl.make("bus"), agents.settings_for(agent, "bus"))
+    algorithm = registry.make_trainer(
+        agent, dreamrl.make("bus"), registry.settings_for(agent, "bus")
+    )
     like = jax.eval_shape(jax.vmap(algorithm.init), seed_keys((0, 1)))
     state = jax.tree.map(lambda leaf: jnp.broadcast_to(_some(leaf.dtype), leaf.shape), like)
     save_tree(tmp_path / "state", state)

@@ -13,7 +13,7 @@ from dreamrl import runs
 from dreamrl.errors import UserError
 from dreamrl.runs import Run, Terms, open_session
 from dreamrl.runs.lock import lock
-from dreamrl.train import TrainingDiverged
+from dreamrl.training import TrainingDiverged
 
 CONFTEST = Path(__file__).parents[1] / "conftest.py"
 
@@ -69,7 +69,7 @@ def test_a_killed_process_leaves_a_run_that_goes_on(train, left, tmp_path):
         "spec.loader.exec_module(fakes); "
         "settings = fakes.FakeSettings(iterations=500); "
         "method = agents.agent.Method(fakes.FakeSettings, fakes.FakeAlgorithm, {}); "
-        "agents.METHODS['fake'] = method; "
+        "registry.METHODS['fake'] = method; "
         "terms = runs.Terms(chunk=1, evaluation_trials=4, checkpoint_every=0.0); "
         "runs.ensure(Path('killed'), 'fake', 'bus', settings, (0,), terms)"
     )

@@ -1,34 +1,37 @@
-"""The policy that all methods share: told what the problem is, asked for a goal."""
+"""The policy that all methods share: conditioned on a goal and on a context z."""
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, PyTree
 
-from dreamrl.networks.actor_critic import ActorCritic, Decision
-from dreamrl.networks.distributions import Categorical
+from dreamrl.families.family import Family
+from dreamrl.networks.actor_critic import ActorCritic, Decision, mask_action
 from dreamrl.networks.layers import Dense
+from dreamrl.networks.recurrent import GRU
 from dreamrl.networks.senses import TILE, Look, attend, look
 from dreamrl.spaces import ActionSpace, Space
 from dreamrl.trial import Percept
 from dreamrl.types import Goal, Key
 
 
-class Senses(eqx.Module):
+class PerceptEncoder(eqx.Module):
     """Observation, previous action and reward, and whether the episode begins here: a vector."""
 
     look: Look
     action_space: ActionSpace = eqx.field(static=True)
 
-    def __init__(self, key: Key, observations: Space, actions: ActionSpace, size: int):
-        self.look = look(key, observations, size)
-        self.action_space = actions
+    def __init__(self, key: Key, family: Family, size: int):
+        self.look = look(key, family.observation_space, size)
+        self.action_space = family.action_space
 
     @property
     def features(self) -> int:
+        """Length of the vector."""
         return self.look.features + self.action_space.features + 2
 
     def __call__(self, percept: Percept) -> Float[Array, "... features"]:
+        """Return the vector of a percept, or of many."""
         parts = [
             self.look(percept.observation),
             self.action_space.encode(percept.action) * ~percept.first[..., None],
@@ -39,74 +42,78 @@ class Senses(eqx.Module):
 
 
 class InstructedPolicy(eqx.Module):
-    """What (goal, z) mean depends on where one stands: they also gate what is seen.
+    """pi(a | s, goal, z): goal and z also gate features, as what they mean depends on the state.
 
-    Where that is made of tiles, they gate the channels of each, all tiles alike: what to look for
-    is the same wherever it lies. In an exploration the goal is None. z may be one vector for the
-    episode or one a step. With a goal it cannot take `barred`.
+    Where observations are made of tiles, they gate the channels of each, all tiles alike: what to
+    look for is the same wherever it lies. In an exploration the goal is None. z may be one vector
+    for the episode or one a step. With a goal it cannot take `masked`.
     """
 
-    senses: Senses
+    percept_encoder: PerceptEncoder
     network: ActorCritic
     goal: Dense
-    told: Dense
+    z_proj: Dense
     context: Dense
     attention: Dense | None
     goal_space: Space = eqx.field(static=True)
-    barred: int | None = eqx.field(static=True)
+    masked: int | None = eqx.field(static=True)
 
     def __init__(
         self,
         key: Key,
-        observations: Space,
-        actions: ActionSpace,
-        goals: Space,
+        family: Family,
         size: int,
         z: int,
+        *,
         recurrent: bool = True,
-        barred: int | None = None,
+        may_end: bool = True,
     ):
-        self.goal_space, self.barred = goals, barred
+        self.goal_space = family.goal_space
+        self.masked = None if may_end else family.end_action
         keys = jax.random.split(key, 4)
-        self.senses = Senses(jax.random.fold_in(key, 4), observations, actions, size)
-        features = self.senses.features + size
-        self.network = ActorCritic(keys[0], features, actions, size, recurrent)
-        self.goal = Dense(keys[1], goals.features, size)
-        self.told = Dense(keys[2], z, size)
+        self.percept_encoder = PerceptEncoder(jax.random.fold_in(key, 4), family, size)
+        features = self.percept_encoder.features + size
+        cell = GRU if recurrent else None
+        self.network = ActorCritic(keys[0], features, family.action_space, size, cell)
+        self.goal = Dense(keys[1], family.goal_space.features, size)
+        self.z_proj = Dense(keys[2], z, size)
         self.context = Dense(keys[3], size, size)
-        tiled = self.senses.look.tiles > 0
+        tiled = self.percept_encoder.look.tiles > 0
         self.attention = Dense(jax.random.fold_in(key, 5), size, TILE) if tiled else None
 
-    def start(self) -> Float[Array, " memory"]:
-        return self.network.start()
+    def init_carry(self) -> PyTree:
+        """Return the carry before the first step."""
+        return self.network.init_carry()
 
     def step(
-        self, memory: Float[Array, " memory"], percept: Percept, goal: Goal, z: Float[Array, " Z"]
-    ) -> tuple[Float[Array, " memory"], Decision]:
-        memory, decision = self.network.step(memory, *self._inputs(percept, goal, z))
-        return memory, self._allowed(decision, goal)
+        self, carry: PyTree, percept: Percept, goal: Goal, z: Float[Array, " Z"]
+    ) -> tuple[PyTree, Decision]:
+        """Return the next carry and the decision."""
+        carry, decision = self.network.step(carry, *self._inputs(percept, goal, z))
+        return carry, self._allowed(decision, goal)
 
     def unroll(self, percepts: Percept, goal: Goal, z: Float[Array, "... Z"]) -> Decision:
-        """Decisions of a whole episode, as `step` by step gives them."""
-        decision = self.network.unroll(self.start(), *self._inputs(percepts, goal, z))
+        """Return the decisions of a whole episode, as `step` by step gives them."""
+        decision = self.network.unroll(self.init_carry(), *self._inputs(percepts, goal, z))
         return self._allowed(decision, goal)
 
     def _allowed(self, decision: Decision, goal: Goal) -> Decision:
-        return decision if goal is None else bar(decision, self.barred)
+        return decision if goal is None else mask_action(decision, self.masked)
 
-    def _inputs(self, percept: Percept, goal: Goal, z: Array) -> tuple[Array, Array]:
-        told = self.told(z)
+    def _inputs(
+        self, percept: Percept, goal: Goal, z: Float[Array, "... Z"]
+    ) -> tuple[Float[Array, "... features"], Float[Array, "... size"]]:
+        projected = self.z_proj(z)
         if goal is None:
-            task = jax.nn.relu(told)
+            task = jax.nn.relu(projected)
         else:
             asked = self.goal(self.goal_space.encode(goal))
-            task = jax.nn.relu(asked + told + asked * told)
+            task = jax.nn.relu(asked + projected + asked * projected)
         task_everywhere = jnp.broadcast_to(task, (*percept.first.shape, task.shape[-1]))
-        seen = self.senses(percept)
+        seen = self.percept_encoder(percept)
         if self.attention is not None:
-            seen = attend(seen, self.senses.look.tiles, _gate(self.attention, task))
-        gate = _gate(self.context, task)
-        return jnp.concatenate([seen, task_everywhere], axis=-1), gate
+            seen = attend(seen, self.percept_encoder.look.tiles, _gate(self.attention, task))
+        return jnp.concatenate([seen, task_everywhere], axis=-1), _gate(self.context, task)
 
 
 def _gate(layer: Dense, task: Float[Array, "... size"]) -> Float[Array, "... outputs"]:
@@ -114,25 +121,13 @@ def _gate(layer: Dense, task: Float[Array, "... size"]) -> Float[Array, "... out
     return 2 * jax.nn.sigmoid(2 * layer(task))
 
 
-def bar(decision: Decision, barred: int | None) -> Decision:
-    """The decision without one action: an episode that can be ended early learns to be.
-
-    An exploration's end has nothing to show, and before an agent can use what it finds, everything
-    else costs. Of an exploitation at random that may end, a long way is never seen.
-    """
-    if barred is None:
-        return decision
-    assert isinstance(decision.policy, Categorical)
-    return decision._replace(policy=decision.policy.without(barred))
-
-
 def goal_features(goals: Space) -> int:
-    """Length of the vector that `encode_goal` returns."""
+    """Return the length of the vector that `encode_goal` returns."""
     return goals.features + 1
 
 
 def encode_goal(goals: Space, goal: Goal, lead: tuple[int, ...]) -> Float[Array, "... features"]:
-    """The goal, the same for all leading axes; where there is none, zeros and a flag."""
+    """Return the goal, the same for all leading axes; where there is none, zeros and a flag."""
     if goal is None:
         return jnp.zeros((*lead, goal_features(goals))).at[..., -1].set(1.0)
     asked = jnp.append(goals.encode(goal), 0.0)

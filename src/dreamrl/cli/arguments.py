@@ -17,11 +17,15 @@ def parse(command: ModuleType, prog: str, arguments: list[str]) -> Any:
     """What the arguments say, as the command's Options; None if they only ask for help."""
     helping = any(a in ("-h", "--help") for a in arguments)
     build = getattr(command, "options_for", None)
-    kind = command.Options if build is None else build(arguments, helping)
-    style = (tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff)
+    kind = command.Options
+    if build is not None:
+        kind, arguments = build(arguments, helping)
+    style = (tyro.conf.AvoidSubcommands, tyro.conf.FlagCreatePairsOff)
     if helping:
         with contextlib.suppress(SystemExit):
             tyro.cli(kind, args=["--help"], prog=prog, config=style)
+        if choices := getattr(kind, "KINDS", ""):
+            print(f"kinds, each with settings of its own (ask for its help too):\n{choices}")
         print(f"examples:\n{command.EXAMPLES.rstrip()}")
         return None
     _check_flags(kind, arguments)
@@ -68,19 +72,23 @@ def _check_number(kind: type, prog: str, arguments: list[str]) -> None:
         raise UserError(f"{given[len(places)]!r} is one argument too many: {usage}")
 
 
-def _flags(kind: type) -> dict[str, bool]:
-    """{--flag: whether a value follows it}, those of nested dataclasses included."""
+def _flags(kind: Any, prefix: str = "") -> dict[str, bool]:
+    """Return {--flag: whether a value follows it}, those of nested dataclasses included."""
     flags: dict[str, bool] = {}
     for field in dataclasses.fields(kind):
         if dataclasses.is_dataclass(field.default):
-            flags |= _flags(type(field.default))
+            # The settings' own fields stand beside the command's.
+            inner = "" if field.name == "settings" else f"{prefix}{field.name}."
+            flags |= _flags(field.default, inner.replace("_", "-"))
             continue
         if _is_positional(field):
             continue
-        name = field.name.replace("_", "-")
-        flags[f"--{name}"] = not isinstance(field.default, bool)
-        if isinstance(field.default, bool):
-            flags[f"--no-{name}"] = False
+        name = f"{prefix}{field.name.replace('_', '-')}"
+        value = getattr(kind, field.name, field.default)
+        flags[f"--{name}"] = not isinstance(value, bool)
+        if isinstance(value, bool):
+            negated = f"{prefix}no-{field.name.replace('_', '-')}"
+            flags[f"--{negated}"] = False
     return flags
 
 

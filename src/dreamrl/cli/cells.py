@@ -13,15 +13,15 @@ from rich.panel import Panel
 from rich.table import Table
 
 from dreamrl.cli.progress import STOPPING
-from dreamrl.compare.cell import Cell, Result
+from dreamrl.comparison.spec import Cell, Result
 from dreamrl.errors import UserError
-from dreamrl.train import Record, interruptible
+from dreamrl.training import Record, interruptible
 
 Key = tuple[str, str]
 
 
 class Board:
-    """What is done, running and to come; a view for `dreamrl.compare.fill`."""
+    """What is done, running and to come; a view for `dreamrl.comparison.fill`."""
 
     def __init__(self, cells: Sequence[Cell]):
         self.cells = {_key(cell): cell for cell in cells}

@@ -13,9 +13,9 @@ from rich.console import Console
 
 from dreamrl.cli.cells import board
 from dreamrl.cli.values import print_json
-from dreamrl.compare.cell import Result, cells
-from dreamrl.compare.fill import fill
-from dreamrl.compare.table import as_json, base_of, rows, tables
+from dreamrl.comparison.fill import fill
+from dreamrl.comparison.spec import Result, cells
+from dreamrl.comparison.table import as_json, base_of, rows, tables
 from dreamrl.errors import UserError
 from dreamrl.runs.store import write, write_json
 

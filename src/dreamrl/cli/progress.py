@@ -14,7 +14,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 
 from dreamrl import cli
-from dreamrl.train import Record
+from dreamrl.training import Record
 
 Limits = dict[str, float | None]
 BLOCKS = "▁▂▃▄▅▆▇█"

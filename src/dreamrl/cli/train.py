@@ -8,9 +8,12 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
-from dreamrl import agents, families, runs
+from dreamrl import families, runs
+from dreamrl.agents import registry
+from dreamrl.agents.migration import called_now
 from dreamrl.cli.arguments import positionals
 from dreamrl.cli.training import train_run
+from dreamrl.configuration import changed, hints, kinds_of, paths_of, resolve
 from dreamrl.errors import UserError, unknown
 from dreamrl.runs import Terms
 from dreamrl.runs.sinks import check_installed
@@ -20,6 +23,7 @@ EXAMPLES = """\
   dreamrl train dream bus --seed 3 --out runs/third
   dreamrl train dream distracting-bus --seeds 5
   dreamrl train dream distracting-bus --bottleneck none --iterations 1000
+  dreamrl train dream bus --learner dqn --learner.epsilon-end 0.1 --exploration.cost 0.01
   dreamrl train dream distracting-bus --until 20000000
   dreamrl train dream sign:height=30,width=40
   dreamrl train dream my_family.py:MyFamily
@@ -69,18 +73,21 @@ class Options:
     """Print the result as one JSON object; progress goes to the error output."""
 
 
-def options_for(arguments: list[str], helping: bool) -> type[Options]:
-    """Options with the settings of the agent that is asked for, as its preset has them."""
-    agent = next((a for a in arguments if a in agents.METHODS), None)
+def options_for(arguments: list[str], helping: bool) -> tuple[type[Options], list[str]]:
+    """Return Options with the settings of the agent that is asked for, and all flags in full."""
+    agent = next((a for a in arguments if a in registry.METHODS), None)
     if agent is None:
         if (given := positionals(Options, arguments)) and not helping:
-            raise unknown("agent", given[0], agents.METHODS)
-        agent = next(iter(agents.METHODS))
-    kind = _with_settings(agents.settings_for(agent, ""))
-    names = positionals(kind, arguments)[1:2]
+            raise unknown("agent", given[0], registry.METHODS)
+        agent = next(iter(registry.METHODS))
+    preset = _value_of("--preset", arguments)
+    settings, spelled = spell_out(registry.settings_for(agent, ""), arguments)
+    names = positionals(_with_settings(settings), spelled)[1:2]
     if names:
         families.check_name(names[0])
-    return _with_settings(agents.settings_for(agent, "".join(names), _preset(arguments)))
+    chosen = registry.settings_for(agent, "".join(names), preset)
+    settings, arguments = spell_out(chosen, arguments)
+    return _with_settings(settings), arguments
 
 
 def run(options: Any) -> int:
@@ -101,19 +108,88 @@ def run(options: Any) -> int:
     return train_run(out, options.until, options.json)
 
 
+def spell_out(settings: Any, arguments: list[str]) -> tuple[Any, list[str]]:
+    """Return settings of the kinds that flags name, and the other flags by their full path.
+
+    `--learner dqn` is a kind; `--iterations` is `--budget.iterations`.
+    """
+    options = {field.name for field in dataclasses.fields(Options)}
+    kinds = {}
+    rest: list[Any] = []
+    words = iter(arguments)
+    for word in words:
+        flag, equals, value = word.partition("=")
+        name = flag.removeprefix("--").replace("-", "_")
+        if not flag.startswith("--") or name in options or name == "help":
+            rest.append(word)
+        elif name in CHOICES and name in paths_of(settings):
+            kinds[name] = value if equals else next(words, "")
+        else:
+            rest.append((name, f"{equals}{value}"))
+    settings = changed(settings, kinds)
+    return settings, [w if isinstance(w, str) else _in_full(settings, *w) for w in rest]
+
+
+CHOICES = ("learner", "bottleneck")
+"""Settings that are one of several kinds."""
+
+
+def _in_full(settings: Any, name: str, value: str) -> str:
+    paths = paths_of(settings)
+    negated, plain = "no_" if name.startswith("no_") else "", name.removeprefix("no_")
+    if plain not in paths:
+        now = called_now(type(settings), plain)
+        ends = [path for path in paths if path.endswith(f".{plain}")]
+        if len(ends) != 1 and now is not None and now != plain:
+            kind = _needed_kind(settings, now)
+            raise UserError(f"--{name.replace('_', '-')} is called --{_dashed(now)} now{kind}")
+        plain = resolve(settings, plain)
+    folder, dot, end = plain.rpartition(".")
+    return f"--{_dashed(f'{folder}{dot}{negated}{end}')}{value}"
+
+
+def _needed_kind(settings: Any, path: str) -> str:
+    if path in paths_of(settings):
+        return ""
+    first = path.partition(".")[0]
+    kinds, here = kinds_of(hints(type(settings))[first]), getattr(settings, first).name
+    other = next(kind for kind in kinds if kind != here)
+    return f", and needs --{first} {other}"
+
+
+def _dashed(path: str) -> str:
+    return path.replace("_", "-")
+
+
 def _with_settings(settings: Any) -> type[Options]:
-    field = ("settings", type(settings), dataclasses.field(default=settings))
-    doc = {"__doc__": Options.__doc__}
+    kind: Any = type(settings)
+    field = (
+        "settings",
+        Annotated[kind, tyro.conf.arg(name="")],
+        dataclasses.field(default=settings),
+    )
+    doc = {"__doc__": Options.__doc__, "KINDS": _kinds(settings)}
     return dataclasses.make_dataclass(
         "Options", [field], bases=(Options,), namespace=doc, frozen=True
     )
 
 
-def _preset(arguments: list[str]) -> str | None:
+def _kinds(settings: Any) -> str:
+    """Return the choices of kind as lines of help."""
+    lines = []
+    for field in dataclasses.fields(settings):
+        kinds = kinds_of(hints(type(settings))[field.name])
+        if len(kinds) > 1:
+            now = getattr(settings, field.name).name
+            lines.append(f"  --{field.name} {'|'.join(kinds)}  (here: {now})")
+    return "\n".join(lines)
+
+
+def _value_of(flag: str, arguments: list[str]) -> str | None:
     for argument, following in itertools.zip_longest(arguments, arguments[1:]):
-        if argument == "--preset":
+        if argument == flag:
             return following
-        if argument.startswith("--preset="):
+        if argument.startswith(f"{flag}="):
             return argument.partition("=")[2]
     return None
 

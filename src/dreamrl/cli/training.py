@@ -16,7 +16,7 @@ from dreamrl.families.family import Family
 from dreamrl.runs import Run
 from dreamrl.runs.results import limits
 from dreamrl.runs.session import Done, Session
-from dreamrl.train import Record, interruptible
+from dreamrl.training import Record, interruptible
 
 
 def train_run(out: Path, until: int | None, as_json: bool) -> int:

@@ -8,11 +8,11 @@ import numpy as np
 import tyro
 
 from dreamrl.cli.values import print_json
+from dreamrl.deploy import load
 from dreamrl.errors import UserError
 from dreamrl.runs import Run, only
 from dreamrl.spaces import Image, Told
 from dreamrl.story import Story, tell
-from dreamrl.use import load
 
 EXAMPLES = """\
   dreamrl trial runs/dream-distracting-bus-s0

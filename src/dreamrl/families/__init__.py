@@ -13,11 +13,11 @@ from dreamrl.families.bus import Bus
 from dreamrl.families.cooking import Cooking
 from dreamrl.families.family import Family
 from dreamrl.families.growth import Growth
-from dreamrl.families.own import bring, is_own, recall, remember
 from dreamrl.families.point_robot import PointRobot
 from dreamrl.families.sign import Sign
 from dreamrl.families.tabular import TabularDidactic
 from dreamrl.families.treasure import Treasure
+from dreamrl.families.user_families import bring, is_own, recall, remember
 
 _FAMILIES: dict[str, Callable[..., Family]] = {
     "bus": functools.partial(Bus, "bus"),

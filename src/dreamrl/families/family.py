@@ -41,7 +41,7 @@ class Family(Protocol):
 
     - those of `HasGoals`, `HasSymmetries`, `CanObserve` and `HasDescriptions`, below;
     - `statistics(problem, exploration) -> dict[str, Array]`, what to count of an exploration
-      beside its length, one number each (`dreamrl.evaluate`, which reports the means);
+      beside its length, one number each (`dreamrl.evaluation`, which reports the means);
     - `action_names`, a tuple with a name for each action, and `drawing(problem) -> Drawing`,
       where observations begin with x and y on a grid (`dreamrl trial`, which shows them).
     """

@@ -9,8 +9,8 @@ import numpy as np
 from jaxtyping import Array, Float, Int, Scalar
 
 from dreamrl.errors import UserError, unknown
-from dreamrl.families.extras import held_out, needs
 from dreamrl.families.one_goal import ONE_GOAL, the_goal
+from dreamrl.families.optional_deps import held_out, needs
 from dreamrl.types import Action, Goal, Key, Observation, State, Step
 
 needs("gymnax", "gymnax")

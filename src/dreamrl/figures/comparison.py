@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-from dreamrl.compare.cell import Result
-from dreamrl.compare.statistics import iqm
+from dreamrl.comparison.spec import Result
+from dreamrl.comparison.statistics import iqm
 from dreamrl.figures.style import DPI, LIMIT, bare
 
 REFERENCES = {

@@ -10,10 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
+from dreamrl.deploy import Beliefs
 from dreamrl.figures.style import UNSEEN, bare
 from dreamrl.story import Story
 from dreamrl.types import Trajectory
-from dreamrl.use import Beliefs
 
 
 def say_moment(story: Story, steps: int, exploring: bool) -> str:

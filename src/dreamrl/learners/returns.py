@@ -1,4 +1,4 @@
-"""Returns and advantages of one episode."""
+"""Returns and advantages of one episode, as masked recursions backwards in time."""
 
 import jax
 import jax.numpy as jnp
@@ -8,22 +8,24 @@ from jaxtyping import Array, Bool, Float
 def generalised_advantages(
     rewards: Float[Array, " T"],
     values: Float[Array, " T"],
-    last_value: Float[Array, ""],
+    bootstrap_value: Float[Array, ""],
     terminated: Bool[Array, " T"],
     mask: Bool[Array, " T"],
-    discount: float | Array,
-    lambda_: float | Array,
+    discount: float | Float[Array, ""],
+    lambda_: float | Float[Array, ""],
 ) -> Float[Array, " T"]:
-    """A_t = sum_k (discount lambda)^k delta_{t+k} (Schulman et al. 2016, eq. 16).
+    """Return A_t = sum_k (discount lambda)^k delta_{t+k} (Schulman et al. 2016, eq. 16).
 
-    `last_value` is the value of the final observation, counted unless the episode terminated
-    there; steps outside `mask` have advantage 0 and pass nothing on.
+    Args:
+        values: V(s_t).
+        bootstrap_value: Value of the final observation, counted unless the episode terminated.
+        mask: Steps that were taken; the others have advantage 0 and pass nothing on.
     """
-    after = jnp.append(values[1:], last_value)
+    next_values = jnp.append(values[1:], bootstrap_value)
     inside = jnp.append(mask[1:], True)
-    # At the last step taken of an episode that ended early, what follows is the final value.
-    after = jnp.where(inside, after, last_value)
-    deltas = rewards + discount * after * ~terminated - values
+    # At the last step taken of an episode that ended early, the final value follows.
+    next_values = jnp.where(inside, next_values, bootstrap_value)
+    deltas = rewards + discount * next_values * ~terminated - values
 
     def step(advantage, inputs):
         delta, taken = inputs
@@ -31,3 +33,40 @@ def generalised_advantages(
         return advantage, advantage
 
     return jax.lax.scan(step, jnp.zeros(()), (deltas, mask), reverse=True)[1]
+
+
+def lambda_returns(
+    rewards: Float[Array, " T"],
+    next_values: Float[Array, " T"],
+    lambdas: Float[Array, " T"],
+    mask: Bool[Array, " T"],
+    discount: float,
+) -> Float[Array, " T"]:
+    """Return G_t = r_t + discount ((1 - lambda_t) V_t+1 + lambda_t G_t+1), or V_t+1 at the end.
+
+    Lambdas may differ from step to step, as Watkins's Q(lambda) has them.
+    """
+    lambdas = lambdas * jnp.append(mask[1:], False)
+
+    def step(following, inputs):
+        reward, value, share = inputs
+        following = reward + discount * (value + share * (following - value))
+        return following, following
+
+    inputs = (rewards, next_values, lambdas)
+    return jax.lax.scan(step, jnp.zeros(()), inputs, reverse=True)[1] * mask
+
+
+def n_step_returns(
+    rewards: Float[Array, " T"],
+    next_values: Float[Array, " T"],
+    mask: Bool[Array, " T"],
+    discount: float,
+    n: int,
+) -> Float[Array, " T"]:
+    """Return G_t = r_t + .. + discount^(n-1) r_t+n-1 + discount^n V_t+n, or up to the end."""
+    inside = jnp.append(mask[1:], False)
+    returns = rewards + discount * next_values
+    for _ in range(n - 1):
+        returns = rewards + discount * jnp.where(inside, jnp.append(returns[1:], 0.0), next_values)
+    return returns * mask

@@ -5,30 +5,31 @@ from typing import NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, PyTree
 
-from dreamrl.networks.distributions import Distribution, distribution, outputs
+from dreamrl.networks.distributions import Categorical, Distribution, distribution, outputs
 from dreamrl.networks.layers import Dense
-from dreamrl.networks.memory import GRU
+from dreamrl.networks.recurrent import GRU, Cell, Recurrent
 from dreamrl.spaces import ActionSpace
 from dreamrl.types import Key
 
 
 class Decision(NamedTuple):
+    """A policy, a value, and the features that both were computed from."""
+
     policy: Distribution
     value: Float[Array, "..."]
-    state: Float[Array, "... size"]
-    """What the heads saw."""
+    features: Float[Array, "... size"]
 
 
 class ActorCritic(eqx.Module):
-    """features -> hidden -> GRU -> what to do, and value; the heads see hidden and memory.
+    """features -> torso -> recurrent cell -> policy and value; the heads see torso plus cell.
 
-    Without recurrence there is no GRU, and the heads see hidden alone.
+    Without recurrence there is no cell, and the heads see the torso alone.
     """
 
-    hidden: Dense
-    memory: GRU | None
+    torso: Dense
+    rnn: Recurrent | None
     policy: Dense
     critic: Dense
     action_space: ActionSpace = eqx.field(static=True)
@@ -39,42 +40,56 @@ class ActorCritic(eqx.Module):
         features: int,
         actions: ActionSpace,
         size: int,
-        recurrent: bool = True,
+        cell: Cell | None = GRU,
     ):
         keys = jax.random.split(key, 4)
         self.action_space = actions
-        self.hidden = Dense(keys[0], features, size, gain=2**0.5)
-        self.memory = GRU(keys[1], size, size) if recurrent else None
+        self.torso = Dense(keys[0], features, size, gain=2**0.5)
+        self.rnn = None if cell is None else cell(keys[1], size, size)
         self.policy = Dense(keys[2], size, outputs(actions), gain=0.01)
         self.critic = Dense(keys[3], size, 1, gain=1.0)
 
-    def start(self) -> Float[Array, " memory"]:
-        return jnp.zeros(0) if self.memory is None else self.memory.start()
+    def init_carry(self) -> PyTree:
+        """Return the carry before the first step."""
+        return jnp.zeros(0) if self.rnn is None else self.rnn.init_carry()
 
     def step(
         self,
-        memory: Float[Array, " memory"],
+        carry: PyTree,
         features: Float[Array, " features"],
         gate: Float[Array, "... size"] | float = 1.0,
-    ) -> tuple[Float[Array, " memory"], Decision]:
-        hidden = jax.nn.relu(self.hidden(features) * gate)
-        if self.memory is None:
-            return memory, self._decide(hidden)
-        memory = self.memory.step(memory, self.memory.project(hidden))
-        return memory, self._decide(hidden + memory)
+    ) -> tuple[PyTree, Decision]:
+        """Return the next carry and the decision; `gate` multiplies the torso."""
+        torso = jax.nn.relu(self.torso(features) * gate)
+        if self.rnn is None:
+            return carry, self._decide(torso)
+        carry = self.rnn.step(carry, torso)
+        return carry, self._decide(torso + self.rnn.output(carry))
 
     def unroll(
         self,
-        memory: Float[Array, " memory"],
+        carry: PyTree,
         features: Float[Array, "T features"],
         gate: Float[Array, "... size"] | float = 1.0,
     ) -> Decision:
-        """Decisions of a whole episode, as `step` by step gives them."""
-        hidden = jax.nn.relu(self.hidden(features) * gate)
-        if self.memory is None:
-            return self._decide(hidden)
-        return self._decide(hidden + self.memory.unroll(memory, hidden))
+        """Return the decisions of a whole episode, as `step` by step gives them."""
+        torso = jax.nn.relu(self.torso(features) * gate)
+        if self.rnn is None:
+            return self._decide(torso)
+        return self._decide(torso + self.rnn.output(self.rnn.unroll(carry, torso)))
 
-    def _decide(self, x: Array) -> Decision:
+    def _decide(self, x: Float[Array, "... size"]) -> Decision:
         policy = distribution(self.action_space, self.policy(x))
         return Decision(policy, self.critic(x)[..., 0], x)
+
+
+def mask_action(decision: Decision, action: int | None) -> Decision:
+    """Return the decision without one action: an episode that can be ended early learns to be.
+
+    An exploration's end has nothing to show, and before an agent can use what it finds, everything
+    else costs. If random exploitation could end the episode, it would rarely reach distant rewards.
+    """
+    if action is None:
+        return decision
+    assert isinstance(decision.policy, Categorical)
+    return decision._replace(policy=decision.policy.without(action))

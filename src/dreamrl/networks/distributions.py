@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, Int
 from dreamrl.spaces import ActionSpace, Box
 from dreamrl.types import Action, Key
 
-NEVER = -1e9
+MASKED = -1e9
 """The logit of an action that is not allowed."""
 DEVIATION = 0.5
 """A Gaussian's standard deviation before any training, where half the space's width is 1."""
@@ -44,16 +44,17 @@ class Categorical(eqx.Module):
         The entropy's gradient vanishes where a policy has become certain; this one's does not
         (Agarwal et al. 2021, section 5).
         """
-        allowed = self.logits > NEVER / 2
+        allowed = self.logits > MASKED / 2
         return -jax.nn.log_softmax(self.logits).mean(-1, where=allowed)
 
     def anything(self) -> "Categorical":
-        """Every action, equally often."""
-        return Categorical(jnp.zeros_like(self.logits))
+        """Return the policy that takes every allowed action equally often."""
+        return Categorical(jnp.where(self.logits > MASKED / 2, 0.0, MASKED))
 
-    def without(self, barred: int) -> "Categorical":
+    def without(self, action: int) -> "Categorical":
+        """Return the policy that never takes this action."""
         number = jnp.arange(self.logits.shape[-1])
-        return Categorical(jnp.where(number == barred, NEVER, self.logits))
+        return Categorical(jnp.where(number == action, MASKED, self.logits))
 
 
 class Gaussian(eqx.Module):

@@ -13,7 +13,7 @@ from typing import NamedTuple, cast
 from dreamrl.errors import TooLarge, UserError
 from dreamrl.families.family import Family
 from dreamrl.references import exploration
-from dreamrl.references import thompson as sampling
+from dreamrl.references import posterior_sampling as sampling
 from dreamrl.references.exploitation import Exploitation
 from dreamrl.references.exploration import Estimate
 

@@ -26,7 +26,7 @@ from dreamrl.runs.store import (
     read_json,
     save_tree,
 )
-from dreamrl.train import Training
+from dreamrl.training import Training
 
 CHECKPOINTS = "checkpoints"
 RATIO = 50

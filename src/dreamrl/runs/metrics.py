@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from dreamrl.errors import UserError
 from dreamrl.runs.store import parse, read, writing
-from dreamrl.train import Record
+from dreamrl.training import Record
 
 METRICS = "metrics.jsonl"
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from dreamrl import references
 from dreamrl.errors import UserError
-from dreamrl.evaluate import evaluate
+from dreamrl.evaluation import evaluate
 from dreamrl.families.family import Family
 from dreamrl.runs.run import Run
 

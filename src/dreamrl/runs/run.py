@@ -22,9 +22,12 @@ import equinox as eqx
 import jax
 from jaxtyping import PyTree
 
-import dreamrl.agents as agents
 from dreamrl import families
-from dreamrl.agents.agent import Agent, Algorithm
+from dreamrl.agents import registry
+from dreamrl.agents.algorithm import Agent
+from dreamrl.agents.loop import Trainable
+from dreamrl.agents.migration import is_flat, settings_of
+from dreamrl.configuration import from_dict, to_dict
 from dreamrl.errors import UserError
 from dreamrl.families.family import Family
 from dreamrl.runs import metrics
@@ -40,7 +43,7 @@ from dreamrl.runs.store import (
 )
 from dreamrl.runs.terms import DEFAULT_TERMS, Terms
 from dreamrl.testing import check_family
-from dreamrl.train import Record
+from dreamrl.training import Record
 from dreamrl.version import version
 
 MANIFEST = "run.json"
@@ -54,7 +57,7 @@ class Loaded(NamedTuple):
     """A run brought back to life."""
 
     family: Family
-    algorithm: Algorithm
+    algorithm: Trainable
     state: PyTree
     """A training state of which only the parameters are there."""
     agent: Agent
@@ -137,13 +140,13 @@ def create(
     made = families.make(family)
     if families.is_own(family):
         check_family(made)
-    agents.make_algorithm(agent, made, settings, len(seeds))
+    registry.make_trainer(agent, made, settings, len(seeds))
     _check_vacant(out)
     asked = {
         "format": 1,
         "agent": agent,
         "family": family,
-        "settings": dataclasses.asdict(settings),
+        "settings": to_dict(settings),
         "terms": dataclasses.asdict(terms),
         "versions": versions(),
         "started": _now(),
@@ -241,12 +244,12 @@ def identity(manifest: dict[str, Any], where: Path) -> dict[str, Any]:
     }
 
 
-def asked_for(manifest: dict[str, Any], where: Path) -> tuple[Family, Algorithm]:
+def asked_for(manifest: dict[str, Any], where: Path) -> tuple[Family, Trainable]:
     """The family and the algorithm of a manifest; raises UserError where it does not fit."""
     family = families.of_run(entry(manifest, "family", str, where))
     agent = entry(manifest, "agent", str, where)
     settings = _settings(agent, entry(manifest, "settings", dict, where), where)
-    algorithm = agents.make_algorithm(agent, family, settings)
+    algorithm = registry.make_trainer(agent, family, settings)
     return algorithm.family, algorithm
 
 
@@ -270,12 +273,13 @@ def _is_arraylike(leaf: Any) -> bool:
 
 
 def _settings(agent: str, held: dict[str, Any], where: Path) -> Any:
-    """What a run lacks is younger than it, and has its default, which is what was done then."""
-    kind = agents.method(agent).settings
-    if odd := sorted(held.keys() - {field.name for field in dataclasses.fields(kind)}):
-        raise UserError(f"{where} has an unknown setting {odd[0]!r}: a later dreamrl wrote it")
+    """Return the settings that a run holds; those that it lacks have their default."""
     try:
-        return kind(**held)
+        if is_flat(held):
+            return settings_of(agent, held)
+        return from_dict(registry.method_of(agent).settings, held)
+    except UserError as error:
+        raise UserError(f"{where}: {error}") from None
     except TypeError as error:
         raise UserError(f"{where} holds a setting of the wrong type: {error}") from None
 

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import jax
 
 from dreamrl import families
-from dreamrl.agents.agent import Algorithm
+from dreamrl.agents.loop import Trainable
+from dreamrl.configuration import to_dict
 from dreamrl.errors import UserError, raised_on_host
 from dreamrl.families.family import Family
 from dreamrl.runs.checkpoint import Checkpoints, Keeper
@@ -31,7 +32,7 @@ from dreamrl.runs.run import (
 from dreamrl.runs.sinks import Described, sinks
 from dreamrl.runs.store import Unwritable
 from dreamrl.runs.terms import DEFAULT_TERMS, Terms
-from dreamrl.train import Record, Training, TrainingDiverged, seed_keys, train
+from dreamrl.training import Record, Training, TrainingDiverged, seed_keys, train
 
 
 @runtime_checkable
@@ -86,7 +87,7 @@ class Session:
     manifest: dict[str, Any]
     seeds: tuple[int, ...]
     family: Family
-    algorithm: Algorithm
+    algorithm: Trainable
     terms: Terms
     runs: list[Run]
     checkpoints: Checkpoints
@@ -252,7 +253,7 @@ def prepare(
     asked = {
         "agent": agent,
         "family": family,
-        "settings": dataclasses.asdict(settings),
+        "settings": to_dict(settings),
         **({"seed": seeds[0]} if len(seeds) == 1 else {"seeds": list(seeds)}),
     }
     if other := [name for name, value in asked.items() if held.get(name) != value]:

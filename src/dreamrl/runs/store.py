@@ -21,6 +21,7 @@ from jaxtyping import PyTree
 from safetensors import SafetensorError
 
 from dreamrl.errors import UserError
+from dreamrl.runs.renamed import current_name
 
 FORMAT = 1
 CHECKSUM = "checksum"
@@ -152,18 +153,25 @@ def load_tree(stem: Path, like: PyTree) -> PyTree:
     manifest, path = read_json(stem.with_suffix(".json")), stem.with_suffix(".safetensors")
     wanted = _named(like)
     kinds = {name: _kind(leaf) for name, leaf in wanted.items()}
-    _compare(stem.with_suffix(".json"), manifest.get("arrays"), kinds)
+    _compare(stem.with_suffix(".json"), _current(manifest.get("arrays"), kinds), kinds)
     content = read(path)
     if hashlib.sha256(content).hexdigest() != manifest.get("sha256"):
         raise UserError(f"{path} is damaged: its checksum is not the one in {stem.name}.json")
     try:
-        arrays = safetensors.numpy.load(content)
+        arrays = _current(safetensors.numpy.load(content), kinds)
     except (SafetensorError, ValueError, KeyError) as error:
         raise UserError(f"{path} is not a safetensors file: {error}") from None
     held = {name: {"shape": list(a.shape), "dtype": str(a.dtype)} for name, a in arrays.items()}
     _compare(path, held, {name: _stored(leaf) for name, leaf in wanted.items()})
     leaves = iter([_restored(arrays[name], leaf) for name, leaf in wanted.items()])
     return jax.tree.map(lambda leaf: next(leaves) if _is_array(leaf) else leaf, like)
+
+
+def _current(held: Any, wanted: dict[str, Any]) -> Any:
+    """Return a mapping by name with names of before brought up to date."""
+    if not isinstance(held, dict):
+        return held
+    return {current_name(name, wanted): value for name, value in held.items()}
 
 
 def _compare(path: Path, held: Any, wanted: dict[str, Any]) -> None:

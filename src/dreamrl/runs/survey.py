@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from dreamrl.errors import UserError
 from dreamrl.runs.lock import locked
 from dreamrl.runs.run import MANIFEST, Run, entry, find, seeds_of
-from dreamrl.train import Record
+from dreamrl.training import Record
 
 
 class Summary(NamedTuple):

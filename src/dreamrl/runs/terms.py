@@ -5,7 +5,7 @@ from typing import Any
 
 from dreamrl.errors import UserError, unknown
 from dreamrl.runs.sinks import SINKS
-from dreamrl.train import Plan
+from dreamrl.training import Plan
 
 
 @dataclasses.dataclass(frozen=True)

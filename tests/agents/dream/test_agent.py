@@ -8,11 +8,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-
 from dreamrl.agents.agent import Agent
 from dreamrl.agents.dream.agent import DreamAgent
 from dreamrl.agents.dream.encoder import Encoder
-from dreamrl.evaluate import meta_test
+
 from dreamrl.trial import Percept
 from dreamrl.types import Belief, ProblemID, Trajectory
 
@@ -57,7 +56,7 @@ def test_no_function_of_it_takes_a_problem_id(function):
 
 def test_problems_that_differ_in_their_ids_alone_are_played_alike(agent, relevant_fact):
     """The same bit beside another symbol, which is not written anywhere."""
-    play = jax.jit(lambda problem, key: meta_test(relevant_fact, agent, problem, key, episodes=3))
+    play = jax.jit(lambda problem, key: play(relevant_fact, agent, problem, key, episodes=3))
     for seed in range(3):
         first, second = (
             play(relevant_fact.problem(jnp.array(i)), jax.random.key(seed)) for i in (1, 7)

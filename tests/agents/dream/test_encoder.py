@@ -3,8 +3,8 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-
 from dreamrl.agents.dream.encoder import Table, information
+
 from dreamrl.types import ProblemID
 
 

@@ -5,9 +5,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from dreamrl.agents.dream.exploitation import exploitation_loss
 
 from dreamrl.agents.dream.decoder import decoder_loss
-from dreamrl.agents.dream.exploitation import exploitation_loss
 from dreamrl.agents.dream.exploration import exploration_loss
 
 

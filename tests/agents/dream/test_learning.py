@@ -10,8 +10,8 @@ import pytest
 from jaxtyping import Float
 
 from dreamrl.agents import make_algorithm
-from dreamrl.evaluate import outcome
-from dreamrl.train import RUN_SELDOM
+from dreamrl.evaluation import outcome
+from dreamrl.training import RUN_SELDOM
 from dreamrl.types import ProblemID
 
 pytestmark = pytest.mark.learns

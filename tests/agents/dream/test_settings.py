@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from dreamrl import agents
+from dreamrl.agents import registry
 from dreamrl.agents.dream.settings import DreamSettings
 from dreamrl.errors import UserError
 
@@ -50,7 +50,7 @@ def test_an_unknown_bottleneck_is_refused():
         settings.__post_init__()
 
 
-PRESETS = agents.METHODS["dream"].presets
+PRESETS = registry.METHODS["dream"].presets
 
 
 @pytest.mark.parametrize("preset", PRESETS.values(), ids=PRESETS)

@@ -5,9 +5,9 @@ from typing import Any, NamedTuple
 
 import jax
 import pytest
-
 from dreamrl.agents.maml.adaptation import InitialPolicy
 from dreamrl.agents.maml.maml import Maml
+
 from dreamrl.agents.maml.settings import MamlSettings
 
 COUNT = 12

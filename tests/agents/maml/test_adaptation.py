@@ -5,8 +5,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-
 from dreamrl.agents.maml.adaptation import InitialPolicy
+
 from dreamrl.agents.maml.settings import MamlSettings
 from dreamrl.families.bandit import Bandit
 from dreamrl.types import Trajectory

@@ -5,10 +5,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-
 from dreamrl.agents.agent import Agent, Algorithm
 from dreamrl.agents.maml.agent import MamlAgent
-from dreamrl.evaluate import meta_test
 
 
 @pytest.fixture(scope="module")
@@ -16,7 +14,7 @@ def trial(untrained, relevant_fact):
     """A trial whose exploration did not last to the horizon, its agent, and its adaptation."""
     agent = MamlAgent(untrained.params)
     adapt = jax.jit(lambda trajectory: untrained.params.adapt(untrained.params.read(trajectory)))
-    play = jax.jit(lambda i, key: meta_test(relevant_fact, agent, relevant_fact.problem(i), key))
+    play = jax.jit(lambda i, key: play(relevant_fact, agent, relevant_fact.problem(i), key))
     for seed in range(20):
         found = play(jnp.array(1), jax.random.key(seed))
         if 1 < int(found.exploration.length) < relevant_fact.horizon:
@@ -32,7 +30,7 @@ def test_they_are_what_they_should_be(untrained):
 def test_explorations_are_sampled(untrained, relevant_fact):
     agent = MamlAgent(untrained.params)
     problem = relevant_fact.problem(jnp.array(1))
-    play = jax.vmap(lambda key: meta_test(relevant_fact, agent, problem, key))
+    play = jax.vmap(lambda key: play(relevant_fact, agent, problem, key))
     explored = jax.jit(play)(jax.random.split(jax.random.key(0), 30)).exploration
     first = np.asarray(explored.actions[:, 0])
     assert len(set(first.tolist())) > 1

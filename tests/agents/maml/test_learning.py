@@ -5,12 +5,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-
 from dreamrl.agents.maml.maml import Maml
+
 from dreamrl.agents.maml.settings import MamlSettings
-from dreamrl.evaluate import outcome, spread
+from dreamrl.evaluation import outcome, spread
 from dreamrl.families.bandit import Bandit
-from dreamrl.train import RUN_SELDOM
+from dreamrl.training import RUN_SELDOM
 
 pytestmark = pytest.mark.learns
 

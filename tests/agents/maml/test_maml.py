@@ -4,10 +4,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-
 from dreamrl.agents.maml.adaptation import exploit_unroll
 from dreamrl.agents.maml.maml import maml_loss
-from dreamrl.train import RUN_SELDOM
+
+from dreamrl.training import RUN_SELDOM
 
 slopes = jax.jit(jax.grad(lambda params, batch: maml_loss(params, batch, 0.1)[0]))
 

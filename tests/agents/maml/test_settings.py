@@ -4,11 +4,11 @@ import dataclasses
 
 import pytest
 
-from dreamrl import agents
+from dreamrl.agents import registry
 from dreamrl.agents.maml.settings import MamlSettings
 from dreamrl.errors import UserError
 
-PRESETS = agents.METHODS["maml"].presets
+PRESETS = registry.METHODS["maml"].presets
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-
 from dreamrl.agents.pearl.memory import draw_task, of_same_problem
+
 from dreamrl.learners import replay
 from dreamrl.trial import Played
 from dreamrl.types import Trajectory

@@ -9,15 +9,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-
-from dreamrl import make
-from dreamrl.agents import make_algorithm
 from dreamrl.agents.agent import Agent, Algorithm
 from dreamrl.agents.pearl.agent import PearlAgent
 from dreamrl.agents.pearl.memory import Task
 from dreamrl.agents.pearl.pearl import pearl_loss
+
+from dreamrl import make
+from dreamrl.agents import make_algorithm
 from dreamrl.agents.pearl.settings import PearlSettings
-from dreamrl.evaluate import meta_test, outcome
+from dreamrl.evaluation import outcome
 from dreamrl.trial import percepts
 from dreamrl.types import ProblemID
 
@@ -124,7 +124,7 @@ def test_z_is_drawn_once_an_episode(untrained, relevant_fact, act_on_mean):
     _, state = untrained
     agent = PearlAgent(state.params, relevant_fact.end_action, act_on_mean)
     key = jax.random.key(1)
-    trial = meta_test(relevant_fact, agent, relevant_fact.problem(jnp.array(0)), key)
+    trial = play(relevant_fact, agent, relevant_fact.problem(jnp.array(0)), key)
     belief = jax.tree.map(lambda x: x[3], trial.beliefs)
     seen = percepts(trial.exploration)
     first = jax.tree.map(lambda x: x[0], seen)

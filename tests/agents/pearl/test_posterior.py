@@ -4,7 +4,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-
 from dreamrl.agents.pearl.posterior import (
     ContextEncoder,
     Factors,
@@ -14,6 +13,7 @@ from dreamrl.agents.pearl.posterior import (
     product,
     sample,
 )
+
 from dreamrl.spaces import Discrete, MultiDiscrete
 from dreamrl.types import Trajectory
 

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from dreamrl import agents
+from dreamrl.agents import registry
 from dreamrl.agents.pearl.settings import PearlSettings
 from dreamrl.errors import UserError
 
@@ -37,7 +37,7 @@ def test_an_unknown_choice_is_refused(name):
         settings.__post_init__()
 
 
-PRESETS = agents.METHODS["pearl"].presets
+PRESETS = registry.METHODS["pearl"].presets
 
 
 @pytest.mark.parametrize("preset", PRESETS.values(), ids=PRESETS)

@@ -7,18 +7,18 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-
-from dreamrl import agents
 from dreamrl.agents.varibad.elbo import _moved, elbo
 from dreamrl.agents.varibad.posterior import divergence
+
+from dreamrl.agents import registry
 from dreamrl.agents.whole_trial import trials as whole
 
 
 @pytest.fixture(scope="module")
 def made(relevant_fact):
-    settings = agents.settings_for("varibad", "")
+    settings = registry.settings_for("varibad", "")
     settings = dataclasses.replace(settings, trials=8, minibatches=1, hidden=8, z=3)
-    algorithm = agents.make_algorithm("varibad", relevant_fact, settings)
+    algorithm = registry.make_trainer("varibad", relevant_fact, settings)
     state = jax.jit(algorithm.init)(jax.random.key(0))
     return algorithm, state.params, jax.jit(algorithm._play)(state.params, jax.random.key(1))
 

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from dreamrl import agents
+from dreamrl.agents import registry
 from dreamrl.types import ProblemID
 
 COUNT = 12
@@ -22,9 +22,9 @@ class Untrained(NamedTuple):
 @pytest.fixture(scope="package", params=["rl2", "e-rl2", "varibad", "import"])
 def untrained(request, relevant_fact):
     """(algorithm, state) with every parameter stirred, and its first trials of two episodes."""
-    settings = agents.settings_for(request.param, "")
+    settings = registry.settings_for(request.param, "")
     settings = dataclasses.replace(settings, trials=COUNT, minibatches=1, episodes=2, hidden=8)
-    algorithm = agents.make_algorithm(request.param, relevant_fact, settings)
+    algorithm = registry.make_trainer(request.param, relevant_fact, settings)
     state = jax.jit(algorithm.init)(jax.random.key(0))
     leaves, structure = jax.tree.flatten(state.params)
     keys = jax.random.split(jax.random.key(1), len(leaves))

@@ -5,9 +5,9 @@ import dataclasses
 import pytest
 
 import dreamrl
-from dreamrl import agents, runs
-from dreamrl.evaluate import evaluate
-from dreamrl.train import Plan, train
+from dreamrl import runs
+from dreamrl.evaluation import evaluate
+from dreamrl.training import Plan, train
 
 OPTIMUM = 5.0
 """Five pulls of the arm that pays."""
@@ -17,9 +17,9 @@ UNEXPLORED = 3.0
 
 def trained_return(agent):
     family = dreamrl.make("bandit")
-    settings = agents.settings_for(agent, family.name)
+    settings = registry.settings_for(agent, family.name)
     settings = dataclasses.replace(settings, iterations=120, trials=256)
-    algorithm = agents.make_algorithm(agent, family, settings)
+    algorithm = registry.make_trainer(agent, family, settings)
     training = train(algorithm, (0,), Plan(chunk=120, evaluation_trials=8))
     trained = algorithm.agent(runs.of_seed(training.state, 0))
     return evaluate(algorithm.family, trained, family.test_ids, trials=500).return_mean

@@ -18,7 +18,7 @@ from dreamrl.families.gym import GymFamily
 from dreamrl.families.gym.episodes import KEPT, OPEN
 from dreamrl.spaces import Discrete
 from dreamrl.testing import check_family
-from dreamrl.train import Plan, seed_keys, train
+from dreamrl.training import Plan, seed_keys, train
 from dreamrl.trial import Choice, rollout
 from dreamrl.types import Belief
 

@@ -1,4 +1,4 @@
-"""What the ablation `predict-dynamics` has in place of the encoder: all that problems differ in.
+"""The fixed encoding of the ablation `predict-dynamics`: everything that problems differ in.
 
 The same random episodes are played in every problem. What they show, next observations and
 rewards, is the problem's dynamics as a vector: projected to the length of z, which keeps
@@ -10,17 +10,17 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from dreamrl.agents.dream.encoder import Table
 from dreamrl.families.family import Family
 from dreamrl.families.memory import check_fits
+from dreamrl.networks.encoder import EmbeddingEncoder
 from dreamrl.trial import Choice, rollout
 from dreamrl.types import Key, ProblemID
 
 EPISODES = 256
 
 
-class Dynamics(Table):
-    """An encoder that is what it is: no gradient reaches it."""
+class Dynamics(EmbeddingEncoder):
+    """A fixed encoder; it receives no gradient."""
 
     def __init__(self, key: Key, family: Family, size: int):
         key_play, key_project = jax.random.split(key)
@@ -33,11 +33,12 @@ class Dynamics(Table):
         self.means = means / jnp.maximum(scale, 1e-6)
 
     def __call__(self, problem_id: ProblemID) -> Float[Array, "... Z"]:
+        """Return the encoding of a problem, or of many."""
         return jax.lax.stop_gradient(super().__call__(problem_id))
 
 
 def check_dynamics(family: Family) -> None:
-    """Raises UserError if what the episodes show of all problems does not fit into memory."""
+    """Raise UserError if what the episodes show of all problems does not fit into memory."""
     seen = family.observation_space.features
     needed = 4 * len(family.train_ids) * EPISODES * family.horizon * (seen + 1)
     what = f"predict-dynamics compares {EPISODES} random episodes in each of "
@@ -46,16 +47,16 @@ def check_dynamics(family: Family) -> None:
 
 
 def _shown(family: Family, problem_id: Array, key: Key) -> Float[Array, " everything"]:
-    """What random episodes, the same in every problem, show of this one."""
+    """Return what random episodes, the same in every problem, show of this one."""
     problem = family.problem(problem_id)
 
-    def act(memory, percept, key):
-        return memory, Choice(family.action_space.sample(key))
+    def act(carry, percept, key):
+        return carry, Choice(family.action_space.sample(key))
 
     def episode(key: Key) -> Array:
         key_goal, key_play = jax.random.split(key)
         goal = family.sample_goal(key_goal, problem)
-        trajectory, _ = rollout(family, problem, goal, act, None, key_play)
+        trajectory = rollout(family, problem, goal, act, None, key_play).trajectory
         seen = family.observation_space.encode(trajectory.observations[1:])
         shown = jnp.concatenate([seen, trajectory.rewards[:, None]], axis=-1)
         return (shown * trajectory.mask[:, None]).reshape(-1)

@@ -1,119 +1,157 @@
 """Exploration policy pi(a | s, tau_:t), paid for the information it gains (eq. 5)."""
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from dreamrl.agents.dream.decoder import Decoder
-from dreamrl.agents.dream.stopping import StopRule
-from dreamrl.agents.policy import Senses, bar
-from dreamrl.learners import ppo
-from dreamrl.networks.actor_critic import ActorCritic, Decision
-from dreamrl.spaces import ActionSpace, Space
+from dreamrl.agents.dream.stopping import ContinuationValue, StopRule
+from dreamrl.agents.policy import PerceptEncoder
+from dreamrl.families.family import Family
+from dreamrl.networks.actor_critic import ActorCritic, Decision, mask_action
+from dreamrl.networks.distributions import MASKED, Categorical
+from dreamrl.networks.recurrent import GRU, Cell
 from dreamrl.trial import Percept
-from dreamrl.types import Action, Key
+from dreamrl.types import Action, Key, Trajectory
+
+Script = Callable[[Percept, Int[Array, ""]], Action]
+"""(percept, number of the step) -> a numbered action."""
+
+ExplorationReward = Callable[
+    [Trajectory, Float[Array, " times"], Float[Array, ""], Float[Array, ""]], Float[Array, " T"]
+]
+"""(exploration, errors, unit, cost) -> rewards; see `information_gain`."""
 
 
 class ExplorationPolicy(eqx.Module):
     """Sees what happened and what the decoder makes of it; never a goal, a z or an ID.
 
-    It cannot take `barred`, the action that ends an episode: `stop` says when enough is known.
-    A `random` one takes all others equally often, whatever it sees.
+    It cannot take `masked`, the action that ends an episode: the stop rule says when enough is
+    known. A `random` one takes all others equally often; one with a `script` follows that.
     """
 
-    senses: Senses
+    percept_encoder: PerceptEncoder
     network: ActorCritic
     stop: StopRule
-    barred: int | None = eqx.field(static=True)
+    masked: int | None = eqx.field(static=True)
     random: bool = eqx.field(static=True)
+    script: Script | None = eqx.field(static=True)
 
     def __init__(
         self,
         key: Key,
-        observations: Space,
-        actions: ActionSpace,
+        family: Family,
         size: int,
         z: int,
-        barred: int | None = None,
+        *,
         random: bool = False,
+        cell: Cell = GRU,
+        stop_rule: Callable[[Key, int], StopRule] = ContinuationValue,
+        script: Script | None = None,
     ):
-        self.barred, self.random = barred, random
+        self.masked, self.random, self.script = family.end_action, random, script
         key_network, key_stop = jax.random.split(key)
-        self.senses = Senses(jax.random.fold_in(key, 2), observations, actions, size)
-        self.network = ActorCritic(key_network, self.senses.features + z, actions, size)
-        self.stop = StopRule(key_stop, size)
+        self.percept_encoder = PerceptEncoder(jax.random.fold_in(key, 2), family, size)
+        features = self.percept_encoder.features + z
+        self.network = ActorCritic(key_network, features, family.action_space, size, cell)
+        self.stop = stop_rule(key_stop, size)
+
+    def init_carry(self) -> PyTree:
+        """Return the carry before the first step."""
+        carry = self.network.init_carry()
+        return carry if self.script is None else (carry, jnp.array(0))
 
     def step(
-        self, memory: Float[Array, " size"], percept: Percept, belief: Float[Array, " Z"]
-    ) -> tuple[Float[Array, " size"], Decision]:
-        memory, decision = self.network.step(memory, self._features(percept, belief))
-        return memory, self._allowed(decision)
+        self, carry: Any, percept: Percept, belief: Float[Array, " Z"]
+    ) -> tuple[Any, Decision]:
+        """Return the next carry and the decision."""
+        if self.script is None:
+            carry, decision = self.network.step(carry, self._features(percept, belief))
+            return carry, self._allowed(decision)
+        inner, number = carry
+        inner, decision = self.network.step(inner, self._features(percept, belief))
+        return (inner, number + 1), self._scripted(decision, self.script(percept, number))
 
     def unroll(self, percepts: Percept, beliefs: Float[Array, "T Z"]) -> Decision:
+        """Return the decisions of a whole exploration, as `step` by step gives them."""
         features = self._features(percepts, beliefs)
-        return self._allowed(self.network.unroll(self.network.start(), features))
-
-    def at_random(self, decision: Decision) -> Decision:
-        """Every action that is not barred, equally often."""
-        return bar(decision._replace(policy=decision.policy.anything()), self.barred)
-
-    def _features(self, percept: Percept, belief: Array) -> Float[Array, "... features"]:
-        return jnp.concatenate([self.senses(percept), belief], axis=-1)
+        decision = self.network.unroll(self.network.init_carry(), features)
+        if self.script is None:
+            return self._allowed(decision)
+        actions = jax.vmap(self.script)(percepts, jnp.arange(features.shape[0]))
+        return self._scripted(decision, actions)
 
     def choose(self, decision: Decision, key: Key) -> Action:
-        """The action taken at meta-test: the greedy one, or any if it is random."""
-        if self.random:
-            return decision.policy.sample(key)
-        return decision.policy.mode()
+        """Return the action taken at meta-test: the greedy one, or any if it is random."""
+        return decision.policy.sample(key) if self.random else decision.policy.mode()
+
+    def _features(
+        self, percept: Percept, belief: Float[Array, "... Z"]
+    ) -> Float[Array, "... features"]:
+        return jnp.concatenate([self.percept_encoder(percept), belief], axis=-1)
 
     def _allowed(self, decision: Decision) -> Decision:
-        return self.at_random(decision) if self.random else bar(decision, self.barred)
+        decision = mask_action(decision, self.masked)
+        if self.random:
+            return decision._replace(policy=decision.policy.anything())
+        return decision
+
+    def _scripted(self, decision: Decision, action: Action) -> Decision:
+        assert isinstance(decision.policy, Categorical)
+        number = jnp.arange(decision.policy.logits.shape[-1])
+        logits = jnp.where(number == action[..., None], 0.0, MASKED)
+        return decision._replace(policy=Categorical(logits))
 
 
-class ExplorerMemory(NamedTuple):
-    policy: Float[Array, " size"]
-    decoder: Float[Array, " size"]
+class ExplorerCarry(NamedTuple):
+    """What an exploration threads through its steps."""
+
+    policy: PyTree
+    decoder: PyTree
     seen: Float[Array, " features"]
-    """What the decoder saw last: it reads whole transitions."""
+    """The last observation, encoded: the decoder reads whole transitions."""
 
 
-def start(policy: ExplorationPolicy, decoder: Decoder) -> ExplorerMemory:
-    return ExplorerMemory(policy.network.start(), decoder.start(), jnp.zeros(decoder.look.features))
+def init_carry(policy: ExplorationPolicy, decoder: Decoder) -> ExplorerCarry:
+    """Return the carry before the first step of an exploration."""
+    nothing = jnp.zeros(decoder.look.features)
+    return ExplorerCarry(policy.init_carry(), decoder.init_carry(), nothing)
 
 
 def decide(
-    policy: ExplorationPolicy, decoder: Decoder, memory: ExplorerMemory, percept: Percept
-) -> tuple[ExplorerMemory, Decision, Float[Array, " Z"]]:
-    """The decoder reads the last transition, then the policy decides on what it believes."""
+    policy: ExplorationPolicy, decoder: Decoder, carry: ExplorerCarry, percept: Percept
+) -> tuple[ExplorerCarry, Decision, Float[Array, " Z"]]:
+    """Let the decoder read the last transition, then the policy decide on what it believes."""
     seen = decoder.look(percept.observation)
-    read = decoder.step(memory.decoder, memory.seen, percept.action, percept.reward, seen)
-    read = jnp.where(percept.first, memory.decoder, read)
+    read = decoder.step(carry.decoder, carry.seen, percept.action, percept.reward, seen)
+    read = jax.tree.map(lambda old, new: jnp.where(percept.first, old, new), carry.decoder, read)
     belief = decoder.belief(read)
-    hidden, decision = policy.step(memory.policy, percept, belief)
-    return ExplorerMemory(hidden, read, seen), decision, belief
+    inner, decision = policy.step(carry.policy, percept, belief)
+    return ExplorerCarry(inner, read, seen), decision, belief
 
 
-def exploration_rewards(
+def information_gain(
+    exploration: Trajectory,
     errors: Float[Array, " times"],
-    mask: Bool[Array, " T"],
     unit: Float[Array, ""] | float,
     cost: Float[Array, ""] | float,
 ) -> Float[Array, " T"]:
-    """r_t = (|f - g(tau_:t)|^2 - |f - g(tau_:t+1)|^2) / unit - cost for the steps taken.
+    """Return r_t = (|f - g(tau_:t)|^2 - |f - g(tau_:t+1)|^2) / unit - cost for the steps taken.
 
     `errors` has T+1 entries. `unit` is the decoder's mean error before any observation, so gain
     and `cost` are shares of all there is to know, in any family. The sum telescopes: error before
     - error after - c length.
     """
     gained = (errors[:-1] - errors[1:]) / unit
-    return jnp.where(mask, gained - cost, 0.0)
+    return jnp.where(exploration.mask, gained - cost, 0.0)
 
 
-def price(cost: float, known: Float[Array, ""]) -> Float[Array, ""]:
-    """What a step costs, c, as a share of all there is to know.
+def step_cost(cost: float, known: Float[Array, ""]) -> Float[Array, ""]:
+    """Return c, the cost of a step, as a share of all there is to know.
 
     `cost` is its share of what can be found out, and `known` how much explorations of full length
     recover of all. Where that is little, a share of everything would be more than any step is
@@ -125,27 +163,6 @@ def price(cost: float, known: Float[Array, ""]) -> Float[Array, ""]:
 def returns_as_rewards(
     mask: Bool[Array, " T"], exploitation_return: Float[Array, ""]
 ) -> Float[Array, " T"]:
-    """End to end: an exploration's last step is paid what the exploitation after it returned."""
+    """Pay an exploration's last step what the exploitation after it returned (end to end)."""
     steps = jnp.arange(mask.shape[0])
     return jnp.where(steps == mask.sum() - 1, exploitation_return, 0.0)
-
-
-class ExplorationBatch(NamedTuple):
-    """B explorations; nothing in it comes from an exploitation."""
-
-    percepts: Percept
-    beliefs: Float[Array, "B T Z"]
-    worth: Float[Array, "B T"]
-    """What going on was worth at each step: the stop rule's targets."""
-    ppo: ppo.Batch
-
-
-def exploration_loss(
-    policy: ExplorationPolicy, batch: ExplorationBatch, clip: float, entropy_weight: Array | float
-) -> tuple[Float[Array, ""], ppo.PPOLoss]:
-    decision = jax.vmap(policy.unroll)(batch.percepts, batch.beliefs)
-    loss = ppo.ppo_loss(decision, batch.ppo, clip)
-    mask = batch.ppo.mask
-    errors = jnp.square(policy.stop(decision.state) - batch.worth)
-    stop = (errors * mask).sum() / jnp.maximum(mask.sum(), 1)
-    return loss.total(entropy_weight) + 0.5 * stop, loss

@@ -1,137 +1,211 @@
-"""What can be set of DREAM, and what may be chosen."""
+"""Hyperparameters of DREAM, their valid ranges, and presets."""
 
 import dataclasses
-from typing import Literal
+from typing import Annotated, ClassVar, Literal
 
-from dreamrl.agents.q_settings import QSettings, check_learner
-from dreamrl.agents.ranges import COUNT, SHARE, check_divides, check_ranges
-from dreamrl.errors import UserError
+from dreamrl.agents.settings import (
+    PAPER_BUDGET,
+    PAPER_DQN_EPISODE,
+    Budget,
+    Learner,
+    check_learner,
+    cooked,
+    pictures,
+)
+from dreamrl.configuration import COUNT, SHARE, Range, check_divides, check_order, check_ranges
+from dreamrl.learners.ppo import PPO, PolicyObjective
 
 
 @dataclasses.dataclass(frozen=True)
-class DreamSettings(QSettings):
-    """DREAM's settings; times are shares of the whole run."""
+class Encoding:
+    """z ~ N(f_psi(mu), rho^2 I)."""
 
-    iterations: int = 700
-    """Rounds of new trials and updates."""
-    trials: int = 512
-    """Trials an iteration."""
-    episodes: int = 1
-    """Exploitation episodes a trial."""
-    minibatches: int = 4
-    """Updates an iteration; each sees trials / minibatches of the new trials."""
-    learning_rate: float = 5e-3
-    """Adam's rate at the start; it falls linearly."""
-    last_learning_rate: float = 0.1
-    """What is left of the rate at the end, as a share."""
-    clip: float = 0.2
-    """PPO's clip."""
-    hidden: int = 64
-    """Width of the exploitation policy."""
-    exploration_hidden: int = 32
-    """Width of the exploration policy."""
-
-    z: int = 32
+    z: Annotated[int, COUNT] = 32
     """Length of the encoding z."""
-    rho: float = 0.1
+    rho: Annotated[float, Range(1e-6, 100.0)] = 0.1
     """Standard deviation of the noise on z."""
-    bottleneck: Literal["constrained", "fixed", "none"] = "constrained"
-    """How information in z is limited: as little as the best return allows, by a fixed weight,
-    or not at all."""
-    bottleneck_weight: float = 0.02
-    """The weight of |f|^2 / 2 where the bottleneck is fixed."""
-    bottleneck_free: float = 0.0
-    """What of |f|^2 costs nothing under any bottleneck."""
-    first_dual: float = 1e-3
-    """The dual variable at the start, which is also the least that it can be."""
-    dual_rate: float = 0.03
-    """How fast the dual variable rises, an iteration, while the return stays at its best."""
-    tolerance: float = 0.005
-    """Share of the learned return that compression may cost before the dual variable falls."""
 
-    discount: float = 0.99
-    """Discount of exploitation."""
-    gae_lambda: float = 0.8
-    """Lambda of exploitation's advantages."""
-    entropy: float = 0.3
-    """Weight of exploitation's entropy at the start: high, so that no way is given up early."""
-    last_entropy: float = 0.003
-    """... and at `entropy_end`."""
-    barrier: float = 0.2
-    """Weight of the log barrier, which keeps every action possible, relative to the entropy's."""
-    entropy_end: float = 0.6
-    """When exploitation's entropy weight has fallen, as a share of the run."""
-    decoder_share: float = 0.5
-    """Share of exploitation episodes that act on the decoder's z, once grown."""
-    decoder_share_begin: float = 0.3
-    """When that share begins to grow, as a share of the run."""
-    decoder_share_end: float = 0.6
+    def __post_init__(self) -> None:
+        """Raise UserError where a value is out of range."""
+        check_ranges(self)
+
+
+@dataclasses.dataclass(frozen=True)
+class Constrained:
+    """As little information in z as the best return allows: lambda is a dual variable."""
+
+    first_dual: Annotated[float, Range(1e-9, 1.0)] = 1e-3
+    """The dual variable at the start, which is also the least that it can be."""
+    dual_rate: Annotated[float, SHARE] = 0.03
+    """How fast the dual variable rises, an iteration, while the return stays at its best."""
+    fall: float = 5.0
+    """How many times as fast it falls when the return suffers."""
+    tolerance: Annotated[float, Range(1e-9, 1.0)] = 0.005
+    """Share of the learned return that compression may cost before the dual variable falls."""
+    improving: float = 0.25
+    """The return still improves while its averages differ by more than this share of tolerance."""
+    begin: Annotated[float, SHARE] = 0.6
+    """When it begins to rise, as a share of the run: before, the policy is random on purpose."""
+    fast: Annotated[float, SHARE] = 0.05
+    """Rate of the fast moving average of the return."""
+    slow: Annotated[float, SHARE] = 0.015
+    """Rate of the slow one."""
+    free: float = 0.0
+    """Part of |f|^2 that costs nothing."""
+
+    name: ClassVar[str] = "constrained"
+
+    def __post_init__(self) -> None:
+        """Raise UserError where a value is out of range."""
+        check_ranges(self)
+
+
+@dataclasses.dataclass(frozen=True)
+class Fixed:
+    """Information in z at a fixed price."""
+
+    weight: float = 0.02
+    """Weight of |f|^2 / 2."""
+    free: float = 0.0
+    """Part of |f|^2 that costs nothing."""
+
+    name: ClassVar[str] = "fixed"
+
+    def __post_init__(self) -> None:
+        """Raise UserError where a value is out of range."""
+        check_ranges(self)
+
+
+@dataclasses.dataclass(frozen=True)
+class Unlimited:
+    """No bottleneck."""
+
+    name: ClassVar[str] = "none"
+
+
+Bottleneck = Constrained | Fixed | Unlimited
+
+
+@dataclasses.dataclass(frozen=True)
+class Exploitation:
+    """The policy pi(a | s, goal, z); times are shares of the whole run."""
+
+    hidden: Annotated[int, COUNT] = 64
+    """Width of the policy."""
+    discount: Annotated[float, SHARE] = 0.99
+    """Discount of a step."""
+    may_end: bool = True
+    """Whether it may take the family's end action, where there is one. Where rewards are far and
+    ending costs nothing, chance ends most episodes before any is found."""
+    decoder_share: Annotated[float, SHARE] = 0.5
+    """Share of episodes that act on the decoder's z, once grown."""
+    decoder_share_begin: Annotated[float, SHARE] = 0.3
+    """When that share begins to grow."""
+    decoder_share_end: Annotated[float, SHARE] = 0.6
     """When it is grown."""
 
+    def __post_init__(self) -> None:
+        """Raise UserError where a value is out of range."""
+        check_ranges(self)
+        check_order(self, "decoder_share_begin", "decoder_share_end")
+
+
+@dataclasses.dataclass(frozen=True)
+class Exploration:
+    """The policy pi(a | s, tau) and the stop rule."""
+
+    policy: Literal["learned", "random"] = "learned"
+    """Whether exploration is learned at all."""
     objective: Literal["information-gain", "end-to-end", "predict-dynamics"] = "information-gain"
     """What exploration is paid for: information about z; what exploitation on the decoder's z
     then returns; or information about the whole dynamics and rewards, with no bottleneck."""
-    explorer: Literal["learned", "random"] = "learned"
-    """Whether exploration is learned at all."""
-    exploration_discount: float = 0.97
+    hidden: Annotated[int, COUNT] = 32
+    """Width of the policy."""
+    discount: Annotated[float, SHARE] = 0.97
     """Discount of information gained."""
-    exploration_gae_lambda: float = 0.95
-    """Lambda of exploration's advantages."""
-    exploration_entropy: float = 0.1
-    """Weight of exploration's entropy at the start."""
-    exploration_last_entropy: float = 0.003
-    """... and at the end of its fall."""
-    exploration_entropy_begin: float = 0.15
-    """When exploration's entropy weight begins to fall, as a share of the run."""
-    exploration_entropy_end: float = 0.7
-    """When it has fallen."""
-    cost: float = 0.02
-    """c: what a step of exploration costs, as a share of what explorations of full length find."""
-    random_share: float = 0.25
+    cost: Annotated[float, SHARE] = 0.02
+    """c: price of a step, as a share of what explorations of full length find."""
+    random_share: Annotated[float, Range(0.0, 0.9)] = 0.25
     """Share of explorations that act partly at random. Only the decoder learns from them: it
     must read any exploration, not only those that the present policy makes."""
-
-    q_exploration_starts: int = 0
-    """Trials played before the exploration policy learns, by learner dqn."""
-    decoder_hidden: int = 0
-    """Width of the decoder; 0: as wide as the exploration policy."""
-    decoder_batch: int = 256
-    """Replayed explorations an update of the decoder."""
-    replay: int = 32768
-    """Explorations kept for the decoder; trials must divide it."""
-
-    @property
-    def kept_episodes(self) -> int:
-        """Episodes that are kept for replay."""
-        return self.q_replay * (1 + self.episodes) if self.learner == "dqn" else self.replay
+    starts: int = 0
+    """Trials played before the policy learns."""
+    stop_weight: float = 0.5
+    """Weight of the stop rule's error."""
 
     def __post_init__(self) -> None:
-        """Raises UserError where a value is out of range."""
-        check_learner(self)
-        check_ranges(self, _RANGES)
-        check_divides(self, "trials", "minibatches")
-        check_divides(self, "replay", "trials")
-        if self.learner == "dqn":
-            check_divides(self, "q_replay", "trials")
-        for begin, end in _TIMES:
-            if getattr(self, begin) >= getattr(self, end):
-                raise UserError(f"{begin} must be smaller than {end}.")
+        """Raise UserError where a value is out of range."""
+        check_ranges(self)
 
 
-_RANGES = QSettings.q_ranges | {
-    **dict.fromkeys(["iterations", "trials", "episodes", "minibatches", "z"], COUNT),
-    **dict.fromkeys(["hidden", "exploration_hidden", "decoder_batch", "replay"], COUNT),
-    **dict.fromkeys(["last_learning_rate", "discount", "gae_lambda", "decoder_share"], SHARE),
-    **dict.fromkeys(["exploration_discount", "exploration_gae_lambda", "entropy_end"], SHARE),
-    **dict.fromkeys(["decoder_share_begin", "decoder_share_end"], SHARE),
-    **dict.fromkeys(["exploration_entropy_begin", "exploration_entropy_end"], SHARE),
-    **dict.fromkeys(["dual_rate", "tolerance", "clip", "cost"], SHARE),
-    "random_share": (0.0, 0.9),
-    "learning_rate": (1e-8, 1.0),
-    "rho": (1e-6, 100.0),
-    "first_dual": (1e-9, 1.0),
+@dataclasses.dataclass(frozen=True)
+class Decoding:
+    """The decoder g_omega(tau), and the replayed explorations that it learns from."""
+
+    hidden: int = 0
+    """Width of the decoder; 0: as wide as the exploration policy."""
+    batch: Annotated[int, COUNT] = 256
+    """Replayed explorations an update."""
+    replay: Annotated[int, COUNT] = 32768
+    """Explorations kept; trials must divide it."""
+
+    def __post_init__(self) -> None:
+        """Raise UserError where a value is out of range."""
+        check_ranges(self)
+
+
+@dataclasses.dataclass(frozen=True)
+class DreamSettings:
+    """Hyperparameters of DREAM; times are shares of the whole run."""
+
+    budget: Budget = Budget(learning_rate=5e-3)
+    learner: Learner = PPO(
+        exploitation=PolicyObjective(gae_lambda=0.8, entropy=0.3, barrier=0.2, advantage_floor=0.3),
+        exploration=PolicyObjective(entropy_begin=0.15, entropy_end=0.7),
+    )
+    """What trains the two policies."""
+    encoding: Encoding = Encoding()
+    bottleneck: Bottleneck = Constrained()
+    """How information in z is limited."""
+    exploitation: Exploitation = Exploitation()
+    exploration: Exploration = Exploration()
+    decoder: Decoding = Decoding()
+
+    def __post_init__(self) -> None:
+        """Raise UserError where values do not fit together."""
+        check_ranges(self)
+        check_learner(self.learner, self.budget)
+        check_divides("decoder.replay", self.decoder.replay, "trials", self.budget.trials)
+
+    @property
+    def replayed_episodes(self) -> int:
+        """Episodes that are kept for replay."""
+        return self.learner.capacity * (1 + self.budget.episodes) + self.decoder.replay
+
+
+_DEFAULT = DreamSettings()
+
+PRESETS = {
+    "default": _DEFAULT,
+    "bus": dataclasses.replace(_DEFAULT, budget=Budget(iterations=500, learning_rate=5e-3)),
+    "map": dataclasses.replace(_DEFAULT, budget=Budget(iterations=500, learning_rate=5e-3)),
+    "cooking": dataclasses.replace(
+        cooked(_DEFAULT, iterations=800), bottleneck=Constrained(first_dual=0.1, begin=0.8)
+    ),
+    # c was 0 there.
+    "sign": dataclasses.replace(
+        pictures(_DEFAULT, gae_lambda=0.95),
+        exploitation=Exploitation(may_end=False),
+        bottleneck=Constrained(begin=0.8),
+        exploration=Exploration(hidden=64, cost=0.005),
+        decoder=Decoding(replay=4096, batch=64),
+    ),
+    # c was 0.1, and |f|^2 was kept from growing above 10: a hundredth of it, once it is as large.
+    "paper": DreamSettings(
+        budget=PAPER_BUDGET,
+        learner=PAPER_DQN_EPISODE,
+        bottleneck=Fixed(weight=2.0, free=10.0),
+        exploration=Exploration(hidden=64, discount=0.99, cost=0.01, starts=8000),
+        decoder=Decoding(hidden=128, batch=512, replay=16384),
+    ),
 }
-_TIMES = [
-    ("decoder_share_begin", "decoder_share_end"),
-    ("exploration_entropy_begin", "exploration_entropy_end"),
-]

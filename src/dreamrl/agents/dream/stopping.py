@@ -1,10 +1,12 @@
-"""When an exploration ends: where going on is not worth what it costs.
+"""When an exploration ends: where its continuation value no longer exceeds the step cost.
 
-W_t is what going on from step t is worth, if one may stop later whenever one likes:
+W_t is the value of going on from step t, if one may stop later at any time:
 W_t = E[gain_t - c + max(0, W_t+1)], learned from explorations of full length by the recursion of
 Longstaff and Schwartz (2001). The exploration stops where W_t <= 0. The policy itself cannot end
 an episode, so a wrong W never keeps it from learning what a longer exploration would show.
 """
+
+from collections.abc import Callable
 
 import equinox as eqx
 import jax
@@ -14,38 +16,42 @@ from jaxtyping import Array, Bool, Float
 from dreamrl.networks.layers import Dense
 from dreamrl.types import Key
 
+StopRule = Callable[[Float[Array, "... size"]], Float[Array, "..."]]
+"""Features of the exploration policy -> continuation value W; stop where it is not above 0."""
 
-class StopRule(eqx.Module):
-    """W of the exploration policy's memory, which it reads and does not change."""
+
+class ContinuationValue(eqx.Module):
+    """W of the exploration policy's features, which it reads and does not change."""
 
     hidden: Dense
-    worth: Dense
+    value: Dense
 
     def __init__(self, key: Key, size: int):
         keys = jax.random.split(key)
         self.hidden = Dense(keys[0], size, size, gain=2**0.5)
-        worth = Dense(keys[1], size, 1, gain=0.1)
-        # Until it has learned better, going on is worth something.
-        self.worth = eqx.tree_at(lambda dense: dense.bias, worth, jnp.ones(1))
+        value = Dense(keys[1], size, 1, gain=0.1)
+        # Until it has learned better, going on has a value.
+        self.value = eqx.tree_at(lambda dense: dense.bias, value, jnp.ones(1))
 
-    def __call__(self, memory: Float[Array, "... size"]) -> Float[Array, "..."]:
-        memory = jax.lax.stop_gradient(memory)
-        return self.worth(jax.nn.relu(self.hidden(memory)))[..., 0]
+    def __call__(self, features: Float[Array, "... size"]) -> Float[Array, "..."]:
+        """Return W; no gradient reaches the policy."""
+        features = jax.lax.stop_gradient(features)
+        return self.value(jax.nn.relu(self.hidden(features)))[..., 0]
 
 
-def going_on(
-    rewards: Float[Array, " T"], worth: Float[Array, " T"], mask: Bool[Array, " T"]
+def continuation_targets(
+    rewards: Float[Array, " T"], values: Float[Array, " T"], mask: Bool[Array, " T"]
 ) -> Float[Array, " T"]:
-    """What going on from each step was worth; `rewards` are gains less c, `worth` is W."""
+    """Return what going on from each step was worth; `rewards` are gains less c, `values` are W."""
 
     def step(after, inputs):
         reward, here, taken = inputs
         value = jnp.where(taken, reward + after, 0.0)
         return jnp.where(here > 0, value, 0.0), value
 
-    return jax.lax.scan(step, jnp.zeros(()), (rewards, worth, mask), reverse=True)[1]
+    return jax.lax.scan(step, jnp.zeros(()), (rewards, values, mask), reverse=True)[1]
 
 
-def stop_length(worth: Float[Array, " T"], mask: Bool[Array, " T"]) -> Float[Array, ""]:
-    """Steps after which the rule would have ended this exploration."""
-    return jnp.cumprod((worth > 0) & mask).sum().astype(jnp.float32)
+def stop_length(values: Float[Array, " T"], mask: Bool[Array, " T"]) -> Float[Array, ""]:
+    """Return the steps after which the rule would have ended this exploration."""
+    return jnp.cumprod((values > 0) & mask).sum().astype(jnp.float32)

@@ -1,54 +1,26 @@
-"""PEARL: `pearl.py` trains `posterior.py` and the shared policy; `agent.py` samples from both."""
+"""PEARL: a posterior over z from transitions, and Thompson sampling (Rakelly et al. 2019).
 
-from dreamrl.agents.agent import Method
-from dreamrl.agents.pearl.pearl import Pearl
-from dreamrl.agents.pearl.settings import PearlSettings
-from dreamrl.agents.q_settings import PAPER, PAPER_EPISODE, check_actions
-from dreamrl.families.family import Family
+Objective, with z ~ q(z | c) and a context c of explorations in the problem of the episodes:
 
+    E[(Q(s, goal, a, z) - G)^2 / 2] + w KL(q(z | c) || N(0, I))
 
-def pearl(family: Family, settings: PearlSettings) -> Pearl:
-    """Raises UserError where there are no numbered actions to compare by their Q."""
-    check_actions(family, "pearl", "every other agent")
-    return Pearl(family, settings)
+where G is made of the rewards that followed and the target network. The error of Q trains the
+encoder, as the critic's does in the paper. Deviations:
 
+- Actions are discrete: a double dueling DQN stands in for SAC, and a softmax of Q, at a temperature
+  that falls, for its entropy. The policy is feed-forward, as there.
+- The prior is one more factor of the posterior, so that no transition leaves just the prior.
+- Contexts are one to several whole explorations of the recent past; at meta-test there is one. w
+  grows from 0 once Q has had time to find a use for z.
+- An exploration has no goal, but the policy needs one. It acts for a goal met in training, drawn
+  anew each time from those of the last iteration, and the environment gets none, in training as at
+  meta-test. It cannot take the action that ends an episode.
+- At meta-test the exploration acts on a z from the prior, exploitation on one from the posterior,
+  as there, or on the posterior's mean (`act_on`), which returns a little more (docs/results.md).
+"""
 
-METHOD = Method(
-    PearlSettings,
-    pearl,
-    {
-        "default": PearlSettings(),
-        "bandit": PearlSettings(iterations=100),
-        # Returns, and so errors of Q, are ten times as large: the KL must weigh as much.
-        "treasure": PearlSettings(iterations=200, kl_weight=1e-2),
-        # As COOKING has it for the others; as many updates a step as by default.
-        "cooking": PearlSettings(trials=1024, episodes=2, updates=36, temperature_end=0.8),
-        # As PICTURES has it for the others; each update looks at many pictures.
-        "sign": PearlSettings(
-            iterations=600,
-            trials=256,
-            episodes=2,
-            learning_rate=2e-3,
-            may_end=False,
-            updates=6,
-            tasks=12,
-            replayed=4,
-            contexts=4,
-            recent=2048,
-            replay=4096,
-        ),
-        # A double dueling DQN too, but what it explores by is its own, and so are its contexts.
-        "paper": PearlSettings(
-            **{name: PAPER[name] for name in ("iterations", "trials", "hidden", "discount")},
-            learning_rate=PAPER["learning_rate"],
-            last_learning_rate=PAPER["last_learning_rate"],
-            max_norm=PAPER["q_max_norm"],
-            updates=PAPER_EPISODE["q_updates"],
-            tasks=64,
-            replay=16384,
-            returns="n-step",
-            n_steps=1,
-            target_rate=1 / PAPER["q_target_every"],
-        ),
-    },
-)
+from dreamrl.agents.method import Method
+from dreamrl.agents.pearl.algorithm import Pearl
+from dreamrl.agents.pearl.settings import PRESETS, PearlSettings
+
+PEARL = Method(PearlSettings, Pearl, PRESETS)

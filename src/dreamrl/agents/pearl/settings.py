@@ -1,98 +1,116 @@
-"""What can be set of PEARL, and what may be chosen."""
+"""Hyperparameters of PEARL, their valid ranges, and presets."""
 
 import dataclasses
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from dreamrl.agents.ranges import COUNT, SHARE, check_divides, check_ranges
-from dreamrl.errors import UserError
+from dreamrl.agents.settings import PAPER_BUDGET, PAPER_DQN_EPISODE, Budget, check_learner
+from dreamrl.configuration import COUNT, SHARE, check_divides, check_order, check_ranges
+from dreamrl.learners.dqn import DQN
 
 
 @dataclasses.dataclass(frozen=True)
 class PearlSettings:
-    """PEARL's settings; times are shares of the whole run."""
+    """Hyperparameters of PEARL; times are shares of the whole run."""
 
-    iterations: int = 700
-    """Rounds of new trials and updates."""
-    trials: int = 512
-    """Trials an iteration."""
-    episodes: int = 1
-    """Exploitation episodes a trial."""
-    updates: int = 12
-    """Updates an iteration."""
-    tasks: int = 32
-    """Problems an update, drawn with replacement."""
-    replayed: int = 8
-    """Replayed trials of each, whose exploitation episodes Q learns from."""
-    contexts: int = 8
-    """Explorations that a context is made of, at most: each is made of 1 to as many."""
-    recent: int = 16384
-    """Contexts come from the newest trials, as many as this."""
-    replay: int = 32768
-    """Trials kept; trials must divide it."""
-
-    learning_rate: float = 3e-3
-    """Adam's rate at the start; it falls linearly."""
-    last_learning_rate: float = 0.1
-    """What is left of the rate at the end, as a share."""
-    max_norm: float = 1.0
-    """Gradients of a larger norm are scaled down to it."""
-    target_rate: float = 0.1
-    """How far the target network moves towards the other one, an update."""
-    discount: float = 0.99
-    """Discount of a step."""
-    returns: Literal["n-step", "peng", "watkins"] = "peng"
-    """How a target follows what was really done: for n steps, or as Q(lambda) does."""
-    n_steps: int = 3
-    """Steps of n-step returns."""
-    q_lambda: float = 0.8
-    """Lambda of Q(lambda)."""
-    temperature: float = 0.3
-    """Of the softmax of Q that training acts by, at the start."""
-    last_temperature: float = 0.01
-    """... and at `temperature_end`."""
-    temperature_end: float = 0.7
-    """When it has fallen, as a share of the run."""
-    random_share: float = 0.25
-    """Share of trials that act partly at random, each as often as it draws from 0..1."""
-    may_end: bool = True
-    """Whether exploitation may take the family's end action, where there is one."""
-
-    hidden: int = 64
+    budget: Budget = Budget()
+    learner: DQN = DQN(
+        updates=12,
+        batch=256,
+        capacity=32768,
+        returns="peng",
+        steps=3,
+        target_every=1,
+        target_rate=0.1,
+        epsilon=0.0,
+        last_epsilon=0.0,
+        temperature=0.3,
+        last_temperature=0.01,
+    )
+    """What trains the policy."""
+    hidden: Annotated[int, COUNT] = 64
     """Width of the policy and of the context encoder."""
     recurrent: bool = False
-    """Whether the policy has a memory of its own; PEARL's has none."""
-    z: int = 16
+    """Whether the policy has a recurrent cell of its own; the paper's has none."""
+    discount: Annotated[float, SHARE] = 0.99
+    """Discount of a step."""
+    may_end: bool = True
+    """Whether exploitation may take the family's end action, where there is one."""
+    random_share: Annotated[float, SHARE] = 0.25
+    """Share of trials that act partly at random, each as often as it draws from 0..1."""
+    z: Annotated[int, COUNT] = 16
     """Length of z."""
+    replayed: Annotated[int, COUNT] = 8
+    """Replayed trials of each problem in an update, whose exploitation episodes Q learns from;
+    it must divide the learner's batch."""
+    contexts: Annotated[int, COUNT] = 8
+    """Explorations that a context is made of, at most: each is made of 1 to as many."""
+    recent: Annotated[int, COUNT] = 16384
+    """Contexts come from so many of the newest trials."""
     kl_weight: float = 1e-3
     """Weight of KL(q(z | c) || N(0, I)), in nats, at the end."""
-    kl_begin: float = 0.4
-    """When that weight begins to grow from 0, as a share of the run: what Q has not yet found a use
-    for would be squeezed out of z."""
-    kl_end: float = 0.8
+    kl_begin: Annotated[float, SHARE] = 0.4
+    """When that weight begins to grow from 0: before Q has found a use for z, it would be squeezed
+    out."""
+    kl_end: Annotated[float, SHARE] = 0.8
     """When it has grown."""
     act_on: Literal["sample", "mean"] = "sample"
     """What exploitation at meta-test acts on: a draw from the posterior, or its mean."""
 
-    @property
-    def kept_episodes(self) -> int:
-        """Episodes that are kept for replay."""
-        return self.replay * (1 + self.episodes)
-
     def __post_init__(self) -> None:
-        """Raises UserError where a value is out of range."""
-        check_ranges(self, _RANGES)
-        check_divides(self, "replay", "trials")
-        if self.kl_begin >= self.kl_end:
-            raise UserError("kl_begin must be smaller than kl_end.")
+        """Raise UserError where values do not fit together."""
+        check_ranges(self)
+        check_learner(self.learner, self.budget)
+        check_divides("batch", self.learner.batch, "replayed", self.replayed)
+        check_order(self, "kl_begin", "kl_end")
+
+    @property
+    def problems(self) -> int:
+        """Problems an update, drawn with replacement."""
+        return self.learner.batch // self.replayed
+
+    @property
+    def replayed_episodes(self) -> int:
+        """Episodes that are kept for replay."""
+        return self.learner.capacity * (1 + self.budget.episodes)
 
 
-_RANGES = {
-    **dict.fromkeys(["iterations", "trials", "episodes", "updates", "tasks"], COUNT),
-    **dict.fromkeys(["replayed", "contexts", "recent", "replay", "hidden", "z"], COUNT),
-    **dict.fromkeys(["last_learning_rate", "target_rate", "discount", "q_lambda"], SHARE),
-    **dict.fromkeys(["random_share", "kl_begin", "kl_end"], SHARE),
-    "n_steps": (1, 1000),
-    "max_norm": (1e-6, 1e6),
-    "temperature_end": (1e-3, 1.0),
-    "learning_rate": (1e-8, 1.0),
+_DEFAULT = PearlSettings()
+
+
+def _learner(**changes: Any) -> DQN:
+    return dataclasses.replace(_DEFAULT.learner, **changes)
+
+
+PRESETS = {
+    "default": _DEFAULT,
+    "bandit": PearlSettings(budget=Budget(iterations=100)),
+    # Returns, and so errors of Q, are ten times as large: the KL must weigh as much.
+    "treasure": PearlSettings(budget=Budget(iterations=200), kl_weight=1e-2),
+    # As the other methods have it; as many updates a step as by default.
+    "cooking": PearlSettings(
+        budget=Budget(trials=1024, episodes=2),
+        learner=_learner(updates=36, temperature_end=0.8),
+    ),
+    # As the other methods have it; each update looks at many pictures.
+    "sign": PearlSettings(
+        budget=Budget(iterations=600, trials=256, episodes=2, learning_rate=2e-3),
+        learner=_learner(updates=6, batch=48, capacity=4096),
+        may_end=False,
+        replayed=4,
+        contexts=4,
+        recent=2048,
+    ),
+    # A double dueling DQN too, but it explores as PEARL does, and has contexts of its own.
+    "paper": PearlSettings(
+        budget=PAPER_BUDGET,
+        learner=_learner(
+            updates=PAPER_DQN_EPISODE.updates,
+            batch=512,
+            capacity=16384,
+            returns="n-step",
+            steps=1,
+            target_rate=1 / PAPER_DQN_EPISODE.target_every,
+            max_norm=PAPER_DQN_EPISODE.max_norm,
+        ),
+    ),
 }

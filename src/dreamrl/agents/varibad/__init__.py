@@ -1,11 +1,15 @@
-"""VariBAD: `posterior.py` says what is believed, `elbo.py` trains it, `varibad.py` the rest."""
+"""VariBAD: a Bayes-adaptive policy by variational inference (Zintgraf et al. 2020).
 
-from dreamrl.agents.agent import Method
-from dreamrl.agents.q_settings import presets
-from dreamrl.agents.varibad.varibad import VaribadSettings, varibad
+The policy acts on (s, goal, m_t, s_t^2) and is trained on the returns of the whole trial; the
+posterior and the decoder are trained on the ELBO alone (`losses`). No gradient of the policy's loss
+reaches the trial encoder or the posterior.
 
-# What a reward says is all that treasures differ in: with a weight of 1 it is learned late.
-_TREASURE = VaribadSettings(reward_weight=10.0, divergence_weight=1.0)
-_PRESETS = presets(VaribadSettings) | {"treasure": _TREASURE}
+Deviations: the two losses have an optimiser each; the exploration cannot take the action that ends
+an episode; a few times t of each trial are sampled, not all.
+"""
 
-METHOD = Method(VaribadSettings, varibad, _PRESETS)
+from dreamrl.agents.method import Method
+from dreamrl.agents.varibad.algorithm import Varibad
+from dreamrl.agents.varibad.settings import PRESETS, VaribadSettings
+
+VARIBAD = Method(VaribadSettings, Varibad, PRESETS)

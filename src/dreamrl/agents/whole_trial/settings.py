@@ -1,64 +1,55 @@
-"""What can be set of methods with one policy for the whole trial."""
+"""Hyperparameters that methods with one policy for the whole trial share, and their presets."""
 
 import dataclasses
-from typing import ClassVar
+from typing import Annotated, Any, TypeVar
 
-from dreamrl.agents.q_settings import QSettings, check_learner
-from dreamrl.agents.ranges import COUNT, SHARE, check_divides, check_ranges
+from dreamrl.agents.settings import (
+    PAPER_BUDGET,
+    PAPER_DQN,
+    Budget,
+    Learner,
+    check_learner,
+    cooked,
+    pictures,
+)
+from dreamrl.configuration import COUNT, SHARE, check_ranges
+from dreamrl.learners.ppo import PPO
 
 
 @dataclasses.dataclass(frozen=True)
-class WholeTrialSettings(QSettings):
-    """Settings that these methods share; times are shares of the whole run."""
+class WholeTrialSettings:
+    """Hyperparameters of a method with one policy for the whole trial."""
 
-    iterations: int = 700
-    """Rounds of new trials and updates."""
-    trials: int = 512
-    """Trials an iteration."""
-    episodes: int = 1
-    """Exploitation episodes a trial."""
-    minibatches: int = 4
-    """Updates an iteration; each sees trials / minibatches of the new trials."""
-    learning_rate: float = 3e-3
-    """Adam's rate at the start; it falls linearly."""
-    last_learning_rate: float = 0.1
-    """What is left of the rate at the end, as a share."""
-    clip: float = 0.2
-    """PPO's clip."""
-    hidden: int = 64
-    """Width of the reader and of the policy."""
-
-    discount: float = 0.99
+    budget: Budget = Budget()
+    learner: Learner = PPO()
+    """What trains the policy."""
+    hidden: Annotated[int, COUNT] = 64
+    """Width of the trial encoder and of the policy."""
+    discount: Annotated[float, SHARE] = 0.99
     """Discount of a step, through the whole trial."""
-    gae_lambda: float = 0.95
-    """Lambda of the advantages."""
-    exploration_entropy: float = 0.1
-    """Weight of the entropy in explorations at the start."""
-    entropy: float = 0.3
-    """Weight of the entropy in exploitation at the start: high, to give no way up early."""
-    last_entropy: float = 0.003
-    """Both weights at `entropy_end`."""
-    entropy_end: float = 0.6
-    """When the entropy weights have fallen, as a share of the run."""
-    barrier: float = 0.2
-    """Weight of the log barrier, which keeps every action possible, relative to the entropy's."""
-
-    ranges: ClassVar[dict[str, tuple[float, float]]] = QSettings.q_ranges | {
-        **dict.fromkeys(["iterations", "trials", "episodes", "minibatches", "hidden"], COUNT),
-        **dict.fromkeys(["last_learning_rate", "clip", "discount", "gae_lambda"], SHARE),
-        "entropy_end": (1e-3, 1.0),
-        "learning_rate": (1e-8, 1.0),
-    }
-
-    @property
-    def kept_episodes(self) -> int:
-        """Episodes that are kept for replay."""
-        return self.q_replay * (1 + self.episodes) if self.learner == "dqn" else 0
+    may_end: bool = True
+    """Whether exploitation may take the family's end action, where there is one."""
 
     def __post_init__(self) -> None:
-        """Raises UserError where a value is out of range."""
-        check_learner(self)
-        check_ranges(self, self.ranges)
-        check_divides(self, "trials", "minibatches")
-        if self.learner == "dqn":
-            check_divides(self, "q_replay", "trials")
+        """Raise UserError where values do not fit together."""
+        check_ranges(self)
+        check_learner(self.learner, self.budget)
+
+    @property
+    def replayed_episodes(self) -> int:
+        """Episodes that are kept for replay."""
+        return self.learner.capacity * (1 + self.budget.episodes)
+
+
+S = TypeVar("S", bound=Any)
+
+
+def presets(default: S) -> dict[str, S]:
+    """Return the presets of a method that needs none of its own."""
+    paper = dataclasses.replace(default, budget=PAPER_BUDGET, learner=PAPER_DQN)
+    return {
+        "default": default,
+        "cooking": cooked(default, both=True),
+        "sign": dataclasses.replace(pictures(default, both=True), may_end=False),
+        "paper": paper,
+    }

@@ -1,6 +1,6 @@
 """Any Gymnasium environments as a family: `GymFamily(name, make, train_ids, test_ids, horizon)`."""
 
-from dreamrl.families.extras import needs
+from dreamrl.families.optional_deps import needs
 
 needs("gymnasium", "gym")
 

@@ -1,0 +1,179 @@
+"""What a method supplies: parameters, behaviour in training, losses, and the agent they make.
+
+An `Algorithm` may see problem IDs; an agent (a greedy `Actor`) is all that meta-test gets, and none
+of its functions takes one. `loop.Trainer` plays, stores, samples, descends and reports for all.
+"""
+
+from collections.abc import Callable
+from typing import Any, ClassVar, NamedTuple, Protocol
+
+import jax
+import optax
+from jaxtyping import Array, Float, Int, PyTree
+
+from dreamrl.families.family import Family, draw_ids
+from dreamrl.learners import replay
+from dreamrl.learners.schedules import adam
+from dreamrl.trial import Actor, Extras, Trial, TrialKeys, trial_keys
+from dreamrl.types import Key, ProblemID
+
+Agent = Actor
+"""A trained agent: a greedy actor."""
+
+Metrics = dict[str, Array]
+
+Loss = Callable[[PyTree], tuple[Float[Array, ""], Metrics]]
+"""A group of parameters -> its loss, and what to report."""
+
+
+class Experience(NamedTuple):
+    """Trials, what they were played in, and how; leading axis B."""
+
+    problem_id: Any
+    """`ProblemID`s; None where a method's replay needs none."""
+    conditions: PyTree
+    """What made the behaviour of each trial: noise, shares, privileged context."""
+    trial: Trial
+
+
+class Algorithm(Protocol):
+    """One method on one family, subclassed by name; only what it does not need is left out.
+
+    `params` is a pytree of all networks. It is trained in named groups, each by its own loss, with
+    its own optimiser: no gradient of one group's loss reaches another.
+    """
+
+    family: Family
+    settings: Any
+    """A frozen dataclass with `budget` and `learner`."""
+
+    interleaved: ClassVar[bool] = True
+    """Whether a minibatch takes every n-th trial, so as to hold its share of every kind."""
+
+    def init(self, key: Key) -> tuple[PyTree, Key]:
+        """Return first parameters, and the key that training goes on with."""
+        ...
+
+    def behave(self, params: PyTree, conditions: PyTree, progress: Float[Array, ""]) -> Actor:
+        """Return the actor that plays one trial in training."""
+        ...
+
+    def prepare(
+        self, params: PyTree, experience: Experience, progress: Float[Array, ""]
+    ) -> tuple[PyTree, Metrics]:
+        """Return what the losses need of trials, and what to report of them.
+
+        The leading axis of every leaf is B, or a multiple of it: minibatches are cut from it.
+
+        On-policy this is done once, for an iteration's new trials; off-policy at every update, for
+        the trials replayed. New trials are reported of either way.
+        """
+        ...
+
+    def losses(
+        self,
+        params: PyTree,
+        target: PyTree,
+        batch: PyTree,
+        memory: PyTree,
+        progress: Float[Array, ""],
+        key: Key,
+    ) -> dict[str, Loss]:
+        """Return the loss of each group of parameters on a minibatch."""
+        ...
+
+    def agent(self, params: PyTree) -> Agent:
+        """Return the agent that meta-test gets."""
+        ...
+
+    def groups(self, params: PyTree) -> dict[str, PyTree]:
+        """Return the parameters that are trained, by the name of their loss."""
+        return {"policy": params}
+
+    def merge(self, params: PyTree, groups: dict[str, PyTree]) -> PyTree:
+        """Return the parameters with their trained groups replaced."""
+        return groups["policy"]
+
+    def target(self, params: PyTree) -> PyTree:
+        """Return what an off-policy learner keeps a slower copy of."""
+        return params
+
+    def optimisers(self) -> dict[str, optax.GradientTransformation]:
+        """Return one optimiser for all groups, or one by group."""
+        return dict.fromkeys(self.group_names, self.adam())
+
+    @property
+    def group_names(self) -> tuple[str, ...]:
+        """Names of the groups, in the order of their losses."""
+        return ("policy",)
+
+    def starts(self) -> dict[str, int]:
+        """Return how many trials are played before each group learns."""
+        return dict.fromkeys(self.group_names, self.settings.learner.starts)
+
+    def adam(self) -> optax.GradientTransformation:
+        """Return Adam as the settings have it."""
+        budget, learner = self.settings.budget, self.settings.learner
+        updates = budget.iterations * learner.updates
+        rates = (budget.learning_rate, budget.last_learning_rate)
+        return adam(*rates, updates, learner.max_norm)
+
+    def problems(self, key: Key, played: Int[Array, ""]) -> ProblemID:
+        """Return the problems of new trials, when so many have been `played` before."""
+        return ProblemID(draw_ids(self.family.train_ids, key, self.settings.budget.trials))
+
+    def conditions(
+        self,
+        params: PyTree,
+        memory: PyTree,
+        problem_id: ProblemID,
+        progress: Float[Array, ""],
+        key: Key,
+        key_episodes: Key,
+    ) -> tuple[PyTree, TrialKeys]:
+        """Return what makes each trial's behaviour, and each trial's random keys, all [B, ...].
+
+        `key_episodes` is for methods whose exploitation episodes draw from a key of their own.
+        """
+        budget = self.settings.budget
+        split = jax.random.split(key, budget.trials)
+        return None, jax.vmap(lambda key: trial_keys(key, budget.episodes))(split)
+
+    def memory(self, params: PyTree) -> PyTree:
+        """Return what is kept beside parameters from one iteration to the next."""
+        return ()
+
+    def remember(self, memory: PyTree, experience: Experience) -> PyTree:
+        """Return the memory with new trials in it."""
+        return memory
+
+    def recalled(self, memory: PyTree, key: Key) -> PyTree:
+        """Return what the updates of one iteration need of the memory, [updates * n, ...]."""
+        return ()
+
+    def stored(self, experience: Experience) -> Experience:
+        """Return trials as replay keeps them: what networks made of them is worked out anew."""
+        trial = experience.trial._replace(beliefs=None, extras=Extras())
+        return experience._replace(trial=trial)
+
+    def replayed(
+        self, params: PyTree, stored: replay.Replay, progress: Float[Array, ""], key: Key
+    ) -> PyTree:
+        """Return what the losses need of the trials that one off-policy update replays."""
+        experience = replay.sample(stored, key, self.settings.learner.batch)
+        return self.prepare(params, experience, progress)[0]
+
+    def conclude(
+        self,
+        params: PyTree,
+        memory: PyTree,
+        experience: Experience,
+        metrics: Metrics,
+        progress: Float[Array, ""],
+    ) -> tuple[PyTree, PyTree, Metrics]:
+        """Return parameters, memory and metrics at the end of an iteration."""
+        return params, memory, metrics
+
+    def encode(self, params: PyTree, problem_id: ProblemID) -> Float[Array, "... Z"] | None:
+        """Return the true z of a training problem, to draw beside beliefs; None without one."""
+        return None

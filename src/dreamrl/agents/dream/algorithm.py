@@ -1,0 +1,373 @@
+"""DREAM: four components, trained together, none in the other's way (Liu et al. 2021)."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, PyTree
+
+from dreamrl.agents.algorithm import Algorithm, Experience, Loss, Metrics
+from dreamrl.agents.dream import bottleneck
+from dreamrl.agents.dream.decoder import Decoder, belief_error, decoder_loss
+from dreamrl.agents.dream.dynamics import Dynamics, check_dynamics
+from dreamrl.agents.dream.exploration import (
+    ExplorationPolicy,
+    ExplorationReward,
+    Script,
+    information_gain,
+    returns_as_rewards,
+    step_cost,
+)
+from dreamrl.agents.dream.losses import (
+    ExploitationBatch,
+    ExplorationBatch,
+    exploitation_loss,
+    exploration_loss,
+)
+from dreamrl.agents.dream.networks import Components, Conditions, DreamAgent, DreamBehaviour
+from dreamrl.agents.dream.settings import DreamSettings, Unlimited
+from dreamrl.agents.dream.stopping import (
+    ContinuationValue,
+    StopRule,
+    continuation_targets,
+    stop_length,
+)
+from dreamrl.agents.policy import InstructedPolicy
+from dreamrl.agents.settings import check_actions
+from dreamrl.families.family import Family
+from dreamrl.learners import replay
+from dreamrl.learners.schedules import ramp
+from dreamrl.networks.encoder import Encoder, make_encoder
+from dreamrl.networks.recurrent import GRU, Cell
+from dreamrl.trial import TrialKeys, before
+from dreamrl.types import Key, ProblemID, Trajectory
+
+
+class Explored(NamedTuple):
+    """What the decoder learns from; it stays in the replay."""
+
+    trajectory: Trajectory
+    problem_id: ProblemID
+
+
+class Memory(NamedTuple):
+    """What DREAM keeps beside its components."""
+
+    replay: replay.Replay
+    """Of `Explored`."""
+    dual: bottleneck.Dual
+
+
+class Batch(NamedTuple):
+    """What the two policies learn from."""
+
+    exploitation: ExploitationBatch
+    exploration: ExplorationBatch
+
+
+@dataclasses.dataclass(frozen=True)
+class Dream(Algorithm):
+    """DREAM on one family. One part of it is changed by passing another.
+
+    Args:
+        reward: What a step of exploration is paid.
+        stop_rule: Makes the module that ends explorations, from a key and a width.
+        cell: Makes the recurrent cell of the exploration policy and of the decoder.
+        script: A scripted explorer in place of the learned policy, beside DREAM's decoder, stop
+            rule and exploitation.
+
+    Raises:
+        UserError: For what cannot be trained on the family with these settings.
+    """
+
+    family: Family
+    settings: DreamSettings
+    reward: ExplorationReward = information_gain
+    stop_rule: Callable[[Key, int], StopRule] = ContinuationValue
+    cell: Cell = GRU
+    script: Script | None = None
+
+    def __post_init__(self) -> None:
+        """Raise UserError for what cannot be trained on the family with these settings."""
+        if self.settings.exploration.objective == "predict-dynamics":
+            check_dynamics(self.family)
+        check_actions(self.family, self.settings.learner)
+
+    def init(self, key: Key) -> tuple[Components, Key]:
+        """Return first components, each from a key of its own, and the key to go on with."""
+        family, settings = self.family, self.settings
+        explore, z = settings.exploration, settings.encoding.z
+        keys = jax.random.split(key, 5)
+        if explore.objective == "predict-dynamics":
+            encoder: Encoder = Dynamics(keys[0], family, z)
+        else:
+            encoder = make_encoder(keys[0], family, z)
+        exploitation = InstructedPolicy(
+            keys[1],
+            family,
+            settings.exploitation.hidden,
+            z,
+            may_end=settings.exploitation.may_end,
+        )
+        exploration = ExplorationPolicy(
+            keys[2],
+            family,
+            explore.hidden,
+            z,
+            random=explore.policy == "random",
+            cell=self.cell,
+            stop_rule=self.stop_rule,
+            script=self.script,
+        )
+        width = settings.decoder.hidden or explore.hidden
+        decoder = Decoder(keys[3], family, width, z, self.cell)
+        return Components(encoder, exploitation, exploration, decoder), keys[4]
+
+    def agent(self, params: Components) -> DreamAgent:
+        """Return what meta-test gets: all but the encoder."""
+        return DreamAgent(params.exploration, params.decoder, params.exploitation)
+
+    def encode(self, params: Components, problem_id: ProblemID) -> Float[Array, "... Z"]:
+        """Return f_psi(mu)."""
+        return params.encoder(problem_id)
+
+    @property
+    def group_names(self) -> tuple[str, ...]:
+        """Encoder and exploitation share one objective; exploration and decoder have their own."""
+        return ("exploitation", "exploration", "decoder")
+
+    def groups(self, params: Components) -> dict:
+        """Return the three groups that are trained apart."""
+        parts = ((params.encoder, params.exploitation), params.exploration, params.decoder)
+        return dict(zip(self.group_names, parts, strict=True))
+
+    def merge(self, params: Components, groups: dict) -> Components:
+        """Return the components with their groups replaced."""
+        (encoder, exploitation), exploration, decoder = (groups[n] for n in self.group_names)
+        return Components(encoder, exploitation, exploration, decoder)
+
+    def target(self, params: Components) -> tuple[InstructedPolicy, ExplorationPolicy]:
+        """Return the two policies."""
+        return params.exploitation, params.exploration
+
+    def starts(self) -> dict[str, int]:
+        """Return when each group begins to learn, by learner dqn."""
+        starts = super().starts()
+        later = max(starts["exploration"], self.settings.exploration.starts)
+        return starts | {"exploration": later}
+
+    def memory(self, params: Components) -> Memory:
+        """Return an empty replay of explorations, and the first dual variable."""
+        family = self.family
+        explored = jax.eval_shape(lambda: _blank(family))
+        example = Explored(explored, ProblemID(jnp.array(int(family.train_ids[0]))))
+        ring = replay.empty(example, self.settings.decoder.replay)
+        return Memory(ring, bottleneck.init_dual(self.settings.bottleneck))
+
+    def remember(self, memory: Memory, experience: Experience) -> Memory:
+        """Keep new explorations for the decoder."""
+        new = Explored(experience.trial.exploration, experience.problem_id)
+        return memory._replace(replay=replay.add(memory.replay, new))
+
+    def recalled(self, memory: Memory, key: Key) -> Explored:
+        """Return the explorations that the decoder learns from in this iteration."""
+        count = self.settings.learner.updates * self.settings.decoder.batch
+        return replay.sample(memory.replay, key, count)
+
+    def decoder_share(self, progress: Float[Array, ""]) -> Float[Array, ""]:
+        """Return the share of exploitation episodes that act on the decoder's z."""
+        exploit = self.settings.exploitation
+        times = (exploit.decoder_share_begin, exploit.decoder_share_end)
+        return ramp(progress, 0.0, exploit.decoder_share, *times)
+
+    def conditions(
+        self,
+        params: Components,
+        memory: Memory,
+        problem_id: ProblemID,
+        progress: Float[Array, ""],
+        key: Key,
+        key_episodes: Key,
+    ) -> tuple[Conditions, TrialKeys]:
+        """Draw which trials explore at random, and on which z each exploitation acts."""
+        settings, count, episodes = self.settings, self.settings.budget.trials, self._episodes
+        random_share = settings.exploration.random_share
+        random = jnp.arange(count) < random_share * count
+        keys = jax.vmap(jax.random.split)(jax.random.split(key, count))
+        frequency = jnp.where(random, jax.vmap(jax.random.uniform)(keys[:, 1]), 0.0)
+        key_share, key_noise, key_play = jax.random.split(key_episodes, 3)
+        # Only explorations of the policy's own are decoded, so their share is larger.
+        share = self.decoder_share(progress) / (1 - random_share)
+        decoded = jax.random.bernoulli(key_share, jnp.minimum(share, 1.0), (count * episodes,))
+        noise = jax.random.normal(key_noise, (count * episodes, settings.encoding.z))
+        drawn = jax.vmap(jax.random.split)(jax.random.split(key_play, count * episodes))
+        decoded, noise, drawn = (
+            x.reshape(count, episodes, *x.shape[1:])
+            for x in (decoded, settings.encoding.rho * noise, drawn)
+        )
+        decoded = decoded & ~random[:, None]
+        conditions = Conditions(problem_id, frequency, ~random, decoded, noise)
+        return conditions, TrialKeys(keys[:, 0], drawn[:, :, 0], drawn[:, :, 1])
+
+    def behave(
+        self, params: Components, conditions: Conditions, progress: Float[Array, ""]
+    ) -> DreamBehaviour:
+        """Return the actor that plays one trial in training."""
+        return DreamBehaviour(params, conditions, progress, self.settings.learner)
+
+    def prepare(
+        self, params: Components, experience: Experience, progress: Float[Array, ""]
+    ) -> tuple[Batch, Metrics]:
+        """Return what each policy may learn from trials."""
+        settings, explore = self.settings, self.settings.exploration
+        trial, conditions = experience.trial, experience.conditions
+        explored, on_purpose = trial.exploration, conditions.on_purpose
+        means = jax.lax.stop_gradient(params.encoder(experience.problem_id))
+        recorded: Any = ((), ())
+        if trial.beliefs is None:
+            beliefs = jax.lax.stop_gradient(jax.vmap(params.decoder.unroll)(explored))
+            before_acting = beliefs[:, :-1]
+            seen = (jax.vmap(before)(explored), before_acting)
+            decision = jax.vmap(params.exploration.unroll)(*seen)
+            values = params.exploration.stop(decision.features)
+        else:
+            beliefs, recorded_x = trial.beliefs.mean, trial.extras.exploration
+            before_acting, values = recorded_x.belief, recorded_x.continuation
+            recorded = (recorded_x.learner, trial.extras.exploitation)
+        errors = belief_error(means[:, None], beliefs)
+        unit = jnp.maximum(errors[:, 0].mean(), settings.encoding.rho**2)
+        own = explored.mask & on_purpose[:, None]
+        known = 1 - _mean(errors[:, -1], on_purpose) / unit
+        cost = step_cost(explore.cost, known)
+        exploitation = self._exploitation_batch(experience, beliefs[:, -1], recorded[1])
+        returns, decoded = trial.exploitation.episode_return, conditions.decoded
+
+        paid = jax.vmap(self.reward, in_axes=(0, 0, None, None))
+        # An explorer that can end its episode otherwise than by the masked action must not be
+        # charged before the decoder has made longer explorations worth their cost.
+        exploit = settings.exploitation
+        times = (exploit.decoder_share_begin, exploit.decoder_share_end)
+        charged = paid(explored, errors, unit, cost * ramp(progress, 0.0, 1.0, *times))
+        rewards = paid(explored, errors, unit, cost)
+        taught, going = own, jax.vmap(continuation_targets)(rewards, values, own)
+        if explore.objective == "end-to-end":
+            after, known_after = return_of_trial(returns, decoded)
+            charged = jax.vmap(returns_as_rewards)(explored.mask, after)
+            taught = own & known_after[:, None]
+            # The value of information is unknown here: explorations go on to their end.
+            going = jnp.ones_like(values)
+        learned = settings.learner.prepare(
+            explored._replace(rewards=charged, mask=taught),
+            recorded[0],
+            settings.learner.exploration,
+            explore.discount,
+        )
+        exploration = ExplorationBatch(
+            jax.vmap(before)(explored), before_acting, jax.lax.stop_gradient(going), learned
+        )
+        ends = jax.vmap(stop_length)(values, explored.mask)
+        something = errors[:, 0].mean() > 4 * settings.encoding.rho**2
+        late = (progress > exploit.decoder_share_begin) & (self.family.horizon > 1)
+        metrics = {
+            "return_encoder": _mean(returns.reshape(-1), ~decoded.reshape(-1)),
+            "return_decoder": _mean(returns.reshape(-1), decoded.reshape(-1)),
+            "information": known,
+            "z_squared": jnp.square(means).sum(-1).mean(),
+            "stop_length": _mean(ends, on_purpose),
+            "collapsed": late & something & (_mean(ends, on_purpose) <= 1.0),
+        }
+        return Batch(exploitation, exploration), metrics
+
+    def losses(
+        self,
+        params: Components,
+        target: tuple[InstructedPolicy, ExplorationPolicy] | None,
+        batch: tuple[Batch, Explored],
+        memory: Memory,
+        progress: Float[Array, ""],
+        key: Key,
+    ) -> dict[str, Loss]:
+        """Return the losses of the three groups, each on its own data."""
+        settings, (policies, replayed) = self.settings, batch
+        weight = self._penalty_weight(memory)
+        slow = (None, None) if target is None else target
+        means = params.encoder(replayed.problem_id)
+        return {
+            "exploitation": lambda nets: exploitation_loss(
+                nets, slow[0], policies.exploitation, settings, weight, progress
+            ),
+            "exploration": lambda policy: exploration_loss(
+                policy, slow[1], policies.exploration, settings, progress
+            ),
+            "decoder": lambda decoder: (decoder_loss(decoder, replayed.trajectory, means), {}),
+        }
+
+    def conclude(
+        self,
+        params: Components,
+        memory: Memory,
+        experience: Experience,
+        metrics: Metrics,
+        progress: Float[Array, ""],
+    ) -> tuple[Components, Memory, Metrics]:
+        """Adapt the dual variable to the return on the true z."""
+        metrics["dual"] = self._penalty_weight(memory)
+        metrics["decoder_share"] = self.decoder_share(progress)
+        returned = metrics["return_encoder"]
+        dual = bottleneck.adapt(memory.dual, returned, self.settings.bottleneck, progress)
+        return params, memory._replace(dual=dual), metrics
+
+    @property
+    def _episodes(self) -> int:
+        return self.settings.budget.episodes
+
+    def _penalty_weight(self, memory: Memory) -> Float[Array, ""]:
+        kind = self.settings.bottleneck
+        if self.settings.exploration.objective == "predict-dynamics":
+            kind = Unlimited()
+        return bottleneck.penalty_weight(kind, memory.dual)
+
+    def _exploitation_batch(
+        self, experience: Experience, beliefs: Float[Array, "B Z"], recorded: PyTree
+    ) -> ExploitationBatch:
+        """Return all exploitation episodes, [B * N, ...]."""
+        settings, trial, conditions = self.settings, experience.trial, experience.conditions
+        problem_id, beliefs = jax.tree.map(
+            lambda x: jnp.repeat(x, self._episodes, axis=0), (experience.problem_id, beliefs)
+        )
+        decoded, noise, goals, episodes, recorded = jax.tree.map(
+            lambda x: x.reshape(-1, *x.shape[2:]),
+            (conditions.decoded, conditions.noise, trial.goals, trial.exploitation, recorded),
+        )
+        learner, discount = settings.learner, settings.exploitation.discount
+        learned = learner.prepare(episodes, recorded, learner.exploitation, discount)
+        seen = jax.vmap(before)(episodes)
+        return ExploitationBatch(problem_id, beliefs, decoded, noise, goals, seen, learned)
+
+
+def return_of_trial(
+    returns: Float[Array, "B N"], decoded: Bool[Array, "B N"]
+) -> tuple[Float[Array, " B"], Bool[Array, " B"]]:
+    """Return the mean of each trial's episodes on the decoder's z, and whether there are any."""
+    total = (returns * decoded).sum(1)
+    return total / jnp.maximum(decoded.sum(1), 1), decoded.any(1)
+
+
+def _mean(x: Float[Array, "..."], where: Bool[Array, "..."]) -> Float[Array, ""]:
+    return (x * where).sum() / jnp.maximum(where.sum(), 1)
+
+
+def _blank(family: Family) -> Trajectory:
+    """Return a trajectory in which nothing happens, for its shapes."""
+    times, actions, seen = family.horizon, family.action_space, family.observation_space
+    none = jnp.zeros(times, bool)
+    return Trajectory(
+        jnp.zeros((times + 1, *seen.shape), seen.dtype),
+        jnp.zeros((times, *actions.shape), actions.dtype),
+        jnp.zeros(times),
+        none,
+        none,
+        none,
+    )

@@ -1,0 +1,80 @@
+"""DREAM's losses: of exploitation and encoder, of exploration and stop rule, of the decoder."""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float
+
+from dreamrl.agents.algorithm import Metrics
+from dreamrl.agents.dream.bottleneck import free_part
+from dreamrl.agents.dream.exploration import ExplorationPolicy
+from dreamrl.agents.dream.networks import encoding
+from dreamrl.agents.dream.settings import DreamSettings
+from dreamrl.agents.policy import InstructedPolicy
+from dreamrl.networks.encoder import Encoder, bottleneck_penalty
+from dreamrl.trial import Percept
+from dreamrl.types import ProblemID
+
+
+class ExploitationBatch(NamedTuple):
+    """B exploitation episodes and the z that each acted on."""
+
+    problem_id: ProblemID
+    beliefs: Float[Array, "B Z"]
+    """The decoder's reading of the exploration: data here, nothing flows back into it."""
+    decoded: Bool[Array, " B"]
+    noise: Float[Array, "B Z"]
+    goals: Array
+    percepts: Percept
+    learner: Any
+
+
+class ExplorationBatch(NamedTuple):
+    """B explorations; nothing in it comes from an exploitation."""
+
+    percepts: Percept
+    beliefs: Float[Array, "B T Z"]
+    continuation: Float[Array, "B T"]
+    """The stop rule's targets."""
+    learner: Any
+
+
+def exploitation_loss(
+    nets: tuple[Encoder, InstructedPolicy],
+    target: InstructedPolicy | None,
+    batch: ExploitationBatch,
+    settings: DreamSettings,
+    penalty_weight: Float[Array, ""] | float,
+    progress: Float[Array, ""],
+) -> tuple[Float[Array, ""], Metrics]:
+    """Return the policy's loss plus lambda |f_psi(mu)|^2 / 2; it trains the encoder too (eq. 3)."""
+    encoder, policy = nets
+    learner, objective = settings.learner, settings.learner.exploitation
+    beliefs = jax.lax.stop_gradient(batch.beliefs)
+    z = encoding(encoder, batch.problem_id, beliefs, batch.decoded, batch.noise)
+    decision = jax.vmap(policy.unroll)(batch.percepts, batch.goals, z)
+    wanted = None if target is None else jax.vmap(target.unroll)(batch.percepts, batch.goals, z)
+    loss, metrics = learner.loss(decision, wanted, batch.learner, objective, progress)
+    squeezed = bottleneck_penalty(encoder(batch.problem_id), free_part(settings.bottleneck)).mean()
+    named = {f"exploitation_{name}": value for name, value in metrics.items()}
+    return loss + penalty_weight * squeezed, named
+
+
+def exploration_loss(
+    policy: ExplorationPolicy,
+    target: ExplorationPolicy | None,
+    batch: ExplorationBatch,
+    settings: DreamSettings,
+    progress: Float[Array, ""],
+) -> tuple[Float[Array, ""], Metrics]:
+    """Return the policy's loss and the stop rule's squared error."""
+    learner, objective = settings.learner, settings.learner.exploration
+    decision = jax.vmap(policy.unroll)(batch.percepts, batch.beliefs)
+    wanted = None if target is None else jax.vmap(target.unroll)(batch.percepts, batch.beliefs)
+    loss, metrics = learner.loss(decision, wanted, batch.learner, objective, progress)
+    mask = batch.learner.mask
+    errors = jnp.square(policy.stop(decision.features) - batch.continuation)
+    stop = (errors * mask).sum() / jnp.maximum(mask.sum(), 1)
+    named = {f"exploration_{name}": value for name, value in metrics.items()}
+    return loss + settings.exploration.stop_weight * stop, named

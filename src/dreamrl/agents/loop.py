@@ -1,0 +1,226 @@
+"""The one training iteration, for all methods: play, store, sample, losses, step, target, report.
+
+`Trainer` trains one seed of an `Algorithm`; `jax.vmap` over `init` and `iterate` trains many seeds
+in one program, and `dreamrl.training` cuts iterations into compiled chunks.
+"""
+
+import dataclasses
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Bool, Float, Int, PyTree
+
+from dreamrl.agents.algorithm import Agent, Algorithm, Experience, Loss, Metrics
+from dreamrl.families.family import Family
+from dreamrl.learners import replay
+from dreamrl.learners.dqn import DQN
+from dreamrl.trial import TrialKeys, play
+from dreamrl.types import Key, ProblemID
+
+
+@runtime_checkable
+class Trainable(Protocol):
+    """What `dreamrl.training` trains: a `Trainer`, or anything with the same few functions."""
+
+    @property
+    def family(self) -> Family:
+        """Return what it is trained and evaluated on."""
+        ...
+
+    @property
+    def settings(self) -> Any:
+        """Return a frozen dataclass; its `budget` has `iterations`, `trials` and `episodes`."""
+        ...
+
+    def init(self, key: Key) -> PyTree:
+        """Return a training state."""
+        ...
+
+    def iterate(self, state: PyTree) -> tuple[PyTree, Metrics]:
+        """Run one iteration: new trials, then all updates. Pure, to be scanned and jitted.
+
+        The metrics hold at least `steps` (environment steps taken) and `finite` (1.0 unless a
+        loss of some part was not finite; then `bad_<part>` is 1.0 for each such part).
+        """
+        ...
+
+    def agent(self, state: PyTree) -> Agent:
+        """Return the agent that meta-test gets."""
+        ...
+
+    def encode(self, state: PyTree, problem_id: ProblemID) -> Float[Array, "... Z"] | None:
+        """Return the true z of a training problem, to draw beside beliefs; None without one."""
+        ...
+
+
+class State(NamedTuple):
+    """All that training needs to go on."""
+
+    params: PyTree
+    target: PyTree
+    """What an off-policy learner follows slowly; None on-policy."""
+    optimisers: dict[str, optax.OptState]
+    replay: replay.Replay | None
+    """An off-policy learner's trials."""
+    memory: PyTree
+    """What the method keeps beside its parameters."""
+    iteration: Int[Array, ""]
+    key: Key
+
+
+@dataclasses.dataclass(frozen=True)
+class Trainer:
+    """Trains one seed of an algorithm; see `Trainable`."""
+
+    algorithm: Algorithm
+
+    @property
+    def family(self) -> Family:
+        """Return what the algorithm is trained and evaluated on."""
+        return self.algorithm.family
+
+    @property
+    def settings(self) -> Any:
+        """Return the algorithm's settings."""
+        return self.algorithm.settings
+
+    def init(self, key: Key) -> State:
+        """Return a training state."""
+        algorithm, learner = self.algorithm, self.settings.learner
+        params, key = algorithm.init(key)
+        optimisers = {
+            name: adam.init(group)
+            for (name, adam), group in zip(
+                algorithm.optimisers().items(), algorithm.groups(params).values(), strict=True
+            )
+        }
+        memory = algorithm.memory(params)
+        target = ring = None
+        if isinstance(learner, DQN):
+            target = algorithm.target(params)
+            played = jax.eval_shape(
+                lambda: self._play(params, memory, jnp.array(0), jnp.array(0.0), key)
+            )
+            ring = replay.empty(_example(algorithm.stored(played)), learner.capacity)
+        return State(params, target, optimisers, ring, memory, jnp.array(0), key)
+
+    def agent(self, state: State) -> Agent:
+        """Return the agent that meta-test gets."""
+        return self.algorithm.agent(state.params)
+
+    def encode(self, state: State, problem_id: ProblemID) -> Float[Array, "... Z"] | None:
+        """Return the true z of a training problem; None for methods without one."""
+        return self.algorithm.encode(state.params, problem_id)
+
+    def iterate(self, state: State) -> tuple[State, Metrics]:
+        """Run one iteration: new trials, then all updates."""
+        algorithm, learner = self.algorithm, self.settings.learner
+        updates, number = learner.updates, state.iteration
+        key, key_trials, key_updates = jax.random.split(state.key, 3)
+        progress = number / self.settings.budget.iterations
+        trials = self.settings.budget.trials
+        new = self._play(state.params, state.memory, number * trials, progress, key_trials)
+        played = (number + 1) * trials
+        fresh, metrics = algorithm.prepare(state.params, new, progress)
+        memory = algorithm.remember(state.memory, new)
+        off_policy = state.replay is not None
+        ring = replay.add(state.replay, algorithm.stored(new)) if state.replay is not None else None
+        # Off-policy updates draw from these keys themselves.
+        key_recalled = jax.random.fold_in(key_updates, updates) if off_policy else key_updates
+        recalled = _minibatches(algorithm.recalled(memory, key_recalled), updates, True)
+        keys = jax.random.split(key_updates, updates)
+        if off_policy:
+            inputs: Any = (keys, jnp.arange(updates), recalled)
+        else:
+            fresh = _minibatches(fresh, updates, algorithm.interleaved)
+            inputs = (keys, fresh, recalled)
+
+        def update(carry, inputs):
+            params, target, optimisers = carry
+            key, batch, recalled = inputs
+            if ring is not None:
+                done = number * updates + batch + 1
+                key_replay, key = jax.random.split(key)
+                batch = algorithm.replayed(params, ring, progress, key_replay)
+            losses = algorithm.losses(params, target, (batch, recalled), memory, progress, key)
+            params, optimisers, reported = self._descend(params, optimisers, losses, played)
+            if ring is not None:
+                target = learner.follow(target, algorithm.target(params), done)
+            return (params, target, optimisers), reported
+
+        carry = (state.params, state.target, state.optimisers)
+        (params, target, optimisers), losses = jax.lax.scan(update, carry, inputs)
+        metrics = metrics | {name: value.mean() for name, value in losses.items()}
+        metrics["steps"] = new.trial.exploration.mask.sum() + new.trial.exploitation.mask.sum()
+        params, memory, metrics = algorithm.conclude(params, memory, new, metrics, progress)
+        metrics = {name: jnp.asarray(x).astype(jnp.float32) for name, x in metrics.items()}
+        after = State(params, target, optimisers, ring, memory, number + 1, key)
+        return after, with_finite_flags(metrics, algorithm.group_names)
+
+    def _play(
+        self, params: PyTree, memory: PyTree, played: Array, progress: Array, key: Key
+    ) -> Experience:
+        """Play the new trials of an iteration, side by side."""
+        algorithm, episodes = self.algorithm, self.settings.budget.episodes
+        key_ids, key_trials, key_episodes = jax.random.split(key, 3)
+        problem_id = algorithm.problems(key_ids, played)
+        keys = (key_trials, key_episodes)
+        conditions, trial_keys = algorithm.conditions(params, memory, problem_id, progress, *keys)
+
+        def one(problem_id: ProblemID, conditions: PyTree, keys: TrialKeys) -> Any:
+            problem = self.family.problem(problem_id.value)
+            actor = algorithm.behave(params, conditions, progress)
+            return play(self.family, problem, actor, keys, episodes=episodes)
+
+        trials = jax.vmap(one)(problem_id, conditions, trial_keys)
+        return Experience(problem_id, conditions, trials)
+
+    def _descend(
+        self,
+        params: PyTree,
+        optimisers: dict[str, optax.OptState],
+        losses: dict[str, Loss],
+        played: Array,
+    ) -> tuple[PyTree, dict[str, optax.OptState], Metrics]:
+        """Take one step of each group by its own loss, with its own optimiser."""
+        algorithm = self.algorithm
+        groups, steps = algorithm.groups(params), algorithm.optimisers()
+        moved: dict[str, PyTree] = {}
+        states: dict[str, optax.OptState] = {}
+        reported: Metrics = {}
+        for name, loss in losses.items():
+            (value, told), grads = eqx.filter_value_and_grad(loss, has_aux=True)(groups[name])
+            updates, states[name] = steps[name].update(grads, optimisers[name], groups[name])
+            moved[name] = eqx.apply_updates(groups[name], updates)
+            reported |= {f"loss_{name}": value, **told}
+        for name, starts in algorithm.starts().items():
+            if starts:
+                old = (groups[name], optimisers[name])
+                new = (moved[name], states[name])
+                moved[name], states[name] = where_tree(played >= starts, new, old)
+        return algorithm.merge(params, moved), states, reported
+
+
+def where_tree(condition: Bool[Array, ""], new: PyTree, old: PyTree) -> PyTree:
+    """Return the new pytree where the condition holds, and the old one elsewhere."""
+    return jax.tree.map(lambda x, y: jnp.where(condition, x, y), new, old)
+
+
+def with_finite_flags(metrics: Metrics, groups: tuple[str, ...]) -> Metrics:
+    """Return the metrics with `finite`, and `bad_<group>` for each group of parameters."""
+    bad = {f"bad_{name}": 1.0 - jnp.isfinite(metrics[f"loss_{name}"]) for name in groups}
+    return {**metrics, **bad, "finite": 1.0 - jnp.stack(list(bad.values())).max()}
+
+
+def _example(batch: PyTree) -> PyTree:
+    return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype), batch)
+
+
+def _minibatches(batch: PyTree, updates: int, interleaved: bool) -> PyTree:
+    """Cut [B, ...] into [updates, B / updates, ...]."""
+    if interleaved:
+        return jax.tree.map(lambda x: x.reshape(-1, updates, *x.shape[1:]).swapaxes(0, 1), batch)
+    return jax.tree.map(lambda x: x.reshape(updates, -1, *x.shape[1:]), batch)

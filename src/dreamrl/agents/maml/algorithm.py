@@ -1,0 +1,77 @@
+"""MAML: an inner step on each exploration, and outer updates through it."""
+
+import dataclasses
+from typing import ClassVar
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from dreamrl.agents.algorithm import Algorithm, Experience, Loss, Metrics
+from dreamrl.agents.maml.losses import Batch, maml_loss
+from dreamrl.agents.maml.networks import InitialPolicy, MamlAgent, MamlBehaviour
+from dreamrl.agents.maml.settings import MamlSettings
+from dreamrl.families.family import Family
+from dreamrl.learners import ppo
+from dreamrl.trial import before
+from dreamrl.types import Key
+
+
+@dataclasses.dataclass(frozen=True)
+class Maml(Algorithm):
+    """MAML on one family."""
+
+    family: Family
+    settings: MamlSettings
+    # All trials are alike: there is no share of kinds to keep.
+    interleaved: ClassVar[bool] = False
+
+    def init(self, key: Key) -> tuple[InitialPolicy, Key]:
+        """Return the first initial policy, and the key to go on with."""
+        key_params, key = jax.random.split(key)
+        return InitialPolicy(key_params, self.family, self.settings), key
+
+    def agent(self, params: InitialPolicy) -> MamlAgent:
+        """Return what meta-test gets."""
+        return MamlAgent(params)
+
+    def behave(
+        self, params: InitialPolicy, conditions: None, progress: Float[Array, ""]
+    ) -> MamlBehaviour:
+        """Return the actor that plays one trial in training."""
+        return MamlBehaviour(MamlAgent(params), progress)
+
+    def prepare(
+        self, params: InitialPolicy, experience: Experience, progress: Float[Array, ""]
+    ) -> tuple[Batch, Metrics]:
+        """Return the explorations to adapt on, and the exploitations of the adapted policies."""
+        settings, learner, trial = self.settings, self.settings.learner, experience.trial
+        learned = learner.prepare(
+            trial.exploitation,
+            trial.extras.exploitation,
+            learner.exploitation,
+            settings.discount,
+        )
+        returns = trial.exploitation.episode_return.mean(1)
+        floor = learner.exploration.advantage_floor
+        everywhere = jnp.ones((returns.shape[0], 1), bool)
+        credit = ppo.normalise(returns[:, None], everywhere, floor)[:, 0]
+        explored = jax.vmap(params.read)(trial.exploration)
+        seen = jax.vmap(jax.vmap(before))(trial.exploitation)
+        metrics = {
+            "return_exploitation": returns.mean(),
+            "return_exploration": trial.exploration.episode_return.mean(),
+        }
+        return Batch(explored, credit, trial.goals, seen, learned), metrics
+
+    def losses(
+        self,
+        params: InitialPolicy,
+        target: None,
+        batch: tuple[Batch, tuple[()]],
+        memory: tuple[()],
+        progress: Float[Array, ""],
+        key: Key,
+    ) -> dict[str, Loss]:
+        """Return the outer loss."""
+        return {"policy": lambda initial: maml_loss(initial, batch[0], progress)}

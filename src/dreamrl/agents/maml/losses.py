@@ -1,0 +1,62 @@
+"""MAML's outer loss: the adapted policies' loss, as a function of the initial policy."""
+
+from typing import NamedTuple
+
+import jax
+from jaxtyping import Array, Float
+
+from dreamrl.agents.algorithm import Metrics
+from dreamrl.agents.maml.networks import Explored, InitialPolicy, context
+from dreamrl.agents.policy import InstructedPolicy
+from dreamrl.learners import ppo
+from dreamrl.trial import Percept
+
+
+class Batch(NamedTuple):
+    """B trials of N exploitation episodes each, ready for the updates."""
+
+    explored: Explored
+    credit: Float[Array, " B"]
+    """Advantage of the trial's return over the other trials': E-MAML's term is paid by it."""
+    goals: Array
+    """[B, N, ...]"""
+    percepts: Percept
+    """[B, N, T]"""
+    ppo: ppo.Batch
+    """[B, N, T]"""
+
+
+def exploit_unroll(policy: InstructedPolicy, seen: Percept, goal: Array) -> ppo.Decision:
+    """Return the decisions of an exploitation by an adapted policy."""
+    return policy.unroll(seen, goal, context())
+
+
+def maml_loss(
+    params: InitialPolicy, batch: Batch, progress: Float[Array, ""]
+) -> tuple[Float[Array, ""], Metrics]:
+    """Return the adapted policies' loss, as a function of what they were adapted from.
+
+    The initial policy's own part teaches its critic, which the inner advantages need, and keeps
+    its entropy. Its policy part, in E-MAML alone, credits each of its actions with the return of
+    the trial: grad log pi(tau) R (Stadie et al. 2018).
+    """
+    settings, learner = params.settings, params.settings.learner
+
+    def adapted_decisions(explored, seen, goals):
+        adapted = params.adapt(explored)
+        return jax.vmap(exploit_unroll, in_axes=(None, 0, 0))(adapted, seen, goals)
+
+    decision = jax.vmap(adapted_decisions)(batch.explored, batch.percepts, batch.goals)
+    terms = (None, batch.ppo, learner.exploitation, progress)
+    exploitation, metrics = learner.loss(decision, *terms)
+
+    explored = batch.explored
+    credit = batch.credit[:, None] * explored.mask * (settings.objective == "e-maml")
+    own = ppo.Batch(explored.actions, explored.log_probs, credit, explored.targets, explored.mask)
+    decision = jax.vmap(params.unroll)(explored.percepts)
+    exploration, more = learner.loss(decision, None, own, learner.exploration, progress)
+    entropies = {
+        "exploitation_entropy": metrics["entropy"],
+        "exploration_entropy": more["entropy"],
+    }
+    return exploitation + exploration, entropies

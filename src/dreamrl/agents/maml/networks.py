@@ -1,0 +1,220 @@
+"""MAML's one network, how an exploration adapts it, the agent, and its behaviour in training."""
+
+from typing import NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jax.flatten_util import ravel_pytree
+from jaxtyping import Array, Bool, Float, Int, PyTree, Scalar
+
+from dreamrl.agents.maml.settings import MamlSettings
+from dreamrl.agents.policy import InstructedPolicy
+from dreamrl.families.family import Family
+from dreamrl.learners.returns import generalised_advantages
+from dreamrl.networks.actor_critic import Decision, mask_action
+from dreamrl.trial import Choice, Percept, before
+from dreamrl.types import Belief, Key, Trajectory
+
+DIRECTIONS = 16
+
+
+class Explored(NamedTuple):
+    """One exploration as the inner steps read it: data, nothing flows back into it."""
+
+    percepts: Percept
+    actions: Array
+    """[T, ...]"""
+    log_probs: Float[Array, " T"]
+    """Under the policy that explored."""
+    advantages: Float[Array, " T"]
+    targets: Float[Array, " T"]
+    mask: Bool[Array, " T"]
+
+
+class InitialPolicy(eqx.Module):
+    """Theta, and the rates at which an exploration's gradient changes it.
+
+    It explores without a goal and cannot take `masked`, the action that ends an episode. Adapted,
+    the same network exploits.
+    """
+
+    policy: InstructedPolicy
+    rates: InstructedPolicy
+    """One for each parameter (Meta-SGD, Li et al. 2017)."""
+    settings: MamlSettings = eqx.field(static=True)
+    masked: int | None = eqx.field(static=True)
+
+    def __init__(self, key: Key, family: Family, settings: MamlSettings):
+        self.policy = InstructedPolicy(
+            key,
+            family,
+            settings.hidden,
+            1,
+            recurrent=settings.recurrent,
+            may_end=settings.may_end,
+        )
+        self.rates = jax.tree.map(lambda x: jnp.full_like(x, settings.inner.rate), self.policy)
+        self.settings, self.masked = settings, family.end_action
+
+    def step(self, carry: PyTree, percept: Percept) -> tuple[PyTree, Decision]:
+        """Return the next carry and the decision in an exploration."""
+        carry, decision = self.policy.step(carry, percept, None, context())
+        return carry, mask_action(decision, self.masked)
+
+    def unroll(self, seen: Percept) -> Decision:
+        """Return the decisions of a whole exploration, as `step` by step gives them."""
+        return mask_action(self.policy.unroll(seen, None, context()), self.masked)
+
+    def read(self, exploration: Trajectory) -> Explored:
+        """Return an exploration, or the part that `mask` leaves, as the inner steps read it."""
+        settings = self.settings
+        seen = before(exploration)
+        decision = self.unroll(seen)
+        advantages = generalised_advantages(
+            exploration.rewards,
+            decision.value,
+            jnp.zeros(()),
+            exploration.terminated,
+            exploration.mask,
+            settings.inner.discount,
+            settings.learner.exploration.gae_lambda,
+        )
+        log_probs = decision.policy.log_prob(exploration.actions)
+        data = (log_probs, advantages, advantages + decision.value)
+        return Explored(
+            seen, exploration.actions, *jax.lax.stop_gradient(data), mask=exploration.mask
+        )
+
+    def adapt(self, explored: Explored) -> InstructedPolicy:
+        """Return theta' = theta + rates * gradient of `surrogate`, after all inner steps.
+
+        Differentiable in theta and rates: through the gradient too, if of second order.
+        """
+        inner, adapted, rates = self.settings.inner, self, self.rates
+        if inner.rates == "fixed":
+            rates = jax.lax.stop_gradient(rates)
+        for _ in range(inner.steps):
+            gradient = jax.grad(surrogate)(adapted, explored).policy
+            if inner.order == "first":
+                gradient = jax.lax.stop_gradient(gradient)
+            policy = jax.tree.map(lambda p, r, g: p + r * g, adapted.policy, rates, gradient)
+            adapted = eqx.tree_at(lambda x: x.policy, adapted, policy)
+        return adapted.policy
+
+
+def surrogate(initial: InitialPolicy, explored: Explored) -> Float[Array, ""]:
+    """Return a function whose gradient is the policy gradient of one exploration.
+
+    A mean over the steps taken. Second derivatives differ by objective. `maml` is about the
+    expected step, so sampling counts: mean of pi(a) / pi_old(a) A, whose second derivative holds
+    grad log pi grad log pi^T A too (the low variance curvature of Rothfuss et al. 2019, section 5).
+    `e-maml` is about the step that this very exploration makes: mean of log pi(a) A (Stadie et al.
+    2018); the sampling gets its credit apart, with the return that follows.
+    """
+    log_probs = initial.unroll(explored.percepts).policy.log_prob(explored.actions)
+    log_probs = jnp.where(explored.mask, log_probs, 0.0)
+    if initial.settings.objective == "maml":
+        old = jnp.where(explored.mask, explored.log_probs, 0.0)
+        log_probs = jnp.exp(log_probs - old)
+    total = (log_probs * explored.advantages * explored.mask).sum()
+    return total / jnp.maximum(explored.mask.sum(), 1)
+
+
+def context() -> Float[Array, "1"]:
+    """Return a constant z: its weights are parameters to adapt."""
+    return jnp.ones(1)
+
+
+class ExploiterCarry(NamedTuple):
+    """What an exploitation threads through its steps."""
+
+    adapted: InstructedPolicy
+    policy: PyTree
+
+
+class MamlAgent(eqx.Module):
+    """Explores by sampling from the initial policy; greedy in exploitation, once adapted."""
+
+    initial: InitialPolicy
+
+    def init_exploration(self) -> PyTree:
+        """Return the carry before the first step."""
+        return self.initial.policy.init_carry()
+
+    def explore(self, carry: PyTree, percept: Percept, key: Key) -> tuple[PyTree, Choice]:
+        """Sample; it never stops by itself."""
+        carry, decision = self.initial.step(carry, percept)
+        return carry, Choice(decision.policy.sample(key))
+
+    def beliefs(self, exploration: Trajectory) -> Belief:
+        """Return, as extra, the exploration so far: `init_exploitation` adapts on it.
+
+        The mean is the change of the parameters, seen along a few random directions, in which
+        distances are about what they are between parameters. Computed only if it is asked for.
+        """
+        steps = exploration.mask.shape[0]
+
+        def after(time: Int[Array, ""]) -> Belief:
+            seen = exploration._replace(mask=exploration.mask & (jnp.arange(steps) < time))
+            return Belief(self._change(seen), seen)
+
+        return jax.vmap(after)(jnp.arange(steps + 1))
+
+    def init_exploitation(
+        self, belief: Belief, episode: Int[Scalar, ""] | int, key: Key
+    ) -> ExploiterCarry:
+        """Adapt the policy on the exploration."""
+        adapted = self.initial.adapt(self.initial.read(belief.extra))
+        return ExploiterCarry(adapted, adapted.init_carry())
+
+    def exploit(
+        self, carry: ExploiterCarry, percept: Percept, goal: Array, key: Key
+    ) -> tuple[ExploiterCarry, Choice]:
+        """Act greedily for the goal, by the adapted policy."""
+        carry, decision = decide(carry, percept, goal)
+        return carry, Choice(decision.policy.mode())
+
+    def _change(self, exploration: Trajectory) -> Float[Array, " directions"]:
+        adapted = self.initial.adapt(self.initial.read(exploration))
+        change, _ = ravel_pytree(jax.tree.map(jnp.subtract, adapted, self.initial.policy))
+        directions = jax.random.normal(jax.random.key(0), (change.size, DIRECTIONS))
+        return change @ directions / DIRECTIONS**0.5
+
+
+class MamlBehaviour(eqx.Module):
+    """Samples in both episodes."""
+
+    agent: MamlAgent
+    progress: Float[Array, ""]
+
+    def init_exploration(self) -> PyTree:
+        """Return the carry before the first step."""
+        return self.agent.init_exploration()
+
+    def explore(self, carry: PyTree, percept: Percept, key: Key) -> tuple[PyTree, Choice]:
+        """Sample, as the agent does."""
+        return self.agent.explore(carry, percept, key)
+
+    def beliefs(self, exploration: Trajectory) -> Belief:
+        """Return the whole exploration alone: training asks for no other belief."""
+        return jax.tree.map(lambda x: x[None], Belief(jnp.zeros(DIRECTIONS), exploration))
+
+    def init_exploitation(
+        self, belief: Belief, episode: Int[Scalar, ""] | int, key: Key
+    ) -> ExploiterCarry:
+        """Adapt the policy on the exploration."""
+        return self.agent.init_exploitation(belief, episode, key)
+
+    def exploit(
+        self, carry: ExploiterCarry, percept: Percept, goal: Array, key: Key
+    ) -> tuple[ExploiterCarry, Choice]:
+        """Choose as the learner does, by the adapted policy."""
+        carry, decision = decide(carry, percept, goal)
+        return carry, self.agent.initial.settings.learner.choose(decision, key, self.progress)
+
+
+def decide(carry: ExploiterCarry, percept: Percept, goal: Array) -> tuple[ExploiterCarry, Decision]:
+    """Return the next carry and the adapted policy's decision."""
+    inner, decision = carry.adapted.step(carry.policy, percept, goal, context())
+    return carry._replace(policy=inner), decision

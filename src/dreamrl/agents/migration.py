@@ -1,0 +1,223 @@
+"""Settings of runs written before settings were nested, and flags as they were called then."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from dreamrl.agents.dream import DreamSettings
+from dreamrl.agents.import_ import ImportSettings
+from dreamrl.agents.maml import MamlSettings
+from dreamrl.agents.pearl import PearlSettings
+from dreamrl.agents.registry import method_of
+from dreamrl.agents.varibad import VaribadSettings
+from dreamrl.agents.whole_trial.settings import WholeTrialSettings
+from dreamrl.configuration import changed, from_dict, to_dict
+
+_BUDGET = {
+    name: f"budget.{name}"
+    for name in ("iterations", "trials", "episodes", "learning_rate", "last_learning_rate")
+}
+_PPO = {"minibatches": "learner.minibatches", "clip": "learner.clip"}
+_DQN = {
+    "q_updates": "learner.updates",
+    "q_batch": "learner.batch",
+    "q_replay": "learner.capacity",
+    "q_returns": "learner.returns",
+    "q_steps": "learner.steps",
+    "q_lambda": "learner.q_lambda",
+    "q_target_every": "learner.target_every",
+    "q_epsilon": "learner.epsilon",
+    "q_last_epsilon": "learner.last_epsilon",
+    "q_epsilon_end": "learner.epsilon_end",
+    "q_max_norm": "learner.max_norm",
+    "q_starts": "learner.starts",
+}
+_DREAM = _BUDGET | {
+    "hidden": "exploitation.hidden",
+    "exploration_hidden": "exploration.hidden",
+    "z": "encoding.z",
+    "rho": "encoding.rho",
+    "discount": "exploitation.discount",
+    "may_end": "exploitation.may_end",
+    "decoder_share": "exploitation.decoder_share",
+    "decoder_share_begin": "exploitation.decoder_share_begin",
+    "decoder_share_end": "exploitation.decoder_share_end",
+    "objective": "exploration.objective",
+    "explorer": "exploration.policy",
+    "exploration_discount": "exploration.discount",
+    "cost": "exploration.cost",
+    "random_share": "exploration.random_share",
+    "q_exploration_starts": "exploration.starts",
+    "decoder_hidden": "decoder.hidden",
+    "decoder_batch": "decoder.batch",
+    "replay": "decoder.replay",
+}
+_DREAM_PPO = _PPO | {
+    "gae_lambda": "learner.exploitation.gae_lambda",
+    "entropy": "learner.exploitation.entropy",
+    "last_entropy": "learner.exploitation.last_entropy",
+    "barrier": "learner.exploitation.barrier",
+    "entropy_end": "learner.exploitation.entropy_end",
+    "exploration_gae_lambda": "learner.exploration.gae_lambda",
+    "exploration_entropy": "learner.exploration.entropy",
+    "exploration_last_entropy": "learner.exploration.last_entropy",
+    "exploration_entropy_begin": "learner.exploration.entropy_begin",
+    "exploration_entropy_end": "learner.exploration.entropy_end",
+}
+_BOTTLENECKS = {
+    "constrained": {
+        "first_dual": "bottleneck.first_dual",
+        "dual_rate": "bottleneck.dual_rate",
+        "tolerance": "bottleneck.tolerance",
+        "bottleneck_free": "bottleneck.free",
+    },
+    "fixed": {"bottleneck_weight": "bottleneck.weight", "bottleneck_free": "bottleneck.free"},
+    "none": {},
+}
+_WHOLE = _BUDGET | {name: name for name in ("hidden", "discount", "may_end")}
+_WHOLE_PPO = _PPO | {
+    "exploration_entropy": "learner.exploration.entropy",
+    "entropy": "learner.exploitation.entropy",
+    "barrier": "learner.exploitation.barrier",
+}
+_BOTH = {name: name for name in ("gae_lambda", "last_entropy", "entropy_end")}
+_MAML = (
+    _BUDGET
+    | _PPO
+    | {name: name for name in ("hidden", "recurrent", "may_end", "objective", "discount")}
+    | {
+        "order": "inner.order",
+        "inner_steps": "inner.steps",
+        "inner_rate": "inner.rate",
+        "inner_rates": "inner.rates",
+        "inner_discount": "inner.discount",
+        "inner_gae_lambda": "learner.exploration.gae_lambda",
+        "gae_lambda": "learner.exploitation.gae_lambda",
+        "entropy": "learner.exploitation.entropy",
+        "last_entropy": "learner.exploitation.last_entropy",
+        "entropy_end": "learner.exploitation.entropy_end",
+        "exploration_entropy": "learner.exploration.entropy",
+    }
+)
+_PEARL = (
+    _BUDGET
+    | {
+        name: name
+        for name in (
+            *("hidden", "recurrent", "z", "discount", "may_end", "random_share", "replayed"),
+            *("contexts", "recent", "kl_weight", "kl_begin", "kl_end", "act_on"),
+        )
+    }
+    | {
+        "updates": "learner.updates",
+        "replay": "learner.capacity",
+        "max_norm": "learner.max_norm",
+        "target_rate": "learner.target_rate",
+        "returns": "learner.returns",
+        "n_steps": "learner.steps",
+        "q_lambda": "learner.q_lambda",
+        "temperature": "learner.temperature",
+        "last_temperature": "learner.last_temperature",
+        "temperature_end": "learner.temperature_end",
+    }
+)
+
+
+def is_flat(held: Mapping[str, Any]) -> bool:
+    """Tell whether settings were written before they were nested."""
+    return "iterations" in held
+
+
+def nested(kind: type, held: Mapping[str, Any]) -> dict[str, Any]:
+    """Return flat settings by dotted path; those that had no effect are left out."""
+    if issubclass(kind, DreamSettings):
+        return _dream(held)
+    if issubclass(kind, MamlSettings):
+        return _renamed(_MAML, held) | (
+            {"learner.exploration.last_entropy": held["exploration_entropy"]}
+            if "exploration_entropy" in held
+            else {}
+        )
+    if issubclass(kind, PearlSettings):
+        default = PearlSettings()
+        problems = held.get("tasks", default.problems)
+        batch = problems * held.get("replayed", default.replayed)
+        return _renamed(_PEARL, held) | {"learner.batch": batch}
+    return _whole_trial(kind, held)
+
+
+def _dream(held: Mapping[str, Any]) -> dict[str, Any]:
+    found = _renamed(_DREAM, held)
+    limit = held.get("bottleneck", "constrained")
+    found |= {"bottleneck": limit} | _renamed(_BOTTLENECKS[limit], held)
+    if limit == "constrained" and "entropy_end" in held:
+        found["bottleneck.begin"] = held["entropy_end"]
+    return found | _learner(_DREAM_PPO, held)
+
+
+def _whole_trial(kind: type, held: Mapping[str, Any]) -> dict[str, Any]:
+    names = dict(_WHOLE)
+    for method, own in (
+        (ImportSettings, ("z", "informed_share", "auxiliary")),
+        (VaribadSettings, ("z", "samples", *_WEIGHTS)),
+    ):
+        if issubclass(kind, method):
+            names |= {name: name for name in own}
+    found = _renamed(names, held) | _learner(_WHOLE_PPO, held)
+    if found["learner"] == "ppo":
+        for name in _BOTH.keys() & held.keys():
+            found |= {f"learner.{p}.{name}": held[name] for p in ("exploration", "exploitation")}
+    return found
+
+
+_WEIGHTS = ("observation_weight", "reward_weight", "divergence_weight")
+
+
+def _learner(ppo: Mapping[str, str], held: Mapping[str, Any]) -> dict[str, Any]:
+    learner = held.get("learner", "ppo")
+    return {"learner": learner} | _renamed(_DQN if learner == "dqn" else ppo, held)
+
+
+def _renamed(names: Mapping[str, str], held: Mapping[str, Any]) -> dict[str, Any]:
+    return {names[name]: held[name] for name in names.keys() & held.keys()}
+
+
+def settings_of(agent: str, held: Mapping[str, Any]) -> Any:
+    """Return the settings that a run of before held.
+
+    What a run lacks is younger than it, and has its default, which is what was done then.
+    """
+    kind = method_of(agent).settings
+    return changed_together(kind, nested(kind, held))
+
+
+def changed_together(kind: type, changes: Mapping[str, Any]) -> Any:
+    """Return the defaults with changes that fit together only as a whole."""
+    default = to_dict(changed(kind(), {k: v for k, v in changes.items() if k in _KINDS}))
+    for path, value in changes.items():
+        if path in _KINDS:
+            continue
+        *folders, name = path.split(".")
+        place = default
+        for folder in folders:
+            place = place[folder]
+        place[name] = value
+    return from_dict(kind, default)
+
+
+_KINDS = ("learner", "bottleneck")
+
+
+def called_now(kind: type, flag: str) -> str | None:
+    """Return what a setting of before is called now; None if it was none."""
+    name = flag.replace("-", "_")
+    whole = issubclass(kind, WholeTrialSettings)
+    tables = (
+        [_WHOLE, _WHOLE_PPO, _DQN, {n: f"learner.exploitation.{n}" for n in _BOTH}]
+        if whole
+        else [_MAML]
+        if issubclass(kind, MamlSettings)
+        else [_PEARL | {"tasks": "learner.batch"}]
+        if issubclass(kind, PearlSettings)
+        else [_DREAM, _DREAM_PPO, *_BOTTLENECKS.values(), _DQN]
+    )
+    return next((table[name] for table in tables if name in table), None)

@@ -1,0 +1,86 @@
+"""The methods by name, and the trainers that they make. Adding a method adds one line here."""
+
+from typing import Any
+
+from dreamrl.agents.algorithm import Algorithm
+from dreamrl.agents.dream import DREAM, RANDOM_EXPLORATION
+from dreamrl.agents.import_ import IMPORT
+from dreamrl.agents.loop import Trainable, Trainer
+from dreamrl.agents.maml import MAML
+from dreamrl.agents.method import Method
+from dreamrl.agents.pearl import PEARL
+from dreamrl.agents.rl2 import E_RL2, NO_EXPLORATION, ORACLE, RL2
+from dreamrl.agents.varibad import VARIBAD
+from dreamrl.errors import UserError, unknown
+from dreamrl.families.family import Family
+from dreamrl.families.memory import check_memory
+from dreamrl.networks.senses import check_sight
+
+METHODS: dict[str, Method] = {
+    "dream": DREAM,
+    "random-exploration": RANDOM_EXPLORATION,
+    "no-exploration": NO_EXPLORATION,
+    "oracle": ORACLE,
+    "rl2": RL2,
+    "e-rl2": E_RL2,
+    "varibad": VARIBAD,
+    "import": IMPORT,
+    "pearl": PEARL,
+    "maml": MAML,
+}
+
+
+def register_method(name: str, method: Method) -> None:
+    """Make a method known by name, for `dreamrl.training`, runs and the command line's process.
+
+    Raises:
+        UserError: If the name is taken by another method.
+    """
+    if METHODS.get(name, method) is not method:
+        raise UserError(f"method {name!r} is there already: choose another name")
+    METHODS[name] = method
+
+
+def method_of(agent: str) -> Method:
+    """Return the method of that name; raises UserError where there is none."""
+    if agent not in METHODS:
+        raise unknown("agent", agent, METHODS)
+    return METHODS[agent]
+
+
+def settings_for(agent: str, family_name: str = "", preset: str | None = None) -> Any:
+    """Return the settings of a preset; without one, that named after the family, or `default`.
+
+    The part of the family's name after a colon does not count.
+
+    Raises:
+        UserError: Where the agent or the preset is not known.
+    """
+    presets = method_of(agent).presets
+    if preset is None:
+        family_name = family_name.partition(":")[0]
+        preset = family_name if family_name in presets else "default"
+    if preset not in presets:
+        raise unknown("preset", preset, presets)
+    return presets[preset]
+
+
+def make_trainer(agent: str, family: Family, settings: Any, seeds: int = 1) -> Trainable:
+    """Return the trainer of `agent` on `family`, for so many seeds in one program.
+
+    Raises:
+        UserError: For an unknown agent, for one that cannot be trained there, and where
+            observations would not fit into memory.
+    """
+    return trainer_of(method_of(agent).algorithm(family, settings), seeds)
+
+
+def trainer_of(algorithm: Algorithm | Trainable, seeds: int = 1) -> Trainable:
+    """Return the trainer of an algorithm, checked as `make_trainer` checks."""
+    trainer = algorithm if isinstance(algorithm, Trainable) else Trainer(algorithm)
+    # Its own family: an oracle's says more than the one that was given.
+    check_sight(trainer.family.observation_space)
+    budget = trainer.settings.budget
+    replayed = getattr(trainer.settings, "replayed_episodes", 0)
+    check_memory(trainer.family, seeds * budget.trials, budget.episodes, replayed=seeds * replayed)
+    return trainer

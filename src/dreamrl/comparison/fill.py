@@ -1,0 +1,99 @@
+"""Fills a table: what is there is kept, what is missing is trained and measured, cell by cell."""
+
+import contextlib
+import functools
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple, Protocol, runtime_checkable
+
+from dreamrl import families, references
+from dreamrl.comparison import spec as cells
+from dreamrl.comparison.spec import Cell, Result
+from dreamrl.errors import UserError
+from dreamrl.runs.results import limits
+from dreamrl.runs.session import Watch, ensure
+
+
+@runtime_checkable
+class View(Watch, Protocol):
+    """Who is told how the table fills; the trainings of cells are told to it as to any watch."""
+
+    def begin(self, cell: Cell, seeds: Sequence[int]) -> None:
+        """That these seeds of a cell are trained now."""
+
+    def done(self, cell: Cell, result: Result) -> None:
+        """What came of a cell, just now or in an earlier call."""
+
+    def failed(self, cell: Cell, error: UserError) -> None:
+        """That a cell's training cannot go on; the others do."""
+
+
+class Filled(NamedTuple):
+    results: list[Result]
+    """Of the cells that are done, in their order."""
+    failed: int
+    stopped: bool
+    """Whether the view stopped it; the next call goes on from there."""
+
+
+def fill(asked: Sequence[Cell], results: Path, runs: Path, view: View, command: str = "") -> Filled:
+    """All results: read from `results` where it holds them, else made and written there.
+
+    A result with other settings than the cell's is not used, but replaced. Trainings are
+    directories in `runs`; finished ones of the same agent, family, settings and seed are used
+    wherever they lie under it.
+    """
+    done: dict[int, Result] = {}
+    for i, cell in enumerate(asked):
+        before = _usable(cell, results)
+        if before is not None and not cells.missing(cell, before):
+            done[i] = cells.of_seeds(cell, before)
+            view.done(cell, done[i])
+    failed = 0
+    for i, cell in enumerate(asked):
+        if i in done:
+            continue
+        try:
+            result = None if view.stop() else _complete(cell, results, runs, view, command)
+        except UserError as error:
+            failed += 1
+            view.failed(cell, error)
+            continue
+        if result is None:
+            return Filled([done[i] for i in sorted(done)], failed, True)
+        done[i] = cells.of_seeds(cell, result)
+        view.done(cell, done[i])
+    return Filled([done[i] for i in sorted(done)], failed, False)
+
+
+def _usable(cell: Cell, results: Path) -> Result | None:
+    before = cells.held(cell, results)
+    return before if before is not None and not cells.difference(cell, before) else None
+
+
+def _complete(cell: Cell, results: Path, runs: Path, view: View, command: str) -> Result | None:
+    """The result of a cell that lacks seeds; None if its training was stopped."""
+    before = _usable(cell, results)
+    wanted = cells.missing(cell, before)
+    trained = cells.finished_runs(cell, runs)
+    if absent := [seed for seed in wanted if seed not in trained]:
+        view.begin(cell, absent)
+        out = cell.directory(runs, absent)
+        ensure(out, cell.agent, cell.family, cell.settings, absent, cell.terms, view)
+        trained |= cells.finished_runs(cell, out)
+        if any(seed not in trained for seed in absent):
+            return None
+    chosen = {seed: trained[seed] for seed in wanted}
+    result = cells.measure(cell, chosen, before, _references(cell.family), command)
+    cells.save(cell, results, result)
+    return result
+
+
+@functools.cache
+def _references(family_name: str) -> dict[str, float]:
+    """What can be reached in a family, as far as that has exact values."""
+    family = families.make(family_name)
+    found = limits(family)
+    with contextlib.suppress(UserError):
+        found = {**found, "thompson": references.thompson(family)}
+    return {name: round(value, cells.DIGITS) for name, value in found.items() if value is not None}

@@ -1,0 +1,292 @@
+"""One agent on one family: what is asked for, what is there already, and what came of it.
+
+A cell's result is a small JSON object, which is all that tables and figures need:
+
+    agent, family, settings, trials    what was asked for; `name` is how
+    references                         {name: return} of the family; what has no value is left out
+    seeds                              one object a seed: `unseen` and `train` with the mean
+                                       return and exploration length over the trials, and what
+                                       else the family counts; `steps`; the learning `curve`
+    trainings                          one object a program: seeds, date, versions, wall and
+                                       compile seconds, environment steps a second
+    command                            what wrote it
+"""
+
+import dataclasses
+import hashlib
+import json
+import re
+import statistics
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from dreamrl import families
+from dreamrl.agents import registry
+from dreamrl.comparison.contender import contender
+from dreamrl.errors import UserError
+from dreamrl.evaluation import evaluate
+from dreamrl.families.family import Family
+from dreamrl.runs import Run
+from dreamrl.runs.store import read_json, write
+from dreamrl.runs.terms import Terms
+from dreamrl.training import Record
+
+Result = dict[str, Any]
+POINTS = 40
+"""Points of a learning curve, at most."""
+DIGITS = 6
+"""Returns are rounded, so that those which differ by rounding errors alone count as equal."""
+
+
+class Cell(NamedTuple):
+    """What is to be trained and measured."""
+
+    name: str
+    """The agent as it is asked for: `dream:cost=0`."""
+    agent: str
+    family: str
+    settings: Any
+    seeds: tuple[int, ...]
+    trials: int
+    """Trials on unseen problems, and as many on training problems."""
+
+    @property
+    def wanted(self) -> dict[str, Any]:
+        """What a result must agree with, as JSON has it."""
+        return {"agent": self.agent, "family": self.family, "settings": _as_json(self.settings)}
+
+    @property
+    def slug(self) -> str:
+        """The name, fit for a file."""
+        return _slug(self.name)
+
+    @property
+    def budget(self) -> int:
+        """Environment steps of one seed, if no episode ends before the horizon."""
+        return self.settings.iterations * _steps(self.settings, families.make(self.family))
+
+    @property
+    def terms(self) -> Terms:
+        """Chunks so short that the learning curve has its points."""
+        chunk = min(25, max(1, self.settings.iterations // POINTS))
+        return Terms(chunk, max(1, self.settings.iterations // (chunk * POINTS)))
+
+    def file(self, folder: Path) -> Path:
+        return folder / _slug(self.family) / f"{self.slug}.json"
+
+    def directory(self, folder: Path, seeds: Sequence[int]) -> Path:
+        """Where these seeds are trained: another place for other settings."""
+        content = json.dumps([self.wanted, list(seeds)]).encode()
+        return (
+            folder / f"{self.slug}-{_slug(self.family)}-{hashlib.sha256(content).hexdigest()[:8]}"
+        )
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"[^\w.-]+", "-", name)
+
+
+def cells(
+    names: Sequence[str],
+    family_names: Sequence[str],
+    seeds: int,
+    budget: int | None = None,
+    trials: int = 2000,
+    base: str | None = None,
+) -> list[Cell]:
+    """All agents on all families, family by family.
+
+    With a budget each agent gets as many iterations as fit into so many environment steps,
+    counted as trials x horizon x (1 + episodes). Without one, all get what the preset of `base`
+    takes on the family; but who asks for iterations by name, or gives no base, gets those of the
+    own preset. Raises UserError for whatever cannot be trained.
+    """
+    for kind, given in (("agent", names), ("family", family_names)):
+        if twice := sorted({name for name in given if given.count(name) > 1}):
+            raise UserError(f"{kind} {twice[0]} is given twice")
+    if seeds < 1:
+        raise UserError(f"seeds must be at least 1, is {seeds}")
+    if trials < 2:
+        raise UserError(f"trials must be at least 2, is {trials}")
+    found = []
+    for family_name in family_names:
+        family = families.make(family_name)
+        shared = budget
+        if shared is None and base is not None:
+            preset = contender(base).settings(family_name)
+            shared = preset.iterations * _steps(preset, family)
+        for name in names:
+            asked = contender(name)
+            settings = asked.settings(family_name)
+            if shared is not None and (budget is not None or "iterations" not in asked.changes):
+                settings = _within(shared, settings, family, name)
+            try:
+                registry.make_trainer(asked.agent, family, settings, seeds)
+            except UserError as error:
+                raise UserError(f"{name} on {family_name}: {error}") from None
+            found.append(
+                Cell(name, asked.agent, family_name, settings, tuple(range(seeds)), trials)
+            )
+    return found
+
+
+def held(cell: Cell, folder: Path) -> Result | None:
+    """The result in a folder that has the cell's name, whatever its settings."""
+    path = cell.file(folder)
+    return read_json(path) if path.exists() else None
+
+
+def difference(cell: Cell, result: Result) -> str:
+    """In what a result is not the cell's, in words; nothing if it is."""
+    wanted = {**cell.wanted, "trials": cell.trials}
+    pairs = {name: (result.get(name), value) for name, value in wanted.items()}
+    theirs, ours = pairs.pop("settings")
+    theirs = _complete(cell, theirs)
+    for name in sorted({*theirs, *ours}):
+        pairs[name] = (theirs.get(name), ours.get(name))
+    odd = [f"{name} is {there!r}, not {here!r}" for name, (there, here) in pairs.items()]
+    return next((words for words, (a, b) in zip(odd, pairs.values(), strict=True) if a != b), "")
+
+
+def missing(cell: Cell, result: Result | None) -> tuple[int, ...]:
+    """Seeds that a result lacks."""
+    there = set() if result is None else {seed["seed"] for seed in result["seeds"]}
+    return tuple(seed for seed in cell.seeds if seed not in there)
+
+
+def finished_runs(cell: Cell, folder: Path) -> dict[int, Run]:
+    """{seed: run} of those under a folder that were trained as the cell wants it, to the end."""
+    found = {}
+    for path in sorted(folder.rglob("run.json")):
+        try:
+            manifest, whole = read_json(path), read_json(_program(path.parent) / "run.json")
+        except UserError:
+            continue
+        manifest["settings"] = _complete(cell, manifest.get("settings"))
+        same = all(manifest.get(name) == value for name, value in cell.wanted.items())
+        longer = manifest.get("terms", {}).get("until") is not None
+        finished = whole.get("status") == "finished" and not longer
+        if same and finished and manifest.get("seed") in cell.seeds:
+            found[manifest["seed"]] = Run(path.parent)
+    return found
+
+
+def measure(
+    cell: Cell,
+    trained: Mapping[int, Run],
+    before: Result | None,
+    references: Mapping[str, float],
+    command: str,
+) -> Result:
+    """The result of trained seeds, beside those that were measured before."""
+    before = before or {"seeds": [], "trainings": []}
+    programs: dict[Path, list[Run]] = {}
+    for run in trained.values():
+        programs.setdefault(_program(run.path), []).append(run)
+    seeds = [*before["seeds"], *(_seed(cell, run) for run in trained.values())]
+    return {
+        "format": 1,
+        "name": cell.name,
+        **cell.wanted,
+        "trials": cell.trials,
+        "references": dict(references),
+        "command": command,
+        "trainings": [*before["trainings"], *(_training(*pair) for pair in programs.items())],
+        "seeds": sorted(seeds, key=lambda seed: seed["seed"]),
+    }
+
+
+def save(cell: Cell, folder: Path, result: Result) -> None:
+    """Writes a result, with each list of numbers on one line."""
+    path = cell.file(folder)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(result, indent=1, allow_nan=False)
+    text = re.sub(r"\[\s+([^][{}]*?)\s+\]", lambda found: f"[{' '.join(found[1].split())}]", text)
+    write(path, f"{text}\n".encode())
+
+
+def of_seeds(cell: Cell, result: Result) -> Result:
+    """The result without seeds that are not asked for."""
+    return {**result, "seeds": [seed for seed in result["seeds"] if seed["seed"] in cell.seeds]}
+
+
+def _complete(cell: Cell, held: dict[str, Any] | None) -> dict[str, Any]:
+    """A setting younger than what is held had then, by its absence, what is now its default."""
+    return _as_json(type(cell.settings)()) | (held or {})
+
+
+def _as_json(settings: Any) -> dict[str, Any]:
+    return json.loads(json.dumps(dataclasses.asdict(settings)))
+
+
+def _steps(settings: Any, family: Family) -> int:
+    """Environment steps of an iteration, if no episode ends before the horizon."""
+    return settings.trials * family.horizon * (1 + settings.episodes)
+
+
+def _within(budget: int, settings: Any, family: Family, name: str) -> Any:
+    each = _steps(settings, family)
+    if budget < each:
+        raise UserError(
+            f"{name} on {family.name}: a budget of {budget:,} steps is less than one iteration, "
+            f"which takes {each:,}"
+        )
+    return dataclasses.replace(settings, iterations=budget // each)
+
+
+def _program(path: Path) -> Path:
+    """The directory of the training that a seed's run is part of."""
+    above = path.parent
+    return above if path.name.startswith("seed-") and (above / "run.json").exists() else path
+
+
+def _seed(cell: Cell, run: Run) -> dict[str, Any]:
+    loaded = run.load()
+    family = loaded.family
+
+    def measured(ids: Sequence[int]) -> dict[str, float]:
+        found = evaluate(family, loaded.agent, ids, cell.trials)
+        numbers = {
+            "return": found.return_mean,
+            "exploration_length": found.exploration_length_mean,
+            **found.statistics,
+        }
+        return {name: round(value, DIGITS) for name, value in numbers.items()}
+
+    unseen, records = measured(family.test_ids), run.records
+    held_out = family.test_ids != family.train_ids
+    return {
+        "seed": run.manifest["seed"],
+        "unseen": unseen,
+        "train": measured(family.train_ids) if held_out else unseen,
+        "steps": records[-1]["steps"],
+        "curve": _curve(records),
+    }
+
+
+def _curve(records: Sequence[Record]) -> dict[str, list[int | float]]:
+    points = [record for record in records if "return_unseen" in record]
+    kept = np.unique(np.linspace(0, len(points) - 1, POINTS).round().astype(int))
+    return {
+        "steps": [points[i]["steps"] for i in kept],
+        "return_unseen": [round(points[i]["return_unseen"], 4) for i in kept],
+        "return_train": [round(points[i]["return_train"], 4) for i in kept],
+    }
+
+
+def _training(program: Path, trained: Sequence[Run]) -> dict[str, Any]:
+    manifest = read_json(program / "run.json")
+    rates = [record["steps_per_second"] for run in trained for record in run.records]
+    seeds = manifest.get("seeds", [manifest.get("seed")])
+    return {
+        "seeds": seeds,
+        "date": manifest["started"],
+        "versions": manifest["versions"],
+        "wall_seconds": round(manifest["wall_seconds"], 1),
+        "compile_seconds": round(manifest["compile_seconds"], 1),
+        # Of the median chunk, all seeds of the program together.
+        "steps_per_second": round(statistics.median(rates) * len(seeds)),
+    }

@@ -1,0 +1,170 @@
+"""Results of many cells as the rows of a table."""
+
+import statistics
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from dreamrl.comparison.spec import Result
+from dreamrl.comparison.statistics import (
+    Interval,
+    Scores,
+    gap_interval,
+    improvement_interval,
+    iqm,
+    iqm_interval,
+)
+
+ALL = "all families"
+
+
+class Row(NamedTuple):
+    """One agent on one family, or on all of them."""
+
+    family: str
+    agent: str
+    seeds: int
+    score: Interval
+    """Interquartile mean over seeds of the return on unseen problems."""
+    gap: Interval | None
+    """By how much the base agent's score lies above this agent's."""
+    behind: Interval | None
+    """Probability that a seed of the base agent does better than one of this agent."""
+    details: dict[str, float]
+    """Further columns: means over seeds, and what the training took."""
+
+
+def rows(results: Sequence[Result], base: str) -> list[Row]:
+    """One row a result, family by family; those of agents with every family at the end.
+
+    Over families, returns count on a scale from 0, without exploration, to 1, the optimum; they
+    are left out where a family has no such references or an agent not all families.
+    """
+    of_family: dict[str, list[Result]] = {}
+    for result in results:
+        of_family.setdefault(result["family"], []).append(result)
+    found = [
+        row
+        for family, group in of_family.items()
+        for row in _group(
+            family,
+            {r["name"]: _scores([r]) for r in group},
+            {r["name"]: _details(r) for r in group},
+            base,
+        )
+    ]
+    scaled = all(_worth_knowing(result["references"]) for result in results)
+    if len(of_family) == 1 or not scaled:
+        return found
+    by_name: dict[str, list[Result]] = {}
+    for result in results:
+        by_name.setdefault(result["name"], []).append(result)
+    whole = {name: rs for name, rs in by_name.items() if len(rs) == len(of_family)}
+    scores = {name: _scores(rs, scaled=True) for name, rs in whole.items()}
+    return [*found, *_group(ALL, scores, {name: {} for name in whole}, base)]
+
+
+def markdown(found: Sequence[Row], base: str) -> str:
+    """Rows of one family as a table, with columns of one width so that it reads as it is."""
+    names = list(dict.fromkeys(name for row in found for name in row.details))
+    score = "scaled return" if found[0].family == ALL else "return, unseen"
+    against = [f"{base} above by", "95 %", f"P({base} better)", "95 %"]
+    header = ["agent", "seeds", score, "95 %", *against, *names]
+    lines = [header, *(_line(row, names) for row in found)]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
+    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
+    padded = [
+        f"{line[0]:<{widths[0]}} | "
+        + " | ".join(f"{text:>{width}}" for text, width in zip(line[1:], widths[1:], strict=True))
+        for line in [header, rule, *lines[1:]]
+    ]
+    return "\n".join(f"| {line} |" for line in padded)
+
+
+def tables(results: Sequence[Result], base: str) -> dict[str, str]:
+    """{family: its table}, the one over families last."""
+    groups: dict[str, list[Row]] = {}
+    for row in rows(results, base):
+        groups.setdefault(row.family, []).append(row)
+    return {family: markdown(group, base) for family, group in groups.items()}
+
+
+def base_of(names: Sequence[str]) -> str:
+    """Whom the others are held against: DREAM, or else the first."""
+    return "dream" if "dream" in names else names[0]
+
+
+def as_json(row: Row) -> dict[str, Any]:
+    intervals = {name: getattr(row, name) for name in ("score", "gap", "behind")}
+    return row._asdict() | {name: of and of._asdict() for name, of in intervals.items()}
+
+
+def _group(
+    family: str, scores: dict[str, Scores], details: dict[str, dict[str, float]], base: str
+) -> list[Row]:
+    found = []
+    for name, of in scores.items():
+        gap = behind = None
+        if base in scores and name != base:
+            gap, behind = (each(scores[base], of) for each in (gap_interval, improvement_interval))
+        found.append(Row(family, name, len(of), iqm_interval(of), gap, behind, details[name]))
+    return found
+
+
+def _worth_knowing(references: dict[str, float]) -> bool:
+    """Whether there is a scale from the best without exploration to the best of all."""
+    best, blind = (references.get(name) for name in ("optimal", "no_exploration"))
+    return best is not None and blind is not None and best > blind
+
+
+def _scores(results: Sequence[Result], scaled: bool = False) -> Scores:
+    """[seeds, families] of the seeds that all of the results have."""
+    columns = []
+    for result in results:
+        low, high = 0.0, 1.0
+        if scaled:
+            low, high = (result["references"][n] for n in ("no_exploration", "optimal"))
+        columns.append(
+            {s["seed"]: (s["unseen"]["return"] - low) / (high - low) for s in result["seeds"]}
+        )
+    common = sorted(set.intersection(*(set(column) for column in columns)))
+    return np.array([[column[seed] for column in columns] for seed in common], float)
+
+
+def _details(result: Result) -> dict[str, float]:
+    seeds, trainings = result["seeds"], result["trainings"]
+    train = np.array([[seed["train"]["return"]] for seed in seeds])
+    counted = [name for name in seeds[0]["unseen"] if name != "return"]
+    of_unseen = {
+        name.replace("_", " "): statistics.fmean(seed["unseen"][name] for seed in seeds)
+        for name in counted
+    }
+    return {
+        "return, training": iqm(train),
+        **of_unseen,
+        "steps": statistics.fmean(seed["steps"] for seed in seeds),
+        "steps/s": statistics.fmean(each["steps_per_second"] for each in trainings),
+        "seconds": sum(each["wall_seconds"] for each in trainings),
+        "compiling": sum(each["compile_seconds"] for each in trainings),
+    }
+
+
+_FORMS = {"steps": ",.0f", "steps/s": ",.0f", "seconds": ",.0f", "compiling": ",.0f"}
+"""Other columns have three decimals."""
+
+
+def _line(row: Row, names: Sequence[str]) -> list[str]:
+    more = [
+        format(row.details[name], _FORMS.get(name, ".3f")) if name in row.details else "–"
+        for name in names
+    ]
+    against = [*_words(row.gap, ".3f"), *_words(row.behind, ".2f")]
+    return [row.agent, str(row.seeds), *_words(row.score, ".3f"), *against, *more]
+
+
+def _words(interval: Interval | None, form: str) -> list[str]:
+    if interval is None:
+        return ["–", "–"]
+    estimate, low, high = (format(value, form) for value in interval)
+    return [estimate, f"{low} to {high}"]

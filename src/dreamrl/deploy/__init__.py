@@ -1,0 +1,14 @@
+"""A trained agent, used: in a loop of one's own, or on a problem of its family."""
+
+from dreamrl.deploy.agent import TrainedAgent, load, prepare
+from dreamrl.deploy.beliefs import Beliefs
+from dreamrl.deploy.environment import Environment, ProblemEnvironment
+
+__all__ = [
+    "Beliefs",
+    "Environment",
+    "ProblemEnvironment",
+    "TrainedAgent",
+    "load",
+    "prepare",
+]

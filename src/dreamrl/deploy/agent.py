@@ -1,0 +1,168 @@
+"""`dreamrl.load(RUN)`: a trained agent that explores and exploits wherever it is put."""
+
+import dataclasses
+import functools
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, PyTree
+
+from dreamrl import runs
+from dreamrl.agents.algorithm import Agent
+from dreamrl.agents.loop import Trainable
+from dreamrl.deploy.beliefs import Beliefs, Held, Known, load_held
+from dreamrl.deploy.driver import Driver, blank, checked, drive
+from dreamrl.deploy.environment import environment_of
+from dreamrl.deploy.posterior import calibrate
+from dreamrl.errors import UserError
+from dreamrl.families.family import Family
+from dreamrl.trial import Percept
+from dreamrl.types import Belief, ProblemID, Trajectory
+
+
+def load(run: str | Path, family: Family | str | None = None) -> "TrainedAgent":
+    """The agent of a run's directory, of one seed; a UserError says what is wrong with it.
+
+    Of a run on a family of one's own, `family` is that family, or where it is, as
+    `module:attribute` or `path/to/file.py:attribute`; no other code of a run is ever executed.
+    """
+    runs.tell_family(Path(run), family)
+    family, algorithm, state, _ = runs.only(Path(run)).load()
+    return prepare(family, algorithm, state)
+
+
+def prepare(family: Family, algorithm: Trainable, state: PyTree) -> "TrainedAgent":
+    """The agent of one seed's training state.
+
+    This is the last place that sees problem IDs: of the encoder only the means go further.
+    """
+    encodings = algorithm.encode(state, ProblemID(jnp.array(family.train_ids)))
+    return TrainedAgent(
+        family, algorithm.agent(state), None if encodings is None else np.asarray(encodings)
+    )
+
+
+class TrainedAgent:
+    """Explores, believes, exploits; greedy, as at meta-test.
+
+    "Where" is an `Environment`, or a problem of the family: its ID or its Problem. The ID goes no
+    further than the environment made of it; it also tells, for training problems, by how much
+    the beliefs were off.
+    """
+
+    def __init__(
+        self,
+        family: Family,
+        agent: Agent,
+        encodings: Float[np.ndarray, "problems Z"] | None = None,
+    ):
+        self.family = family
+        self.agent = agent
+        self.known = None
+        if encodings is not None:
+            fitted = functools.cache(functools.partial(calibrate, family, agent, encodings))
+            self.known = Known(tuple(family.train_ids), encodings, fitted)
+        # Compiled once, with the parameters as an input: another agent finds it in the cache.
+        arrays, rest = eqx.partition(agent, eqx.is_array)
+
+        def of_agent(use: Callable[..., Any]) -> Callable[..., Any]:
+            program = jax.jit(lambda arrays, *inputs: use(eqx.combine(arrays, rest), *inputs))
+            return functools.partial(program, arrays)
+
+        self._begin_exploring = of_agent(lambda agent: agent.init_exploration())
+        self._explore = of_agent(_explore)
+        self._hold = of_agent(_hold)
+        self._begin_exploiting = of_agent(_begin_exploiting)
+        self._exploit = of_agent(_exploit)
+
+    @functools.cached_property
+    def fingerprint(self) -> str:
+        """A checksum of the agent's parameters."""
+        digest = hashlib.sha256(self.family.name.encode())
+        for leaf in jax.tree.leaves(eqx.filter(self.agent, eqx.is_array)):
+            digest.update(f"{leaf.shape} {leaf.dtype}".encode() + np.asarray(leaf).tobytes())
+        return digest.hexdigest()
+
+    def explorer(self, seed: int = 0) -> Driver[Beliefs]:
+        """For a loop of one's own: see `Driver`. `explorer.belief` is what `explore` returns."""
+        decide = functools.partial(self._explore, np.uint32(seed))
+        return Driver(self.family, self._begin_exploring(), decide, self._read, "the explorer")
+
+    def exploiter(self, belief: Beliefs, goal: Any, seed: int = 0) -> Driver[Beliefs]:
+        """For a loop of one's own; the goal is one of the family's `goal_space`."""
+        if belief.agent != self.fingerprint:
+            raise UserError(
+                "this is a belief of another agent, which means nothing to this one: explore anew"
+            )
+        goal = checked(self.family.goal_space, goal, "the goal")
+        decide = functools.partial(self._exploit, np.uint32(seed), goal)
+        memory = self._begin_exploiting(np.uint32(seed), belief.held.last)
+        return Driver(self.family, memory, decide, lambda _: belief, "the exploiter")
+
+    def explore(self, where: Any, seed: int = 0) -> Beliefs:
+        """Plays an exploration episode, which ends when the agent knows enough."""
+        explorer = self.explorer(seed)
+        drive(explorer, environment_of(self.family, where, None, seed))
+        belief = explorer.belief
+        if self.known is None or not isinstance(where, int | np.integer):
+            return belief
+        if where not in self.known.ids:
+            return belief
+        true = self.known.encodings[self.known.ids.index(where)]
+        errors = jnp.square(belief.held.means - true).sum(-1)
+        return dataclasses.replace(belief, held=belief.held._replace(errors=errors))
+
+    def exploit(self, where: Any, goal: Any, belief: Beliefs, seed: int = 0) -> Trajectory:
+        """Plays an episode that is asked for `goal`; `.episode_return` is the sum of its rewards.
+
+        An `Environment` knows the goal by itself; a problem is told it.
+        """
+        exploiter = self.exploiter(belief, goal, seed)
+        told = jnp.asarray(checked(self.family.goal_space, goal, "the goal"))
+        drive(exploiter, environment_of(self.family, where, told, seed))
+        return exploiter.trajectory
+
+    def load_belief(self, path: str | Path) -> Beliefs:
+        """What `Beliefs.save` wrote; a UserError if it is damaged or another agent's."""
+        like = jax.eval_shape(self._hold, blank(self.family))
+        return Beliefs(load_held(path, like, self.fingerprint), self.fingerprint, self.known)
+
+    def _read(self, trajectory: Trajectory) -> Beliefs:
+        return Beliefs(self._hold(trajectory), self.fingerprint, self.known)
+
+
+def _explore(
+    agent: Agent, seed: Array, carry: PyTree, percept: Percept, step: Array
+) -> tuple[PyTree, Array, Array | bool]:
+    carry, choice = agent.explore(carry, percept, _key(seed, step))
+    return carry, choice.action, choice.stop
+
+
+def _begin_exploiting(agent: Agent, seed: Array, belief: Belief) -> PyTree:
+    # As `play` derives it from the episode's key: apart from the keys of the steps.
+    key = jax.random.fold_in(jax.random.key(seed), 2**32 - 1)
+    return agent.init_exploitation(belief, 0, key)
+
+
+def _exploit(
+    agent: Agent, seed: Array, goal: Array, carry: PyTree, percept: Percept, step: Array
+) -> tuple[PyTree, Array, bool]:
+    carry, choice = agent.exploit(carry, percept, goal, _key(seed, step))
+    return carry, choice.action, False
+
+
+def _key(seed: Array, step: Array) -> Array:
+    return jax.random.fold_in(jax.random.key(seed), step)
+
+
+def _hold(agent: Agent, trajectory: Trajectory) -> Held:
+    beliefs = agent.beliefs(trajectory)
+    unknown = jnp.full(len(beliefs.mean), jnp.nan)
+    last = jax.tree.map(lambda x: x[trajectory.length], beliefs)
+    return Held(trajectory, beliefs.mean, unknown, last)

@@ -1,0 +1,134 @@
+"""What an exploration came to: its trajectory, and what was believed after each of its steps."""
+
+import dataclasses
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Array, Float
+
+from dreamrl.deploy.driver import first_steps
+from dreamrl.deploy.posterior import Posterior
+from dreamrl.errors import UserError
+from dreamrl.runs.store import load_tree, read_json, save_tree
+from dreamrl.types import Belief, Trajectory
+
+
+class Held(NamedTuple):
+    """What is saved, in arrays whose shapes do not depend on how long the exploration was."""
+
+    trajectory: Trajectory
+    """[T], padded."""
+    means: Float[Array, "times Z"]
+    """[T+1, Z], padded: g(tau_:t)."""
+    errors: Float[Array, " times"]
+    """[T+1], padded: squared distance to the problem's true z; NaN where it is not known."""
+    last: Belief
+    """What is carried over."""
+
+
+class Known(NamedTuple):
+    """The problems that the agent was trained on, as its encoder sees them."""
+
+    ids: tuple[int, ...]
+    encodings: Float[np.ndarray, "problems Z"]
+    posterior: Callable[[], Posterior]
+    """Fitted when it is first asked for."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Beliefs:
+    """What `explore` returns and `exploit` takes.
+
+    What is [n+1] has an entry before the exploration's n steps and one after each of them.
+    """
+
+    held: Held = dataclasses.field(repr=False)
+    agent: str
+    """Fingerprint of the agent whose beliefs these are; for others they mean nothing."""
+    known: Known | None = dataclasses.field(repr=False)
+    """None for an agent without an encoder."""
+
+    @property
+    def steps(self) -> int:
+        """The exploration's length n."""
+        return int(self.held.trajectory.mask.sum())
+
+    @property
+    def trajectory(self) -> Trajectory:
+        """The exploration, as NumPy arrays without padding."""
+        return first_steps(self.held.trajectory, self.steps)
+
+    @property
+    def means(self) -> Float[np.ndarray, "times Z"]:
+        """[n+1, Z]: the decoder's mean g."""
+        return np.asarray(self.held.means)[: self.steps + 1]
+
+    @property
+    def moved(self) -> Float[np.ndarray, " steps"]:
+        """[n]: |g_t+1 - g_t|^2, how far each step moved the belief."""
+        return np.square(np.diff(self.means, axis=0)).sum(-1)
+
+    @property
+    def errors(self) -> Float[np.ndarray, " times"] | None:
+        """[n+1]: |f - g_t|^2, if the exploration was in a training problem given by its ID."""
+        errors = np.asarray(self.held.errors)[: self.steps + 1]
+        return None if np.isnan(errors).any() else errors
+
+    @property
+    def gained(self) -> Float[np.ndarray, " steps"] | None:
+        """[n]: the information that each step gained, as a share of all there was to know."""
+        if self.errors is None:
+            return None
+        return -np.diff(self.errors) / max(float(self.errors[0]), 1e-9)
+
+    @functools.cached_property
+    def confidence(self) -> Float[np.ndarray, "times problems"] | None:
+        """[n+1, problems]: how likely each of `known.ids` is, calibrated on explorations of them.
+
+        In a problem that is not among them it says which of them come nearest. None without an
+        encoder: then no known problem has a z that a belief could be near to. The first call
+        fits the posterior, which takes a second or two.
+        """
+        return None if self.known is None else self.known.posterior().shares(self.means)
+
+    def save(self, path: str | Path) -> Path:
+        """Writes `path`.safetensors and `path`.json; the agent's `load_belief` reads them."""
+        stem = stem_of(path)
+        if not stem.parent.is_dir():
+            raise UserError(f"{stem.parent} is not a directory: a belief is saved into one")
+        save_tree(stem, self.held, kind="belief", agent=self.agent)
+        return stem
+
+    def __str__(self) -> str:
+        words = f"{self.steps} steps of exploration, "
+        if self.known is None or self.confidence is None:
+            return words + "no confidence: the agent has no encoder, so known problems have no z"
+        best = int(self.confidence[-1].argmax())
+        share = self.confidence[-1, best]
+        return words + f"most like known problem {self.known.ids[best]} ({share:.0%})"
+
+
+def load_held(path: str | Path, like: Held, agent: str) -> Held:
+    """What `save` wrote, if it was a belief of this very agent; a UserError if not."""
+    stem = stem_of(path)
+    manifest = read_json(stem.with_suffix(".json"))
+    if manifest.get("kind") != "belief":
+        raise UserError(f"{stem.with_suffix('.json')} holds no belief")
+    if manifest.get("agent") != agent:
+        raise UserError(
+            f"{stem.with_suffix('.json')} is a belief of another agent: it means nothing to this "
+            "one; load the run that made it, or explore anew"
+        )
+    return load_tree(stem, like)
+
+
+def stem_of(path: str | Path) -> Path:
+    """A path without .safetensors or .json."""
+    path = Path(path)
+    stem = path.with_suffix("") if path.suffix in (".safetensors", ".json") else path
+    if stem.suffix:
+        raise UserError(f"{path}: a belief's name has no dot, as two files are made of it")
+    return stem

@@ -1,0 +1,200 @@
+"""One episode in a loop of one's own: observe, act, observe, act, ... until done."""
+
+import math
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+
+import jax
+import numpy as np
+from jaxtyping import PyTree
+
+from dreamrl.deploy.environment import Environment
+from dreamrl.errors import UserError
+from dreamrl.families.family import Family
+from dreamrl.spaces import Discrete, Space
+from dreamrl.trial import Percept
+from dreamrl.types import Trajectory
+
+Decide = Callable[[PyTree, Percept, np.int32], tuple[PyTree, Any, Any]]
+"""(memory, percept, number of the step) -> memory, action, stop."""
+
+Told = TypeVar("Told")
+
+
+class Driver(Generic[Told]):
+    """Acts for an agent, one step at a time.
+
+        explorer.observe(robot.reset())
+        while not explorer.done:
+            explorer.observe(*robot.step(explorer.act()))
+
+    Every call out of turn, and every observation that the agent could not know from its
+    training, is a UserError; the episode then stands as before the call.
+    """
+
+    def __init__(
+        self,
+        family: Family,
+        memory: PyTree,
+        decide: Decide,
+        read: Callable[[Trajectory], Told],
+        name: str,
+    ):
+        self._family, self._memory, self._decide, self._read = family, memory, decide, read
+        self._name = name
+        self._recorded = blank(family)
+        self._steps = 0
+        self._action: np.ndarray | None = None
+        self._begun = self._waiting = self._done = False
+
+    @property
+    def done(self) -> bool:
+        """True once the episode ended, the explorer knows enough, or the horizon is reached."""
+        return self._done
+
+    @property
+    def trajectory(self) -> Trajectory:
+        """The steps taken so far, as NumPy arrays without padding."""
+        return first_steps(self._recorded, self._steps)
+
+    @property
+    def belief(self) -> Told:
+        """An explorer's beliefs so far; of an exploiter those that it acts on."""
+        if not self._begun:
+            raise UserError(f"{self._name} has seen nothing yet: observe(observation) first")
+        held = jax.tree.map(np.copy, self._recorded)
+        held.observations[self._steps + 1 :] = held.observations[self._steps]
+        return self._read(held)
+
+    def act(self) -> int | np.ndarray:
+        """The action to take now: a number or, where actions are continuous, an array.
+
+        It wants to be answered by `observe`.
+        """
+        if not self._begun:
+            raise UserError(f"{self._name} has seen nothing to act on: observe(observation) first")
+        if self._done:
+            raise UserError(f"{self._name} is done after {self._steps} steps: there is no action")
+        if self._waiting:
+            raise UserError(
+                f"{self._name} gave action {self._given} and awaits what came of it: "
+                "observe(observation, reward, terminated, truncated), then act()"
+            )
+        assert self._action is not None
+        self._waiting = True
+        return self._given
+
+    def observe(
+        self,
+        observation: Any,
+        reward: float | None = None,
+        terminated: bool = False,
+        truncated: bool = False,
+    ) -> None:
+        """What the episode begins with, alone; or what the last action led to, with its reward."""
+        if self._done:
+            raise UserError(f"{self._name} is done after {self._steps} steps: nothing more is read")
+        if self._begun and not self._waiting:
+            raise UserError(f"{self._name} was shown two observations in a row: act() in between")
+        if self._begun == (reward is None):
+            wanted = "with the reward of the action" if self._begun else "alone, before any reward"
+            raise UserError(f"{self._name}: observation {self._count} is to come {wanted}")
+        if reward is not None and not _is_number(reward):
+            raise UserError(f"{self._name}: reward {self._steps + 1} is {reward!r}, not a number")
+        space = self._family.observation_space
+        seen = checked(space, observation, f"{self._name}: observation {self._count}")
+        self._record(seen, 0.0 if reward is None else float(reward), terminated, truncated)
+
+    @property
+    def _given(self) -> int | np.ndarray:
+        """What the agent chose, as environments know it."""
+        assert self._action is not None
+        space = self._family.action_space
+        if isinstance(space, Discrete):
+            return int(self._action)
+        return np.clip(self._action, space.low, space.high)
+
+    @property
+    def _count(self) -> int:
+        """The number of the next observation; the one that an episode begins with is 0."""
+        return self._steps + self._begun
+
+    def _record(
+        self, observation: np.ndarray, reward: float, terminated: bool, truncated: bool
+    ) -> None:
+        held, first = self._recorded, not self._begun
+        space = self._family.action_space
+        action = self._action
+        if action is None:
+            action = np.zeros(space.shape, space.dtype)
+        if not first:
+            taken = (action, reward, terminated, truncated, True)
+            for array, value in zip(held[1:], taken, strict=True):
+                array[self._steps] = value
+            self._steps += 1
+        held.observations[self._steps] = observation
+        self._begun, self._waiting = True, False
+        self._done = bool(terminated) or bool(truncated) or self._steps == self._family.horizon
+        if self._done:
+            return
+        # NumPy's arrays go into a jitted function as they are: putting each there takes longer.
+        seen: tuple[Any, ...] = observation, action, np.float32(reward), np.bool_(first)
+        step = np.int32(self._steps)
+        self._memory, chosen, stop = self._decide(self._memory, Percept(*seen), step)
+        self._action, self._done = np.asarray(chosen, space.dtype), bool(stop)
+
+
+def drive(driver: Driver[Told], environment: Environment) -> None:
+    """Plays an episode to its end."""
+    driver.observe(environment.reset())
+    while not driver.done:
+        outcome = environment.step(driver.act())
+        if not isinstance(outcome, tuple) or len(outcome) != 4:
+            raise UserError(
+                f"{type(environment).__name__}.step(action) must return "
+                f"(observation, reward, terminated, truncated), returned {_short(outcome)}"
+            )
+        driver.observe(*outcome)
+
+
+def blank(family: Family) -> Trajectory:
+    """A trajectory as long as the horizon, in which no step was taken."""
+    times, seen, done = family.horizon, family.observation_space, family.action_space
+    observations: Any = np.zeros((times + 1, *seen.shape), seen.dtype)
+    actions: Any = np.zeros((times, *done.shape), done.dtype)
+    rest: Any = (np.zeros(times, kind) for kind in (np.float32, bool, bool, bool))
+    return Trajectory(observations, actions, *rest)
+
+
+def first_steps(trajectory: Trajectory, number: int) -> Trajectory:
+    """A copy of a trajectory's first steps, and the observation they led to."""
+    cut = jax.tree.map(lambda x: np.array(x[:number]), trajectory)
+    return cut._replace(observations=np.array(trajectory.observations[: number + 1]))
+
+
+def checked(space: Space, value: Any, what: str) -> np.ndarray:
+    """A value as the array that training had of its kind; a UserError unless it is in the space."""
+    wanted = np.dtype(space.dtype)
+    try:
+        given = np.asarray(value)
+        with np.errstate(invalid="ignore"):
+            array = given.astype(wanted)
+        fits = given.dtype.kind in "biuf" and space.contains(array)
+        fits = fits and (wanted.kind == "f" or np.array_equal(array, given))
+    except (TypeError, ValueError, OverflowError):
+        fits = False
+    if not fits:
+        raise UserError(f"{what} is {_short(value)}, which is not in {space}")
+    return array
+
+
+def _is_number(value: Any) -> bool:
+    try:
+        return np.ndim(value) == 0 and math.isfinite(value)
+    except (TypeError, ValueError):
+        return False
+
+
+def _short(value: Any) -> str:
+    words = repr(value.tolist() if isinstance(value, np.ndarray) else value)
+    return words if len(words) <= 80 else f"{words[:70]} ... ({type(value).__name__})"

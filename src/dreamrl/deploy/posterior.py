@@ -1,0 +1,141 @@
+"""Which of the known problems it is, read off a belief; fitted so that 80 % means 80 %.
+
+Every known problem k has a z, f(k), and all are equally likely at first. The decoder says
+q(z | tau) = N(g(tau), sigma^2 I), so p(k | tau) ~ exp(-|f(k) - g(tau)|^2 / (2 sigma^2)).
+
+rho is no sigma: g is off by more than rho while little is known, as it is the mean of what may
+still be. How far off shows in how far g is from any f(k), hence
+
+    sigma^2 = noise (1 + slope min_k |f(k) - g(tau)|^2),
+
+with the two numbers that make the true problems of explorations most likely.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from jaxtyping import Float, Int
+
+from dreamrl.agents.algorithm import Agent
+from dreamrl.evaluation import per_family, spread
+from dreamrl.families.family import Family
+from dreamrl.trial import play
+
+EXPLORATIONS = 256
+SLOPES = (0.0, 0.1, 0.3, 1.0, 3.0, 10.0)
+"""In units of the encodings' mean squared distance to their mean."""
+
+
+class Posterior(NamedTuple):
+    """Shares of the known problems, given a belief."""
+
+    encodings: Float[np.ndarray, "problems Z"]
+    noise: float
+    slope: float
+
+    def shares(self, means: Float[np.ndarray, "*times Z"]) -> Float[np.ndarray, "*times problems"]:
+        """p(k | tau), with the encodings' order of problems; each row sums to 1."""
+        return np.exp(_log_shares(squared_distances(means, self.encodings), self.noise, self.slope))
+
+
+class Reliability(NamedTuple):
+    """How often the likeliest problem was the true one, where it was thought so likely.
+
+    One entry a bin; empty bins are left out.
+    """
+
+    counts: Int[np.ndarray, " bins"]
+    confidence: Float[np.ndarray, " bins"]
+    accuracy: Float[np.ndarray, " bins"]
+
+    @property
+    def error(self) -> float:
+        """Expected calibration error, from 0 to 1 (Guo et al. 2017, eq. 3)."""
+        gaps = np.abs(self.confidence - self.accuracy)
+        return float((self.counts * gaps).sum() / self.counts.sum())
+
+
+def squared_distances(
+    means: Float[np.ndarray, "*times Z"], encodings: Float[np.ndarray, "problems Z"]
+) -> Float[np.ndarray, "*times problems"]:
+    """|f(k) - g|^2."""
+    return np.square(means[..., None, :] - encodings).sum(-1)
+
+
+def calibrate(
+    family: Family, agent: Agent, encodings: Float[np.ndarray, "problems Z"], seed: int = 0
+) -> Posterior:
+    """The posterior over the training problems, fitted on explorations of them."""
+    means, rows = known_beliefs(family, agent, seed)
+    return fit(encodings, means, rows)
+
+
+def known_beliefs(
+    family: Family, agent: Agent, seed: int = 0, number: int = EXPLORATIONS
+) -> tuple[Float[np.ndarray, "beliefs Z"], Int[np.ndarray, " beliefs"]]:
+    """Beliefs after every step of explorations of training problems; which problem each was in.
+
+    Problems are numbers of rows: 0 is the first of `family.train_ids`.
+    """
+    rows = spread(range(len(family.train_ids)), number, seed)
+    keys = jax.random.split(jax.random.key(seed), number)
+    drawn = np.asarray(family.train_ids, np.int32)[rows]
+    means, mask = jax.tree.map(np.asarray, per_family(_explored, family)(agent, drawn, keys))
+    held = np.concatenate([np.ones_like(mask[:, :1]), mask], axis=1)
+    return means[held], np.broadcast_to(rows[:, None], held.shape)[held]
+
+
+def fit(
+    encodings: Float[np.ndarray, "problems Z"],
+    means: Float[np.ndarray, "beliefs Z"],
+    rows: Int[np.ndarray, " beliefs"],
+) -> Posterior:
+    """Noise and slope of the highest likelihood: each slope with its best noise."""
+    distances = squared_distances(means, encodings)
+    unit = max(float(np.square(encodings - encodings.mean(0)).sum(-1).mean()), 1e-6)
+
+    def loss(noise: float, slope: float) -> float:
+        log_shares = _log_shares(distances, noise, slope)
+        return -float(np.take_along_axis(log_shares, rows[:, None], -1).mean())
+
+    def best(slope: float) -> tuple[float, float, float]:
+        noise, width = unit, 1e3
+        while width > 1.02:
+            grid = noise * np.geomspace(1 / width, width, 13)
+            noise, width = min(grid, key=lambda x: loss(x, slope)), width ** (1 / 6)
+        return loss(noise, slope), float(noise), slope
+
+    _, noise, slope = min(best(slope / unit) for slope in SLOPES)
+    return Posterior(encodings, noise, slope)
+
+
+def reliability(
+    shares: Float[np.ndarray, "beliefs problems"], rows: Int[np.ndarray, " beliefs"], bins: int = 10
+) -> Reliability:
+    """Beliefs in bins of equal width, by the share of the likeliest problem."""
+    confidence, right = shares.max(-1), shares.argmax(-1) == rows
+    which = np.minimum((confidence * bins).astype(int), bins - 1)
+    held = [which == number for number in np.unique(which)]
+    return Reliability(
+        np.array([bin.sum() for bin in held]),
+        np.array([confidence[bin].mean() for bin in held]),
+        np.array([right[bin].mean() for bin in held]),
+    )
+
+
+def _log_shares(distances: np.ndarray, noise: float, slope: float) -> np.ndarray:
+    nearest = distances.min(-1, keepdims=True)
+    logits = (nearest - distances) / (2 * noise * (1 + slope * nearest))
+    return logits - np.log(np.exp(logits).sum(-1, keepdims=True))
+
+
+def _explored(family: Family) -> Callable[..., Any]:
+    """(agent, ids, keys) -> beliefs and mask; what follows the explorations is left out."""
+
+    def one(agent, problem_id, key):
+        trial = play(family, family.problem(problem_id), agent, key)
+        return trial.beliefs.mean, trial.exploration.mask
+
+    return jax.vmap(one, in_axes=(None, 0, 0))

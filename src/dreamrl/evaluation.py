@@ -1,0 +1,149 @@
+"""Meta-test: an agent, a problem it is not told, and what that returns."""
+
+import dataclasses
+import functools
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import numpy as np
+from jaxtyping import Array, Float, Int, Scalar
+
+from dreamrl.agents.algorithm import Agent
+from dreamrl.errors import UserError
+from dreamrl.families.family import Family
+from dreamrl.families.memory import side_by_side
+from dreamrl.trial import play
+from dreamrl.types import Key
+
+
+class Outcome(NamedTuple):
+    """What is counted of one trial."""
+
+    returns: Float[Array, " episodes"]
+    length: Int[Array, ""]
+    """Steps of the exploration."""
+    statistics: dict[str, Array]
+    """What the family counts of an exploration beside that; empty if it counts nothing."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluation:
+    """How well an agent does over many trials."""
+
+    family: str
+    trials: int
+    episodes: int
+    """Exploitation episodes a trial."""
+    return_mean: float
+    return_ci95: tuple[float, float]
+    """Normal approximation over trials: mean ± 1.96 standard errors."""
+    exploration_length_mean: float
+    statistics: dict[str, float]
+    """Means of what the family counts."""
+    ids: np.ndarray
+    """[trials]: the problem of each trial."""
+    returns: np.ndarray
+    """[trials, episodes]"""
+    lengths: np.ndarray
+    """[trials]"""
+
+
+def outcome(
+    family: Family, agent: Agent, problem_id: Int[Scalar, ""], key: Key, episodes: int = 1
+) -> Outcome:
+    """What one trial in a problem came to; the ID goes no further than the family."""
+    problem = family.problem(problem_id)
+    trial = play(family, problem, agent, key, episodes=episodes)
+    count = getattr(family, "statistics", None)
+    statistics = {} if count is None else count(problem, trial.exploration)
+    returns = jax.vmap(lambda episode: episode.episode_return)(trial.exploitation)
+    return Outcome(returns, trial.exploration.length, statistics)
+
+
+def evaluate(
+    family: Family,
+    agent: Agent,
+    ids: Sequence[int],
+    trials: int = 2000,
+    seed: int = 0,
+    episodes: int = 1,
+) -> Evaluation:
+    """The mean over `trials` trials, each of `ids` being as often their problem as any other.
+
+    The same seed gives the same trials and, on one machine, the same numbers.
+    """
+    if not ids:
+        raise UserError("there are no problems to evaluate on")
+    if trials < 2:
+        raise UserError(f"trials must be at least 2, for a mean with an interval, is {trials}")
+    if episodes < 1:
+        raise UserError(f"episodes must be at least 1, is {episodes}")
+    drawn = spread(ids, trials, seed)
+    keys = jax.random.split(jax.random.key(seed), trials)
+    found = per_family(_many, family, episodes)(agent, drawn, keys)
+    returns, lengths, counted = jax.tree.map(np.asarray, found)
+    scores = returns.mean(1)
+    mean, interval = mean_ci95(scores)
+    return Evaluation(
+        family=family.name,
+        trials=trials,
+        episodes=episodes,
+        return_mean=mean,
+        return_ci95=interval,
+        exploration_length_mean=float(lengths.mean()),
+        statistics={name: float(values.mean()) for name, values in counted.items()},
+        ids=drawn,
+        returns=returns,
+        lengths=lengths,
+    )
+
+
+def mean_ci95(scores: Float[np.ndarray, " trials"]) -> tuple[float, tuple[float, float]]:
+    """The mean, and mean ± 1.96 standard errors."""
+    mean = float(scores.mean())
+    margin = 1.96 * float(scores.std(ddof=1)) / math.sqrt(len(scores))
+    return mean, (mean - margin, mean + margin)
+
+
+def spread(ids: Sequence[int], number: int, seed: int = 0) -> Int[np.ndarray, " number"]:
+    """`number` of the IDs, in random order, none drawn more than once more than any other."""
+    rng = np.random.default_rng(seed)
+    rounds = -(-number // len(ids))
+    drawn = np.concatenate([rng.permutation(np.asarray(ids)) for _ in range(rounds)])
+    return drawn[:number].astype(np.int32)
+
+
+def per_family(build: Callable[..., Callable[..., Any]], *inputs: Any) -> Callable[..., Any]:
+    """The jitted function that `build` makes of a family, kept for when it is asked for again."""
+    try:
+        return _kept(build, *inputs)
+    except TypeError:
+        # A family that cannot be hashed is compiled anew each time.
+        return _kept.__wrapped__(build, *inputs)
+
+
+@functools.lru_cache(maxsize=32)
+def _kept(build: Callable[..., Callable[..., Any]], *inputs: Any) -> Callable[..., Any]:
+    return eqx.filter_jit(build(*inputs))
+
+
+def _many(family: Family, episodes: int) -> Callable[..., Outcome]:
+    return lambda agent, ids, keys: outcomes(family, agent, ids, keys, episodes)
+
+
+def outcomes(
+    family: Family, agent: Agent, ids: Int[Array, " trials"], keys: Array, episodes: int = 1
+) -> Outcome:
+    """Of many trials, side by side as far as their observations fit."""
+
+    def one(inputs: tuple[Array, Key]) -> Outcome:
+        problem_id, key = inputs
+        return outcome(family, agent, problem_id, key, episodes)
+
+    at_once = side_by_side(family, episodes)
+    if len(ids) <= at_once:
+        return jax.vmap(one)((ids, keys))
+    return jax.lax.map(one, (ids, keys), batch_size=at_once)

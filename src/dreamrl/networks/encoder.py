@@ -1,0 +1,75 @@
+"""Encoder f_psi(mu): what about a problem matters (Liu et al. 2021, section 4.2)."""
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+from dreamrl.families.family import Family, HasDescriptions
+from dreamrl.networks.layers import Dense
+from dreamrl.types import Key, ProblemID
+
+HIDDEN = 64
+
+
+class EmbeddingEncoder(eqx.Module):
+    """One mean a training problem: z ~ N(f_psi(mu), rho^2 I). An unknown ID gives NaN."""
+
+    means: Float[Array, "problems Z"]
+    ids: tuple[int, ...] = eqx.field(static=True)
+
+    def __init__(self, key: Key, ids: Sequence[int], size: int):
+        self.ids = tuple(sorted(int(i) for i in ids))
+        self.means = jax.random.normal(key, (len(ids), size)) / jnp.sqrt(size)
+
+    def __call__(self, problem_id: ProblemID) -> Float[Array, "... Z"]:
+        """Return f_psi(mu) of a problem, or of many."""
+        ids = jnp.asarray(np.array(self.ids))
+        rows: Int[Array, ...] = jnp.searchsorted(ids, problem_id.value)
+        rows = jnp.minimum(rows, len(self.ids) - 1)
+        known = ids[rows] == problem_id.value
+        return jnp.where(known[..., None], self.means[rows], jnp.nan)
+
+
+class MLPEncoder(eqx.Module):
+    """The family's description of a problem -> hidden -> the mean, for any number of problems."""
+
+    hidden: Dense
+    mean: Dense
+    family: HasDescriptions = eqx.field(static=True)
+
+    def __init__(self, key: Key, family: HasDescriptions, size: int):
+        keys = jax.random.split(key)
+        self.family = family
+        features = jax.eval_shape(family.describe, jnp.array(0)).shape[0]
+        self.hidden = Dense(keys[0], features, HIDDEN, gain=2**0.5)
+        self.mean = Dense(keys[1], HIDDEN, size)
+
+    def __call__(self, problem_id: ProblemID) -> Float[Array, "... Z"]:
+        """Return f_psi(mu) of a problem, or of many."""
+        lead = problem_id.value.shape
+        described = jax.vmap(self.family.describe)(problem_id.value.reshape(-1))
+        means = self.mean(jax.nn.relu(self.hidden(described)))
+        return means.reshape(*lead, -1)
+
+
+Encoder: TypeAlias = EmbeddingEncoder | MLPEncoder
+
+
+def make_encoder(key: Key, family: Family, size: int) -> Encoder:
+    """Return an encoder of the family's descriptions or, where it has none, of problem IDs."""
+    if isinstance(family, HasDescriptions):
+        return MLPEncoder(key, family, size)
+    return EmbeddingEncoder(key, family.train_ids, size)
+
+
+def bottleneck_penalty(mean: Float[Array, "... Z"], free: float = 0.0) -> Float[Array, "..."]:
+    """Return KL(N(f, rho^2 I) || N(0, rho^2 I)) times rho^2: the bottleneck's |f|^2 / 2.
+
+    Of |f|^2, what is below `free` does not count.
+    """
+    return jnp.maximum(jnp.square(mean).sum(-1) - free, 0.0) / 2

@@ -1,0 +1,126 @@
+"""What Thompson sampling can reach with the true posterior and optimal policies.
+
+The bound that Liu et al. 2021 call PEARL-UB; `docs/references.md` says what is assumed where the
+paper does not.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from dreamrl.references.distinct import distinct
+from dreamrl.references.exploitation import TOLERANCE, Exploitation, Goal
+from dreamrl.references.tables import ENDED, SharedTables, Tables
+
+
+class _Episodes(NamedTuple):
+    """The optimal policies of some problems, each played in every problem, under one goal."""
+
+    policies: np.ndarray
+    """[policies]: whose they are, as places among the IDs."""
+    returns: np.ndarray
+    """[policies, problems]"""
+    actions: np.ndarray
+    """[T, policies, problems]; ENDED behind the end."""
+
+
+def thompson(exploitation: Exploitation, ids: Sequence[int]) -> float:
+    """The mean return of the trial that `dreamrl.references.posterior_sampling` describes; exact."""
+    goals = sorted({goal for i in ids for goal in exploitation.goals[i]})
+    weights = {g: np.array([exploitation.goals[i].get(g, 0.0) for i in ids]) for g in goals}
+    played: dict[Goal, _Episodes] = {}
+    for goal in goals:
+        policies = np.flatnonzero(weights[goal])
+        played[goal] = _renamed(exploitation, ids, goal, policies, played) or _play(
+            exploitation, ids, goal, policies
+        )
+    seen = exploitation.tabulator.tabulate(ids, None)
+    values: dict[bytes, float] = {}
+    total = 0.0
+    for goal in goals:
+        drawn = weights[goal][weights[goal] > 0]
+        for weight, told_apart in zip(drawn, _told_apart(seen, played[goal].actions), strict=True):
+            key = told_apart.tobytes()
+            if key not in values:
+                values[key] = _exploited(told_apart, weights, played)
+            total += weight * values[key]
+    return total / len(ids) ** 2
+
+
+def _play(
+    exploitation: Exploitation, ids: Sequence[int], goal: Goal, policies: np.ndarray
+) -> _Episodes:
+    shaped = np.array(goal).reshape(exploitation.family.goal_space.shape)
+    tables = exploitation.tabulator.tabulate_shared(ids, shaped)
+    true, own = np.arange(len(ids)), policies[:, None]
+    states = np.tile(tables.start, (len(policies), 1))
+    alive, returns, taken = np.ones_like(states, bool), np.zeros(states.shape), []
+    for step, choice in enumerate(_choices(tables)):
+        actions = choice[own, states]
+        taken.append(np.where(alive, actions, ENDED))
+        returns += alive * tables.rewards[step][true, states, actions]
+        states = tables.following[step][true, states, actions]
+        alive &= states != ENDED
+        states = np.where(alive, states, 0)
+    return _Episodes(policies, returns, np.array(taken))
+
+
+def _renamed(
+    exploitation: Exploitation,
+    ids: Sequence[int],
+    goal: Goal,
+    policies: np.ndarray,
+    played: dict[Goal, _Episodes],
+) -> _Episodes | None:
+    """The episodes of a goal that was played before under another name, if there is one."""
+    for symmetry in exploitation.symmetries:
+        other = tuple(np.asarray(symmetry.goal(np.array(goal))).reshape(-1).tolist())
+        images = symmetry.problems[list(ids)]
+        if symmetry.keeps_actions and other in played and set(images.tolist()) == set(ids):
+            true = np.searchsorted(ids, images)
+            known = played[other]
+            rows = np.searchsorted(known.policies, true[policies])
+            actions = known.actions[:, rows][:, :, true]
+            return _Episodes(policies, known.returns[rows][:, true], actions)
+    return None
+
+
+def _choices(tables: SharedTables) -> list[np.ndarray]:
+    """By number of steps, [problems, states]: the best action, the first of equally good ones."""
+    best = tables.best()
+    return [(b >= b.max(-1, keepdims=True) - TOLERANCE).argmax(-1) for b in best]
+
+
+def _told_apart(tables: Tables, actions: np.ndarray) -> np.ndarray:
+    """[policies, problems]: equal numbers in a row where a policy's exploration looks the same."""
+    shape = actions.shape[1:]
+    policy, rows = np.indices(shape).reshape(2, -1)
+    labels = tables.first[rows]
+    for layer, action in zip(tables.layers, actions.reshape(len(actions), -1), strict=False):
+        action = np.where(rows == ENDED, ENDED, action)
+        seen = np.where(action == ENDED, ENDED, layer.outcomes[rows, action])
+        _, labels = distinct([policy, labels, action, seen])
+        rows = np.where(action == ENDED, ENDED, layer.following[rows, action])
+    return np.array([_renumbered(row) for row in labels.reshape(shape)])
+
+
+def _renumbered(labels: np.ndarray) -> np.ndarray:
+    """The same, but equal whenever the same problems are told apart."""
+    _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
+    return first[inverse]
+
+
+def _exploited(
+    told_apart: np.ndarray, weights: dict[Goal, np.ndarray], played: dict[Goal, _Episodes]
+) -> float:
+    """The sum over problems of the mean return, if problems that look the same are not known."""
+    same = (told_apart[:, None] == np.unique(told_apart)).astype(float)
+    total = 0.0
+    for goal, weight in weights.items():
+        possible = weight > 0
+        drawn, inside = weight[possible, None] * same[possible], weight[:, None] * same
+        returns = (drawn * (played[goal].returns @ inside)).sum(0)
+        mass = drawn.sum(0)
+        total += (returns[mass > 0] / mass[mass > 0]).sum()
+    return total

@@ -1,0 +1,29 @@
+"""Names of arrays in files that were written before parameters were called what they are now."""
+
+import re
+from collections.abc import Container
+
+_RENAMED = [
+    (r"(^|\.)reader\.", r"\1encoder."),
+    (r"(^|\.)tell\.", r"\1belief_head."),
+    (r"(^|\.)beside\.", r"\1auxiliary."),
+    (r"(^|\.)senses\.", r"\1percept_encoder."),
+    (r"(^|\.)told\.", r"\1z_proj."),
+    (r"network\.hidden\.", "network.torso."),
+    (r"(network|decoder|encoder)\.memory\.", r"\1.rnn."),
+    (r"stop\.worth\.", "stop.value."),
+    (r"^last\.memory", "last.extra"),
+    (r"^optimiser\.", "optimisers.policy."),
+    (r"^replay\.items\.played\.", "replay.items.trial."),
+    (r"^replay\.items\.(exploration|goals|exploitation)", r"replay.items.trial.\1"),
+]
+
+
+def current_name(name: str, wanted: Container[str]) -> str:
+    """Return what an array of this name is called now, if the name is none that is wanted."""
+    if name in wanted:
+        return name
+    for pattern, now in _RENAMED:
+        name = re.sub(pattern, now, name)
+    # A method's own replay and dual variable stand in its memory.
+    return f"memory.{name}" if f"memory.{name}" in wanted else name

@@ -1,0 +1,89 @@
+"""The statistics agree with rliable, which the field reports them with."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+from dreamrl.comparison.statistics import (
+    gap_interval,
+    improvement_interval,
+    iqm,
+    iqm_interval,
+    probability_of_improvement,
+)
+
+SHAPES = [(3, 1), (5, 1), (5, 4), (10, 3)]
+
+
+@pytest.fixture(scope="module")
+def rliable():
+    with warnings.catch_warnings():
+        # Of what will change in the libraries that it uses.
+        warnings.simplefilter("ignore")
+        from rliable import library, metrics
+    return library, metrics
+
+
+def scores(shape, seed, shift=0.0):
+    """Scores with ties, as returns have them."""
+    return np.random.default_rng(seed).normal(shift, 0.3, shape).round(1)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_estimates_are_those_of_rliable(rliable, shape):
+    x, y = scores(shape, 1), scores((4, shape[1]), 2, 0.2)
+    metrics = rliable[1]
+    assert iqm(x) == pytest.approx(metrics.aggregate_iqm(x), abs=1e-12)
+    expected = metrics.probability_of_improvement(x, y)
+    assert probability_of_improvement(x, y) == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize("shape", [(8, 1), (5, 4)])
+def test_intervals_are_those_of_rliable(rliable, shape):
+    library, metrics = rliable
+    rng = np.random.default_rng(3)
+    x, y = rng.normal(size=shape), rng.normal(0.5, size=shape)
+    np.random.seed(0)  # noqa: NPY002 - rliable draws from the global generator
+    both = library.get_interval_estimates(
+        {"x": x}, lambda s: np.array([metrics.aggregate_iqm(s)]), reps=3000
+    )[1]["x"][:, 0]
+    assert iqm_interval(x)[1:] == pytest.approx(both, abs=0.05)
+    both = library.get_interval_estimates(
+        {"xy": (x, y)}, lambda x, y: np.array([metrics.probability_of_improvement(x, y)]), reps=500
+    )[1]["xy"][:, 0]
+    assert improvement_interval(x, y)[1:] == pytest.approx(both, abs=0.05)
+
+
+def test_by_hand():
+    five = np.array([[0.0], [1.0], [2.0], [4.0], [90.0]])
+    assert iqm(five) == pytest.approx(7 / 3)
+    assert iqm(five[:3]) == 1.0
+    # Against 1: one below, one equal, three above.
+    assert probability_of_improvement(five, np.array([[1.0]])) == pytest.approx(3.5 / 5)
+    assert probability_of_improvement(five, five) == 0.5
+
+
+def test_intervals_are_repeatable_and_hold_the_estimate():
+    x = scores((5, 2), 5)
+    first = iqm_interval(x)
+    assert first == iqm_interval(x)
+    assert first.low <= first.estimate <= first.high
+    assert first.low < first.high
+    one = iqm_interval(np.full((5, 2), 0.8))
+    assert one == pytest.approx((0.8, 0.8, 0.8))
+
+
+def test_a_gap_is_as_uncertain_as_both_sides_are():
+    x, y = scores((5, 2), 5), scores((4, 2), 6, -0.5)
+    gap, of_x, of_y = gap_interval(x, y), iqm_interval(x), iqm_interval(y)
+    assert gap.estimate == pytest.approx(of_x.estimate - of_y.estimate)
+    assert of_x.low - of_y.high <= gap.low < gap.estimate < gap.high <= of_x.high - of_y.low
+    # Against scores that all agree only X's own seeds matter.
+    assert gap_interval(x, np.full((3, 2), 0.25)) == pytest.approx([v - 0.25 for v in of_x])
+
+
+def test_strata_are_kept_apart():
+    # All seeds of a family agree: whatever is drawn within it, nothing changes.
+    apart = np.array([[0.0, 10.0], [0.0, 10.0], [0.0, 10.0]])
+    assert iqm_interval(apart) == pytest.approx((5.0, 5.0, 5.0))

@@ -1,0 +1,82 @@
+"""Tables of results that are made up, with numbers that can be worked out by hand."""
+
+import pytest
+
+from dreamrl.comparison.table import ALL, base_of, rows, tables
+
+
+def result(name, family, returns, references=(0.3, 0.8)):
+    names = ("no_exploration", "optimal")
+    return {
+        "name": name,
+        "family": family,
+        "references": dict(zip(names, references, strict=True)) if references else {},
+        "seeds": [
+            {
+                "seed": i,
+                "unseen": {"return": value, "exploration_length": 4.0 + i},
+                "train": {"return": value + 0.1, "exploration_length": 1.0},
+                "steps": 1000,
+            }
+            for i, value in enumerate(returns)
+        ],
+        "trainings": [{"wall_seconds": 90.0, "compile_seconds": 9.0, "steps_per_second": 12_345}],
+    }
+
+
+def test_rows_by_hand():
+    found = rows(
+        [result("dream", "bus", [0.8, 0.8, 0.8]), result("rl2", "bus", [0.8, 0.3, 0.1])], "dream"
+    )
+    dream, rl2 = found
+    assert dream.behind is None
+    assert dream.score == pytest.approx((0.8, 0.8, 0.8))
+    assert rl2.score.estimate == pytest.approx(0.4)
+    assert rl2.behind.estimate == pytest.approx((0.5 + 1 + 1) / 3)
+    assert dream.gap is None
+    assert rl2.gap == pytest.approx((0.4, 0.8 - 0.8, 0.8 - 0.1))
+    assert rl2.details["return, training"] == pytest.approx(0.5)
+    assert rl2.details["exploration length"] == pytest.approx(5.0)
+    assert rl2.details["seconds"] == 90
+
+
+def test_over_families_returns_are_scaled_and_seeds_shared():
+    found = rows(
+        [
+            result("dream", "bus", [0.8, 0.8, 0.8]),
+            result("dream", "map", [0.55, 0.55], (0.3, 0.8)),
+            result("rl2", "bus", [0.3, 0.3, 0.8]),
+            result("rl2", "map", [0.3, 0.3]),
+            result("only-bus", "bus", [0.3, 0.3]),
+        ],
+        "dream",
+    )
+    overall = {row.agent: row for row in found if row.family == ALL}
+    assert overall.keys() == {"dream", "rl2"}
+    assert overall["dream"].score.estimate == pytest.approx(0.75)
+    assert overall["dream"].seeds == 2
+    assert overall["rl2"].score.estimate == pytest.approx(0.0)
+    assert overall["rl2"].behind.estimate == 1.0
+
+
+def test_without_references_there_is_no_scale():
+    one = [result("dream", "bus", [0.8]), result("dream", "own", [3.0], None)]
+    assert {row.family for row in rows(one, "dream")} == {"bus", "own"}
+
+
+def test_tables_are_even():
+    told = tables(
+        [result("dream", "bus", [0.8] * 3), result("dream:cost=0", "bus", [0.1] * 3)], "dream"
+    )
+    lines = told["bus"].splitlines()
+    assert len({len(line) for line in lines}) == 1
+    assert len(lines) == 4
+    assert lines[0].startswith("| agent        | seeds | return, unseen | ")
+    assert "| dream:cost=0 |     3 |          0.100 | 0.100 to 0.100 | " in lines[3]
+    assert "1.00 to 1.00" in lines[3]
+    assert "12,345" in lines[3]
+
+
+def test_whom_the_others_are_held_against():
+    assert base_of(["rl2", "dream"]) == "dream"
+    assert base_of(["rl2", "dream:cost=0"]) == "rl2"

@@ -1,0 +1,150 @@
+"""Meta-test: fair over problems, repeatable, and blind to which problem it is."""
+
+import inspect
+import typing
+from collections import Counter
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from dreamrl.agents.agent import Agent
+
+import dreamrl
+from dreamrl.agents import registry
+from dreamrl.errors import UserError
+from dreamrl.evaluation import evaluate, spread
+from dreamrl.families.bus import OTHER_STOPS, STOPS
+from dreamrl.families.grid import GridAction
+from dreamrl.testing import replay
+from dreamrl.trial import Percept
+from dreamrl.types import ProblemID, Trajectory
+
+
+@pytest.fixture
+def agent(fake):
+    family = dreamrl.make("bus")
+    algorithm = registry.make_trainer("fake", family, fake())
+    return algorithm.agent(algorithm.init(jax.random.key(0)))
+
+
+def test_problems_are_drawn_evenly_and_repeatably():
+    ids = (3, 5, 9)
+    drawn = spread(ids, 8, seed=1)
+    counts = Counter(drawn.tolist())
+    assert set(counts) == set(ids)
+    assert set(counts.values()) == {2, 3}
+    np.testing.assert_array_equal(drawn, spread(ids, 8, seed=1))
+    assert (spread(range(50), 50, 0) != spread(range(50), 50, 1)).any()
+
+
+def test_an_evaluation_says_how_well_and_how_sure(agent):
+    family = dreamrl.make("bus")
+    result = evaluate(family, agent, family.test_ids, trials=24, episodes=3)
+    # Eight steps to a corner, whatever the goal.
+    assert result.return_mean == pytest.approx(0.3)
+    low, high = result.return_ci95
+    assert low <= result.return_mean <= high
+    assert result.exploration_length_mean == 7
+    assert result.returns.shape == (24, 3)
+    assert Counter(result.ids.tolist()) == dict.fromkeys(range(24), 1)
+    assert result.statistics == {}
+
+
+def test_the_same_seed_gives_the_same_numbers(agent):
+    family = dreamrl.make("cooking")
+    first, second = (evaluate(family, agent, family.train_ids, 20, seed=5) for _ in range(2))
+    np.testing.assert_array_equal(first.returns, second.returns)
+    np.testing.assert_array_equal(first.lengths, second.lengths)
+
+
+def test_every_episode_has_a_goal_of_its_own_and_a_fresh_memory(agent):
+    family = dreamrl.make("bus")
+    trial = meta_test(family, agent, family.problem(jnp.array(3)), jax.random.key(0), episodes=12)
+    assert len(np.unique(np.asarray(trial.goals), axis=0)) > 1
+    assert (trial.exploitation.observations[:, 0] == trial.exploitation.observations[0, 0]).all()
+    assert trial.beliefs.mean.shape == (family.horizon + 1, 4)
+
+
+@pytest.mark.parametrize(("trials", "episodes"), [(1, 1), (0, 1), (4, 0)])
+def test_numbers_out_of_range(agent, trials, episodes):
+    family = dreamrl.make("bus")
+    with pytest.raises(UserError, match="must be at least"):
+        evaluate(family, agent, family.test_ids, trials, 0, episodes)
+    with pytest.raises(UserError, match="no problems"):
+        evaluate(family, agent, (), 4)
+
+
+def names_in(annotation):
+    arguments = typing.get_args(annotation)
+    return {annotation, *(name for part in arguments for name in names_in(part))}
+
+
+@pytest.mark.parametrize("function", ["explorer", "explore", "beliefs", "exploiter", "exploit"])
+def test_no_function_of_an_agent_takes_a_problem_id(function):
+    hints = typing.get_type_hints(getattr(Agent, function))
+    assert all(ProblemID not in names_in(hint) for hint in hints.values())
+    for hint in (Percept, Trajectory):
+        assert ProblemID not in typing.get_type_hints(hint).values()
+
+
+def test_meta_test_takes_no_problem_id():
+    assert "problem_id" not in inspect.signature(meta_test).parameters
+
+
+def test_problems_that_look_alike_are_treated_alike(agent):
+    """What reaches the agent is recorded: a family that shows nothing leaves no way to differ."""
+    family = dreamrl.make("distracting-bus")
+    seen = []
+
+    class Spy:
+        def __getattr__(self, name):
+            def record(*inputs):
+                jax.debug.callback(lambda *leaves: seen.append((name, leaves)), *leaves_of(inputs))
+                return getattr(agent, name)(*inputs)
+
+            return record
+
+    def leaves_of(inputs):
+        leaves = jax.tree.leaves(inputs)
+        return [
+            jax.random.key_data(x) if jnp.issubdtype(x.dtype, jax.dtypes.prng_key) else x
+            for x in leaves
+        ]
+
+    def all_inputs(problem_id):
+        seen.clear()
+        # The fake rides one useful line only; the two problems differ in gray lines alone.
+        trial = meta_test(family, Spy(), family.problem(jnp.array(problem_id)), jax.random.key(2))
+        jax.block_until_ready(trial)
+        jax.effects_barrier()
+        return sorted(repr(entry) for entry in seen)
+
+    problem, other = 5, 5 + 24 * 7
+    assert all_inputs(problem) == all_inputs(other)
+
+
+def test_gray_lines_are_counted_where_they_are_ridden():
+    family = dreamrl.make("distracting-bus")
+    to_gray = [GridAction.RIGHT, GridAction.UP, GridAction.RIDE]
+    to_stop = [GridAction.RIGHT, GridAction.RIDE]
+    waits = [GridAction.RIGHT, GridAction.UP, GridAction.STAY]
+    assert [5, 5] in OTHER_STOPS.tolist()
+    assert [5, 4] in STOPS.tolist()
+    for actions, ridden in ((to_gray, 1), (to_stop, 0), (waits, 0)):
+        played = replay(family, 7, None, actions)
+        mask = jnp.ones(len(actions), bool)
+        flags = jnp.zeros(len(actions), bool)
+        walked = Trajectory(
+            jnp.array(played.observations),
+            jnp.array(actions),
+            jnp.array(played.rewards),
+            flags,
+            flags,
+            mask,
+        )
+        problem = family.problem(jnp.array(7))
+        assert family.statistics(problem, walked)["gray_line_ridden"] == ridden
+        unridden = walked._replace(mask=jnp.zeros_like(mask))
+        assert family.statistics(problem, unridden)["gray_line_ridden"] == 0
+    assert dreamrl.make("bus").statistics(problem, walked) == {}
