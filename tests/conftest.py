@@ -9,13 +9,15 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import pytest
-from dreamrl.agents.agent import Method
 from jaxtyping import Array, Float, Int
 
 from dreamrl.agents import registry
+from dreamrl.agents.method import Method
+from dreamrl.agents.settings import Budget
 from dreamrl.errors import UserError
 from dreamrl.families.family import Family
 from dreamrl.families.grid import GridAction
+from dreamrl.trial import Choice
 from dreamrl.types import Belief, Key
 
 # Most of what tests compile runs once: read by XLA when the first program is compiled.
@@ -39,40 +41,35 @@ class FakeState(NamedTuple):
 
 
 class FakeAgent(eqx.Module):
-    """Rides in circles: its memory counts steps, its belief sums what it saw."""
+    """Rides in circles: its carry counts steps, its belief sums what it saw."""
 
     logits: Array
 
-    def explorer(self):
+    def init_exploration(self):
         return jnp.array(0)
 
-    def explore(self, memory, percept, key):
-        return memory + 1, (self.logits.argmax() + memory) % 6, memory >= 7
+    def explore(self, carry, percept, key):
+        return carry + 1, Choice((self.logits.argmax() + carry) % 6, carry >= 7)
 
-    def beliefs(self, trajectory):
-        seen = trajectory.observations[:, :3].sum(-1, keepdims=True) * jnp.ones(4)
+    def beliefs(self, exploration):
+        seen = exploration.observations[:, :3].sum(-1, keepdims=True) * jnp.ones(4)
         return Belief(jnp.cumsum(seen, 0) / 100)
 
-    def exploiter(self, belief):
+    def init_exploitation(self, belief, episode, key):
         return belief.mean
 
-    def exploit(self, memory, percept, goal, key):
+    def exploit(self, carry, percept, goal, key):
         away = goal[:2] - percept.observation[:2]
         sideways = jnp.where(away[0] < 0, GridAction.LEFT, GridAction.RIGHT)
         upright = jnp.where(away[1] < 0, GridAction.DOWN, GridAction.UP)
-        return memory, jnp.where(away[0] != 0, sideways, upright)
+        return carry, Choice(jnp.where(away[0] != 0, sideways, upright))
 
 
 @dataclasses.dataclass(frozen=True)
 class FakeSettings:
     """Settings of the fake."""
 
-    iterations: int = 6
-    """Rounds."""
-    trials: int = 4
-    """Trials a round."""
-    episodes: int = 1
-    """Exploitation episodes a trial."""
+    budget: Budget = Budget(iterations=6, trials=4)
     rate: float = 0.5
     """How much is learned."""
     mode: Literal["fast", "slow"] = "fast"
@@ -81,7 +78,7 @@ class FakeSettings:
     """Iteration at which a loss is not finite; 0: never."""
 
     def __post_init__(self):
-        if self.iterations < 1 or not 0 <= self.rate <= 1:
+        if not 0 <= self.rate <= 1:
             raise UserError(f"rate must be from 0 to 1, is {self.rate}")
 
 
@@ -124,7 +121,7 @@ class FakeAlgorithm:
 @pytest.fixture
 def fake(monkeypatch):
     """An algorithm that does nothing much, under the name `fake`; gives its settings' type."""
-    presets = {"default": FakeSettings(), "long": FakeSettings(iterations=500)}
+    presets = {"default": FakeSettings(), "long": FakeSettings(Budget(iterations=500, trials=4))}
     made = Method(FakeSettings, FakeAlgorithm, presets)
     monkeypatch.setitem(registry.METHODS, "fake", made)
     return FakeSettings

@@ -191,6 +191,32 @@ def changed(settings: S, changes: Mapping[str, Any]) -> S:
     return settings
 
 
+def changed_by_text(settings: S, changes: Mapping[str, str]) -> S:
+    """Return settings with changes as they are written: `{"cost": "0.1"}`; see `changed`."""
+    for name, text in sorted(changes.items(), key=lambda item: item[0].count(".")):
+        path = resolve(settings, name)
+        settings = changed(settings, {path: _read(settings, path.split("."), text)})
+    return settings
+
+
+def _read(settings: Any, path: list[str], text: str) -> Any:
+    first, *rest = path
+    if rest:
+        return _read(getattr(settings, first), rest, text)
+    kind, _ = _unwrapped(hints(type(settings))[first])
+    if kind is bool:
+        if text not in ("true", "false"):
+            raise UserError(f"{first} is {text!r}: it must be true or false")
+        return text == "true"
+    if kind not in (int, float):
+        return text
+    try:
+        return kind(text)
+    except ValueError:
+        wanted = "a whole number" if kind is int else "a number"
+        raise UserError(f"{first} is {text!r}: it must be {wanted}") from None
+
+
 def _replace(settings: Any, path: list[str], value: Any) -> Any:
     first, *rest = path
     if rest:

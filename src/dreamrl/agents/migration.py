@@ -190,6 +190,13 @@ def settings_of(agent: str, held: Mapping[str, Any]) -> Any:
     return changed_together(kind, nested(kind, held))
 
 
+def stored_settings(agent: str, held: Mapping[str, Any]) -> Any:
+    """Return the settings that a file holds, nested or of before."""
+    if is_flat(held):
+        return settings_of(agent, held)
+    return from_dict(method_of(agent).settings, dict(held))
+
+
 def changed_together(kind: type, changes: Mapping[str, Any]) -> Any:
     """Return the defaults with changes that fit together only as a whole."""
     default = to_dict(changed(kind(), {k: v for k, v in changes.items() if k in _KINDS}))

@@ -55,7 +55,7 @@ class Board:
         """What a chunk of the running cell came to, in each seed."""
         assert self.running is not None
         cell, first = self.cells[self.running], records[0]
-        share = first["iteration"] / cell.settings.iterations
+        share = first["iteration"] / cell.settings.budget.iterations
         begin = first["compile_seconds"]
         self.seconds[self.running] = begin + (first["seconds"] - begin) / share
         # A training that was stopped has taken more than this call has lasted.

@@ -60,7 +60,7 @@ class _Watch:
 def _watched(session: Session, console: Console) -> Iterator[_Watch]:
     family = session.family
     title = f"{session.manifest['agent']} on {family.name}"
-    goal = Goal(session.algorithm.settings.iterations, session.terms.until)
+    goal = Goal(session.algorithm.settings.budget.iterations, session.terms.until)
     with (
         ThreadPoolExecutor(1) as pool,
         progress(title, str(session.out), goal, family.horizon, console) as view,

@@ -1,11 +1,10 @@
 """Agents as they are asked for by name, with settings of their own: `dream:bottleneck=none`."""
 
-import dataclasses
-import typing
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from dreamrl.agents import registry
-from dreamrl.errors import UserError, unknown
+from dreamrl.configuration import changed_by_text
+from dreamrl.errors import UserError
 
 
 class Contender(NamedTuple):
@@ -19,15 +18,20 @@ class Contender(NamedTuple):
     """Settings that differ from the preset's, as they are written."""
 
     def settings(self, family_name: str) -> Any:
-        """Its settings on a family; raises UserError for one that there is not."""
+        """Return its settings on a family.
+
+        Raises:
+            UserError: For a setting that there is not, and for a value that it cannot have.
+        """
         try:
             preset = registry.settings_for(self.agent, family_name, self.preset)
-            hints = typing.get_type_hints(type(preset))
-            kinds = {field.name: hints[field.name] for field in dataclasses.fields(preset)}
-            values = {name: _value(kinds, name, text) for name, text in self.changes.items()}
-            return dataclasses.replace(preset, **values)
+            return changed_by_text(preset, self.changes)
         except UserError as error:
             raise UserError(f"{self.name}: {error}") from None
+
+    def sets(self, name: str) -> bool:
+        """Tell whether a setting is among the changes, by its path or the end of it."""
+        return any(path.rpartition(".")[2] == name for path in self.changes)
 
 
 def contender(text: str) -> Contender:
@@ -46,28 +50,3 @@ def contender(text: str) -> Contender:
             raise UserError(f"{text}: {setting} is given twice")
         changes[setting.replace("-", "_")] = value
     return Contender(text, agent, changes.pop("preset", None), changes)
-
-
-def _value(kinds: dict[str, Any], name: str, text: str) -> Any:
-    if name not in kinds:
-        raise unknown("setting", name, kinds)
-    kind = kinds[name]
-    if typing.get_origin(kind) is Literal:
-        choices = {str(choice): choice for choice in typing.get_args(kind)}
-    elif kind is bool:
-        choices = {"true": True, "false": False}
-    else:
-        return _read(kind, name, text)
-    if text not in choices:
-        raise UserError(f"{name} is {text!r}: it must be {' or '.join(choices)}")
-    return choices[text]
-
-
-def _read(kind: type, name: str, text: str) -> Any:
-    try:
-        return kind(text)
-    except ValueError:
-        raise UserError(f"{name} is {text!r}: it must be {_KINDS[kind]}") from None
-
-
-_KINDS = {int: "a whole number", float: "a number"}

@@ -12,7 +12,6 @@ A cell's result is a small JSON object, which is all that tables and figures nee
     command                            what wrote it
 """
 
-import dataclasses
 import hashlib
 import json
 import re
@@ -25,7 +24,9 @@ import numpy as np
 
 from dreamrl import families
 from dreamrl.agents import registry
+from dreamrl.agents.migration import stored_settings
 from dreamrl.comparison.contender import contender
+from dreamrl.configuration import changed, paths_of, to_dict
 from dreamrl.errors import UserError
 from dreamrl.evaluation import evaluate
 from dreamrl.families.family import Family
@@ -56,7 +57,7 @@ class Cell(NamedTuple):
     @property
     def wanted(self) -> dict[str, Any]:
         """What a result must agree with, as JSON has it."""
-        return {"agent": self.agent, "family": self.family, "settings": _as_json(self.settings)}
+        return {"agent": self.agent, "family": self.family, "settings": to_dict(self.settings)}
 
     @property
     def slug(self) -> str:
@@ -66,13 +67,13 @@ class Cell(NamedTuple):
     @property
     def budget(self) -> int:
         """Environment steps of one seed, if no episode ends before the horizon."""
-        return self.settings.iterations * _steps(self.settings, families.make(self.family))
+        return self.settings.budget.iterations * _steps(self.settings, families.make(self.family))
 
     @property
     def terms(self) -> Terms:
         """Chunks so short that the learning curve has its points."""
-        chunk = min(25, max(1, self.settings.iterations // POINTS))
-        return Terms(chunk, max(1, self.settings.iterations // (chunk * POINTS)))
+        chunk = min(25, max(1, self.settings.budget.iterations // POINTS))
+        return Terms(chunk, max(1, self.settings.budget.iterations // (chunk * POINTS)))
 
     def file(self, folder: Path) -> Path:
         return folder / _slug(self.family) / f"{self.slug}.json"
@@ -117,11 +118,11 @@ def cells(
         shared = budget
         if shared is None and base is not None:
             preset = contender(base).settings(family_name)
-            shared = preset.iterations * _steps(preset, family)
+            shared = preset.budget.iterations * _steps(preset, family)
         for name in names:
             asked = contender(name)
             settings = asked.settings(family_name)
-            if shared is not None and (budget is not None or "iterations" not in asked.changes):
+            if shared is not None and (budget is not None or not asked.sets("iterations")):
                 settings = _within(shared, settings, family, name)
             try:
                 registry.make_trainer(asked.agent, family, settings, seeds)
@@ -143,8 +144,8 @@ def difference(cell: Cell, result: Result) -> str:
     """In what a result is not the cell's, in words; nothing if it is."""
     wanted = {**cell.wanted, "trials": cell.trials}
     pairs = {name: (result.get(name), value) for name, value in wanted.items()}
-    theirs, ours = pairs.pop("settings")
-    theirs = _complete(cell, theirs)
+    del pairs["settings"]
+    theirs, ours = _paths(cell, result.get("settings")), paths_of(cell.settings)
     for name in sorted({*theirs, *ours}):
         pairs[name] = (theirs.get(name), ours.get(name))
     odd = [f"{name} is {there!r}, not {here!r}" for name, (there, here) in pairs.items()]
@@ -165,8 +166,8 @@ def finished_runs(cell: Cell, folder: Path) -> dict[int, Run]:
             manifest, whole = read_json(path), read_json(_program(path.parent) / "run.json")
         except UserError:
             continue
-        manifest["settings"] = _complete(cell, manifest.get("settings"))
-        same = all(manifest.get(name) == value for name, value in cell.wanted.items())
+        same = all(manifest.get(name) == getattr(cell, name) for name in ("agent", "family"))
+        same = same and _paths(cell, manifest.get("settings")) == paths_of(cell.settings)
         longer = manifest.get("terms", {}).get("until") is not None
         finished = whole.get("status") == "finished" and not longer
         if same and finished and manifest.get("seed") in cell.seeds:
@@ -213,18 +214,17 @@ def of_seeds(cell: Cell, result: Result) -> Result:
     return {**result, "seeds": [seed for seed in result["seeds"] if seed["seed"] in cell.seeds]}
 
 
-def _complete(cell: Cell, held: dict[str, Any] | None) -> dict[str, Any]:
-    """A setting younger than what is held had then, by its absence, what is now its default."""
-    return _as_json(type(cell.settings)()) | (held or {})
-
-
-def _as_json(settings: Any) -> dict[str, Any]:
-    return json.loads(json.dumps(dataclasses.asdict(settings)))
+def _paths(cell: Cell, held: dict[str, Any] | None) -> dict[str, Any]:
+    """Return held settings by path; one that is missing there had its present default then."""
+    try:
+        return paths_of(stored_settings(cell.agent, held or {}))
+    except UserError:
+        return {}
 
 
 def _steps(settings: Any, family: Family) -> int:
-    """Environment steps of an iteration, if no episode ends before the horizon."""
-    return settings.trials * family.horizon * (1 + settings.episodes)
+    """Return the environment steps of an iteration, if no episode ends before the horizon."""
+    return settings.budget.trials * family.horizon * (1 + settings.budget.episodes)
 
 
 def _within(budget: int, settings: Any, family: Family, name: str) -> Any:
@@ -234,7 +234,7 @@ def _within(budget: int, settings: Any, family: Family, name: str) -> Any:
             f"{name} on {family.name}: a budget of {budget:,} steps is less than one iteration, "
             f"which takes {each:,}"
         )
-    return dataclasses.replace(settings, iterations=budget // each)
+    return changed(settings, {"budget.iterations": budget // each})
 
 
 def _program(path: Path) -> Path:

@@ -26,8 +26,8 @@ from dreamrl import families
 from dreamrl.agents import registry
 from dreamrl.agents.algorithm import Agent
 from dreamrl.agents.loop import Trainable
-from dreamrl.agents.migration import is_flat, settings_of
-from dreamrl.configuration import from_dict, to_dict
+from dreamrl.agents.migration import stored_settings
+from dreamrl.configuration import to_dict
 from dreamrl.errors import UserError
 from dreamrl.families.family import Family
 from dreamrl.runs import metrics
@@ -275,9 +275,7 @@ def _is_arraylike(leaf: Any) -> bool:
 def _settings(agent: str, held: dict[str, Any], where: Path) -> Any:
     """Return the settings that a run holds; those that it lacks have their default."""
     try:
-        if is_flat(held):
-            return settings_of(agent, held)
-        return from_dict(registry.method_of(agent).settings, held)
+        return stored_settings(agent, held)
     except UserError as error:
         raise UserError(f"{where}: {error}") from None
     except TypeError as error:
