@@ -5,7 +5,7 @@ of its functions takes one. `loop.Trainer` plays, stores, samples, descends and 
 """
 
 from collections.abc import Callable
-from typing import Any, ClassVar, NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 
 import jax
 import optax
@@ -36,6 +36,7 @@ class Experience(NamedTuple):
     trial: Trial
 
 
+@runtime_checkable
 class Algorithm(Protocol):
     """One method on one family, subclassed by name; only what it does not need is left out.
 

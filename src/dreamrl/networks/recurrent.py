@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import equinox as eqx
 import jax
@@ -13,6 +13,7 @@ from dreamrl.networks.layers import Dense
 from dreamrl.types import Key
 
 
+@runtime_checkable
 class Recurrent(Protocol):
     """A recurrent cell, or anything that reads a sequence step by step (a transformer)."""
 

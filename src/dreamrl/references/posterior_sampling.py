@@ -26,7 +26,7 @@ class _Episodes(NamedTuple):
 
 
 def thompson(exploitation: Exploitation, ids: Sequence[int]) -> float:
-    """The mean return of the trial that `dreamrl.references.posterior_sampling` describes; exact."""
+    """Return the exact mean return of the trial that `dreamrl.references.thompson` describes."""
     goals = sorted({goal for i in ids for goal in exploitation.goals[i]})
     weights = {g: np.array([exploitation.goals[i].get(g, 0.0) for i in ids]) for g in goals}
     played: dict[Goal, _Episodes] = {}
