@@ -1,6 +1,6 @@
 """Damages the files of a run in many ways, and reads them.
 
-    python benchmarks/damage.py [--number N] [--seed SEED]
+    python -m benchmarks.faults.damage [--number N] [--seed SEED]
 
 Files are cut, flipped, overwritten, mixed up and taken from another run; values in JSON are
 replaced by others, and then the checksum too is made to fit. Whoever reads may say what is wrong,
@@ -8,9 +8,7 @@ as a UserError, or give back what was there before the damage: nothing else will
 to benchmarks/results/damage.json.
 """
 
-import argparse
 import collections
-import datetime
 import functools
 import json
 import pathlib
@@ -28,6 +26,7 @@ import jax
 import numpy as np
 
 import dreamrl
+from benchmarks.program import command, keep, parser, program
 from dreamrl import agents, runs
 from dreamrl.errors import UserError
 from dreamrl.runs import Run, Terms, checkpoint, metrics
@@ -36,7 +35,6 @@ from dreamrl.runs.store import checksum
 from dreamrl.runs.survey import survey
 from dreamrl.train import Training, seed_keys
 
-RESULT = pathlib.Path(__file__).parent / "results" / "damage.json"
 SMALL = {"trials": 32, "minibatches": 2, "hidden": 8, "exploration_hidden": 8, "z": 4, "replay": 64}
 SECONDS = 20
 """Reading that takes longer counts as a hang."""
@@ -208,28 +206,28 @@ def attack(root: pathlib.Path, agent: str, settings: Any, number: int, seed: int
     return {"counts": dict(counts), "wrong": wrong}
 
 
+@program
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--number", type=int, default=12_000)
-    parser.add_argument("--seed", type=int, default=0)
-    asked = parser.parse_args()
+    arguments = parser(__doc__)
+    arguments.add_argument("--number", type=int, default=12_000)
+    arguments.add_argument("--seed", type=int, default=0)
+    asked = arguments.parse_args()
     settings = agents.method("dream").settings(**SMALL)
     begin = time.monotonic()
     with tempfile.TemporaryDirectory() as scratch:
         found = attack(pathlib.Path(scratch), "dream", settings, asked.number, asked.seed)
     for line in found["wrong"]:
         print(line)
-    result = {
-        "command": " ".join(["python benchmarks/damage.py", *sys.argv[1:]]),
-        "date": datetime.date.today().isoformat(),
-        "tried": asked.number,
+    result = keep(
+        "damage",
+        command(__spec__.name),
+        tried=asked.number,
         **found["counts"],
-        "wrong": len(found["wrong"]),
-        "minutes": round((time.monotonic() - begin) / 60, 1),
-    }
-    RESULT.write_text(json.dumps(result, indent=1) + "\n")
+        wrong=len(found["wrong"]),
+        minutes=round((time.monotonic() - begin) / 60, 1),
+    )
     print(json.dumps(result))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,6 +1,6 @@
 """Kills a real training of DREAM at random moments, resumes it, and compares it bit for bit.
 
-    python benchmarks/kills.py [--kills 50] [--seed 0]
+    python -m benchmarks.faults.kills [--kills 50] [--seed 0]
 
 A run that nobody disturbs keeps all its checkpoints. Other runs are killed (SIGKILL), five times
 each if they last so long: at any moment from the start of the process on, while they train, or as
@@ -10,9 +10,7 @@ left out. A kill counts as identical if all comparisons of its run hold. The fig
 benchmarks/results/kills.json.
 """
 
-import argparse
 import collections
-import datetime
 import itertools
 import json
 import os
@@ -23,7 +21,8 @@ import sys
 import tempfile
 import time
 
-RESULT = pathlib.Path(__file__).parent / "results" / "kills.json"
+from benchmarks.program import command, keep, parser, program
+
 COMMAND = [sys.executable, "-m", "dreamrl.cli"]
 SETTINGS = {
     "iterations": 200,
@@ -101,11 +100,12 @@ def differences(out: pathlib.Path, whole: pathlib.Path) -> list[str]:
     return found if held == wanted[: len(held)] else [*found, "metrics.jsonl"]
 
 
+@program
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--kills", type=int, default=50)
-    parser.add_argument("--seed", type=int, default=0, help="of the moments")
-    asked = parser.parse_args()
+    arguments = parser(__doc__)
+    arguments.add_argument("--kills", type=int, default=50)
+    arguments.add_argument("--seed", type=int, default=0, help="of the moments")
+    asked = arguments.parse_args()
     rng, begin = random.Random(asked.seed), time.monotonic()
     kills: list[dict] = []
     with tempfile.TemporaryDirectory() as scratch:
@@ -136,23 +136,20 @@ def main() -> None:
                 wrong.append("metrics.jsonl at the end")
             kills += [{**kill, "identical": not wrong} for kill in own]
             print(f"run {number}: {len(own)} kills, {wrong or 'identical'}", flush=True)
-        versions = json.loads((whole / "run.json").read_text())["versions"]
-    result = {
-        "command": " ".join(["python benchmarks/kills.py", *sys.argv[1:]]),
-        "date": datetime.date.today().isoformat(),
-        "kills": len(kills),
-        "identical": sum(kill["identical"] for kill in kills),
-        "moments": collections.Counter(kill["kind"] for kill in kills),
-        "with_a_checkpoint_half_written": sum(kill["half_written"] for kill in kills),
-        "runs": number,
-        "minutes": round((time.monotonic() - begin) / 60, 1),
-        "settings": SETTINGS,
-        "terms": TERMS,
-        "versions": versions,
-    }
-    RESULT.write_text(json.dumps(result, indent=1) + "\n")
-    print(f"{RESULT}: {result['identical']} of {result['kills']} kills identical")
+    result = keep(
+        "kills",
+        command(__spec__.name),
+        kills=len(kills),
+        identical=sum(kill["identical"] for kill in kills),
+        moments=collections.Counter(kill["kind"] for kill in kills),
+        with_a_checkpoint_half_written=sum(kill["half_written"] for kill in kills),
+        runs=number,
+        minutes=round((time.monotonic() - begin) / 60, 1),
+        settings=SETTINGS,
+        terms=TERMS,
+    )
+    print(f"{result['identical']} of {result['kills']} kills identical")
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,29 +1,25 @@
 """Families made of environments that others wrote: what finding out is worth in each.
 
-    python benchmarks/cases.py cartpole                  all agents, three seeds
-    python benchmarks/cases.py frozenlake dream:cost=0 --seeds 3
-    python benchmarks/cases.py --table                   the tables and figures of the docs' pages
+    python -m benchmarks.paper.cases cartpole            all agents, three seeds
+    python -m benchmarks.paper.cases frozenlake dream:cost=0 --seeds 3
+    python -m benchmarks.paper.cases --table             the tables and figures of the docs' pages
 
 A case is a file in examples/, its page docs/CASE.md, and its results are
 benchmarks/results/cases/CASE/FAMILY/AGENT.json. Stopped at any time, the same command goes on.
 """
 
-import argparse
-import pathlib
 import sys
 from typing import NamedTuple
 
-from paper import MARKED, fill_all
-
+from benchmarks import pages, program
+from benchmarks.cells import fill_all
+from benchmarks.program import DOCS, ROOT, command, parser
 from dreamrl.compare.cell import Cell, Result, cells
 from dreamrl.compare.table import tables
-from dreamrl.errors import UserError
 from dreamrl.figures.comparison import draw_curves
 from dreamrl.runs.store import read_json
 
-ROOT = pathlib.Path(__file__).parent.parent
-RESULTS = ROOT / "benchmarks" / "results" / "cases"
-DOCS = ROOT / "docs"
+RESULTS = program.RESULTS / "cases"
 AGENTS = ("dream", "no-exploration", "random-exploration", "e-rl2", "oracle")
 
 
@@ -67,7 +63,8 @@ def _with_settings(case: Case, agent: str) -> str:
 
 def train(name: str, agents: list[str], seeds: int) -> int:
     chosen = asked_for(name, agents, seeds)
-    filled = fill_all(chosen, RESULTS / name, ROOT / "runs" / "cases" / name)
+    runs = ROOT / "runs" / "cases" / name
+    filled = fill_all(chosen, RESULTS / name, runs, command(__spec__.name))
     return 130 if filled.stopped else int(filled.failed > 0)
 
 
@@ -79,35 +76,29 @@ def results_of(name: str) -> list[Result]:
 
 
 def write_page(name: str) -> None:
-    """Puts a case's table and figure between the markers of its page."""
+    """Write a case's table and figure into the block of its page."""
     if not (results := results_of(name)):
         return
     draw_curves(results, DOCS / "figures" / f"case-{name}")
     words = tables(results, "dream")[name] + f"\n\n![learning curves](figures/case-{name}.png)"
     page = DOCS / f"{name}.md"
-    text = page.read_text()
-    page.write_text(MARKED.sub(lambda found: f"{found[1]}\n{words}\n\n{found[3]}", text))
+    pages.put(page, f"table: {name}", words)
     print(page)
 
 
+@program.program
 def main() -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("case", nargs="?", choices=CASES)
-    parser.add_argument("agents", nargs="*", help="default: " + ", ".join(AGENTS))
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--table", action="store_true", help="write pages, and train nothing")
-    asked = parser.parse_args()
-    try:
-        for name in [asked.case] if asked.case else CASES:
-            if asked.table:
-                write_page(name)
-            elif code := train(name, asked.agents or list(AGENTS), asked.seeds):
-                return code
-    except UserError as error:
-        print(f"cases.py: {error}", file=sys.stderr)
-        return error.exit_code
+    arguments = parser(__doc__)
+    arguments.add_argument("case", nargs="?", choices=CASES)
+    arguments.add_argument("agents", nargs="*", help="default: " + ", ".join(AGENTS))
+    arguments.add_argument("--seeds", type=int, default=3)
+    arguments.add_argument("--table", action="store_true", help="write pages, and train nothing")
+    asked = arguments.parse_args()
+    for name in [asked.case] if asked.case else CASES:
+        if asked.table:
+            write_page(name)
+        elif code := train(name, asked.agents or list(AGENTS), asked.seeds):
+            return code
     return 0
 
 

@@ -1,10 +1,10 @@
 """The comparison of docs/results.md, in parts: each finished cell is a small JSON file.
 
-    python benchmarks/paper.py                                  all cells that are missing
-    python benchmarks/paper.py distracting-bus rl2 --seeds 5    this one
-    python benchmarks/paper.py sign:height=30,width=40 dream --seeds 1    any other family, too
-    python benchmarks/paper.py --list                           what is done and what is not
-    python benchmarks/paper.py --table --figures                docs/results.md, docs/figures
+    python -m benchmarks.paper.run                                  all cells that are missing
+    python -m benchmarks.paper.run distracting-bus rl2 --seeds 5    this one
+    python -m benchmarks.paper.run sign:height=30,width=40 dream --seeds 1    any other family, too
+    python -m benchmarks.paper.run --list                           what is done and what is not
+    python -m benchmarks.paper.run --table --figures                docs/results.md, docs/figures
 
 A cell is one agent on one family, and its file benchmarks/results/paper/FAMILY/AGENT.json. Stopped
 at any time, the same command goes on where it was.
@@ -13,23 +13,18 @@ at any time, the same command goes on where it was.
 import argparse
 import pathlib
 import re
-import shlex
 import sys
 
-from rich.console import Console
-
+from benchmarks import pages, program
+from benchmarks.cells import fill_all
+from benchmarks.program import DOCS, ROOT, command, parser
 from dreamrl import agents
-from dreamrl.cli.cells import board
 from dreamrl.compare.cell import Cell, Result, cells, difference, held, missing
-from dreamrl.compare.fill import Filled, fill
 from dreamrl.compare.table import ALL, tables
-from dreamrl.errors import UserError
 from dreamrl.figures.comparison import draw_curves
 from dreamrl.runs.store import read_json
 
-ROOT = pathlib.Path(__file__).parent.parent
-RESULTS = ROOT / "benchmarks" / "results" / "paper"
-DOCS = ROOT / "docs"
+RESULTS = program.RESULTS / "paper"
 PAPER = {"distracting-bus": 5, "bus": 3, "map": 3, "cooking": 3}
 SANITY = {"bandit": 3, "treasure": 3}
 """Families on which each method is known to work."""
@@ -48,7 +43,8 @@ ABLATIONS = (
     "dream:objective=end-to-end,exploration_discount=0.99,decoder_share_begin=0,decoder_share_end=0.05",
     "dream:objective=predict-dynamics",
 )
-MARKED = re.compile(r"(<!-- table: (.+?) -->\n).*?(<!-- end -->)", re.DOTALL)
+PLACE = "table: "
+"""The blocks of docs/results.md that this program writes are named so, and for their part."""
 
 
 def asked_for(asked: argparse.Namespace) -> list[Cell]:
@@ -72,14 +68,6 @@ def differences(asked: list[Cell]) -> list[tuple[Cell, str]]:
     return [(cell, words) for cell, words in odd if words]
 
 
-def fill_all(chosen: list[Cell], results: pathlib.Path, runs: pathlib.Path) -> Filled:
-    """Trains what is missing of the cells, for the program that this process runs."""
-    program = pathlib.Path(sys.argv[0]).name
-    command = f"python benchmarks/{program} {shlex.join(sys.argv[1:])}"
-    with board(chosen, Console()) as view:
-        return fill(chosen, results, runs, view, command.strip())
-
-
 def train(asked: argparse.Namespace) -> int:
     chosen = asked_for(asked)
     odd = [] if asked.replace else differences(chosen)
@@ -87,7 +75,7 @@ def train(asked: argparse.Namespace) -> int:
         print(f"{cell.file(RESULTS)} has other settings: {words}; --replace trains it anew")
     # What is committed is not lost to a changed default.
     chosen = [cell for cell in chosen if cell not in [kept for kept, _ in odd]]
-    filled = fill_all(chosen, RESULTS, asked.runs)
+    filled = fill_all(chosen, RESULTS, asked.runs, command(__spec__.name))
     return 130 if filled.stopped else int(filled.failed > 0 or bool(odd))
 
 
@@ -146,25 +134,26 @@ def made(part: list[Result]) -> str:
 
 
 def write_tables(results: list[Result]) -> None:
-    """Puts tables, and figures that are there, between the markers of docs/results.md."""
+    """Write tables, and the figures that exist, into the blocks of docs/results.md."""
     of_part = parts(results)
     written = {name: tables(part, "dream")[part[0]["family"]] for name, part in of_part.items()}
     plain = [r for r in results if ":" not in r["name"] and r["family"] in PAPER]
     written[ALL] = tables(plain, "dream").get(ALL, "")
 
-    def table(found: re.Match[str]) -> str:
-        text = written.get(found[2]) or "Not measured yet."
-        if found[2] in of_part:
-            text += f"\n\n{made(of_part[found[2]])}"
-        figure = f"figures/{figure_of(found[2])}.png"
-        # That of the families stands once, under the table of them all.
-        if found[2] not in PAPER and (DOCS / figure).exists():
+    page = DOCS / "results.md"
+    for name in pages.blocks(page):
+        if not name.startswith(PLACE):
+            continue
+        part = name.removeprefix(PLACE)
+        text = written.get(part) or "Not measured yet."
+        if part in of_part:
+            text += f"\n\n{made(of_part[part])}"
+        figure = f"figures/{figure_of(part)}.png"
+        # The figure of the families appears once, under the table of them all.
+        if part not in PAPER and (DOCS / figure).exists():
             text += f"\n\n![learning curves]({figure})"
-        return f"{found[1]}\n{text}\n\n{found[3]}"
-
-    path = DOCS / "results.md"
-    path.write_text(MARKED.sub(table, path.read_text()))
-    print(path)
+        pages.put(page, name, text)
+    print(page)
 
 
 def write_figures(results: list[Result]) -> None:
@@ -177,34 +166,35 @@ def write_figures(results: list[Result]) -> None:
             print(path)
 
 
+@program.program
 def main() -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    arguments = parser(__doc__)
+    arguments.add_argument("family", nargs="?", help="default: " + ", ".join(SEEDS))
+    arguments.add_argument(
+        "agents", nargs="*", help="default: all, and on one family the ablations"
     )
-    parser.add_argument("family", nargs="?", help="default: " + ", ".join(SEEDS))
-    parser.add_argument("agents", nargs="*", help="default: all, and on one family the ablations")
-    parser.add_argument("--seeds", type=int, help="default: 5 on distracting-bus, else 3")
-    parser.add_argument("--budget", type=int, help="environment steps; default: DREAM's preset's")
-    parser.add_argument("--trials", type=int, default=2000, help="that measure each seed")
-    parser.add_argument("--runs", type=pathlib.Path, default=ROOT / "runs" / "paper")
-    parser.add_argument("--replace", action="store_true", help="results of other settings")
-    parser.add_argument("--list", action="store_true", help="say what is done, and train nothing")
-    parser.add_argument("--table", action="store_true", help="write tables, and train nothing")
-    parser.add_argument("--figures", action="store_true", help="draw, and train nothing")
-    asked = parser.parse_args()
-    try:
-        if asked.list:
-            listed(asked)
-        if asked.figures:
-            write_figures(finished())
-        if asked.table:
-            write_tables(finished())
-        if asked.list or asked.table or asked.figures:
-            return 0
-        return train(asked)
-    except UserError as error:
-        print(f"paper.py: {error}", file=sys.stderr)
-        return error.exit_code
+    arguments.add_argument("--seeds", type=int, help="default: 5 on distracting-bus, else 3")
+    arguments.add_argument(
+        "--budget", type=int, help="environment steps; default: DREAM's preset's"
+    )
+    arguments.add_argument("--trials", type=int, default=2000, help="that measure each seed")
+    arguments.add_argument("--runs", type=pathlib.Path, default=ROOT / "runs" / "paper")
+    arguments.add_argument("--replace", action="store_true", help="results of other settings")
+    arguments.add_argument(
+        "--list", action="store_true", help="say what is done, and train nothing"
+    )
+    arguments.add_argument("--table", action="store_true", help="write tables, and train nothing")
+    arguments.add_argument("--figures", action="store_true", help="draw, and train nothing")
+    asked = arguments.parse_args()
+    if asked.list:
+        listed(asked)
+    if asked.figures:
+        write_figures(finished())
+    if asked.table:
+        write_tables(finished())
+    if asked.list or asked.table or asked.figures:
+        return 0
+    return train(asked)
 
 
 if __name__ == "__main__":

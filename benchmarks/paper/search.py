@@ -1,33 +1,30 @@
 """The same search for every agent: settings drawn from one published space, tried on one seed.
 
-    python benchmarks/search.py                     all agents: what is missing is trained
-    python benchmarks/search.py rl2 import          these
-    python benchmarks/search.py --best              the whole budget with the best of each
-    python benchmarks/search.py --table             the table of docs/results.md
+    python -m benchmarks.paper.search               all agents: what is missing is trained
+    python -m benchmarks.paper.search rl2 import    these
+    python -m benchmarks.paper.search --best        the whole budget with the best of each
+    python -m benchmarks.paper.search --table       the table of docs/results.md
 
 Each agent gets as many trials of settings as DREAM: its preset, and settings drawn at random. All
 train seed 0 on distracting-bus for a share of the comparison's budget, and are compared by the
 return on training problems at the end; unseen problems are not looked at. A trial is a file in
 benchmarks/results/search. Stopped at any time, the same command goes on. What `--best` trains,
-where it is not the preset, are five seeds, which become cells of benchmarks/paper.py.
+where it is not the preset, are five seeds, which become cells of benchmarks.paper.run.
 """
 
-import argparse
-import pathlib
 import sys
 from typing import Any
 
 import numpy as np
-from pages import put
-from paper import RESULTS as CELLS
-from paper import fill_all
 
+from benchmarks import pages, program
+from benchmarks.cells import fill_all
+from benchmarks.paper.run import RESULTS as CELLS
+from benchmarks.program import DOCS, ROOT, command, parser
 from dreamrl.compare.cell import Cell, Result, cells
-from dreamrl.errors import UserError
 from dreamrl.runs.store import read_json
 
-ROOT = pathlib.Path(__file__).parent.parent
-RESULTS = ROOT / "benchmarks" / "results" / "search"
+RESULTS = program.RESULTS / "search"
 FAMILY, TRIALS, SHARE = "distracting-bus", 8, 0.5
 """Where, settings an agent (the preset is the first), and the share of the whole budget."""
 
@@ -98,48 +95,47 @@ def rank(result: Result) -> tuple[float, bool]:
 
 def table() -> str:
     found = tried_so_far()
-    lines = [
-        "| agent | trials | preset | all trials | best settings |",
-        "| --- | ---: | ---: | --- | --- |",
-    ]
+    rows = []
     for agent in [agent for agent in SPACE if agent in found]:
         ordered = sorted(found[agent], key=rank, reverse=True)
         preset = next((f"{score(r):.3f}" for r in ordered if r["name"] == agent), "–")
         best = ordered[0]["name"].partition(":")[2].replace(",", ", ") or "the preset"
         returns = ", ".join(f"{score(result):.3f}" for result in ordered)
-        lines.append(f"| {agent} | {len(ordered)} | {preset} | {returns} | {best} |")
-    return "\n".join(lines)
+        rows.append((agent, len(ordered), preset, returns, best))
+    heads = ("agent", "trials", "preset", "all trials", "best settings")
+    return pages.table(heads, rows, left=len(heads))
 
 
 def write_table() -> None:
-    page = ROOT / "docs" / "results.md"
+    page = DOCS / "results.md"
     words = table() if any(RESULTS.glob("*/*.json")) else "Not measured yet."
-    put(page, "search", words)
+    pages.put(page, "search", words)
     print(page)
 
 
+@program.program
 def main() -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    arguments = parser(__doc__)
+    arguments.add_argument(
+        "agents", nargs="*", metavar="AGENT", help="default: " + ", ".join(SPACE)
     )
-    parser.add_argument("agents", nargs="*", metavar="AGENT", help="default: " + ", ".join(SPACE))
-    parser.add_argument("--best", action="store_true", help="train the best with the whole budget")
-    parser.add_argument("--table", action="store_true", help="write the table, and train nothing")
-    asked = parser.parse_args()
+    arguments.add_argument(
+        "--best", action="store_true", help="train the best with the whole budget"
+    )
+    arguments.add_argument(
+        "--table", action="store_true", help="write the table, and train nothing"
+    )
+    asked = arguments.parse_args()
     if odd := [agent for agent in asked.agents if agent not in SPACE]:
-        parser.error(f"nothing to search for {odd[0]}: choose from {', '.join(SPACE)}")
-    try:
-        if asked.table:
-            write_table()
-            return 0
-        agents = asked.agents or list(SPACE)
-        if asked.best:
-            filled = fill_all(best_of(agents), CELLS, ROOT / "runs" / "paper")
-        else:
-            filled = fill_all(asked_for(agents), RESULTS, ROOT / "runs" / "search")
-    except UserError as error:
-        print(f"search.py: {error}", file=sys.stderr)
-        return error.exit_code
+        arguments.error(f"nothing to search for {odd[0]}: choose from {', '.join(SPACE)}")
+    if asked.table:
+        write_table()
+        return 0
+    agents, made_by = asked.agents or list(SPACE), command(__spec__.name)
+    if asked.best:
+        filled = fill_all(best_of(agents), CELLS, ROOT / "runs" / "paper", made_by)
+    else:
+        filled = fill_all(asked_for(agents), RESULTS, ROOT / "runs" / "search", made_by)
     return 130 if filled.stopped else int(filled.failed > 0)
 
 

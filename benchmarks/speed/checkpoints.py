@@ -1,22 +1,20 @@
-"""What checkpoints cost a training of DREAM: python benchmarks/checkpoint_cost.py [--seeds N].
+"""What checkpoints cost a training of DREAM: python -m benchmarks.speed.checkpoints [--seeds N].
 
 Trains with the preset's sizes and the default interval, and times every checkpoint. The figures
 go to benchmarks/results/checkpoint-cost.json.
 """
 
-import argparse
-import datetime
 import json
 import pathlib
+import sys
 import tempfile
 import time
 
+from benchmarks.program import command, keep, parser, program
 from dreamrl import agents, runs
 from dreamrl.runs import Terms
 from dreamrl.runs.checkpoint import Checkpoints
 from dreamrl.runs.session import Unwatched
-
-RESULT = pathlib.Path(__file__).parent / "results" / "checkpoint-cost.json"
 
 
 class Patience(Unwatched):
@@ -33,12 +31,13 @@ class Patience(Unwatched):
         return self.first is not None and self.last - self.first > self.seconds
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--family", default="distracting-bus")
-    parser.add_argument("--seeds", type=int, default=1, help="in one program")
-    parser.add_argument("--seconds", type=float, default=100.0)
-    asked = parser.parse_args()
+@program
+def main() -> None:
+    arguments = parser(__doc__)
+    arguments.add_argument("--family", default="distracting-bus")
+    arguments.add_argument("--seeds", type=int, default=1, help="in one program")
+    arguments.add_argument("--seconds", type=float, default=100.0)
+    asked = arguments.parse_args()
     took, write = [], Checkpoints.write
 
     def timed(self, training, keep):
@@ -56,24 +55,21 @@ def main():
             session.run(watch)
         size = sum(p.stat().st_size for p in (out / "checkpoints").iterdir())
         kept = len(list((out / "checkpoints").glob("*.json")))
-        versions = json.loads((out / "run.json").read_text())["versions"]
     # The last one is written at the end, once, and not on the way.
     trained, on_the_way = watch.last - watch.first, took[:-1]
-    result = {
-        "command": f"python benchmarks/checkpoint_cost.py --family {asked.family} "
-        f"--seeds {asked.seeds} --seconds {asked.seconds:g}",
-        "date": datetime.date.today().isoformat(),
-        "checkpoint_every": Terms().checkpoint_every,
-        "training_seconds": round(trained, 1),
-        "checkpoints": len(on_the_way),
-        "seconds_each": [round(t, 3) for t in took],
-        "megabytes_each": round(size / kept / 1e6, 1),
-        "share_of_training": round(sum(on_the_way) / trained, 5),
-        "versions": versions,
-    }
-    RESULT.write_text(json.dumps(result, indent=1) + "\n")
+    words = ("--family", asked.family, "--seeds", asked.seeds, "--seconds", f"{asked.seconds:g}")
+    result = keep(
+        "checkpoint-cost",
+        command(__spec__.name, *words),
+        checkpoint_every=Terms().checkpoint_every,
+        training_seconds=round(trained, 1),
+        checkpoints=len(on_the_way),
+        seconds_each=[round(t, 3) for t in took],
+        megabytes_each=round(size / kept / 1e6, 1),
+        share_of_training=round(sum(on_the_way) / trained, 5),
+    )
     print(json.dumps(result))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

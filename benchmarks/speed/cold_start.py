@@ -1,12 +1,10 @@
 """How long a new user waits for DREAM: one process a seed, with nothing compiled before.
 
-    python benchmarks/grid.py distracting-bus --seeds 5
+    python -m benchmarks.speed.cold_start distracting-bus --seeds 5
 
-The figures go to benchmarks/results/FAMILY.json. benchmarks/paper.py trains seeds side by side.
+The figures go to benchmarks/results/FAMILY.json. benchmarks.paper.run trains seeds side by side.
 """
 
-import argparse
-import datetime
 import json
 import os
 import pathlib
@@ -15,7 +13,8 @@ import subprocess
 import sys
 import tempfile
 
-RESULTS = pathlib.Path(__file__).parent / "results"
+from benchmarks.program import RESULTS, command, keep, parser, program
+
 COMMAND = [sys.executable, "-m", "dreamrl.cli"]
 
 
@@ -59,15 +58,14 @@ def measure(directory: pathlib.Path, trials: int, level: float) -> dict:
     return result
 
 
+@program
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("family")
-    parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--trials", type=int, default=2000)
-    parser.add_argument("--level", type=float, default=0.75)
-    asked = parser.parse_args()
+    arguments = parser(__doc__)
+    arguments.add_argument("family")
+    arguments.add_argument("--seeds", type=int, default=5)
+    arguments.add_argument("--trials", type=int, default=2000)
+    arguments.add_argument("--level", type=float, default=0.75)
+    asked = arguments.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         root = pathlib.Path(scratch)
         directories = [root / f"seed-{seed}" for seed in range(asked.seeds)]
@@ -78,22 +76,20 @@ def main() -> None:
         seeds = [measure(directory, asked.trials, asked.level) for directory in directories]
         manifest = json.loads((directories[0] / "run.json").read_text())
     times = [s["seconds_to_level"] for s in seeds]
-    result = {
-        "family": asked.family,
-        "command": "python benchmarks/grid.py " + " ".join(sys.argv[1:]),
-        "date": datetime.date.today().isoformat(),
-        "level": asked.level,
-        "median_seconds_to_level": None if None in times else statistics.median(times),
-        "settings": manifest["settings"],
-        "versions": manifest["versions"],
-        "seeds": seeds,
-    }
-    path = RESULTS / f"{asked.family}.json"
-    path.write_text(json.dumps(result, indent=1) + "\n")
+    median = None if None in times else statistics.median(times)
+    keep(
+        asked.family,
+        command(__spec__.name),
+        family=asked.family,
+        level=asked.level,
+        median_seconds_to_level=median,
+        settings=manifest["settings"],
+        seeds=seeds,
+    )
     for seed in seeds:
         print(json.dumps(seed))
-    print(f"{path}: median {result['median_seconds_to_level']} s to {asked.level}")
+    print(f"{RESULTS / asked.family}.json: median {median} s to {asked.level}")
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

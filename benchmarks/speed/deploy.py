@@ -1,11 +1,10 @@
-"""What using a trained agent costs, and how far to trust it: python benchmarks/use.py RUN.
+"""What using a trained agent costs, and how far to trust it: python -m benchmarks.speed.deploy RUN.
 
 Two processes load the run, one after the other, with a compilation cache of their own: the
 second finds it warm. Both act in training problems of the run's family.
 """
 
 import argparse
-import datetime
 import json
 import os
 import subprocess
@@ -14,30 +13,29 @@ import tempfile
 import time
 from pathlib import Path
 
+from benchmarks.program import ROOT, command, keep, parser, program
+
 BEGAN = time.perf_counter()
 STEPS = 500
 CALIBRATION = 1024
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("run", help="directory that dreamrl train wrote, of one seed")
-    parser.add_argument("--out", help="a .json to write the figures to")
-    parser.add_argument("--one-process", action="store_true", help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    if arguments.one_process:
-        print(json.dumps(measure(arguments.run)))
+@program
+def main() -> None:
+    arguments = parser(__doc__)
+    arguments.add_argument("run", type=Path, help="directory that dreamrl train wrote, of one seed")
+    arguments.add_argument("--keep", action="store_true", help="write benchmarks/results/use.json")
+    arguments.add_argument("--one-process", action="store_true", help=argparse.SUPPRESS)
+    asked = arguments.parse_args()
+    if asked.one_process:
+        print(json.dumps(measure(asked.run)))
         return
     with tempfile.TemporaryDirectory() as cache:
-        cold, warm = (in_process(arguments.run, cache) for _ in range(2))
-    result = {
-        "command": "python benchmarks/use.py RUN",
-        **warm,
-        "load_to_first_action_seconds_cold": cold["load_to_first_action_seconds"],
-    }
-    if arguments.out:
-        with open(arguments.out, "w", encoding="utf-8") as file:
-            file.write(json.dumps(result, indent=2) + "\n")
+        cold, warm = (in_process(asked.run.resolve(), cache) for _ in range(2))
+    cold_seconds = cold["load_to_first_action_seconds"]
+    result = warm | {"load_to_first_action_seconds_cold": cold_seconds}
+    if asked.keep:
+        keep("use", command(__spec__.name, "RUN"), **result)
     print(f"{warm['agent']} on {warm['family']}")
     rows = [
         ("load_to_first_action_seconds", "s from load to first action, warm cache"),
@@ -59,12 +57,16 @@ def in_process(run, cache):
         "JAX_COMPILATION_CACHE_DIR": cache,
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
     }
-    command = [sys.executable, __file__, run, "--one-process"]
     ran = subprocess.run(
-        command, env={**os.environ, **changes}, capture_output=True, text=True, check=False
+        [sys.executable, "-m", __spec__.name, str(run), "--one-process"],
+        cwd=ROOT,
+        env={**os.environ, **changes},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if ran.returncode:
-        sys.exit(f"use.py: {ran.stderr.strip().splitlines()[-1]}")
+        sys.exit(f"error: {ran.stderr.strip().splitlines()[-1]}")
     return json.loads(ran.stdout.splitlines()[-1])
 
 
@@ -75,9 +77,8 @@ def measure(run):
     import dreamrl
     from dreamrl.use import ProblemEnvironment, only
     from dreamrl.use.posterior import known_beliefs, reliability
-    from dreamrl.version import version
 
-    chosen = only(Path(run))
+    chosen = only(run)
     began = time.perf_counter()
     agent = dreamrl.load(run)
     family = agent.family
@@ -101,9 +102,7 @@ def measure(run):
         "explorer_step_ms": 1e3 * float(np.median(steps)),
         "explorer_step_ms_p99": 1e3 * float(np.percentile(steps, 99)),
         "steps": len(steps),
-        "versions": {name: version(name) for name in ("jax", "jaxlib", "numpy")},
         "platform": f"{jax.default_backend()}, {os.cpu_count()} cores",
-        "date": datetime.date.today().isoformat(),
     }
     if confidence is None:
         return result
@@ -145,4 +144,4 @@ def step_seconds(agent, environment):
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,19 +1,21 @@
-"""Steps a second of each built-in family with random actions: python benchmarks/env_speed.py."""
+"""Steps a second of each built-in family, random actions: python -m benchmarks.speed.env."""
 
-import argparse
 import json
+import sys
 
+from benchmarks.program import parser, program
 from dreamrl.bench import env_speed
 from dreamrl.families import NAMES
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--batch", type=int, default=2048)
-    parser.add_argument("--json", action="store_true", help="print one JSON object instead")
-    arguments = parser.parse_args()
-    results = [env_speed(name, arguments.batch) for name in NAMES]
-    if arguments.json:
+@program
+def main() -> None:
+    arguments = parser(__doc__)
+    arguments.add_argument("--batch", type=int, default=2048)
+    arguments.add_argument("--json", action="store_true", help="print one JSON object instead")
+    asked = arguments.parse_args()
+    results = [env_speed(name, asked.batch) for name in NAMES]
+    if asked.json:
         print(json.dumps({result["family"]: result for result in results}))
         return
     print(f"{'family':<17}{'M steps/s':>10}{'slowest':>10}{'fastest':>10}{'compile, s':>12}")
@@ -24,4 +26,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

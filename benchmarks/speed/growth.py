@@ -1,7 +1,7 @@
 """What more problems and longer episodes cost DREAM: time a step, memory, return.
 
-    python benchmarks/growth.py                  all points, 8 minutes on two quiet cores
-    python benchmarks/growth.py --draw           the figure and the table of docs/growth.md
+    python -m benchmarks.speed.growth            all points, 8 minutes on two quiet cores
+    python -m benchmarks.speed.growth --draw     the figure and the table of docs/growth.md
 
 One dial at a time of the family `growth`, each point in a process of its own: the same number of
 environment steps an iteration, the same number of iterations. The figures go to
@@ -10,20 +10,15 @@ benchmarks/results/growth.json.
 
 import argparse
 import dataclasses
-import datetime
 import json
-import pathlib
 import resource
 import statistics
 import subprocess
 import sys
 
-from pages import put
+from benchmarks import pages
+from benchmarks.program import DOCS, ROOT, command, keep, kept, parser, program
 
-ROOT = pathlib.Path(__file__).parent.parent
-RESULT = ROOT / "benchmarks" / "results" / "growth.json"
-FIGURE = ROOT / "docs" / "figures" / "growth.png"
-PAGE = ROOT / "docs" / "growth.md"
 PROBLEMS = (24, 240, 2400, 24_000, 100_000)
 HORIZONS = (10, 20, 50, 100, 200, 500)
 USUAL = {"problems": 240, "horizon": 20}
@@ -71,27 +66,20 @@ def run(iterations: int) -> None:
     for point in points:
         if any(all(old[dial] == point[dial] for dial in point) for old in found):
             continue
-        command = [sys.executable, __file__, "--point", json.dumps(point)]
-        command += ["--iterations", str(iterations)]
-        ran = subprocess.run(command, capture_output=True, text=True, check=False)
+        words = [sys.executable, "-m", __spec__.name, "--point", json.dumps(point)]
+        words += ["--iterations", str(iterations)]
+        ran = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
         if ran.returncode:
             raise SystemExit(f"{point}: {ran.stderr.strip()[-300:]}")
         found.append(json.loads(ran.stdout.splitlines()[-1]))
         print(found[-1], flush=True)
-    result = {
-        "command": "python benchmarks/growth.py",
-        "date": datetime.date.today().isoformat(),
-        "iterations": iterations,
-        "seed": 0,
-        "points": found,
-    }
-    RESULT.write_text(json.dumps(result, indent=1) + "\n")
+    keep("growth", command(__spec__.name), iterations=iterations, seed=0, points=found)
 
 
 def draw() -> None:
     import matplotlib.pyplot as plt
 
-    result = json.loads(RESULT.read_text())
+    result = kept("growth")
     rows = (
         ("microseconds_per_step", "microseconds a step"),
         ("peak_memory_mb", "memory, MB"),
@@ -110,30 +98,32 @@ def draw() -> None:
             if column == 0:
                 axis.set_ylabel(label)
         axes[-1, column].set_xlabel(f"{dial}, at {other} {USUAL[other]}")
-    figure.savefig(FIGURE, dpi=110)
-    head = (
-        "| problems | horizon | microseconds a step | memory | return | exploration | compiling |"
-    )
-    lines = [head, "|---:" * 7 + "|"]
-    lines += [
-        f"| {p['problems']:,} | {p['horizon']} | {p['microseconds_per_step']:.1f} "
-        f"| {p['peak_memory_mb']:,.0f} MB | {p['return_unseen']:.2f} "
-        f"| {p['exploration_length']:.1f} steps | {p['compile_seconds']:.0f} s |"
+    figure.savefig(DOCS / "figures" / "growth.png", dpi=110)
+    heads = ("problems", "horizon", "microseconds a step", "memory", "return")
+    table = [
+        (
+            f"{p['problems']:,}",
+            p["horizon"],
+            f"{p['microseconds_per_step']:.1f}",
+            f"{p['peak_memory_mb']:,.0f} MB",
+            f"{p['return_unseen']:.2f}",
+            f"{p['exploration_length']:.1f} steps",
+            f"{p['compile_seconds']:.0f} s",
+        )
         for p in result["points"]
     ]
-    note = f"Made by `{result['command']}`, seed 0, {result['iterations']} iterations, on "
-    text = "\n".join([*lines, "", f"{note}{result['date']}."])
-    put(PAGE, "table", text)
+    made_by = f"Made by `python -m {__spec__.name}`, seed 0, {result['iterations']} iterations"
+    text = pages.table((*heads, "exploration", "compiling"), table, left=0)
+    pages.put(DOCS / "growth.md", "table", f"{text}\n\n{made_by}, on {result['date']}.")
 
 
+@program
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--iterations", type=int, default=150)
-    parser.add_argument("--draw", action="store_true", help="only draw what is there")
-    parser.add_argument("--point", type=json.loads, help=argparse.SUPPRESS)
-    asked = parser.parse_args()
+    arguments = parser(__doc__)
+    arguments.add_argument("--iterations", type=int, default=150)
+    arguments.add_argument("--draw", action="store_true", help="only draw what is there")
+    arguments.add_argument("--point", type=json.loads, help=argparse.SUPPRESS)
+    asked = arguments.parse_args()
     if asked.point:
         print(json.dumps(measure(**asked.point, iterations=asked.iterations)))
         return
@@ -143,4 +133,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,29 +1,26 @@
 """The same family on the host and in the program: returns and speed of both.
 
-    python benchmarks/host_loop.py [--seeds 3] [--iterations 60]
+    python -m benchmarks.speed.host_loop [--seeds 3] [--iterations 60]
 
 `treasure`, once as it is and once as a Gymnasium environment in NumPy, trained on with RL2, the
 same settings and seeds. The figures go to benchmarks/results/host-loop.json.
 """
 
-import argparse
 import dataclasses
-import datetime
-import json
-import pathlib
 import statistics
+import sys
 
 import gymnasium
 import numpy as np
 
 import dreamrl
+from benchmarks.program import command, keep, parser, program
 from dreamrl import agents
 from dreamrl.families.grid import STEP_COST
 from dreamrl.families.gym import GymFamily
 from dreamrl.families.treasure import CELLS, SIZE, START
 from dreamrl.train import Plan, train
 
-RESULT = pathlib.Path(__file__).parent / "results" / "host-loop.json"
 MOVES = np.array([(-1, 0), (0, 1), (1, 0), (0, -1), (0, 0)])
 
 
@@ -64,33 +61,24 @@ def measure(family, seeds: int, iterations: int) -> dict:
     }
 
 
+@program
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--iterations", type=int, default=60)
-    asked = parser.parse_args()
+    arguments = parser(__doc__)
+    arguments.add_argument("--seeds", type=int, default=3)
+    arguments.add_argument("--iterations", type=int, default=60)
+    asked = arguments.parse_args()
     inside = dreamrl.make("treasure")
     ids = (inside.train_ids, inside.test_ids, inside.horizon)
-    result = {
-        "command": "python benchmarks/host_loop.py",
-        "date": datetime.date.today().isoformat(),
-        "family": "treasure",
-        "agent": "rl2",
-        "seeds": asked.seeds,
-        "iterations": asked.iterations,
-        "in the program": measure(inside, asked.seeds, asked.iterations),
-        "on the host": measure(
-            GymFamily("treasure", Treasure, *ids), asked.seeds, asked.iterations
-        ),
+    families = {"in the program": inside, "on the host": GymFamily("treasure", Treasure, *ids)}
+    measured = {
+        where: measure(family, asked.seeds, asked.iterations) for where, family in families.items()
     }
-    RESULT.write_text(json.dumps(result, indent=1) + "\n")
-    for where in ("in the program", "on the host"):
-        found = result[where]
+    terms = {"family": "treasure", "agent": "rl2", **vars(asked)}
+    keep("host-loop", command(__spec__.name), **terms, **measured)
+    for where, found in measured.items():
         returns = ", ".join(f"{value:.2f}" for value in found["returns"])
         print(f"{where:<15} returns {returns}; {found['steps_per_second']:,.0f} steps/s")
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,23 +1,20 @@
-"""Steps a second of `sign`, every one drawn: python benchmarks/sign_speed.py.
+"""Steps a second of `sign`, every one drawn: python -m benchmarks.speed.sign.
 
 Random actions, episodes that begin anew when they end. Where the package miniworld is installed,
 its own `Sign` is measured too, in this process, drawn without a screen.
 """
 
-import argparse
-import datetime
 import importlib.util
 import json
 import os
 import statistics
+import sys
 import time
-from pathlib import Path
 
 import numpy as np
 
+from benchmarks.program import command, keep, parser, program
 from dreamrl.bench import env_speed
-
-RESULT = Path(__file__).parent / "results" / "sign-speed.json"
 
 
 def miniworld_speed(repeats: int, seconds: float = 1.0) -> dict | None:
@@ -42,24 +39,23 @@ def miniworld_speed(repeats: int, seconds: float = 1.0) -> dict | None:
     return {"steps_per_second": statistics.median(rates), "fastest": max(rates)}
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--batch", type=int, default=256)
-    parser.add_argument("--repeats", type=int, default=9)
-    arguments = parser.parse_args()
-    load = os.getloadavg()[0]
-    result = {
-        "command": "python benchmarks/sign_speed.py",
-        **env_speed("sign", arguments.batch, arguments.repeats),
-        "miniworld": miniworld_speed(arguments.repeats),
-        "platform": f"cpu, {os.cpu_count()} cores",
-        "load_before": round(load, 1),
-        "date": datetime.date.today().isoformat(),
-    }
-    text = json.dumps(result, indent=2)
-    RESULT.write_text(text + "\n")
-    print(text)
+@program
+def main() -> None:
+    arguments = parser(__doc__)
+    arguments.add_argument("--batch", type=int, default=256)
+    arguments.add_argument("--repeats", type=int, default=9)
+    asked = arguments.parse_args()
+    load = round(os.getloadavg()[0], 1)
+    result = keep(
+        "sign-speed",
+        command(__spec__.name),
+        **env_speed("sign", asked.batch, asked.repeats),
+        miniworld=miniworld_speed(asked.repeats),
+        platform=f"cpu, {os.cpu_count()} cores",
+        load_before=load,
+    )
+    print(json.dumps(result, indent=1))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,32 +1,24 @@
-"""Steps a second of training, and what a start costs: python benchmarks/train_speed.py [AGENT...].
+"""Steps a second of training, and what a start costs: python -m benchmarks.speed.train.
 
-    python benchmarks/train_speed.py                    DREAM alone
-    python benchmarks/train_speed.py dream rl2 maml     one after the other
-    python benchmarks/train_speed.py --table            the table of docs/results.md
+    python -m benchmarks.speed.train                    DREAM alone
+    python -m benchmarks.speed.train dream rl2 maml     one after the other
+    python -m benchmarks.speed.train --table            the table of docs/results.md
 
 One seed, all updates included, the median chunk of iterations; the steps really taken are counted.
 The result is benchmarks/results/train-speed.json, which keeps what it says of other agents.
 """
 
-import argparse
 import datetime
 import os
-import pathlib
 import sys
 
-from pages import put
-
+from benchmarks import pages
+from benchmarks.program import DOCS, command, keep, kept, parser, program
 from dreamrl.bench import train_speed
-from dreamrl.errors import UserError
-from dreamrl.runs.run import versions
-from dreamrl.runs.store import read_json, write_json
-
-ROOT = pathlib.Path(__file__).parent.parent
-RESULT = ROOT / "benchmarks" / "results" / "train-speed.json"
 
 
 def measured() -> dict[str, dict]:
-    return read_json(RESULT)["measured"] if RESULT.exists() else {}
+    return kept("train-speed").get("measured", {})
 
 
 def measure(agent: str, family: str, chunks: int) -> None:
@@ -41,50 +33,43 @@ def measure(agent: str, family: str, chunks: int) -> None:
         f"{result['second_start_seconds']:.1f} s to the first step of a second start, "
         f"{result['peak_memory_mb']:,.0f} MB of memory at most"
     )
-    kept = {
-        "format": 1,
-        "command": "python benchmarks/train_speed.py AGENT...",
-        "versions": versions(),
-        "measured": measured() | {f"{agent} on {family}": result},
-    }
-    write_json(RESULT, kept)
+    together = measured() | {f"{agent} on {family}": result}
+    keep("train-speed", command(__spec__.name, "AGENT..."), measured=together)
 
 
 def table() -> str:
-    lines = [
-        "| agent | family | steps/s | compiling, cold, s | second start, s | memory, MB | cores |",
-        "| --- | --- | ---: | ---: | ---: | ---: | ---: |",
-    ]
+    heads = ("agent", "family", "steps/s", "compiling, cold, s", "second start, s")
     results = measured().values()
-    lines += [
-        f"| {result['agent']} | {result['family']} | {result['steps_per_second']:,.0f} "
-        f"| {result['compile_seconds']:.1f} | {result['second_start_seconds']:.1f} "
-        f"| {result['peak_memory_mb']:,.0f} | {result['cores']} |"
+    rows = [
+        (
+            result["agent"],
+            result["family"],
+            f"{result['steps_per_second']:,.0f}",
+            f"{result['compile_seconds']:.1f}",
+            f"{result['second_start_seconds']:.1f}",
+            f"{result['peak_memory_mb']:,.0f}",
+            result["cores"],
+        )
         for result in results
     ]
     dates = sorted({result["date"] for result in results})
-    return "\n".join([*lines, "", f"Measured {' to '.join(dict.fromkeys([dates[0], dates[-1]]))}."])
+    when = " to ".join(dict.fromkeys([dates[0], dates[-1]]))
+    return f"{pages.table((*heads, 'memory, MB', 'cores'), rows, left=2)}\n\nMeasured {when}."
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("agents", nargs="*", metavar="AGENT", default=["dream"])
-    parser.add_argument("--family", default="distracting-bus")
-    parser.add_argument("--chunks", type=int, default=6, help="of 25 iterations each")
-    parser.add_argument("--table", action="store_true", help="write the table, and measure nothing")
-    asked = parser.parse_args()
+@program
+def main() -> None:
+    arguments = parser(__doc__)
+    arguments.add_argument("agents", nargs="*", metavar="AGENT", default=["dream"])
+    arguments.add_argument("--family", default="distracting-bus")
+    arguments.add_argument("--chunks", type=int, default=6, help="of 25 iterations each")
+    arguments.add_argument("--table", action="store_true", help="only write the table")
+    asked = arguments.parse_args()
     if asked.table:
-        put(ROOT / "docs" / "results.md", "speed", table())
-        return 0
-    try:
-        for agent in asked.agents:
-            measure(agent, asked.family, asked.chunks)
-    except UserError as error:
-        print(f"train_speed.py: {error}", file=sys.stderr)
-        return error.exit_code
-    return 0
+        pages.put(DOCS / "results.md", "speed", table())
+        return
+    for agent in asked.agents:
+        measure(agent, asked.family, asked.chunks)
 
 
 if __name__ == "__main__":

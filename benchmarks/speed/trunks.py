@@ -1,28 +1,24 @@
 """How many pictures a second trunks look at, forward and with gradients.
 
-    python benchmarks/trunks.py
+    python -m benchmarks.speed.trunks
 
 The trunk of `dreamrl.networks.senses`, whose squares do not overlap, stands beside two of
 convolutions that do; all end in a vector as long. The result is benchmarks/results/trunks.json.
 """
 
-import argparse
-import datetime
 import functools
-import json
+import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-from sign_trunk import seconds
 
+from benchmarks.program import command, keep, parser, program
+from benchmarks.speed.timing import seconds
 from dreamrl.networks.senses import Patches
-from dreamrl.runs.run import versions
 from dreamrl.spaces import Image
 
-RESULT = Path(__file__).parent / "results" / "trunks.json"
 SIZE = 64
 """Length of the vector."""
 CONVOLUTIONS = {
@@ -90,13 +86,12 @@ def measure(name: str, height: int, width: int, batch: int, repeats: int) -> dic
     }
 
 
+@program
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--batch", type=int, default=512)
-    parser.add_argument("--repeats", type=int, default=5)
-    asked = parser.parse_args()
+    arguments = parser(__doc__)
+    arguments.add_argument("--batch", type=int, default=512)
+    arguments.add_argument("--repeats", type=int, default=5)
+    asked = arguments.parse_args()
     sizes = ((60, 80), (30, 40))
     rows = [measure(name, *size, asked.batch, asked.repeats) for size in sizes for name in TRUNKS]
     for row in rows:
@@ -104,14 +99,9 @@ def main() -> None:
             f"{row['pictures']}  {row['trunk']:<28} {row['forward']:>9,} a second, "
             f"{row['with_gradients']:>8,} with gradients"
         )
-    result = {
-        "command": f"python benchmarks/trunks.py --batch {asked.batch} --repeats {asked.repeats}",
-        "date": f"{datetime.date.today()}",
-        "versions": versions(),
-        "rows": rows,
-    }
-    RESULT.write_text(json.dumps(result, indent=1) + "\n")
+    words = ("--batch", asked.batch, "--repeats", asked.repeats)
+    keep("trunks", command(__spec__.name, *words), rows=rows)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,15 +1,11 @@
-"""Trials until tabular Q-learning solves tabular-didactic: python benchmarks/didactic.py.
+"""Trials until tabular Q-learning solves tabular-didactic: python -m benchmarks.studies.didactic.
 
 Decoupled learning, as DREAM's, against end-to-end learning, as RL²'s, for 2 to 64 actions. Writes
 benchmarks/results/didactic.json and docs/figures/didactic.png; docs/didactic.md reads them.
 """
 
-import argparse
-import datetime
 import functools
 import json
-import pathlib
-import shlex
 import sys
 import time
 from typing import NamedTuple
@@ -20,10 +16,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import dreamrl
+from benchmarks.program import DOCS, command, keep, parser, program
 from dreamrl.figures.style import DPI, TRAIN, UNSEEN, bare
-from dreamrl.version import version
 
-ROOT = pathlib.Path(__file__).parent.parent
 SIZES = (2, 4, 8, 16, 32, 64)
 MOST = 100_000_000
 """Trials after which a learner is given up."""
@@ -198,13 +193,14 @@ def draw(results, path):
     figure.savefig(path, dpi=DPI)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", type=int, default=10)
-    parser.add_argument("--epsilons", type=float, nargs="+", default=(1.0, 0.1))
-    parser.add_argument("--rate", type=float, default=0.1, help="learning rate of all values")
-    parser.add_argument("--dry", action="store_true", help="print only, write nothing")
-    asked = parser.parse_args()
+@program
+def main() -> None:
+    arguments = parser(__doc__)
+    arguments.add_argument("--seeds", type=int, default=10)
+    arguments.add_argument("--epsilons", type=float, nargs="+", default=(1.0, 0.1))
+    arguments.add_argument("--rate", type=float, default=0.1, help="learning rate of all values")
+    arguments.add_argument("--dry", action="store_true", help="print only, write nothing")
+    asked = arguments.parse_args()
     begin = time.perf_counter()
     results = {epsilon: {method: {} for method in METHODS} for epsilon in asked.epsilons}
     for epsilon, methods in results.items():
@@ -213,26 +209,25 @@ def main():
                 by_size[size] = measure(method, size, asked.seeds, epsilon, asked.rate)
                 medians = "".join(f"{np.median(by_size[size][t]):>10.0f}" for t in TARGETS)
                 print(f"ε {epsilon:<5g}{method:<12}{size:>4}{medians}", flush=True)
-    record = {
-        "command": shlex.join(["python", "benchmarks/didactic.py", *sys.argv[1:]]),
-        "date": datetime.date.today().isoformat(),
-        "versions": {"dreamrl": version(), "jax": jax.__version__},
-        "seconds": round(time.perf_counter() - begin, 1),
-        "settings": {"epsilons": list(asked.epsilons), "rate": asked.rate, "initial_value": 0.0},
-        "seeds": list(range(asked.seeds)),
-        "exponents": {
-            epsilon: {m: {t: exponent(by_size, t) for t in TARGETS} for m, by_size in ms.items()}
-            for epsilon, ms in results.items()
-        },
-        "trials": results,
+    seconds = round(time.perf_counter() - begin, 1)
+    exponents = {
+        epsilon: {m: {t: exponent(by_size, t) for t in TARGETS} for m, by_size in ms.items()}
+        for epsilon, ms in results.items()
     }
-    print(json.dumps(record["exponents"], indent=2), f"{record['seconds']} s")
+    print(json.dumps(exponents, indent=2), f"{seconds} s")
     if asked.dry:
         return
-    path = ROOT / "benchmarks" / "results" / "didactic.json"
-    path.write_text(json.dumps(record) + "\n")
-    draw(results, ROOT / "docs" / "figures" / "didactic.png")
+    keep(
+        "didactic",
+        command(__spec__.name),
+        seconds=seconds,
+        settings={"epsilons": list(asked.epsilons), "rate": asked.rate, "initial_value": 0.0},
+        seeds=list(range(asked.seeds)),
+        exponents=exponents,
+        trials=results,
+    )
+    draw(results, DOCS / "figures" / "didactic.png")
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,29 +1,22 @@
-"""Agents of `sign` in Miniworld's own `Sign`: python benchmarks/miniworld_transfer.py RUN...
+"""Agents of `sign` in Miniworld's own `Sign`: python -m benchmarks.studies.miniworld RUN...
 
 Each is measured here and there, with as many trials. The figures go to
 benchmarks/results/miniworld-transfer.json, and with --docs into docs/miniworld.md.
 """
 
-import argparse
-import datetime
 import importlib.metadata
-import json
 import sys
 from pathlib import Path
 
 import numpy as np
-from pages import put
 
 import dreamrl
-from dreamrl.errors import UserError
+from benchmarks import pages
+from benchmarks.program import DOCS, command, keep, parser, program
 from dreamrl.evaluate import evaluate, mean_ci95
 from dreamrl.families.extras import needs
-from dreamrl.runs.run import versions
 from dreamrl.runs.store import read_json
 
-ROOT = Path(__file__).parent.parent
-RESULT = ROOT / "benchmarks" / "results" / "miniworld-transfer.json"
-PAGE = ROOT / "docs" / "miniworld.md"
 DRAWN_BY = ("miniworld", "pyglet", "gymnasium")
 
 
@@ -56,46 +49,38 @@ def measure(run: Path, trials: int) -> dict:
 
 
 def table(result: dict) -> str:
-    lines = [
-        "| agent | trained on | seed | where | return | 95 % | exploration steps | sign read |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
+    heads = ("agent", "trained on", "seed", "where", "return", "95 %", "exploration steps")
+    rows = []
     for run in result["runs"]:
         for where in ("here", "miniworld"):
             found = run[where]
             mean, low, high = found["return"]
             read = f"{found['sign_read']:.1%}" if "sign_read" in found else "–"
-            lines.append(
-                f"| {run['agent']} | `{run['family']}` | {run['seed']} | {where} | {mean:.3f} "
-                f"| {low:.3f} to {high:.3f} | {found['exploration_length']:.1f} | {read} |"
-            )
-    return "\n".join(lines) + f"\n\n{result['trials']} trials each, {result['date']}."
+            agent = (run["agent"], f"`{run['family']}`", run["seed"], where)
+            figures = (f"{mean:.3f}", f"{low:.3f} to {high:.3f}")
+            rows.append((*agent, *figures, f"{found['exploration_length']:.1f}", read))
+    table = pages.table((*heads, "sign read"), rows, left=4)
+    return f"{table}\n\n{result['trials']} trials each, {result['date']}."
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("run", nargs="+", type=Path)
-    parser.add_argument("--trials", type=int, default=300)
-    parser.add_argument("--docs", action="store_true", help="write the table into the page, too")
-    asked = parser.parse_args()
-    try:
-        needs("miniworld", "miniworld")
-        runs = [measure(run, asked.trials) for run in asked.run]
-    except UserError as error:
-        print(f"miniworld_transfer.py: {error}", file=sys.stderr)
-        return error.exit_code
-    result = {
-        "command": f"python benchmarks/miniworld_transfer.py RUN... --trials {asked.trials}",
-        "date": datetime.date.today().isoformat(),
-        "versions": versions() | {name: importlib.metadata.version(name) for name in DRAWN_BY},
-        "trials": asked.trials,
-        "runs": runs,
-    }
-    RESULT.write_text(json.dumps(result, indent=1) + "\n")
+@program
+def main() -> None:
+    arguments = parser(__doc__)
+    arguments.add_argument("run", nargs="+", type=Path)
+    arguments.add_argument("--trials", type=int, default=300)
+    arguments.add_argument("--docs", action="store_true", help="write the table into the page, too")
+    asked = arguments.parse_args()
+    needs("miniworld", "miniworld")
+    result = keep(
+        "miniworld-transfer",
+        command(__spec__.name, "RUN...", "--trials", asked.trials),
+        drawn_by={name: importlib.metadata.version(name) for name in DRAWN_BY},
+        trials=asked.trials,
+        runs=[measure(run, asked.trials) for run in asked.run],
+    )
     print(table(result))
     if asked.docs:
-        put(PAGE, "transfer", table(result))
-    return 0
+        pages.put(DOCS / "miniworld.md", "transfer", table(result))
 
 
 if __name__ == "__main__":

@@ -1,16 +1,14 @@
 """What `sign` shows beside what Miniworld shows from the same poses.
 
-    python benchmarks/sign_frames.py          print the agreement
-    python benchmarks/sign_frames.py --docs   write it to docs/sign.md, with a picture
+    python -m benchmarks.studies.sign_frames            print the agreement
+    python -m benchmarks.studies.sign_frames --docs     write it to docs/sign.md, with a picture
 
 The recorded frames do not say how the objects were turned, which Miniworld draws anew in each
 episode: each is compared in the heading, of 72, that comes nearest to the frame.
 """
 
-import argparse
 import datetime
-import re
-from pathlib import Path
+import sys
 from typing import NamedTuple
 
 import jax
@@ -18,13 +16,13 @@ import jax.numpy as jnp
 import matplotlib
 import numpy as np
 
+from benchmarks import pages
+from benchmarks.program import DOCS, ROOT, parser, program
 from dreamrl.families.sign.letters import WORDS
 from dreamrl.families.sign.view import LENS, render
 from dreamrl.families.sign.world import OBJECTS, Pose
 
-ROOT = Path(__file__).parent.parent
 FRAMES = ROOT / "tests" / "golden" / "sign_frames.npz"
-DOCS = ROOT / "docs"
 NAMES = [f"{color} {kind}" for kind in ("box", "key") for color in ("blue", "red", "green")]
 CHANNELS = (2, 0, 1) * 2
 HEADINGS = np.linspace(-np.pi, np.pi, 72, endpoint=False).astype(np.float32)
@@ -121,21 +119,16 @@ def load() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def table(found: Agreement) -> str:
-    lines = [
-        "| thing | in both | only recorded | only ours | centres apart, median | worst "
-        "| area, ours to recorded, median | furthest from 1 |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
+    heads = ("thing", "in both", "only recorded", "only ours", "centres apart, median", "worst")
+    rows = []
     for name in [*NAMES, "sign"]:
         own = [sight for sight in found.sights if sight.thing == name]
         missed = [sum(n == name for n, _ in some) for some in found[1:3]]
         apart, ratio = [s.apart for s in own], [s.ratio for s in own]
         furthest = max(ratio, key=lambda r: abs(np.log(r)))
-        lines.append(
-            f"| {name} | {len(own)} | {missed[0]} | {missed[1]} | {np.median(apart):.2f} px "
-            f"| {max(apart):.2f} px | {np.median(ratio):.2f} | {furthest:.2f} |"
-        )
-    return "\n".join(lines)
+        far = (f"{np.median(apart):.2f} px", f"{max(apart):.2f} px")
+        rows.append((name, len(own), *missed, *far, f"{np.median(ratio):.2f}", f"{furthest:.2f}"))
+    return pages.table((*heads, "area, ours to recorded, median", "furthest from 1"), rows)
 
 
 def summary(found: Agreement) -> str:
@@ -173,10 +166,11 @@ def draw(recorded: np.ndarray, ours: np.ndarray, words: np.ndarray, found: Agree
     figure.savefig(DOCS / "figures" / "sign-frames.png", dpi=80)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--docs", action="store_true", help="write docs/sign.md and its figure")
-    arguments = parser.parse_args()
+@program
+def main() -> None:
+    arguments = parser(__doc__)
+    arguments.add_argument("--docs", action="store_true", help="write docs/sign.md and its figure")
+    asked = arguments.parse_args()
     recorded, poses, words = load()
     ours = np.asarray(pictures(words, poses, fitted(recorded, poses, words)))
     found = agreement(recorded, ours, poses)
@@ -184,14 +178,11 @@ def main():
     print(text)
     for what, cases in (("only recorded", found.only_recorded), ("only ours", found.only_ours)):
         print(f"{what}: {', '.join(f'{name} in frame {i}' for name, i in cases) or 'none'}")
-    if arguments.docs:
+    if asked.docs:
         draw(recorded, ours, words, found)
-        page = DOCS / "sign.md"
-        marked = re.compile(r"(<!-- agreement -->\n).*?(<!-- end -->)", re.DOTALL)
-        made = f"Made by `python benchmarks/sign_frames.py --docs` on {datetime.date.today()}."
-        new = marked.sub(lambda m: f"{m[1]}{text}\n\n{made}\n{m[2]}", page.read_text())
-        page.write_text(new)
+        made = f"Made by `python -m {__spec__.name} --docs` on {datetime.date.today()}."
+        pages.put(DOCS / "sign.md", "agreement", f"{text}\n\n{made}")
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

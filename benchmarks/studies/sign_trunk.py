@@ -1,4 +1,4 @@
-"""Should the parts of DREAM share what looks at pictures? python benchmarks/sign_trunk.py RUN.
+"""Should DREAM's parts share what looks at pictures? python -m benchmarks.studies.sign_trunk RUN.
 
 RUN is a finished run of DREAM on `sign`. Two measures: how much of an iteration all trunks take,
 which is the most that sharing them could save; and how well a decoder learns to read the sign, from
@@ -6,15 +6,10 @@ explorations at random, with a trunk of its own, with that of RUN's exploitation
 that trunk to begin with. The result is benchmarks/results/sign-trunk.json.
 """
 
-import argparse
 import dataclasses
-import datetime
 import json
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import equinox as eqx
 import jax
@@ -23,33 +18,21 @@ import numpy as np
 from jaxtyping import PyTree
 
 import dreamrl
+from benchmarks.program import command, keep, parser, program
+from benchmarks.speed.timing import seconds
 from dreamrl.agents import make_algorithm, settings_for
 from dreamrl.agents.dream.decoder import Decoder, belief_error, decoder_loss
-from dreamrl.errors import UserError
 from dreamrl.families.sign import Sign
 from dreamrl.learners.schedules import adam
 from dreamrl.networks.senses import Look
-from dreamrl.runs.run import versions
 from dreamrl.trial import Choice, rollout
 
-RESULT = Path(__file__).parent / "results" / "sign-trunk.json"
 BATCH, KEPT, Z = 64, 64, 32
 """Explorations an update, batches kept to learn from again, and the length of z."""
 
 
 def nothing(grads: PyTree) -> PyTree:
     return jax.tree.map(jnp.zeros_like, grads)
-
-
-def seconds(call: Callable[[], Any], repeats: int = 9) -> float:
-    """Of one call, compiled before: the median."""
-    jax.block_until_ready(call())
-    times = []
-    for _ in range(repeats):
-        begin = time.perf_counter()
-        jax.block_until_ready(call())
-        times.append(time.perf_counter() - begin)
-    return float(np.median(times))
 
 
 def cost(family: Sign, look: Look) -> dict:
@@ -137,41 +120,36 @@ def reading(family: Sign, trunk: Look | None, learned: bool, updates: int, seed:
     return float(right / all_)
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("run", type=Path, help="of DREAM on sign")
-    parser.add_argument("--updates", type=int, default=1200)
-    parser.add_argument("--seeds", type=int, default=2)
-    asked = parser.parse_args()
-    try:
-        loaded = dreamrl.load(asked.run)
-    except UserError as error:
-        print(f"sign_trunk.py: {error}", file=sys.stderr)
-        return error.exit_code
+@program
+def main() -> None:
+    arguments = parser(__doc__)
+    arguments.add_argument("run", type=Path, help="of DREAM on sign")
+    arguments.add_argument("--updates", type=int, default=1200)
+    arguments.add_argument("--seeds", type=int, default=2)
+    asked = arguments.parse_args()
+    loaded = dreamrl.load(asked.run)
     family, trunk = loaded.family, loaded.agent.exploitation.senses.look
     kinds = {
         "its own": (None, True),
         "exploitation's, as it is": (trunk, False),
         "exploitation's, learning on": (trunk, True),
     }
-    result = {
-        "command": f"python benchmarks/sign_trunk.py RUN --updates {asked.updates} "
-        f"--seeds {asked.seeds}",
-        "picture": family.observation_space.shape,
-        "jitter": family.jitter,
-        "updates": asked.updates,
-        "versions": versions(),
-        "date": datetime.date.today().isoformat(),
-        "reads_the_sign": {},
-    }
+    reads: dict[str, list[float]] = {}
     for name, (which, learned) in kinds.items():
         shares = [reading(family, which, learned, asked.updates, s) for s in range(asked.seeds)]
-        result["reads_the_sign"][name] = shares
+        reads[name] = shares
         print(name, shares, flush=True)
-    result["cost"] = cost(family, trunk)
-    RESULT.write_text(json.dumps(result, indent=1) + "\n")
-    print(json.dumps(result["cost"], indent=1))
-    return 0
+    costs = cost(family, trunk)
+    print(json.dumps(costs, indent=1))
+    keep(
+        "sign-trunk",
+        command(__spec__.name, "RUN", "--updates", asked.updates, "--seeds", asked.seeds),
+        picture=family.observation_space.shape,
+        jitter=family.jitter,
+        updates=asked.updates,
+        reads_the_sign=reads,
+        cost=costs,
+    )
 
 
 if __name__ == "__main__":

@@ -1,15 +1,12 @@
-"""How often an agent of `sign` knows what the sign says: python benchmarks/sign_told.py RUN...
+"""How often an agent of `sign` knows the sign's word: python -m benchmarks.studies.sign_words RUN.
 
 Explorations in each of the three words in turn; known is a word if the belief that they leave is
 nearest to that word's encoding. Agents without an encoder have none, and are refused. A sign counts
 as read, by the stricter criterion of docs/sign.md, if some picture shows enough of it, by where the
-agent stood. The result is benchmarks/results/sign-told.json.
+agent stood. The result is benchmarks/results/sign-words.json.
 """
 
-import argparse
-import datetime
 import functools
-import json
 import pathlib
 import sys
 
@@ -18,17 +15,15 @@ import jax.numpy as jnp
 import numpy as np
 
 import dreamrl
+from benchmarks.program import command, keep, parser, program
 from dreamrl.errors import UserError
 from dreamrl.families.sign import Sign
 from dreamrl.families.sign.view import readable
 from dreamrl.families.sign.world import Pose
-from dreamrl.runs.run import versions
 from dreamrl.runs.store import read_json
 from dreamrl.story import states_of
 from dreamrl.use.beliefs import Beliefs
 from dreamrl.use.posterior import squared_distances
-
-RESULT = pathlib.Path(__file__).parent / "results" / "sign-told.json"
 
 
 def likeliest(belief: Beliefs) -> int:
@@ -52,7 +47,7 @@ def _seen(word: jax.Array, poses: Pose, turns: jax.Array, height: int, width: in
     return jax.vmap(lambda pose: readable(word, pose, turns, height, width))(poses)
 
 
-def told(run: str, trials: int) -> dict[str, object]:
+def measure(run: str, trials: int) -> dict[str, object]:
     """Of one agent: the share of explorations after which it knows the word, and their length."""
     agent = dreamrl.load(run)
     if agent.known is None:
@@ -76,31 +71,20 @@ def told(run: str, trials: int) -> dict[str, object]:
     }
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("runs", nargs="+", metavar="RUN", help="directories of trained agents")
-    parser.add_argument("--trials", type=int, default=300, help="explorations of each")
-    asked = parser.parse_args()
-    try:
-        agents = [told(run, asked.trials) for run in asked.runs]
-    except UserError as error:
-        print(f"sign_told.py: {error}", file=sys.stderr)
-        return error.exit_code
+@program
+def main() -> None:
+    arguments = parser(__doc__)
+    arguments.add_argument("runs", nargs="+", metavar="RUN", help="directories of trained agents")
+    arguments.add_argument("--trials", type=int, default=300, help="explorations of each")
+    asked = arguments.parse_args()
+    agents = [measure(run, asked.trials) for run in asked.runs]
     for agent in agents:
         print(
             f"{agent['family']} seed {agent['seed']}: the word is known after {agent['known']:.1%} "
             f"of explorations, readable in {agent['read']:.1%}, of {agent['steps']:.1f} steps"
         )
-    result = {
-        "command": "python benchmarks/sign_told.py RUN..." + f" --trials {asked.trials}",
-        "date": f"{datetime.date.today()}",
-        "versions": versions(),
-        "agents": agents,
-    }
-    RESULT.write_text(json.dumps(result, indent=1) + "\n")
-    return 0
+    made_by = command(__spec__.name, "RUN...", "--trials", asked.trials)
+    keep("sign-words", made_by, agents=agents)
 
 
 if __name__ == "__main__":
