@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 
 from benchmarks.program import command, keep, parser, program
-from benchmarks.speed.timing import seconds
+from benchmarks.timing import seconds
 from dreamrl.networks.senses import Patches
 from dreamrl.spaces import Image
 

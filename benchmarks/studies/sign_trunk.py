@@ -19,7 +19,7 @@ from jaxtyping import PyTree
 
 import dreamrl
 from benchmarks.program import command, keep, parser, program
-from benchmarks.speed.timing import seconds
+from benchmarks.timing import seconds
 from dreamrl.agents import make_algorithm, settings_for
 from dreamrl.agents.dream.decoder import Decoder, belief_error, decoder_loss
 from dreamrl.families.sign import Sign
