@@ -2,6 +2,8 @@
 
     python -m benchmarks.paper.readme             print them
     python -m benchmarks.paper.readme --write     write them into the two pages, too
+
+Nothing is trained: benchmarks.paper.run and benchmarks.speed.cold_start made the results.
 """
 
 import statistics
