@@ -12,12 +12,13 @@ DEV := $(VENV)/.dev-installed
 # Byte code is left to the first import: most of what is installed is never imported.
 PIP := $(VENV)/bin/python -m pip install --quiet --no-compile --no-input --disable-pip-version-check
 
-.PHONY: help demo setup test lock clean
+.PHONY: help demo setup test docs lock clean
 
 help:
 	@echo 'make demo    train DREAM on distracting-bus, evaluate it, draw one trial'
 	@echo 'make test    lint, types and tests'
 	@echo 'make setup   only set up $(VENV): what runs dreamrl, and what checks it'
+	@echo 'make docs    rewrite the pages that are made from code and results'
 	@echo 'make lock    write requirements/*.txt anew (LOCKFLAGS=--upgrade: newest versions)'
 	@echo 'make clean   remove $(VENV), caches and build output; runs are kept'
 	@echo
@@ -33,6 +34,16 @@ test: $(DEV)
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/mypy src
 	$(VENV)/bin/pytest -n auto --dist loadfile
+
+docs: $(DEV)
+	$(VENV)/bin/python -m tools.reference
+	$(VENV)/bin/python -m tools.components
+	$(VENV)/bin/python -m benchmarks.paper.readme --write
+	$(VENV)/bin/python -m benchmarks.paper.run --table --figures
+	$(VENV)/bin/python -m benchmarks.paper.search --table
+	$(VENV)/bin/python -m benchmarks.paper.cases --table
+	$(VENV)/bin/python -m benchmarks.speed.train --table
+	$(VENV)/bin/python -m benchmarks.speed.growth --draw
 
 $(VENV)/bin/pip:
 	@$(or $(PYTHON),false) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \

@@ -1,21 +1,17 @@
-"""benchmarks/cases.py: cells of a case, and its page."""
+"""benchmarks.paper.cases: cells of a case, and its page."""
 
-import importlib.util
 import json
-import runpy
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+from benchmarks import pages
+from benchmarks.paper import cases as paper_cases
+from benchmarks.program import DOCS, ROOT
 
 
 @pytest.fixture
 def cases(monkeypatch, tmp_path):
-    monkeypatch.syspath_prepend(ROOT / "benchmarks")
-    spec = importlib.util.spec_from_file_location("cases", ROOT / "benchmarks" / "cases.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = paper_cases
     (tmp_path / "docs" / "figures").mkdir(parents=True)
     (tmp_path / "docs" / "grid.md").write_text("a\n<!-- table: grid -->\nold\n<!-- end -->\nb")
     for name in ("RESULTS", "DOCS", "ROOT"):
@@ -44,11 +40,10 @@ def test_a_case_is_trained_and_its_page_written(fake, cases, tmp_path, capsys):
     assert (tmp_path / "docs" / "figures" / "case-grid.svg").exists()
     capsys.readouterr()
     assert cases("grid", "nobody") == 2
-    assert capsys.readouterr().err.startswith("cases.py: unknown agent 'nobody'")
+    assert capsys.readouterr().err.startswith("error: unknown agent 'nobody'")
 
 
-def test_every_case_has_its_example_and_its_page(monkeypatch):
-    monkeypatch.syspath_prepend(ROOT / "benchmarks")
-    for name, case in runpy.run_path(str(ROOT / "benchmarks" / "cases.py"))["CASES"].items():
+def test_every_case_has_its_example_and_its_page():
+    for name, case in paper_cases.CASES.items():
         assert (ROOT / case.family.partition(":")[0]).exists()
-        assert f"<!-- table: {name} -->" in (ROOT / "docs" / f"{name}.md").read_text()
+        assert pages.blocks(DOCS / f"{name}.md") == [f"table: {name}"]

@@ -1,35 +1,27 @@
-"""benchmarks/paper.py: cells, the page with their tables, and what it refuses to overwrite."""
+"""benchmarks.paper.run: cells, the page with their tables, and what it refuses to overwrite."""
 
-import importlib.util
 import json
-from pathlib import Path
 
 import pytest
 
-BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
-
-
-def load():
-    spec = importlib.util.spec_from_file_location("paper", BENCHMARKS / "paper.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+from benchmarks import pages
+from benchmarks.paper import run as paper_run
+from benchmarks.program import DOCS
 
 
 @pytest.fixture
 def paper(fake, tmp_path, monkeypatch):
-    """The program, as a function of its arguments, at work in a directory of its own."""
-    module = load()
+    """The program, as a function of its arguments, working in a temporary directory."""
     (tmp_path / "docs" / "figures").mkdir(parents=True)
     places = [f"<!-- table: {n} -->\nold\n<!-- end -->\n" for n in ("bus", "bus settings", "map")]
     (tmp_path / "docs" / "results.md").write_text(f"before\n{''.join(places)}after")
-    monkeypatch.setattr(module, "RESULTS", tmp_path / "results")
-    monkeypatch.setattr(module, "DOCS", tmp_path / "docs")
-    monkeypatch.setattr("dreamrl.references.posterior_sampling", lambda family: -0.6)
+    monkeypatch.setattr(paper_run, "RESULTS", tmp_path / "results")
+    monkeypatch.setattr(paper_run, "DOCS", tmp_path / "docs")
+    monkeypatch.setattr("dreamrl.references.thompson", lambda family: -0.6)
 
     def run(*arguments):
-        monkeypatch.setattr("sys.argv", ["paper.py", *map(str, arguments)])
-        return module.main()
+        monkeypatch.setattr("sys.argv", ["run.py", *map(str, arguments)])
+        return paper_run.main()
 
     return run
 
@@ -41,7 +33,7 @@ def test_cells_tables_and_figures(paper, tmp_path, capsys):
     found = {path.name for path in (tmp_path / "results" / "bus").iterdir()}
     assert found == {"fake.json", "fake-rate-0.1.json"}
     text = (tmp_path / "results" / "bus" / "fake.json").read_text()
-    assert json.loads(text)["command"].startswith("python benchmarks/paper.py bus fake ")
+    assert json.loads(text)["command"].startswith("python -m benchmarks.paper.run bus fake ")
     # A learning curve takes a few lines, not one a number.
     assert len(text.splitlines()) < 120
     assert paper("--table", "--figures") == 0
@@ -74,14 +66,10 @@ def test_a_result_of_other_settings_is_kept_unless_told(paper, tmp_path, capsys)
 
 def test_mistakes_get_one_line(paper, capsys):
     assert paper("bus", "fak") == 2
-    assert capsys.readouterr().err == "paper.py: unknown agent 'fak': did you mean 'fake'?\n"
+    assert capsys.readouterr().err == "error: unknown agent 'fak': did you mean 'fake'?\n"
 
 
-def test_the_page_has_a_place_for_every_part():
-    page = (BENCHMARKS.parent / "docs" / "results.md").read_text()
-    module = load()
-    for part in (
-        *module.SEEDS,
-        *(f"{module.ABLATED} {kind}" for kind in ("ablations", "settings")),
-    ):
-        assert f"<!-- table: {part} -->" in page
+def test_the_page_has_a_block_for_every_part():
+    ablated = [f"{paper_run.ABLATED} {kind}" for kind in ("ablations", "settings")]
+    wanted = {f"{paper_run.PLACE}{part}" for part in (*paper_run.SEEDS, *ablated)}
+    assert wanted <= set(pages.blocks(DOCS / "results.md"))

@@ -1,24 +1,13 @@
-"""benchmarks/search.py: the same number of trials for every agent, and what came of them."""
+"""benchmarks.paper.search: the same number of trials for every agent, and what came of them."""
 
-import importlib.util
 import json
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+from benchmarks.paper import search
 
 
-@pytest.fixture
-def search(monkeypatch):
-    monkeypatch.syspath_prepend(ROOT / "benchmarks")
-    spec = importlib.util.spec_from_file_location("search", ROOT / "benchmarks" / "search.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def test_every_agent_gets_as_many_trials_and_steps(search):
+def test_every_agent_gets_as_many_trials_and_steps():
     asked = search.asked_for(list(search.SPACE))
     assert len({cell.name for cell in asked}) == search.TRIALS * len(search.SPACE)
     assert {cell.seeds for cell in asked} == {(0,)}
@@ -30,13 +19,13 @@ def test_every_agent_gets_as_many_trials_and_steps(search):
     assert {cell.name for cell in asked if ":" not in cell.name} == set(search.SPACE)
 
 
-def test_more_trials_keep_those_that_were(search, monkeypatch):
+def test_more_trials_keep_those_that_were(monkeypatch):
     few = search.tried("import")
     monkeypatch.setattr(search, "TRIALS", 2 * search.TRIALS)
     assert search.tried("import")[: len(few)] == few
 
 
-def test_the_table_is_ordered_by_the_return_in_training(search, monkeypatch, tmp_path):
+def test_the_table_is_ordered_by_the_return_in_training(monkeypatch, tmp_path):
     names = ["rl2", "rl2:discount=1.0,entropy=0.1", "rl2:discount=0.95,entropy=0.3"]
     (tmp_path / "bus").mkdir()
     for name, trained in zip(names, (0.3, 0.5, 0.1), strict=True):
@@ -48,7 +37,7 @@ def test_the_table_is_ordered_by_the_return_in_training(search, monkeypatch, tmp
     assert row == "| rl2 | 3 | 0.300 | 0.500, 0.300, 0.100 | discount=1.0, entropy=0.1 |"
 
 
-def test_an_agent_without_a_space_is_named(search, monkeypatch, capsys):
+def test_an_agent_without_a_space_is_named(monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["search.py", "rl3"])
     with pytest.raises(SystemExit) as stopped:
         search.main()

@@ -10,7 +10,7 @@ from dreamrl.agents.pearl import PearlSettings
 from dreamrl.agents.registry import method_of
 from dreamrl.agents.varibad import VaribadSettings
 from dreamrl.agents.whole_trial.settings import WholeTrialSettings
-from dreamrl.configuration import changed, from_dict, to_dict
+from dreamrl.configuration import changed, from_dict
 
 _BUDGET = {
     name: f"budget.{name}"
@@ -184,10 +184,10 @@ def _renamed(names: Mapping[str, str], held: Mapping[str, Any]) -> dict[str, Any
 def settings_of(agent: str, held: Mapping[str, Any]) -> Any:
     """Return the settings that a run of before held.
 
-    What a run lacks is younger than it, and has its default, which is what was done then.
+    A setting that a run lacks is younger than it, and has its default, as it had then.
     """
     kind = method_of(agent).settings
-    return changed_together(kind, nested(kind, held))
+    return changed(kind(), nested(kind, held))
 
 
 def stored_settings(agent: str, held: Mapping[str, Any]) -> Any:
@@ -197,34 +197,15 @@ def stored_settings(agent: str, held: Mapping[str, Any]) -> Any:
     return from_dict(method_of(agent).settings, dict(held))
 
 
-def changed_together(kind: type, changes: Mapping[str, Any]) -> Any:
-    """Return the defaults with changes that fit together only as a whole."""
-    default = to_dict(changed(kind(), {k: v for k, v in changes.items() if k in _KINDS}))
-    for path, value in changes.items():
-        if path in _KINDS:
-            continue
-        *folders, name = path.split(".")
-        place = default
-        for folder in folders:
-            place = place[folder]
-        place[name] = value
-    return from_dict(kind, default)
-
-
-_KINDS = ("learner", "bottleneck")
-
-
-def called_now(kind: type, flag: str) -> str | None:
-    """Return what a setting of before is called now; None if it was none."""
-    name = flag.replace("-", "_")
-    whole = issubclass(kind, WholeTrialSettings)
-    tables = (
-        [_WHOLE, _WHOLE_PPO, _DQN, {n: f"learner.exploitation.{n}" for n in _BOTH}]
-        if whole
-        else [_MAML]
-        if issubclass(kind, MamlSettings)
-        else [_PEARL | {"tasks": "learner.batch"}]
-        if issubclass(kind, PearlSettings)
-        else [_DREAM, _DREAM_PPO, *_BOTTLENECKS.values(), _DQN]
-    )
-    return next((table[name] for table in tables if name in table), None)
+def called_now(kind: type, name: str) -> tuple[str, ...]:
+    """Return the paths of a flat setting of before, mostly one; none if it was none."""
+    if issubclass(kind, WholeTrialSettings) and name in _BOTH:
+        return tuple(f"learner.{part}.{name}" for part in ("exploration", "exploitation"))
+    tables: list[Mapping[str, str]] = [_DREAM, _DREAM_PPO, *_BOTTLENECKS.values(), _DQN]
+    if issubclass(kind, WholeTrialSettings):
+        tables = [_WHOLE, _WHOLE_PPO, _DQN]
+    elif issubclass(kind, MamlSettings):
+        tables = [_MAML]
+    elif issubclass(kind, PearlSettings):
+        tables = [_PEARL]
+    return next(((table[name],) for table in tables if name in table), ())

@@ -140,9 +140,10 @@ def _in_full(settings: Any, name: str, value: str) -> str:
     if plain not in paths:
         now = called_now(type(settings), plain)
         ends = [path for path in paths if path.endswith(f".{plain}")]
-        if len(ends) != 1 and now is not None and now != plain:
-            kind = _needed_kind(settings, now)
-            raise UserError(f"--{name.replace('_', '-')} is called --{_dashed(now)} now{kind}")
+        if len(ends) != 1 and now and now != (plain,):
+            flags = " and ".join(f"--{_dashed(path)}" for path in now)
+            kind = _needed_kind(settings, now[0])
+            raise UserError(f"--{_dashed(name)} is called {flags} now{kind}")
         plain = resolve(settings, plain)
     folder, dot, end = plain.rpartition(".")
     return f"--{_dashed(f'{folder}{dot}{negated}{end}')}{value}"

@@ -3,7 +3,8 @@
 from typing import Any, NamedTuple
 
 from dreamrl.agents import registry
-from dreamrl.configuration import changed_by_text
+from dreamrl.agents.migration import called_now
+from dreamrl.configuration import changed_by_text, resolve
 from dreamrl.errors import UserError
 
 
@@ -25,9 +26,22 @@ class Contender(NamedTuple):
         """
         try:
             preset = registry.settings_for(self.agent, family_name, self.preset)
-            return changed_by_text(preset, self.changes)
+            return changed_by_text(preset, self._in_full(preset))
         except UserError as error:
             raise UserError(f"{self.name}: {error}") from None
+
+    def _in_full(self, preset: Any) -> dict[str, str]:
+        """Return the changes by path; results of before name settings as they were called then."""
+        found: dict[str, str] = {}
+        for name, text in self.changes.items():
+            try:
+                paths: tuple[str, ...] = (resolve(preset, name),)
+            except UserError:
+                paths = called_now(type(preset), name)
+                if not paths:
+                    raise
+            found |= dict.fromkeys(paths, text)
+        return found
 
     def sets(self, name: str) -> bool:
         """Tell whether a setting is among the changes, by its path or the end of it."""

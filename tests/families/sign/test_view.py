@@ -1,31 +1,19 @@
 """What `sign` shows: beside recorded frames, and where nothing is recorded."""
 
-import importlib.util
-from pathlib import Path
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import dreamrl
+from benchmarks.studies import sign_frames as frames
 from dreamrl.errors import UserError
 from dreamrl.families.sign.letters import COLUMNS, HANDS
 from dreamrl.families.sign.view import render, sign_seen
 from dreamrl.families.sign.world import Pose
 from dreamrl.types import Trajectory
 
-PROGRAM = Path(__file__).parents[3] / "benchmarks" / "sign_frames.py"
 BLUE, RED, GREEN = range(3)
-
-
-@pytest.fixture(scope="module")
-def frames():
-    """The program that compares frames."""
-    spec = importlib.util.spec_from_file_location("sign_frames", PROGRAM)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def look(x, z, heading=0.0, word=BLUE, turns=(0.0,) * 6, **size):
@@ -33,7 +21,7 @@ def look(x, z, heading=0.0, word=BLUE, turns=(0.0,) * 6, **size):
     return np.asarray(render(jnp.array(word), pose, jnp.float32(turns), **size)).astype(int)
 
 
-def test_it_agrees_with_the_recorded_frames(frames):
+def test_it_agrees_with_the_recorded_frames():
     recorded, poses, words = frames.load()
     turns = frames.fitted(recorded, poses, words, frames.HEADINGS[::3])
     ours = np.asarray(frames.pictures(words, poses, turns))
@@ -52,7 +40,7 @@ def test_it_agrees_with_the_recorded_frames(frames):
     assert np.abs(recorded[32:].astype(int) - ours[32:]).mean() < 8
 
 
-def test_a_frame_from_elsewhere_does_not_agree(frames):
+def test_a_frame_from_elsewhere_does_not_agree():
     recorded, poses, words = frames.load()
     aside = poses + np.float32([0.0, 0.3, 0.0])
     ours = np.asarray(frames.pictures(words, aside, np.zeros((len(words), 6), np.float32)))

@@ -1,24 +1,19 @@
 """Presets of RL2 and of the bounds; their hyperparameters are those of all whole-trial methods."""
 
 import dataclasses
-from typing import Any
 
 from dreamrl.agents.settings import PAPER_DQN_EPISODE
 from dreamrl.agents.whole_trial.settings import WholeTrialSettings, presets
+from dreamrl.configuration import changed
 
 PRESETS = presets(WholeTrialSettings())
 
 
-def _as_dreams_exploitation(settings: WholeTrialSettings) -> WholeTrialSettings:
-    ppo: Any = settings.learner
-    exploitation = dataclasses.replace(ppo.exploitation, gae_lambda=0.8)
-    return dataclasses.replace(
-        settings, learner=dataclasses.replace(ppo, exploitation=exploitation)
-    )
-
-
 # What they have to learn is no longer than an episode.
 BOUND_PRESETS = PRESETS | {
-    "cooking": _as_dreams_exploitation(PRESETS["cooking"]),
+    "cooking": changed(
+        PRESETS["cooking"],
+        {f"learner.{part}.gae_lambda": 0.8 for part in ("exploration", "exploitation")},
+    ),
     "paper": dataclasses.replace(PRESETS["paper"], learner=PAPER_DQN_EPISODE),
 }

@@ -1,0 +1,1 @@
+"""How fast: environments, training, starts, and a trained agent in use."""
