@@ -31,13 +31,22 @@ class Replay(NamedTuple):
 def replay(
     family: Family,
     problem_id: int,
-    goal: int | Numbers | None,
-    actions: Numbers,
+    goal: int | Numbers | None = None,
+    actions: Numbers = (),
     start: PyTree | None = None,
 ) -> Replay:
-    """What a sequence of actions leads to, from `reset` or from the state `start`.
+    """Take a sequence of actions, from `reset` or from the state `start`.
 
-    All actions are taken, also those behind the end of the episode, where results mean nothing.
+    All actions are taken, also those after the end of the episode, where results mean nothing.
+
+    Args:
+        problem_id: One of the family's IDs.
+        goal: What is asked for; None plays an exploration.
+        actions: In the family's action space.
+        start: A state, of a family that can `observe` it.
+
+    Raises:
+        UserError: For actions, problems or states that the family has not.
     """
     space = family.action_space
     actions = np.asarray(actions, space.dtype).reshape(-1, *space.shape)

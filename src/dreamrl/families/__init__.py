@@ -32,17 +32,41 @@ _FAMILIES: dict[str, Callable[..., Family]] = {
     "sign": Sign,
 }
 
-__all__ = ["NAMES", "check_name", "is_own", "make", "of_run", "remember"]
+__all__ = ["NAMES", "check_name", "is_own", "make", "of_run", "register_family", "remember"]
 
 NAMES: tuple[str, ...] = tuple(_FAMILIES)
 
 
-def make(name: str, **fields: Any) -> Family:
-    """The built-in family of that name, which `NAMES` lists, or one of one's own.
+def register_family(name: str, family: Family | Callable[..., Family]) -> None:
+    """Make a family known by name: to `make`, to `dreamrl.train` and to runs, in this process.
 
-    The name of one's own is `module:attribute` or `path/to/file.py:attribute`; that code is run.
-    `fields` are those of its class: `make("bandit", arms=10)`, or `make("bandit:arms=10")`. Raises
-    UserError for a name or a field that there is not, and for a value that a field cannot have.
+    Args:
+        name: Without a colon; a family's own `name` should be the same.
+        family: A family, or a function that makes one; its arguments are fields, as in
+            `make("bandit", arms=10)`.
+
+    Raises:
+        UserError: If the name is taken, or has a colon.
+    """
+    if ":" in name or not name:
+        raise UserError(f"a family's name has no colon: {name!r}")
+    if _FAMILIES.get(name, family) is not family and name in NAMES:
+        raise UserError(f"family {name!r} is built in: choose another name")
+    _FAMILIES[name] = (lambda: family) if isinstance(family, Family) else family
+
+
+def make(name: str, **fields: Any) -> Family:
+    """Return the family of that name: built in, registered, or user-defined.
+
+    Args:
+        name: One that `dreamrl families` lists, with fields or without (`bandit:arms=10`), one
+            that was registered, or `module:attribute` or `path/to/file.py:attribute` of a
+            user-defined family, whose code is run.
+        **fields: Fields of its class: `make("bandit", arms=10)`.
+
+    Raises:
+        UserError: For a name or a field that there is not, and for a value that a field cannot
+            have.
     """
     check_name(name)
     if is_own(name):

@@ -1,0 +1,238 @@
+"""Train, evaluate and compare from Python: the public functions that need all floors."""
+
+import dataclasses
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from dreamrl import families, runs
+from dreamrl.agents.algorithm import Agent, Algorithm
+from dreamrl.agents.loop import Trainable
+from dreamrl.agents.method import Method
+from dreamrl.agents.registry import make_trainer, method_of, settings_for, trainer_of
+from dreamrl.comparison.fill import fill
+from dreamrl.comparison.spec import Result, cells
+from dreamrl.comparison.table import Row, rows, tables
+from dreamrl.configuration import changed
+from dreamrl.deploy import TrainedAgent, load, prepare
+from dreamrl.errors import UserError
+from dreamrl.evaluation import Evaluation
+from dreamrl.evaluation import evaluate as evaluate_agent
+from dreamrl.families.family import Family
+from dreamrl.runs.session import Unwatched
+from dreamrl.training import DEFAULT_PLAN, Plan, Record
+from dreamrl.training import train as train_seeds
+
+Path_ = str | os.PathLike[str]
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingResult:
+    """The agents of a training, one a seed."""
+
+    agents: list[TrainedAgent]
+    records: list[Record]
+    """One a chunk of iterations and seed: iteration, steps, seconds, returns, losses."""
+    algorithm: Trainable
+    out: Path | None
+    """The run's directory; None where the training was not kept."""
+
+    @property
+    def agent(self) -> TrainedAgent:
+        """Return the agent of the first seed."""
+        return self.agents[0]
+
+
+def train(
+    agent: str | Method | Algorithm,
+    family: str | Family | None = None,
+    *,
+    settings: Any = None,
+    seeds: int | Sequence[int] = 1,
+    out: Path_ | None = None,
+    plan: Plan = DEFAULT_PLAN,
+    progress: bool = False,
+    **changes: Any,
+) -> TrainingResult:
+    """Train an agent on a family of problems, all seeds in one program.
+
+    Args:
+        agent: Name of a method, a `Method`, or an algorithm such as `Dream(family, settings)`.
+        family: A family, or its name; left out where an algorithm has one.
+        settings: Of the method; those of its preset for the family, if not given.
+        seeds: How many, from 0 up, or which ones.
+        out: Directory of a run to leave, or to go on with; only for methods and families by name.
+        plan: How often progress is reported and evaluated; it changes nothing that is learned.
+        progress: Whether to print a line a chunk.
+        **changes: Settings that differ, by path or its unambiguous end: `iterations=300`, or
+            `**{"exploration.cost": 0.0}`.
+
+    Returns:
+        The agents, and what was reported on the way.
+
+    Raises:
+        UserError: For whatever cannot be trained, before anything is written.
+        TrainingDiverged: Where a loss is not finite.
+    """
+    chosen = _seeds(seeds)
+    if isinstance(agent, Algorithm):
+        if settings is not None or changes:
+            raise UserError("an algorithm has its settings already: change them there")
+        trainer = trainer_of(agent, len(chosen))
+    else:
+        trainer = _trainer(agent, family, settings, changes, len(chosen))
+    records: list[Record] = []
+    report = _reporter(records, progress)
+    if out is not None:
+        if not (isinstance(agent, str) and family is not None):
+            raise UserError("out needs a method by name and a family: see dreamrl.register_method")
+        name = family if isinstance(family, str) else family.name
+        watch = _Watch(report)
+        runs.ensure(Path(out), agent, name, trainer.settings, chosen, watch=watch)
+        found = [load(run.path) for run in runs.find(Path(out))]
+        return TrainingResult(found, records, trainer, Path(out))
+    training = train_seeds(trainer, chosen, plan, report=report)
+    states = (runs.of_seed(training.state, i) for i in range(len(chosen)))
+    found = [prepare(trainer.family, trainer, state) for state in states]
+    return TrainingResult(found, records, trainer, None)
+
+
+def evaluate(
+    agent: TrainedAgent | Agent | Path_,
+    family: str | Family | None = None,
+    *,
+    split: Literal["test", "train"] = "test",
+    trials: int = 2000,
+    seed: int = 0,
+    episodes: int = 1,
+) -> Evaluation:
+    """Measure an agent by meta-test: greedy trials in problems that it is not told.
+
+    Args:
+        agent: A trained agent, a run's directory, or any greedy `Actor`.
+        family: Where to measure it; its own, if not given.
+        split: On problems held out (where there are none, on those of training), or on training's.
+        trials: Number of trials, each problem as often as any other.
+        seed: The same seed gives the same trials.
+        episodes: Exploitation episodes a trial.
+
+    Raises:
+        UserError: Where there is nothing to measure.
+    """
+    if isinstance(agent, str | os.PathLike):
+        agent = load(Path(agent))
+    if split not in ("test", "train"):
+        raise UserError(f"split is {split!r}: it must be test or train")
+    if family is None:
+        if not isinstance(agent, TrainedAgent):
+            raise UserError("evaluate needs the family of an actor that was not loaded or trained")
+        family = agent.family
+    where = families.make(family) if isinstance(family, str) else family
+    greedy = agent.agent if isinstance(agent, TrainedAgent) else agent
+    ids = where.test_ids if split == "test" else where.train_ids
+    return evaluate_agent(where, greedy, ids, trials, seed, episodes)
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """Agents side by side on families."""
+
+    rows: list[Row]
+    results: list[Result]
+    base: str
+
+    def __str__(self) -> str:
+        """Return the tables, one a family, as Markdown."""
+        parts = tables(self.results, self.base).items()
+        return "\n\n".join(f"{family}\n\n{table}" for family, table in parts)
+
+
+def compare(
+    agents: Sequence[str],
+    families: Sequence[str | Family],
+    *,
+    seeds: int = 5,
+    budget: int | None = None,
+    trials: int = 2000,
+    out: Path_ = "runs/compare",
+    progress: bool = False,
+) -> Comparison:
+    """Train what is missing of agents x families x seeds, and compare returns with intervals.
+
+    Args:
+        agents: Methods by name, with settings or without: `dream:cost=0`. The first is the base.
+        families: Names, or families known by their name.
+        seeds: Seeds of each.
+        budget: Environment steps of each; those of the base's preset, if not given.
+        trials: Trials that measure each seed.
+        out: Where runs and results are kept; finished ones are used again.
+        progress: Whether to print a line a chunk.
+
+    Raises:
+        UserError: For whatever cannot be trained.
+    """
+    names = [f if isinstance(f, str) else f.name for f in families]
+    asked = cells(list(agents), names, seeds, budget, trials, agents[0])
+    watch = _Watch(_reporter([], progress))
+    filled = fill(asked, Path(out) / "cells", Path(out), watch, "dreamrl.compare")
+    return Comparison(rows(filled.results, agents[0]), list(filled.results), agents[0])
+
+
+class _Watch(Unwatched):
+    """Hands records to a function."""
+
+    def __init__(self, report: Callable[[Sequence[Record]], None]):
+        self._report = report
+
+    def show(self, records: Sequence[Record]) -> None:
+        self._report(records)
+
+    def begin(self, cell: Any, seeds: Sequence[int]) -> None: ...
+
+    def done(self, cell: Any, result: Any) -> None: ...
+
+    def failed(self, cell: Any, error: UserError) -> None:
+        raise error
+
+
+def _reporter(records: list[Record], progress: bool) -> Callable[[Sequence[Record]], None]:
+    def report(new: Sequence[Record]) -> None:
+        records.extend(new)
+        if progress:
+            first = new[0]
+            scores = (f"{n} {first[n]:.3f}" for n in ("return_unseen", "information") if n in first)
+            print(f"iteration {first['iteration']}  {'  '.join(scores)}", flush=True)
+
+    return report
+
+
+def _seeds(seeds: int | Sequence[int]) -> tuple[int, ...]:
+    chosen = np.arange(seeds) if isinstance(seeds, int | np.integer) else np.asarray(seeds)
+    if chosen.ndim != 1 or not len(chosen):
+        raise UserError(f"seeds must be a number or some numbers, is {seeds!r}")
+    return tuple(int(seed) for seed in chosen)
+
+
+def _trainer(
+    agent: str | Method,
+    family: str | Family | None,
+    settings: Any,
+    changes: dict[str, Any],
+    seeds: int,
+) -> Trainable:
+    if family is None:
+        raise UserError("family is missing: a family, or the name of one")
+    where = families.make(family) if isinstance(family, str) else family
+    if isinstance(agent, str):
+        settings = settings_for(agent, where.name) if settings is None else settings
+        method_of(agent)
+        return make_trainer(agent, where, changed(settings, changes), seeds)
+    if settings is None:
+        settings = agent.presets.get(where.name, agent.presets["default"])
+    return trainer_of(agent.algorithm(where, changed(settings, changes)), seeds)
+
+
+__all__ = ["Comparison", "TrainingResult", "compare", "evaluate", "train"]
