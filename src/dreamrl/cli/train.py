@@ -14,6 +14,7 @@ from dreamrl.cli.training import train_run
 from dreamrl.errors import UserError, unknown
 from dreamrl.runs import Terms
 from dreamrl.runs.sinks import check_installed
+from dreamrl.runs.store import Unwritable
 
 EXAMPLES = """\
   dreamrl train dream distracting-bus
@@ -97,7 +98,11 @@ def run(options: Any) -> int:
     )
     out = options.out or _default_out(options)
     make = runs.create if options.until is None else runs.prepare
-    make(out, options.agent, options.family, options.settings, _seeds(options), terms)
+    try:
+        make(out, options.agent, options.family, options.settings, _seeds(options), terms)
+    except Unwritable as error:
+        # Nothing has begun: it is a mistake in --out.
+        raise UserError(str(error)) from None
     return train_run(out, options.until, options.json)
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import numpy as np
 import tyro
 
-from dreamrl.cli.values import print_json
+from dreamrl.cli.values import drawn, print_json
 from dreamrl.errors import UserError
 from dreamrl.runs import Run, only
 from dreamrl.spaces import Image, Told
@@ -55,13 +55,20 @@ def run(options: Options) -> None:
     if problem is None:
         problem = int(np.random.default_rng(options.seed).choice(agent.family.test_ids))
     story = tell(agent, problem, options.seed)
-    figures = _draw(story, chosen, options.out)
+    figures = _figures(story, chosen, options.out)
     if options.json:
         print_json({**_as_json(story), "figures": [str(path) for path in figures]})
         return
     _print(story)
     for path in figures:
         print(f"figure  {path}")
+
+
+def _figures(story: Story, chosen: Run, out: Path | None) -> list[Path]:
+    """Draw; a figure that nobody asked for may fail."""
+    if out is not None:
+        return _draw(story, chosen, out)
+    return drawn(lambda: _draw(story, chosen, None)) or []
 
 
 def _draw(story: Story, chosen: Run, out: Path | None) -> list[Path]:

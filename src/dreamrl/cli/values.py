@@ -1,8 +1,14 @@
 """What several commands show: a result in words, and objects for programs."""
 
 import json
-from collections.abc import Sequence
-from typing import Any
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from dreamrl.errors import quoted
+
+T = TypeVar("T")
 
 
 def describe(result: dict[str, Any]) -> list[tuple[str, str]]:
@@ -23,6 +29,16 @@ def describe(result: dict[str, Any]) -> list[tuple[str, str]]:
     return rows
 
 
+def drawn(draw: Callable[[], T]) -> T | None:
+    """Return a figure that `draw` makes; where it fails, a line says so, and nothing ends by it."""
+    try:
+        return draw()
+    except Exception as error:
+        why = (str(error).strip() or "no reason given").splitlines()[0]
+        print(f"dreamrl: no figure: {type(error).__name__}: {why}", file=sys.stderr)
+        return None
+
+
 def print_rows(rows: Sequence[tuple[str, str]]) -> None:
     width = max(len(name) for name, _ in rows)
     for name, value in rows:
@@ -31,3 +47,8 @@ def print_rows(rows: Sequence[tuple[str, str]]) -> None:
 
 def print_json(value: Any) -> None:
     print(json.dumps(value, indent=2, allow_nan=False))
+
+
+def command_line(*words: str | Path) -> str:
+    """Return a command that can be pasted into a shell."""
+    return " ".join(map(quoted, words))

@@ -37,6 +37,14 @@ class NewerFormat(UserError):
     """What a later version of dreamrl wrote: not damaged, but not to be read by this one."""
 
 
+class OtherGenerator(NewerFormat):
+    """What was written with another kind of random numbers: not damaged, but not to go on with."""
+
+
+GENERATORS = {"key<fry>": "threefry2x32", "key<rbg>": "rbg", "key<urbg>": "unsafe_rbg"}
+"""Names that JAX gives the kinds of random keys, by the type of their arrays."""
+
+
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
     """Turns what the disk refuses into Unwritable."""
@@ -64,11 +72,12 @@ def write(path: Path, content: bytes) -> None:
             with suppress(FileNotFoundError):
                 os.unlink(name)
             raise
-        directory = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
+        if os.name == "posix":  # Elsewhere a directory cannot be opened.
+            directory = os.open(path.parent, os.O_RDONLY)
+            try:
+                os.fsync(directory)
+            finally:
+                os.close(directory)
 
 
 def write_json(path: Path, value: dict[str, Any]) -> None:
@@ -174,6 +183,12 @@ def _compare(path: Path, held: Any, wanted: dict[str, Any]) -> None:
     if strange := sorted(held.keys() - wanted.keys()):
         raise UserError(f"{path} has an array that the agent has not: {strange[0]!r}")
     for name, kind in wanted.items():
+        there = held[name].get("dtype") if isinstance(held[name], dict) else None
+        if there != kind["dtype"] and str(there) in GENERATORS:
+            raise OtherGenerator(
+                f"{path} was written with JAX_DEFAULT_PRNG_IMPL={GENERATORS[there]}, and is as "
+                f"good as it was: set that variable so, where it is {jax.config.jax_default_prng_impl} now"
+            )
         if held[name] != kind:
             raise UserError(f"{path}: array {name!r} is {held[name]}, the agent needs {kind}")
 
