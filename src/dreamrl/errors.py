@@ -64,9 +64,7 @@ def raised_by_runtime(error: BaseException) -> UserError | None:
             "--evaluation-trials or --seeds, or set JAX_PLATFORMS=cpu where a GPU is too small"
         )
     if "RuntimeError" in kinds and re.search(r"[Uu]nable to initialize backend", text):
-        return UserError(
-            f"{text.splitlines()[0]}: unset JAX_PLATFORMS, or set JAX_PLATFORMS=cpu"
-        )
+        return UserError(f"{text.splitlines()[0]}: unset JAX_PLATFORMS, or set JAX_PLATFORMS=cpu")
     return None
 
 

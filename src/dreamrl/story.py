@@ -11,6 +11,7 @@ from jaxtyping import Array
 from dreamrl.errors import UserError
 from dreamrl.evaluate import per_family
 from dreamrl.families.family import Family
+from dreamrl.host import in_own_switches
 from dreamrl.types import Goal, State, Trajectory
 from dreamrl.use import Beliefs, ProblemEnvironment, TrainedAgent
 
@@ -54,6 +55,7 @@ def states_of(
     return states
 
 
+@in_own_switches
 def tell(agent: TrainedAgent, problem_id: int, seed: int = 0) -> Story:
     """Plays one trial in a problem; the seed draws the goal, and whatever else is random."""
     family = agent.family

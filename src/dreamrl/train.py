@@ -16,6 +16,7 @@ from jaxtyping import Array, Int, PyTree
 from dreamrl.agents.agent import Algorithm
 from dreamrl.errors import UserError
 from dreamrl.evaluate import outcomes, spread
+from dreamrl.host import in_own_switches
 
 Record = dict[str, int | float]
 """What a chunk of iterations came to in one seed; the keys that are always there:
@@ -81,6 +82,7 @@ class TrainingDiverged(UserError):
         )
 
 
+@in_own_switches
 def train(
     algorithm: Algorithm,
     seeds: Sequence[int],

@@ -11,11 +11,12 @@ import tyro
 from rich.console import Console
 
 from dreamrl.cli.cells import board
-from dreamrl.cli.values import command_line, drawn, print_json
+from dreamrl.cli.values import TRIALS, check_number, command_line, drawn, print_json
 from dreamrl.compare.cell import Result, cells
 from dreamrl.compare.fill import fill
 from dreamrl.compare.table import as_json, base_of, rows, tables
 from dreamrl.errors import UserError
+from dreamrl.host import unwritable
 from dreamrl.runs.store import write, write_json
 
 EXAMPLES = """\
@@ -59,11 +60,15 @@ def run(options: Options) -> int:
         raise UserError("AGENT missing: agents come first, as in dream rl2 --family bus")
     if not options.family:
         raise UserError("--family is missing, as in --family bus: dreamrl families lists them")
+    check_number("seeds", options.seeds, 1, 10_000)
+    check_number("trials", options.trials, 2, TRIALS)
     base = base_of(options.agent)
     terms = (options.seeds, options.budget, options.trials, base)
     asked = cells(options.agent, options.family, *terms)
     if options.out.exists() and not options.out.is_dir():
         raise UserError(f"{options.out} is not a directory: choose another --out")
+    if why := unwritable(options.out):
+        raise UserError(f"{options.out} cannot be written: {why}: choose another --out")
     command = command_line("dreamrl", *sys.argv[1:])
     with board(asked, Console(stderr=options.json)) as view:
         filled = fill(asked, options.out / "cells", options.out, view, command)

@@ -11,6 +11,7 @@ import tyro
 from dreamrl import agents, families, runs
 from dreamrl.cli.arguments import positionals
 from dreamrl.cli.training import train_run
+from dreamrl.cli.values import TRIALS, check_number, check_seed
 from dreamrl.errors import UserError, unknown
 from dreamrl.runs import Terms
 from dreamrl.runs.sinks import check_installed
@@ -87,6 +88,7 @@ def options_for(arguments: list[str], helping: bool) -> type[Options]:
 def run(options: Any) -> int:
     """Trains; returns the exit code."""
     check_installed(options.sink)
+    check_number("evaluation_trials", options.evaluation_trials, 1, TRIALS)
     terms = Terms(
         options.chunk,
         options.evaluate_every,
@@ -124,12 +126,11 @@ def _preset(arguments: list[str]) -> str | None:
 
 
 def _seeds(options: Any) -> tuple[int, ...]:
-    if not 0 <= options.seed < 2**32:
-        raise UserError(f"seed must be 0 or more, and below 2^32, is {options.seed}")
+    check_seed(options.seed)
     if options.seeds is None:
         return (options.seed,)
-    if options.seeds < 1:
-        raise UserError(f"seeds must be at least 1, is {options.seeds}")
+    check_number("seeds", options.seeds, 1, 10_000)
+    check_seed(options.seed + options.seeds - 1)
     return tuple(range(options.seed, options.seed + options.seeds))
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import numpy as np
 import tyro
 
-from dreamrl.cli.values import drawn, print_json
+from dreamrl.cli.values import check_number, check_seed, drawn, print_json
 from dreamrl.errors import UserError
 from dreamrl.runs import Run, only
 from dreamrl.spaces import Image, Told
@@ -44,6 +44,8 @@ class Options:
 
 
 def run(options: Options) -> None:
+    check_seed(options.seed)
+    check_number("problem", options.problem, 0, 2**31 - 1)
     if options.out is not None:
         if options.out.suffix not in (".png", ".gif"):
             raise UserError(f"--out must end in .png or .gif, is {options.out}")

@@ -6,9 +6,27 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from dreamrl.errors import quoted
+from dreamrl.errors import UserError, quoted
 
 T = TypeVar("T")
+
+
+SEEDS = 2**32
+TRIALS = 10**7
+"""What fits into memory, and ends within a day."""
+
+
+def check_number(name: str, value: int | None, least: int, most: int) -> None:
+    """Raise UserError unless a number is in a range, or is not given."""
+    if value is not None and not least <= value <= most:
+        bound = f"at least {least}" if value < least else f"at most {most:,}"
+        raise UserError(f"{name} must be {bound}, is {value}")
+
+
+def check_seed(seed: int) -> None:
+    """Raise UserError unless JAX and NumPy take a seed."""
+    if not 0 <= seed < SEEDS:
+        raise UserError(f"seed must be 0 or more, and below 2^32, is {seed}")
 
 
 def describe(result: dict[str, Any]) -> list[tuple[str, str]]:

@@ -13,6 +13,7 @@ from dreamrl import families
 from dreamrl.agents.agent import Algorithm
 from dreamrl.errors import UserError, raised_on_host
 from dreamrl.families.family import Family
+from dreamrl.host import in_own_switches, own_switches
 from dreamrl.runs.checkpoint import Checkpoints, Keeper
 from dreamrl.runs.lock import lock
 from dreamrl.runs.results import evaluate_run, over_seeds
@@ -95,6 +96,7 @@ class Session:
     notes: list[str]
     """What was wrong with the newest checkpoints."""
 
+    @in_own_switches
     def run(self, watch: Watch = UNWATCHED, began: float | None = None) -> Done:
         """Trains, keeps the agents, evaluates them, and closes the run.
 
@@ -181,7 +183,7 @@ def open_session(out: Path, until: int | None = None) -> Iterator[Session | None
     """
     if not (out / MANIFEST).is_file():
         raise UserError(f"{out} is not a run: it has no {MANIFEST}")
-    with lock(out):
+    with lock(out), own_switches():
         manifest, where = Run(out).manifest, out / MANIFEST
         finished = manifest.get("status") == "finished"
         if finished and (until is None or entry(manifest, "steps", int, where) >= until):
@@ -215,6 +217,7 @@ def open_session(out: Path, until: int | None = None) -> Iterator[Session | None
         )
 
 
+@in_own_switches
 def ensure(
     out: Path,
     agent: str,
