@@ -2,12 +2,13 @@
 
 import contextlib
 import functools
+import logging
 import os
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from dreamrl.errors import UserError
 
@@ -54,8 +55,7 @@ def settle() -> list[str]:
         raise UserError(f"JAX does not start: {error}: set that otherwise, or unset it") from error
     taken = []
     for name, value in SAME.items():
-        found = getattr(jax.config, name, value)
-        if found not in (value, None):
+        if _setting(name) not in (value, None):
             jax.config.update(name, value)
             taken.append(name.upper())
     return taken
@@ -68,7 +68,7 @@ def check_devices() -> None:
     try:
         jax.devices()
     except (AssertionError, RuntimeError) as error:
-        asked = jax.config.jax_platforms or jax.config.jax_platform_name
+        asked = _setting("jax_platforms") or _setting("jax_platform_name")
         if not asked:
             raise UserError(f"JAX finds no device to compute on: {_first_line(error)}") from error
         raise UserError(
@@ -137,6 +137,22 @@ def keep_compiled_programs() -> str | None:
     jax.config.update("jax_enable_compilation_cache", False)
     where = "" if directory is None else f"{directory}: "
     return f"compiled programs are not kept ({where}{why}); DREAMRL_CACHE says where else"
+
+
+def quiet_figures() -> None:
+    """Let Matplotlib work without a home directory, and say nothing of it."""
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
+    home, cache = os.path.expanduser("~"), cache_directory()
+    if not os.access(home, os.W_OK) and cache is not None and unwritable(cache) is None:
+        # Its list of fonts takes seconds to make.
+        os.environ.setdefault("MPLCONFIGDIR", str(cache / "matplotlib"))
+
+
+def _setting(name: str) -> Any:
+    """Return a switch of JAX's, whose types do not know it."""
+    import jax
+
+    return getattr(jax.config, name, None)
 
 
 def _first_line(error: BaseException) -> str:

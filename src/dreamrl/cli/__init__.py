@@ -116,6 +116,7 @@ def _run(arguments: list[str]) -> int:
         return 0
     if name in COMPUTING:
         host.check_devices()
+        host.quiet_figures()
         _keep_compiled_programs()
     return command.run(options) or 0
 

@@ -11,7 +11,7 @@ import jax
 
 from dreamrl import families
 from dreamrl.agents.agent import Algorithm
-from dreamrl.errors import UserError, raised_on_host
+from dreamrl.errors import UserError, quoted, raised_by_runtime, raised_on_host
 from dreamrl.families.family import Family
 from dreamrl.host import in_own_switches, own_switches
 from dreamrl.runs.checkpoint import Checkpoints, Keeper
@@ -122,10 +122,11 @@ class Session:
             status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
             # Where nothing can be written, the lock tells that nobody is at work any more.
             with contextlib.suppress(UserError):
-                told = raised_on_host(error) or f"{type(error).__name__}: {error}"
+                known = raised_on_host(error) or raised_by_runtime(error)
+                told = known or f"{type(error).__name__}: {error}"
                 self._close(status, error=str(told))
             if isinstance(error, Unwritable):
-                way = f"training stopped; once it can, dreamrl resume {self.out} goes on"
+                way = f"training stopped; once it can, dreamrl resume {quoted(self.out)} goes on"
                 raise Unwritable(f"{error}: {way}") from None
             raise
 
@@ -197,7 +198,7 @@ def open_session(out: Path, until: int | None = None) -> Iterator[Session | None
             terms.check()
         seeds = seeds_of(manifest, where)
         if "seed" in manifest and _stands_beside_others(out):
-            raise UserError(f"{out} was trained beside other seeds: resume {out.parent}")
+            raise UserError(f"{out} was trained beside other seeds: resume {quoted(out.parent)}")
         family, algorithm = asked_for(manifest, where)
         made = [Run(out)] if "seed" in manifest else [Run(out / f"seed-{s}") for s in seeds]
         files = [each.metrics_file for each in made]

@@ -183,11 +183,11 @@ def _compare(path: Path, held: Any, wanted: dict[str, Any]) -> None:
     if strange := sorted(held.keys() - wanted.keys()):
         raise UserError(f"{path} has an array that the agent has not: {strange[0]!r}")
     for name, kind in wanted.items():
-        there = held[name].get("dtype") if isinstance(held[name], dict) else None
-        if there != kind["dtype"] and str(there) in GENERATORS:
+        there = str(held[name].get("dtype")) if isinstance(held[name], dict) else ""
+        if there != kind["dtype"] and there in GENERATORS and kind["dtype"] in GENERATORS:
             raise OtherGenerator(
-                f"{path} was written with JAX_DEFAULT_PRNG_IMPL={GENERATORS[there]}, and is as "
-                f"good as it was: set that variable so, where it is {jax.config.jax_default_prng_impl} now"
+                f"{path} is sound, but was written with JAX_DEFAULT_PRNG_IMPL="
+                f"{GENERATORS[there]}, and that is {GENERATORS[kind['dtype']]} here: set it so"
             )
         if held[name] != kind:
             raise UserError(f"{path}: array {name!r} is {held[name]}, the agent needs {kind}")
