@@ -227,6 +227,14 @@ def test_mistakes_end_with_2_and_a_line(fake, tmp_path, capsys, words):
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
+@pytest.mark.parametrize("encoding", ["ascii", "UTF-8", "utf-8"])
+def test_mistakes_read_alike_on_all_terminals(fake, monkeypatch, capsys, encoding):
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(io.BytesIO(), encoding))
+    assert main(["train", "fake", "bus", "--rate", "much"]) == 2
+    words = "--rate: could not convert string to float: 'much' (see dreamrl train --help)"
+    assert capsys.readouterr().err == f"dreamrl: {words}\n"
+
+
 def test_doctor_tells_what_it_finds(capsys, monkeypatch, tmp_path):
     monkeypatch.setenv("DREAMRL_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("JAX_ENABLE_CHECKS", "0")
