@@ -2,8 +2,7 @@
 
     python examples/toy_method.py
 
-A method says how it explores, what it carries over, how it exploits, and what trains it. Everything
-else (trials, minibatches, optimisers, checkpoints, meta-test) is shared.
+It says how to explore, what to carry over, how to exploit, and what trains it. All else is shared.
 """
 
 import dataclasses
@@ -22,7 +21,7 @@ from dreamrl.trial import before
 
 @dataclasses.dataclass(frozen=True)
 class TallySettings:
-    """Hyperparameters: a budget and a learner, as of every method, and its own."""
+    """A budget and a learner, as of every method, and hyperparameters of its own."""
 
     budget: Budget = Budget(iterations=60, trials=256, learning_rate=1e-2)
     learner: PPO = PPO()
@@ -30,12 +29,11 @@ class TallySettings:
 
 
 class TallyActor(eqx.Module):
-    """Explores at random; the belief is the reward that each action earned."""
+    """Explores at random; believes what each action earned; greedy, unless told how to choose."""
 
     policy: InstructedPolicy
     actions: Any = eqx.field(static=True)
-    sample: Any = eqx.field(static=True, default=None)
-    """How actions are chosen in training; the agent of meta-test is greedy."""
+    choose: Any = eqx.field(static=True, default=lambda d, key: Choice(d.policy.mode()))
 
     def init_exploration(self):
         return ()
@@ -52,10 +50,8 @@ class TallyActor(eqx.Module):
         return self.policy.init_carry(), belief.mean
 
     def exploit(self, carry, percept, goal, key):
-        inner, tally = carry
-        inner, decision = self.policy.step(inner, percept, goal, tally)
-        greedy = Choice(decision.policy.mode())
-        return (inner, tally), greedy if self.sample is None else self.sample(decision, key)
+        inner, decision = self.policy.step(carry[0], percept, goal, carry[1])
+        return (inner, carry[1]), self.choose(decision, key)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,16 +70,17 @@ class Tally(Algorithm):
         return TallyActor(params, self.family.action_space)
 
     def behave(self, params, conditions, progress):
-        learner = self.settings.learner
-        sample = lambda decision, key: learner.choose(decision, key, progress)  # noqa: E731
-        return TallyActor(params, self.family.action_space, sample)
+        def choose(decision, key):
+            return self.settings.learner.choose(decision, key, progress)
+
+        return TallyActor(params, self.family.action_space, choose)
 
     def prepare(self, params, experience, progress):
         trial, learner = experience.trial, self.settings.learner
-        recorded, objective = trial.extras.exploitation, learner.exploitation
-        batch = learner.prepare(trial.exploitation, recorded, objective, 0.99)
-        seen = jax.vmap(jax.vmap(before))(trial.exploitation)
-        returns = {"return_sampled": trial.exploitation.episode_return.mean()}
+        recorded, episodes = trial.extras.exploitation, trial.exploitation
+        batch = learner.prepare(episodes, recorded, learner.exploitation, 0.99)
+        seen = jax.vmap(jax.vmap(before))(episodes)
+        returns = {"return_sampled": episodes.episode_return.mean()}
         return (seen, trial.goals, trial.beliefs.mean[:, -1], batch), returns
 
     def losses(self, params, target, batch, memory, progress, key):
@@ -100,14 +97,11 @@ class Tally(Algorithm):
 METHOD = Method(TallySettings, Tally, {"default": TallySettings()})
 
 
-def main(family="bandit"):
-    """Return what the method earns on a family where rewards tell actions apart."""
+def main():
+    """Return what the method earns on a bandit."""
     dreamrl.register_method("tally", METHOD)
-    training = dreamrl.train("tally", family, seeds=1)
-    result = dreamrl.evaluate(training.agent)
-    print(f"return {result.return_mean:.2f}")
-    return result.return_mean
+    return dreamrl.evaluate(dreamrl.train("tally", "bandit").agent).return_mean
 
 
 if __name__ == "__main__":
-    main()
+    print(main())

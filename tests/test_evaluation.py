@@ -8,10 +8,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from dreamrl.agents.agent import Agent
 
 import dreamrl
 from dreamrl.agents import registry
+from dreamrl.agents.algorithm import Agent
 from dreamrl.errors import UserError
 from dreamrl.evaluation import evaluate, spread
 from dreamrl.families.bus import OTHER_STOPS, STOPS
