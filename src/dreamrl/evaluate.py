@@ -12,8 +12,8 @@ import numpy as np
 from jaxtyping import Array, Float, Int, Scalar
 
 from dreamrl.agents.agent import Agent
-from dreamrl.errors import UserError
-from dreamrl.families.family import Family
+from dreamrl.errors import UserError, without_jax
+from dreamrl.families.family import Family, plain_ids
 from dreamrl.families.memory import side_by_side
 from dreamrl.trial import Choice, Trial, rollout
 from dreamrl.types import Key, Problem
@@ -92,6 +92,7 @@ def outcome(
     return Outcome(returns, trial.exploration.length, statistics)
 
 
+@without_jax()
 def evaluate(
     family: Family,
     agent: Agent,
@@ -104,6 +105,7 @@ def evaluate(
 
     The same seed gives the same trials and, on one machine, the same numbers.
     """
+    ids = plain_ids(ids)
     if not ids:
         raise UserError("there are no problems to evaluate on")
     if trials < 2:

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PyTree
 
 from dreamrl.families.family import Family
+from dreamrl.families.turns import at_once, in_turns
 from dreamrl.spaces import inside
 from dreamrl.types import Action, Belief, Goal, Key, Observation, Problem, Trajectory
 
@@ -44,8 +45,19 @@ def rollout(
 ) -> tuple[Trajectory, Any]:
     """Plays one episode of at most `family.horizon` steps.
 
-    Returns the trajectory and, with a leading T axis, what `act` kept of each decision.
+    Returns the trajectory and, with a leading T axis, what `act` kept of each decision. Mapped
+    over, no more are played side by side than the family can (`dreamrl.families.turns`).
     """
+
+    def play(problem, goal, memory, key):
+        return _episode(family, problem, goal, act, memory, key)
+
+    return in_turns(play, at_once(family))(problem, goal, memory, key)
+
+
+def _episode(
+    family: Family, problem: Problem, goal: Goal, act: Act, memory: PyTree, key: Key
+) -> tuple[Trajectory, Any]:
     key_reset, key_act, key_step = jax.random.split(key, 3)
     state, observation = family.reset(key_reset, problem)
     actions = family.action_space

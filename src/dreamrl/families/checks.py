@@ -9,6 +9,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from dreamrl.errors import raised, raised_on_host
+from dreamrl.families.family import plain_ids
+from dreamrl.families.turns import at_once
 from dreamrl.spaces import ActionSpace, Box, Discrete, Space
 from dreamrl.types import Step
 
@@ -55,7 +58,7 @@ def _attribute_faults(family: Any) -> Iterator[str]:
         if hasattr(family, split):
             yield from _id_faults(split, getattr(family, split))
     horizon = getattr(family, "horizon", 1)
-    if not isinstance(horizon, int) or horizon < 1:
+    if not _whole(horizon) or horizon < 1:
         yield f"horizon must be an integer of at least 1, is {horizon!r}"
     for name in ("observation_space", "goal_space"):
         if hasattr(family, name) and not isinstance(getattr(family, name), Space):
@@ -67,7 +70,7 @@ def _attribute_faults(family: Any) -> Iterator[str]:
         yield f"action_space must have bounds, the low one first, is {actions!r}"
     end = getattr(family, "end_action", None)
     known = range(actions.n) if isinstance(actions, Discrete) else range(0)
-    if end is not None and actions is not None and not (isinstance(end, int) and end in known):
+    if end is not None and actions is not None and not (_whole(end) and end in known):
         which = f"None or an action, 0..{known[-1]}" if known else "None, as actions have no number"
         yield f"end_action must be {which}, is {end!r}"
 
@@ -76,17 +79,20 @@ def _bounded(actions: ActionSpace) -> bool:
     return isinstance(actions, Discrete) or -np.inf < actions.low < actions.high < np.inf
 
 
-def _id_faults(split: str, ids: Any) -> Iterator[str]:
+def _whole(value: Any) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+
+
+def _id_faults(split: str, given: Any) -> Iterator[str]:
     try:
-        counts = collections.Counter(ids)
-    except TypeError:
-        yield f"{split} must be a tuple or a range of integers, is {ids!r:.80}"
+        ids = plain_ids(given)
+    except ValueError as error:
+        yield f"{split} {error}"
         return
+    counts = collections.Counter(ids)
     if not counts:
         yield f"{split} is empty"
-    if wrong := [i for i in counts if not isinstance(i, int | np.integer)]:
-        yield f"{split} must hold integers, holds {wrong[0]!r}"
-    elif twice := sorted(i for i, count in counts.items() if count > 1):
+    if twice := sorted(i for i, count in counts.items() if count > 1):
         yield f"{split} holds {twice[0]} more than once"
     elif large := sorted(i for i in counts if not 0 <= i <= LARGEST_ID):
         yield f"{split} must hold numbers from 0 to 2^31 - 1, holds {large[0]}"
@@ -95,11 +101,12 @@ def _id_faults(split: str, ids: Any) -> Iterator[str]:
 def _ids(family: Any) -> list[int]:
     """Some problems of both splits, evenly spread."""
     try:
-        every = {*getattr(family, "train_ids", ()), *getattr(family, "test_ids", ())}
-    except TypeError:
+        every = {i for s in ("train_ids", "test_ids") for i in plain_ids(getattr(family, s, ()))}
+    except ValueError:
         return []
-    ids = sorted(int(i) for i in every if isinstance(i, int | np.integer))
-    return ids[:: max(1, len(ids) // MANY)][:MANY]
+    ids = sorted(every)
+    number = min(MANY, at_once(family) or MANY)
+    return ids[:: max(1, len(ids) // number)][:number]
 
 
 class _Trial:
@@ -203,7 +210,7 @@ class _Trial:
             if value.shape != () or not jnp.issubdtype(value.dtype, kind):
                 faults.append(f"{name}: {field} must be one {kind.__name__}, is {_show(value)}")
         yield from faults
-        if not faults and isinstance(getattr(self.family, "horizon", None), int):
+        if not faults and _whole(getattr(self.family, "horizon", None)):
             episodes = self._episodes(name, exploring=inputs[2] is None)
             try:
                 yield from episodes
@@ -234,7 +241,7 @@ class _Trial:
         end = getattr(family, "end_action", None)
         rng = np.random.default_rng(0)
         for t in range(family.horizon):
-            if t in (0, family.horizon // 2) and isinstance(end, int):
+            if t in (0, family.horizon // 2) and _whole(end):
                 last = Step(*step(keys, problem, goal, state, jnp.full(number, end))[1])
                 if (alive & ~np.asarray(last.terminated | last.truncated)).any():
                     yield f"{name}: end_action {end} does not end the episode"
@@ -275,8 +282,10 @@ def _attempt(what: str, function: Callable, *inputs: Any) -> Faults:
 
 
 def _raised(error: Exception) -> str:
-    message = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {message[0] if message else ''}"
+    told = raised_on_host(error)
+    if told is not None:
+        return str(told)
+    return raised(error)
 
 
 def _draw(

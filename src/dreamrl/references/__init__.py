@@ -11,7 +11,7 @@ from collections.abc import Callable, Hashable, Sequence
 from typing import NamedTuple, cast
 
 from dreamrl.errors import TooLarge, UserError
-from dreamrl.families.family import Family
+from dreamrl.families.family import Family, plain_ids
 from dreamrl.references import exploration
 from dreamrl.references import thompson as sampling
 from dreamrl.references.exploitation import Exploitation
@@ -145,7 +145,7 @@ def _unless_too_large(value: Callable[[Family], float], family: Family) -> float
 
 
 def _prepared(family: Family, ids: Sequence[int] | None) -> tuple[Exploitation, tuple[int, ...]]:
-    every = {*family.train_ids, *family.test_ids}
+    every = {*plain_ids(family.train_ids), *plain_ids(family.test_ids)}
     chosen = tuple(sorted(every if ids is None else set(ids)))
     if strange := set(chosen) - every:
         raise UserError(f"family {family.name!r} has no problem {min(strange)}")
@@ -160,4 +160,4 @@ def _prepared(family: Family, ids: Sequence[int] | None) -> tuple[Exploitation, 
 
 @functools.lru_cache(maxsize=1)
 def _kept(family: Family) -> Exploitation:
-    return Exploitation(family, {*family.train_ids, *family.test_ids})
+    return Exploitation(family, {*plain_ids(family.train_ids), *plain_ids(family.test_ids)})

@@ -16,7 +16,7 @@ from jaxtyping import Array, Float, PyTree
 from dreamrl import runs
 from dreamrl.agents.agent import Agent, Algorithm
 from dreamrl.errors import UserError
-from dreamrl.families.family import Family
+from dreamrl.families.family import Family, plain_ids
 from dreamrl.trial import Percept
 from dreamrl.types import ProblemID, Trajectory
 from dreamrl.use.beliefs import Beliefs, Held, Known, load_held
@@ -66,7 +66,7 @@ class TrainedAgent:
         self.known = None
         if encodings is not None:
             fitted = functools.cache(functools.partial(calibrate, family, agent, encodings))
-            self.known = Known(tuple(family.train_ids), encodings, fitted)
+            self.known = Known(tuple(plain_ids(family.train_ids)), encodings, fitted)
         # Compiled once, with the parameters as an input: another agent finds it in the cache.
         arrays, rest = eqx.partition(agent, eqx.is_array)
 
