@@ -76,7 +76,6 @@ def without_jax() -> Iterator[None]:
 
     Also a decorator, for whatever calls compiled programs.
     """
-    told = None
     try:
         yield
     except UserError:
@@ -85,8 +84,7 @@ def without_jax() -> Iterator[None]:
         told = raised_on_host(error)
         if told is None:
             raise
-    if told is not None:
-        # Outside of the handler, so that JAX's error is not its context.
+        # What it came from is kept, and shown; that it came through JAX is not.
         raise told.with_traceback(None) from told.__cause__
 
 

@@ -13,7 +13,7 @@ from jaxtyping import Array, Float, Int, Scalar
 
 from dreamrl.agents.agent import Agent
 from dreamrl.errors import UserError, without_jax
-from dreamrl.families.family import Family, plain_ids
+from dreamrl.families.family import Family, GivenIDs, plain, plain_ids
 from dreamrl.families.memory import side_by_side
 from dreamrl.trial import Choice, Trial, rollout
 from dreamrl.types import Key, Problem
@@ -96,7 +96,7 @@ def outcome(
 def evaluate(
     family: Family,
     agent: Agent,
-    ids: Sequence[int],
+    ids: GivenIDs,
     trials: int = 2000,
     seed: int = 0,
     episodes: int = 1,
@@ -105,7 +105,7 @@ def evaluate(
 
     The same seed gives the same trials and, on one machine, the same numbers.
     """
-    ids = plain_ids(ids)
+    family, ids = plain(family), plain_ids(ids)
     if not ids:
         raise UserError("there are no problems to evaluate on")
     if trials < 2:

@@ -11,7 +11,7 @@ from jaxtyping import PyTree
 
 from dreamrl.errors import FamilyError, UserError, without_jax
 from dreamrl.families.checks import find_faults
-from dreamrl.families.family import CanObserve, Family
+from dreamrl.families.family import CanObserve, Family, plain
 from dreamrl.types import State, Step
 
 Numbers = Sequence[Any] | np.ndarray | jax.Array
@@ -31,7 +31,7 @@ class Replay(NamedTuple):
 @without_jax()
 def replay(
     family: Family,
-    problem_id: int,
+    problem_id: int | np.integer,
     goal: int | Numbers | None,
     actions: Numbers,
     start: PyTree | None = None,
@@ -40,6 +40,7 @@ def replay(
 
     All actions are taken, also those behind the end of the episode, where results mean nothing.
     """
+    family = plain(family)
     space = family.action_space
     actions = np.asarray(actions, space.dtype).reshape(-1, *space.shape)
     if not all(space.contains(np.asarray(action)) for action in actions):

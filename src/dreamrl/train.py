@@ -16,7 +16,6 @@ from jaxtyping import Array, Int, PyTree
 from dreamrl.agents.agent import Algorithm
 from dreamrl.errors import UserError, without_jax
 from dreamrl.evaluate import outcomes, spread
-from dreamrl.families.family import plain_ids
 
 Record = dict[str, int | float]
 """What a chunk of iterations came to in one seed; the keys that are always there:
@@ -262,10 +261,9 @@ def _chunk(algorithm: Algorithm) -> Callable[..., Any]:
 def _evaluation(algorithm: Algorithm, trials: int) -> Callable[[PyTree], dict[str, Array]]:
     """Greedy returns of all seeds on the same trials, every time."""
     family = algorithm.family
-    test_ids, train_ids = plain_ids(family.test_ids), plain_ids(family.train_ids)
-    unseen, known = (jnp.array(spread(ids, trials)) for ids in (test_ids, train_ids))
+    unseen, known = (jnp.array(spread(ids, trials)) for ids in (family.test_ids, family.train_ids))
     keys = jax.random.split(jax.random.key(0), trials)
-    held_out = test_ids != train_ids
+    held_out = family.test_ids != family.train_ids
 
     def one(state: PyTree) -> dict[str, Array]:
         agent = algorithm.agent(state)

@@ -5,7 +5,7 @@ from typing import Any
 from dreamrl.agents import dream, import_, maml, pearl, rl2, varibad
 from dreamrl.agents.agent import Algorithm, Method
 from dreamrl.errors import unknown
-from dreamrl.families.family import Family
+from dreamrl.families.family import Family, plain
 from dreamrl.families.memory import check_memory
 from dreamrl.networks.senses import check_sight
 
@@ -52,7 +52,7 @@ def make_algorithm(agent: str, family: Family, settings: Any, seeds: int = 1) ->
     Raises UserError for an unknown agent, for one that cannot be trained there, and where what is
     seen would not fit into memory.
     """
-    algorithm = method(agent).algorithm(family, settings)
+    algorithm = method(agent).algorithm(plain(family), settings)
     check_sight(algorithm.family.observation_space)
     # Its own family: an oracle's says more than the one that was given.
     kept = getattr(settings, "kept_episodes", 0)

@@ -27,7 +27,7 @@ from dreamrl import agents, families
 from dreamrl.compare.contender import contender
 from dreamrl.errors import UserError
 from dreamrl.evaluate import evaluate
-from dreamrl.families.family import Family, plain_ids
+from dreamrl.families.family import Family
 from dreamrl.runs import Run
 from dreamrl.runs.store import read_json, write
 from dreamrl.runs.terms import Terms
@@ -256,7 +256,7 @@ def _seed(cell: Cell, run: Run) -> dict[str, Any]:
         return {name: round(value, DIGITS) for name, value in numbers.items()}
 
     unseen, records = measured(family.test_ids), run.records
-    held_out = plain_ids(family.test_ids) != plain_ids(family.train_ids)
+    held_out = family.test_ids != family.train_ids
     return {
         "seed": run.manifest["seed"],
         "unseen": unseen,

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from dreamrl.errors import raised, raised_on_host
-from dreamrl.families.family import plain_ids
+from dreamrl.families.family import plain, plain_ids
 from dreamrl.families.turns import at_once
 from dreamrl.spaces import ActionSpace, Box, Discrete, Space
 from dreamrl.types import Step
@@ -36,6 +36,7 @@ _TRACED = (
 
 def find_faults(family: Any) -> list[str]:
     """All faults that can be found; those hidden behind others are found once these are mended."""
+    family = plain(family)
     faults = list(_attribute_faults(family))
     if any(not callable(getattr(family, method, None)) for method in METHODS):
         return faults
@@ -58,7 +59,7 @@ def _attribute_faults(family: Any) -> Iterator[str]:
         if hasattr(family, split):
             yield from _id_faults(split, getattr(family, split))
     horizon = getattr(family, "horizon", 1)
-    if not _whole(horizon) or horizon < 1:
+    if not isinstance(horizon, int) or horizon < 1:
         yield f"horizon must be an integer of at least 1, is {horizon!r}"
     for name in ("observation_space", "goal_space"):
         if hasattr(family, name) and not isinstance(getattr(family, name), Space):
@@ -70,17 +71,13 @@ def _attribute_faults(family: Any) -> Iterator[str]:
         yield f"action_space must have bounds, the low one first, is {actions!r}"
     end = getattr(family, "end_action", None)
     known = range(actions.n) if isinstance(actions, Discrete) else range(0)
-    if end is not None and actions is not None and not (_whole(end) and end in known):
+    if end is not None and actions is not None and not (isinstance(end, int) and end in known):
         which = f"None or an action, 0..{known[-1]}" if known else "None, as actions have no number"
         yield f"end_action must be {which}, is {end!r}"
 
 
 def _bounded(actions: ActionSpace) -> bool:
     return isinstance(actions, Discrete) or -np.inf < actions.low < actions.high < np.inf
-
-
-def _whole(value: Any) -> bool:
-    return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 
 def _id_faults(split: str, given: Any) -> Iterator[str]:
@@ -210,7 +207,7 @@ class _Trial:
             if value.shape != () or not jnp.issubdtype(value.dtype, kind):
                 faults.append(f"{name}: {field} must be one {kind.__name__}, is {_show(value)}")
         yield from faults
-        if not faults and _whole(getattr(self.family, "horizon", None)):
+        if not faults and isinstance(getattr(self.family, "horizon", None), int):
             episodes = self._episodes(name, exploring=inputs[2] is None)
             try:
                 yield from episodes
@@ -241,7 +238,7 @@ class _Trial:
         end = getattr(family, "end_action", None)
         rng = np.random.default_rng(0)
         for t in range(family.horizon):
-            if t in (0, family.horizon // 2) and _whole(end):
+            if t in (0, family.horizon // 2) and isinstance(end, int):
                 last = Step(*step(keys, problem, goal, state, jnp.full(number, end))[1])
                 if (alive & ~np.asarray(last.terminated | last.truncated)).any():
                     yield f"{name}: end_action {end} does not end the episode"

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Scalar
 
-from dreamrl.families.family import Family, HasDescriptions, plain_ids
+from dreamrl.families.family import Family, HasDescriptions
 from dreamrl.families.turns import at_once
 from dreamrl.spaces import ActionSpace, Space, Told
 from dreamrl.types import Action, Goal, Key, Problem, State, Step
@@ -97,7 +97,7 @@ class Described:
     def _values(self) -> tuple[np.ndarray, np.ndarray]:
         # Whoever asks first may be in the middle of tracing a program.
         with jax.ensure_compile_time_eval():
-            ids = jnp.array(sorted({*plain_ids(self.train_ids), *plain_ids(self.test_ids)}))
+            ids = jnp.array(sorted({*self.train_ids, *self.test_ids}))
             return what_differs(np.asarray(jax.vmap(self._entries)(ids)))
 
     def problem(self, problem_id: Int[Scalar, ""]) -> Problem:

@@ -1,7 +1,10 @@
 """What a family of problems must offer. Any object with these attributes is one."""
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+import copy
+import functools
+import operator
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from typing import Any, NamedTuple, Protocol, TypeAlias, cast, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -11,6 +14,9 @@ from jaxtyping import Array, Float, Int, Scalar
 from dreamrl.spaces import ActionSpace, Space
 from dreamrl.types import Action, Goal, Key, Observation, Problem, State, Step
 from dreamrl.values import shown
+
+GivenIDs: TypeAlias = Sequence[int] | np.ndarray | jax.Array
+"""Problem IDs as they may be given: `plain_ids`."""
 
 
 class Symmetry(NamedTuple):
@@ -42,6 +48,47 @@ def plain_ids(ids: Any) -> tuple[int, ...] | range:
             raise ValueError(f"must hold integers, holds {shown(each)}")
         found.append(int(each))
     return tuple(found)
+
+
+def plain(family: Any) -> Any:
+    """The family, with Python's own numbers where it has those of NumPy or JAX.
+
+    Whatever takes a family calls this first. A family that has others, or breaks the rules, is
+    returned as it is.
+    """
+    try:
+        wanted = {
+            "train_ids": plain_ids(family.train_ids),
+            "test_ids": plain_ids(family.test_ids),
+            "horizon": operator.index(family.horizon),
+            "end_action": None if family.end_action is None else operator.index(family.end_action),
+        }
+    except (AttributeError, TypeError, ValueError):
+        return family
+    kinds = {name: _kinds(getattr(family, name)) for name in wanted}
+    changed = {name: value for name, value in wanted.items() if _kinds(value) != kinds[name]}
+    if not changed:
+        return family
+    same = copy.copy(family)
+    object.__setattr__(
+        same, "__class__", _with(cast(Hashable, type(family)), tuple(changed.items()))
+    )
+    for name in changed:
+        vars(same).pop(name, None)
+    return same
+
+
+def _kinds(value: Any) -> set[type]:
+    return {type(value), *map(type, value if isinstance(value, tuple) else ())}
+
+
+@functools.cache
+def _with(kind: Any, fields: tuple[tuple[str, Any], ...]) -> type:
+    """A class like `kind`, of which some attributes are no property or field but just values.
+
+    The same one each time, so that families of it can be equal.
+    """
+    return type(kind)(kind.__name__, (kind,), {"__module__": kind.__module__, **dict(fields)})
 
 
 def draw_ids(ids: Sequence[int], key: Key, number: int) -> Int[Array, " number"]:

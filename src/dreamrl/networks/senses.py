@@ -182,8 +182,10 @@ def attend(
     return jnp.concatenate([attended, seen[..., tiles * TILE :]], axis=-1)
 
 
-def _evened(picture: Float[Array, "... height width channels"]) -> Float[Array, "... height width channels"]:
-    """Each channel with mean 0 and standard deviation `CONTRAST`, or less where it hardly varies."""
+def _evened(
+    picture: Float[Array, "... height width channels"],
+) -> Float[Array, "... height width channels"]:
+    """Each channel with mean 0 and deviation `CONTRAST`, or less where it hardly varies."""
     x = picture - picture.mean((-3, -2), keepdims=True)
     deviation = jnp.sqrt(jnp.square(x).mean((-3, -2), keepdims=True))
     return CONTRAST * x / (deviation + FAINT)

@@ -9,14 +9,14 @@ from typing import Any, Literal
 from dreamrl import references
 from dreamrl.errors import UserError
 from dreamrl.evaluate import evaluate
-from dreamrl.families.family import Family, plain_ids
+from dreamrl.families.family import Family
 from dreamrl.runs.run import Run
 
 Split = Literal["unseen", "train"]
 
 
 def ids_of(family: Family, split: Split) -> tuple[int, ...] | range:
-    return plain_ids(family.test_ids if split == "unseen" else family.train_ids)
+    return family.test_ids if split == "unseen" else family.train_ids
 
 
 def limits(family: Family, split: Split = "unseen") -> dict[str, float | None]:

@@ -16,7 +16,7 @@ from jaxtyping import Array, Float, PyTree
 from dreamrl import runs
 from dreamrl.agents.agent import Agent, Algorithm
 from dreamrl.errors import UserError
-from dreamrl.families.family import Family, plain_ids
+from dreamrl.families.family import Family, plain
 from dreamrl.trial import Percept
 from dreamrl.types import ProblemID, Trajectory
 from dreamrl.use.beliefs import Beliefs, Held, Known, load_held
@@ -41,6 +41,7 @@ def prepare(family: Family, algorithm: Algorithm, state: PyTree) -> "TrainedAgen
 
     This is the last place that sees problem IDs: of the encoder only the means go further.
     """
+    family = plain(family)
     encodings = algorithm.encode(state, ProblemID(jnp.array(family.train_ids)))
     return TrainedAgent(
         family, algorithm.agent(state), None if encodings is None else np.asarray(encodings)
@@ -61,12 +62,12 @@ class TrainedAgent:
         agent: Agent,
         encodings: Float[np.ndarray, "problems Z"] | None = None,
     ):
-        self.family = family
+        self.family = family = plain(family)
         self.agent = agent
         self.known = None
         if encodings is not None:
             fitted = functools.cache(functools.partial(calibrate, family, agent, encodings))
-            self.known = Known(tuple(plain_ids(family.train_ids)), encodings, fitted)
+            self.known = Known(tuple(family.train_ids), encodings, fitted)
         # Compiled once, with the parameters as an input: another agent finds it in the cache.
         arrays, rest = eqx.partition(agent, eqx.is_array)
 

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from dreamrl.families.family import Family, HasDescriptions, plain_ids
+from dreamrl.families.family import Family, HasDescriptions
 from dreamrl.networks.layers import Dense
 from dreamrl.types import Key, ProblemID
 
@@ -62,7 +62,7 @@ def make_encoder(key: Key, family: Family, size: int) -> Encoder:
     """By what the family says of a problem, or else by its ID."""
     if isinstance(family, HasDescriptions):
         return FromDescription(key, family, size)
-    return Table(key, plain_ids(family.train_ids), size)
+    return Table(key, family.train_ids, size)
 
 
 def information(mean: Float[Array, "... Z"], free: float = 0.0) -> Float[Array, "..."]:

@@ -20,7 +20,7 @@ from dreamrl.errors import (
     raised_on_host,
     remember_raised,
 )
-from dreamrl.families.family import plain_ids
+from dreamrl.families.family import GivenIDs, plain_ids
 from dreamrl.families.gym.episodes import Episodes
 from dreamrl.families.gym.host import Host
 from dreamrl.families.gym.probe import probe
@@ -66,13 +66,13 @@ class GymFamily:
         self,
         name: str,
         make: Make,
-        train_ids: Sequence[int],
-        test_ids: Sequence[int],
-        horizon: int,
+        train_ids: GivenIDs,
+        test_ids: GivenIDs,
+        horizon: int | np.integer,
         describe: Callable[[int], Any] | None = None,
         goals: Callable[[int], Sequence[Any]] | None = None,
         goal_space: Space = ONE_GOAL,
-        kept: int = 128,
+        kept: int | np.integer = 128,
         check: bool = True,
     ):
         """`make(problem_id)` gives a new environment.
@@ -139,7 +139,7 @@ class GymFamily:
             raise UserError(f"family {self.name!r}: {error}") from None
         if (found := seen.strange(batch)) is not None:
             raise UserError(f"family {self.name!r}: {found[1]}")
-        return seen(batch)[0]
+        return np.asarray(seen(batch)[0])
 
     def problem(self, problem_id: Int[Scalar, ""]) -> Int[Array, ""]:
         """The ID: all that differs is on the host."""
@@ -177,12 +177,18 @@ class GymFamily:
     def _description(self, problem_id: Int[Scalar, ""]) -> Float[Array, " features"]:
         """What `describe` says of a problem."""
         shape = jax.ShapeDtypeStruct((self._features,), jnp.float32)
+        return _call(self._described_all, shape, problem_id)
 
-        def look(ids: Any) -> np.ndarray:
-            found = [_described(self._describe, i) for i in np.ravel(ids).tolist()]
-            return np.reshape(found, (*np.shape(ids), self._features))
-
-        return _call(look, shape, problem_id)
+    def _described_all(self, ids: Any) -> np.ndarray:
+        found = []
+        for i in np.ravel(ids).tolist():
+            found.append(_described(self._describe, i))
+            if len(found[-1]) != self._features:
+                raise HostError(
+                    f"describe({i}) must return {self._features} numbers, as that of the first "
+                    f"problem, returned {len(found[-1])}"
+                )
+        return np.reshape(found, (*np.shape(ids), self._features))
 
     def _draw(self, ids: Any, bits: Any) -> np.ndarray:
         ids, bits = np.asarray(ids), np.asarray(bits)

@@ -84,9 +84,9 @@ def _hear_the_end() -> None:
 
     As Python leaves it, it would end at once, and what environments have started would stay.
     """
-    if threading.current_thread() is threading.main_thread():
-        if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
-            signal.signal(signal.SIGTERM, _exit)
+    in_main = threading.current_thread() is threading.main_thread()
+    if in_main and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, _exit)
 
 
 def _exit(number: int, _: Any) -> None:

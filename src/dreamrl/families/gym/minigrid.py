@@ -20,18 +20,20 @@ MISSIONS = 64
 
 def is_minigrid(space: Any) -> bool:
     """Whether a space is a view of tiles with a direction and a mission beside it."""
-    if not isinstance(space, spaces.Dict) or {*space.spaces} != {"image", "direction", "mission"}:
-        return False
-    image, shape = space["image"], space["image"].shape
     return (
-        isinstance(image, spaces.Box)
-        and image.dtype == "uint8"
-        and len(shape) == 3
-        and shape[2] == len(CODES)
-        and max(shape[:2]) < LARGEST
+        isinstance(space, spaces.Dict)
+        and {*space.spaces} == {"image", "direction", "mission"}
+        and is_view(space["image"])
         and isinstance(space["direction"], spaces.Discrete)
         and words_of(space["mission"]) is not None
     )
+
+
+def is_view(space: Any) -> bool:
+    """Whether a space may be that of a view of tiles, as MiniGrid has it."""
+    if not isinstance(space, spaces.Box) or space.dtype != "uint8" or len(space.shape) != 3:
+        return False
+    return space.shape[2] == len(CODES) and max(space.shape) < LARGEST
 
 
 def codes_of() -> tuple[int, ...]:
@@ -40,9 +42,7 @@ def codes_of() -> tuple[int, ...]:
     if constants is None:
         return CODES
     added = (constants.OBJECT_TO_IDX, constants.COLOR_TO_IDX, constants.STATE_TO_IDX)
-    return tuple(
-        max(n, 1 + max(codes.values())) for n, codes in zip(CODES, added, strict=True)
-    )
+    return tuple(max(n, 1 + max(codes.values())) for n, codes in zip(CODES, added, strict=True))
 
 
 def words_of(space: Any) -> tuple[str, ...] | None:

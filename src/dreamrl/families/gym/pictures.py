@@ -52,13 +52,14 @@ def picture_of(space: spaces.Box) -> Picture | None:
     if not (0 < top - bottom <= 255 if whole else bottom == 0 and top in (1, 255)):
         return None
     height, width, *rest = (space.shape[axis] for axis in axes)
-    image = Image(*(max(n, SMALLEST) for n in (height, width)), int(np.prod(rest)), light=True)
+    channels = int(np.prod(rest))
+    image = Image(max(height, SMALLEST), max(width, SMALLEST), channels, light=True)
     return Picture(image, axes, bottom, top)
 
 
 def _axes(shape: tuple[int, ...]) -> tuple[int, ...] | None:
     """Height, width, then all axes that are channels: none, the last, the first, or both."""
-    orders = {
+    orders: dict[int, list[tuple[int, ...]]] = {
         2: [(0, 1)],
         3: [(0, 1, 2), (1, 2, 0)],
         4: [(1, 2, 0, 3), (2, 3, 0, 1), (0, 1, 2, 3)],

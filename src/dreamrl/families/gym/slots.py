@@ -1,13 +1,12 @@
 """Environments in slots of a `gymnasium.vector.SyncVectorEnv`: any problem in any slot."""
 
-from collections.abc import Callable
 from typing import Any, NamedTuple, cast
 
 import gymnasium
 import numpy as np
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
-from dreamrl.errors import HostError, UserError, raised
+from dreamrl.errors import HostError, raised
 from dreamrl.families.gym.spaces import Done, Seen, Unfit, actions, observations
 from dreamrl.families.gym.stock import Stock
 from dreamrl.values import flag, number, shown
@@ -26,7 +25,8 @@ class Interface(NamedTuple):
     @classmethod
     def of(cls, env: gymnasium.Env, has_goals: bool) -> "Interface":
         """Raises UserError where the environment's spaces are of no use."""
-        space, action = (getattr(env, f"{x}_space", None) for x in ("observation", "action"))
+        space: Any = getattr(env, "observation_space", None)
+        action: Any = getattr(env, "action_space", None)
         inner = getattr(env.unwrapped, "observation_space", None)
         return cls(space, action, observations(space, inner), actions(action), has_goals)
 

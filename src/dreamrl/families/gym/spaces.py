@@ -8,7 +8,7 @@ import numpy as np
 from gymnasium import spaces
 
 from dreamrl.errors import UserError
-from dreamrl.families.gym.minigrid import codes_of, is_minigrid, words_of
+from dreamrl.families.gym.minigrid import codes_of, is_minigrid, is_view, words_of
 from dreamrl.families.gym.pictures import Picture, picture_of
 from dreamrl.spaces import ActionSpace, Box, Discrete, MultiDiscrete, Product, Scaled, Space, Tiles
 from dreamrl.values import shown
@@ -187,9 +187,10 @@ def observations(space: Any, inner: Any = None) -> Seen:
     `inner` is that of the environment within all wrappers, which tells what numbers mean.
     """
     if is_minigrid(space):
-        return _minigrid(space, tuple(space.spaces))
-    if is_minigrid(inner) and space == inner["image"]:
-        return _minigrid(inner, ("image",))
+        return _minigrid(space.spaces)
+    if is_minigrid(inner) and is_view(space):
+        # The view alone, as ImgObsWrapper leaves it.
+        return _minigrid({"image": space})
     parts = tuple(_parts(space, space))
     if not sum(int(np.prod(part.shape)) for part in parts):
         raise _unseen(space, space, "has no numbers in it")
@@ -202,15 +203,14 @@ def observations(space: Any, inner: Any = None) -> Seen:
     return Seen(Product(tuple(kinds)), parts)
 
 
-def _minigrid(space: Any, keys: tuple[str, ...]) -> Seen:
+def _minigrid(inside: dict[str, Any]) -> Seen:
     """A view of tiles, and beside it the direction and the mission, if it is one of a few."""
-    image, ns = space["image"], codes_of()
+    image, ns = inside["image"], codes_of()
     width, height, _ = image.shape
-    most = np.array(ns) - 1
-    inside = ("image",) if len(keys) > 1 else ()
-    parts = [Part(image, MultiDiscrete(ns * (width * height)), inside, low=0, high=most)]
-    if len(keys) > 1:
-        parts += [part for key in ("direction", "mission") for part in _parts(space[key], space, (key,))]
+    view = MultiDiscrete(ns * (width * height))
+    parts = [Part(image, view, ("image",) if len(inside) > 1 else (), 0, 0, np.array(ns) - 1)]
+    for key in ("direction", "mission") if len(inside) > 1 else ():
+        parts += _parts(inside[key], inside[key], (key,))
     beside = tuple(part.space.features for part in parts[1:])
     return Seen(Tiles(width * height, ns, beside), tuple(parts))
 
@@ -227,9 +227,8 @@ def _parts(space: Any, whole: Any, keys: tuple[Any, ...] = ()) -> Iterator[Part]
             start, n = int(space.start), int(space.n)
             yield Part(space, Discrete(n), keys, start, start, start + n - 1)
         case spaces.MultiDiscrete() if space.nvec.sum() <= MOST:
-            ns, start = space.nvec.ravel(), space.start
-            last = start + (space.nvec - 1)
-            yield Part(space, MultiDiscrete(tuple(ns.tolist())), keys, start.ravel(), start, last)
+            seen, low = MultiDiscrete(tuple(space.nvec.ravel().tolist())), space.start
+            yield Part(space, seen, keys, low.ravel(), low, low + (space.nvec - 1))
         case spaces.MultiBinary():
             yield Part(space, MultiDiscrete((2,) * int(np.prod(space.shape))), keys, 0, 0, 1)
         case spaces.Box() if np.dtype(space.dtype).kind in "biuf":
@@ -245,31 +244,34 @@ def _parts(space: Any, whole: Any, keys: tuple[Any, ...] = ()) -> Iterator[Part]
 
 
 def _box(space: spaces.Box, keys: tuple[Any, ...]) -> Part:
-    low, high = (np.asarray(x, np.float64) for x in (space.low, space.high))
+    low: Any = np.asarray(space.low, np.float64)
+    high: Any = np.asarray(space.high, np.float64)
     bounded = (np.maximum(np.abs(low), np.abs(high)) < UNBOUNDED) & (low <= high)
-    width = np.where(bounded, high - low, 0.0)
+    low, high = np.where(bounded, low, 0.0), np.where(bounded, high, 0.0)
+    width = high - low
     room = FAR * np.where(width > 0, width, 1.0)
     least = np.where(bounded, low - room, -LARGEST)
     most = np.where(bounded, high + room, LARGEST)
     picture = picture_of(space)
     if picture is not None:
         whole = space.dtype == np.uint8 and picture.top == 255
-        limits = (None, None) if whole else (_one(least), _one(most))
-        return Part(space, picture.space, keys, 0, *limits, picture=picture)
+        low, high = (None, None) if whole else (_one(least), _one(most))
+        return Part(space, picture.space, keys, 0, low, high, picture)
     seen: Space = Box(-np.inf, np.inf, space.shape)
     if bounded.any():
-        middle = np.where(bounded, (low + high) / 2, 0.0)
+        middle = (low + high) / 2
         half = np.where(width > 0, width / 2, 1.0)
         seen = Scaled(_tuple(middle), _tuple(half), space.shape)
     return Part(space, seen, keys, 0, _one(least), _one(most))
 
 
-def _one(values: np.ndarray) -> Any:
+def _one(values: Any) -> Any:
     """One number in place of many that are the same."""
+    values = np.asarray(values)
     return values.flat[0] if values.size and (values == values.flat[0]).all() else values
 
 
-def _tuple(values: np.ndarray) -> tuple[float, ...]:
+def _tuple(values: Any) -> tuple[float, ...]:
     return tuple(np.atleast_1d(_one(values)).ravel().tolist())
 
 
