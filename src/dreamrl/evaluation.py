@@ -12,8 +12,8 @@ import numpy as np
 from jaxtyping import Array, Float, Int, Scalar
 
 from dreamrl.agents.algorithm import Agent
-from dreamrl.errors import UserError
-from dreamrl.families.family import Family
+from dreamrl.errors import UserError, without_jax
+from dreamrl.families.family import Family, GivenIDs, plain, plain_ids
 from dreamrl.families.memory import side_by_side
 from dreamrl.host import in_own_switches
 from dreamrl.trial import play
@@ -65,10 +65,11 @@ def outcome(
 
 
 @in_own_switches
+@without_jax()
 def evaluate(
     family: Family,
     agent: Agent,
-    ids: Sequence[int],
+    ids: GivenIDs,
     trials: int = 2000,
     seed: int = 0,
     episodes: int = 1,
@@ -77,6 +78,7 @@ def evaluate(
 
     The same seed gives the same trials and, on one machine, the same numbers.
     """
+    family, ids = plain(family), plain_ids(ids)
     if not ids:
         raise UserError("there are no problems to evaluate on")
     if trials < 2:

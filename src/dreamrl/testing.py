@@ -9,9 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PyTree
 
-from dreamrl.errors import FamilyError, UserError
+from dreamrl.errors import FamilyError, UserError, without_jax
 from dreamrl.families.checks import find_faults
-from dreamrl.families.family import CanObserve, Family
+from dreamrl.families.family import CanObserve, Family, plain
 from dreamrl.host import in_own_switches
 from dreamrl.types import State, Step
 
@@ -29,10 +29,11 @@ class Replay(NamedTuple):
     """The family's State, every leaf with a leading axis of time."""
 
 
+@without_jax()
 @in_own_switches
 def replay(
     family: Family,
-    problem_id: int,
+    problem_id: int | np.integer,
     goal: int | Numbers | None = None,
     actions: Numbers = (),
     start: PyTree | None = None,
@@ -50,6 +51,7 @@ def replay(
     Raises:
         UserError: For actions, problems or states that the family has not.
     """
+    family = plain(family)
     space = family.action_space
     actions = np.asarray(actions, space.dtype).reshape(-1, *space.shape)
     if not all(space.contains(np.asarray(action)) for action in actions):

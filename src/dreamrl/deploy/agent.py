@@ -21,7 +21,7 @@ from dreamrl.deploy.driver import Driver, blank, checked, drive
 from dreamrl.deploy.environment import environment_of
 from dreamrl.deploy.posterior import calibrate
 from dreamrl.errors import UserError
-from dreamrl.families.family import Family
+from dreamrl.families.family import Family, plain
 from dreamrl.host import in_own_switches
 from dreamrl.trial import Percept
 from dreamrl.types import Belief, ProblemID, Trajectory
@@ -45,6 +45,7 @@ def prepare(family: Family, algorithm: Trainable, state: PyTree) -> "TrainedAgen
 
     This is the last place that sees problem IDs: of the encoder only the means go further.
     """
+    family = plain(family)
     encodings = algorithm.encode(state, ProblemID(jnp.array(family.train_ids)))
     return TrainedAgent(
         family, algorithm.agent(state), None if encodings is None else np.asarray(encodings)
@@ -65,7 +66,7 @@ class TrainedAgent:
         agent: Agent,
         encodings: Float[np.ndarray, "problems Z"] | None = None,
     ):
-        self.family = family
+        self.family = family = plain(family)
         self.agent = agent
         self.known = None
         if encodings is not None:
