@@ -122,9 +122,12 @@ _PEARL = (
 )
 
 
-def is_flat(held: Mapping[str, Any]) -> bool:
+_FLAT = (DreamSettings, MamlSettings, PearlSettings, WholeTrialSettings)
+
+
+def is_flat(kind: type, held: Mapping[str, Any]) -> bool:
     """Tell whether settings were written before they were nested."""
-    return "iterations" in held
+    return "iterations" in held and issubclass(kind, _FLAT)
 
 
 def nested(kind: type, held: Mapping[str, Any]) -> dict[str, Any]:
@@ -192,9 +195,8 @@ def settings_of(agent: str, held: Mapping[str, Any]) -> Any:
 
 def stored_settings(agent: str, held: Mapping[str, Any]) -> Any:
     """Return the settings that a file holds, nested or of before."""
-    if is_flat(held):
-        return settings_of(agent, held)
-    return from_dict(method_of(agent).settings, dict(held))
+    kind = method_of(agent).settings
+    return settings_of(agent, held) if is_flat(kind, held) else from_dict(kind, dict(held))
 
 
 def called_now(kind: type, name: str) -> tuple[str, ...]:
