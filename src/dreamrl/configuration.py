@@ -5,11 +5,13 @@ Ranges stand beside the field and are checked when settings are made:
     clip: Annotated[float, Range(0, 1)] = 0.2
 """
 
+import copy
 import dataclasses
 import functools
 import types
 import typing
 from collections.abc import Mapping
+from operator import attrgetter
 from typing import Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
@@ -181,22 +183,35 @@ def resolve(settings: Any, name: str) -> str:
 def changed(settings: S, changes: Mapping[str, Any]) -> S:
     """Return settings with changes by path or unambiguous end: `{"iterations": 400}`.
 
-    A kind is chosen by its name, before the changes within it: `{"learner": "dqn"}`.
+    A kind is chosen by its name, before the changes within it: `{"learner": "dqn"}`. Whether all
+    values fit together is asked when all are changed, so their order does not matter.
 
     Raises:
         UserError: For a setting that there is not, and for a value that it cannot have.
     """
-    for name, value in sorted(changes.items(), key=lambda item: item[0].count(".")):
-        settings = _replace(settings, resolve(settings, name).split("."), value)
-    return settings
+    held = settings
+    for name, value in _kinds_first(settings, changes):
+        held = _unchecked(held, resolve(held, name).split("."), value)
+    return _checked(held)
 
 
 def changed_by_text(settings: S, changes: Mapping[str, str]) -> S:
     """Return settings with changes as they are written: `{"cost": "0.1"}`; see `changed`."""
-    for name, text in sorted(changes.items(), key=lambda item: item[0].count(".")):
-        path = resolve(settings, name)
-        settings = changed(settings, {path: _read(settings, path.split("."), text)})
-    return settings
+    held = settings
+    for name, text in _kinds_first(settings, changes):
+        path = resolve(held, name).split(".")
+        held = _unchecked(held, path, _read(held, path, text))
+    return _checked(held)
+
+
+def _kinds_first(settings: Any, changes: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    paths = paths_of(settings)
+
+    def rank(change: tuple[str, Any]) -> bool:
+        name, _ = change
+        return not (name in paths and dataclasses.is_dataclass(attrgetter(name)(settings)))
+
+    return sorted(changes.items(), key=rank)
 
 
 def _read(settings: Any, path: list[str], text: str) -> Any:
@@ -217,13 +232,23 @@ def _read(settings: Any, path: list[str], text: str) -> Any:
         raise UserError(f"{first} is {text!r}: it must be {wanted}") from None
 
 
-def _replace(settings: Any, path: list[str], value: Any) -> Any:
+def _unchecked(settings: S, path: list[str], value: Any) -> S:
+    """Return a copy with one change, of which nothing is checked yet."""
     first, *rest = path
     if rest:
-        value = _replace(getattr(settings, first), rest, value)
+        value = _unchecked(getattr(settings, first), rest, value)
     elif (kinds := kinds_of(hints(type(settings))[first])) and isinstance(value, str):
         if value not in kinds:
             raise UserError(f"{first} is {value!r}: it must be {' or '.join(kinds)}.")
         held = getattr(settings, first)
         value = held if held.name == value else kinds[value]()
-    return dataclasses.replace(settings, **{first: value})
+    made = copy.copy(settings)
+    object.__setattr__(made, first, value)
+    return made
+
+
+def _checked(settings: Any) -> Any:
+    """Return the same settings, made anew from the inside out: each checks itself."""
+    held = {field.name: getattr(settings, field.name) for field in dataclasses.fields(settings)}
+    made = {name: _checked(x) for name, x in held.items() if dataclasses.is_dataclass(x)}
+    return dataclasses.replace(settings, **made)

@@ -10,7 +10,8 @@ from dreamrl.agents.pearl import PearlSettings
 from dreamrl.agents.registry import method_of
 from dreamrl.agents.varibad import VaribadSettings
 from dreamrl.agents.whole_trial.settings import WholeTrialSettings
-from dreamrl.configuration import changed, from_dict, to_dict
+from dreamrl.configuration import changed, from_dict
+from dreamrl.learners.dqn import DQN
 
 _BUDGET = {
     name: f"budget.{name}"
@@ -151,6 +152,11 @@ def _dream(held: Mapping[str, Any]) -> dict[str, Any]:
     found |= {"bottleneck": limit} | _renamed(_BOTTLENECKS[limit], held)
     if limit == "constrained" and "entropy_end" in held:
         found["bottleneck.begin"] = held["entropy_end"]
+    if held.get("learner") == "dqn":
+        # The decoder learned from the trials that the policies learned from.
+        default = DQN()
+        found["decoder.batch"] = held.get("q_batch", default.batch)
+        found["decoder.replay"] = held.get("q_replay", default.capacity)
     return found | _learner(_DREAM_PPO, held)
 
 
@@ -187,7 +193,7 @@ def settings_of(agent: str, held: Mapping[str, Any]) -> Any:
     What a run lacks is younger than it, and has its default, which is what was done then.
     """
     kind = method_of(agent).settings
-    return changed_together(kind, nested(kind, held))
+    return changed(kind(), nested(kind, held))
 
 
 def stored_settings(agent: str, held: Mapping[str, Any]) -> Any:
@@ -195,23 +201,6 @@ def stored_settings(agent: str, held: Mapping[str, Any]) -> Any:
     if is_flat(held):
         return settings_of(agent, held)
     return from_dict(method_of(agent).settings, dict(held))
-
-
-def changed_together(kind: type, changes: Mapping[str, Any]) -> Any:
-    """Return the defaults with changes that fit together only as a whole."""
-    default = to_dict(changed(kind(), {k: v for k, v in changes.items() if k in _KINDS}))
-    for path, value in changes.items():
-        if path in _KINDS:
-            continue
-        *folders, name = path.split(".")
-        place = default
-        for folder in folders:
-            place = place[folder]
-        place[name] = value
-    return from_dict(kind, default)
-
-
-_KINDS = ("learner", "bottleneck")
 
 
 def called_now(kind: type, flag: str) -> str | None:

@@ -11,10 +11,11 @@ PRESETS = presets(WholeTrialSettings())
 
 def _as_dreams_exploitation(settings: WholeTrialSettings) -> WholeTrialSettings:
     ppo: Any = settings.learner
-    exploitation = dataclasses.replace(ppo.exploitation, gae_lambda=0.8)
-    return dataclasses.replace(
-        settings, learner=dataclasses.replace(ppo, exploitation=exploitation)
-    )
+    both = {
+        name: dataclasses.replace(getattr(ppo, name), gae_lambda=0.8)
+        for name in ("exploration", "exploitation")
+    }
+    return dataclasses.replace(settings, learner=dataclasses.replace(ppo, **both))
 
 
 # What they have to learn is no longer than an episode.
