@@ -11,6 +11,7 @@ from dreamrl.agents.registry import method_of
 from dreamrl.agents.varibad import VaribadSettings
 from dreamrl.agents.whole_trial.settings import WholeTrialSettings
 from dreamrl.configuration import changed, from_dict
+from dreamrl.learners.dqn import DQN
 
 _BUDGET = {
     name: f"budget.{name}"
@@ -154,6 +155,11 @@ def _dream(held: Mapping[str, Any]) -> dict[str, Any]:
     found |= {"bottleneck": limit} | _renamed(_BOTTLENECKS[limit], held)
     if limit == "constrained" and "entropy_end" in held:
         found["bottleneck.begin"] = held["entropy_end"]
+    if held.get("learner") == "dqn":
+        # The decoder learned from the trials that the policies learned from.
+        default = DQN()
+        found["decoder.batch"] = held.get("q_batch", default.batch)
+        found["decoder.replay"] = held.get("q_replay", default.capacity)
     return found | _learner(_DREAM_PPO, held)
 
 
