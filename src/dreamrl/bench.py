@@ -2,7 +2,6 @@
 
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from dreamrl.agents import registry
 from dreamrl.errors import UserError
 from dreamrl.families.family import Family, draw_ids
 from dreamrl.families.memory import check_memory
+from dreamrl.host import SAME
 from dreamrl.spaces import ActionSpace, Discrete
 from dreamrl.training import Plan, Record, train
 from dreamrl.types import Key, State
@@ -100,9 +100,11 @@ def _in_process(cache: str, *inputs: Any) -> dict[str, Any]:
     }
     ran = subprocess.run(
         [sys.executable, "-c", code],
-        env={**os.environ, **changes},
+        # A process of its own takes JAX's switches from here, where the command has settled them.
+        env={n: v for n, v in os.environ.items() if n.lower() not in SAME} | changes,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
+        errors="replace",
         check=False,
     )
     if ran.returncode:
@@ -126,15 +128,23 @@ def train_start(
         stop=lambda: len(records) >= chunks,
         began=began,
     )
-    # Kilobytes, but bytes on a Mac.
-    unit = 2**20 if sys.platform == "darwin" else 2**10
     first = records[0]
     return {
         "steps_per_second": statistics.median(r["steps_per_second"] for r in records),
         "compile_seconds": training.compile_seconds,
         "start_seconds": first["seconds"] - first["steps"] / first["steps_per_second"],
-        "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit,
+        "peak_memory_mb": _peak_memory_mb(),
     }
+
+
+def _peak_memory_mb() -> float | None:
+    try:
+        import resource
+    except ImportError:  # Windows has none.
+        return None
+    # Kilobytes, but bytes on a Mac.
+    unit = 2**20 if sys.platform == "darwin" else 2**10
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 
 
 def _play(family: Family, key: Key, batch: int) -> Any:

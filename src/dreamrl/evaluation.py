@@ -15,6 +15,7 @@ from dreamrl.agents.algorithm import Agent
 from dreamrl.errors import UserError
 from dreamrl.families.family import Family
 from dreamrl.families.memory import side_by_side
+from dreamrl.host import in_own_switches
 from dreamrl.trial import play
 from dreamrl.types import Key
 
@@ -63,6 +64,7 @@ def outcome(
     return Outcome(returns, trial.exploration.length, statistics)
 
 
+@in_own_switches
 def evaluate(
     family: Family,
     agent: Agent,
@@ -127,7 +129,7 @@ def per_family(build: Callable[..., Callable[..., Any]], *inputs: Any) -> Callab
 
 @functools.lru_cache(maxsize=32)
 def _kept(build: Callable[..., Callable[..., Any]], *inputs: Any) -> Callable[..., Any]:
-    return eqx.filter_jit(build(*inputs))
+    return in_own_switches(eqx.filter_jit(build(*inputs)))
 
 
 def _many(family: Family, episodes: int) -> Callable[..., Outcome]:

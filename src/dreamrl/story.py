@@ -12,6 +12,7 @@ from dreamrl.deploy import Beliefs, ProblemEnvironment, TrainedAgent
 from dreamrl.errors import UserError
 from dreamrl.evaluation import per_family
 from dreamrl.families.family import Family
+from dreamrl.host import in_own_switches
 from dreamrl.types import Goal, State, Trajectory
 
 
@@ -54,6 +55,7 @@ def states_of(
     return states
 
 
+@in_own_switches
 def tell(agent: TrainedAgent, problem_id: int, seed: int = 0) -> Story:
     """Plays one trial in a problem; the seed draws the goal, and whatever else is random."""
     family = agent.family

@@ -12,6 +12,7 @@ from jaxtyping import PyTree
 from dreamrl.errors import FamilyError, UserError
 from dreamrl.families.checks import find_faults
 from dreamrl.families.family import CanObserve, Family
+from dreamrl.host import in_own_switches
 from dreamrl.types import State, Step
 
 Numbers = Sequence[Any] | np.ndarray | jax.Array
@@ -28,6 +29,7 @@ class Replay(NamedTuple):
     """The family's State, every leaf with a leading axis of time."""
 
 
+@in_own_switches
 def replay(
     family: Family,
     problem_id: int,

@@ -16,6 +16,7 @@ from jaxtyping import Array, Int, PyTree
 from dreamrl.agents.loop import Trainable
 from dreamrl.errors import UserError
 from dreamrl.evaluation import outcomes, spread
+from dreamrl.host import in_own_switches
 
 Record = dict[str, int | float]
 """What a chunk of iterations came to in one seed; the keys that are always there:
@@ -81,6 +82,7 @@ class TrainingDiverged(UserError):
         )
 
 
+@in_own_switches
 def train(
     algorithm: Trainable,
     seeds: Sequence[int],

@@ -7,10 +7,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from dreamrl.agents.agent import Agent, Algorithm
 from dreamrl.agents.q_settings import PAPER
 
 from dreamrl.agents import METHODS, make_algorithm, settings_for
+from dreamrl.agents.algorithm import Agent, Algorithm
 from dreamrl.errors import UserError
 from dreamrl.evaluation import outcome
 from dreamrl.families.bandit import Bandit

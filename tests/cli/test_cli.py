@@ -244,9 +244,9 @@ def test_a_stopped_run_is_resumed_extended_and_listed(fake, capsys, monkeypatch)
     )
 
 
-def test_a_disk_that_refuses_is_told_in_one_line(fake, capsys, tmp_path):
+def test_a_directory_that_cannot_be_made_is_a_mistake_in_the_command(fake, capsys, tmp_path):
     (tmp_path / "file").write_text("mine")
-    assert main(["train", "fake", "bus", "--out", "file/run"]) == 1
+    assert main(["train", "fake", "bus", "--out", "file/run"]) == 2
     said = capsys.readouterr().err
     assert said == "dreamrl: file/run cannot be written: Not a directory\n"
 

@@ -6,9 +6,9 @@ import json
 import equinox as eqx
 import jax.numpy as jnp
 import pytest
-from dreamrl.agents.agent import Method
 
 from dreamrl.agents import registry
+from dreamrl.agents.algorithm import Method
 from dreamrl.cli import main
 from dreamrl.families.family import Family
 from dreamrl.types import Belief

@@ -1,6 +1,9 @@
 """Sinks get what metrics.jsonl gets, and cannot hurt a run."""
 
+import sys
 import threading
+import types
+from pathlib import Path
 
 import pytest
 
@@ -76,3 +79,44 @@ def test_a_sink_that_is_not_installed_is_refused(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(UserError, match=r"pip install 'dreamrl\[tensorboard\]'"):
         check_installed(("tensorboard",))
+
+
+def test_a_training_that_goes_on_tells_its_past_from_metrics(train, noting):
+    noting()
+    out, _ = train("run", chunks=3, sinks=("wandb",))
+    # A process that was killed has done more than its last checkpoint holds.
+    again = noting()
+    train("run", sinks=("wandb",))
+    assert again.got == [1, 2, 3, 4, 5, 6, "closed"]
+    assert [record["iteration"] for record in Run(out).records] == [1, 2, 3, 4, 5, 6]
+
+
+def test_event_files_are_begun_anew(train, tmp_path, monkeypatch):
+    class Writer:
+        number = 0
+
+        def __init__(self, folder):
+            Writer.number += 1
+            self.path = Path(folder) / f"events.out.tfevents.{Writer.number}"
+            self.path.parent.mkdir(exist_ok=True)
+
+        def add_scalar(self, name, value, step, wall_time):
+            if name == "steps":
+                with self.path.open("a") as file:
+                    file.write(f"{step}\n")
+
+        def close(self):
+            pass
+
+    monkeypatch.setitem(sys.modules, "tensorboard", types.ModuleType("tensorboard"))
+    summary = types.ModuleType("tensorboard.summary")
+    summary.Writer = Writer
+    monkeypatch.setitem(sys.modules, "tensorboard.summary", summary)
+    out, watch = train("run", chunks=4, sinks=("tensorboard",))
+    # Killed here: what was done behind the second checkpoint is done once again.
+    for path in (out / "checkpoints").glob("00000004*"):
+        path.unlink()
+    train("run", sinks=("tensorboard",))
+    files = list((out / "tensorboard").iterdir())
+    assert "".join(file.read_text() for file in files).split() == list("123456")
+    assert watch.warnings == []

@@ -1,13 +1,12 @@
 """The command `dreamrl`."""
 
+import errno
 import importlib
-import os
 import sys
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
-from dreamrl.errors import UserError, raised_on_host, unknown
+from dreamrl.errors import UserError, raised_by_runtime, raised_on_host, unknown
 from dreamrl.version import version
 
 BEGAN = time.perf_counter()
@@ -24,8 +23,15 @@ COMMANDS = {
     "new-family": "write a family of your own to begin with: dreamrl new-family NAME",
     "references": "work out what can be reached in a family: dreamrl references FAMILY",
     "bench": "measure steps a second: dreamrl bench env|train",
+    "doctor": "say what works on this machine, for a bug report: dreamrl doctor",
 }
 """Each is a file of this folder, with _ for -, and has Options, EXAMPLES, run(options)."""
+
+COMPUTING = COMMANDS.keys() - {"runs", "new-family", "doctor"}
+"""Those that need a device, and compile for it."""
+
+WORN_OUT = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
+"""Refusals of a disk that are no mistake in the command."""
 
 HELP = """\
 usage: dreamrl COMMAND [arguments]
@@ -48,31 +54,43 @@ Exit codes: 0 done, 1 training failed, 2 a mistake in the command, 130 stopped b
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one command; returns the exit code."""
+    """Run one command; return the exit code."""
     global BEGAN
     BEGAN = time.perf_counter()
     arguments = list(sys.argv[1:] if arguments is None else arguments)
+    from dreamrl.cli.screen import streams
+
+    with streams() as (out, err):
+        code = _told(arguments)
+        out.flush()
+        if out.failed is None or isinstance(out.failed, BrokenPipeError):
+            # Whoever read the output may have closed it, like `head` does: nobody to tell.
+            return code
+        print(f"dreamrl: the output is lost: {out.failed.strerror}", file=err)
+        return code or 1
+
+
+def _told(arguments: list[str]) -> int:
+    """Run one command, and tell what ends it in a line."""
     try:
         return _run(arguments)
-    except UserError as error:
-        print(f"dreamrl: {error}", file=sys.stderr)
-        return error.exit_code
     except KeyboardInterrupt:
         print("dreamrl: stopped", file=sys.stderr)
         return 130
-    except BrokenPipeError:
-        # Whoever read the output has closed it, like `head` does: nobody to tell.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except OSError as error:
-        print(f"dreamrl: {error.filename or 'disk'}: {error.strerror}", file=sys.stderr)
-        return 1
+        print(f"dreamrl: {error.filename or 'disk'}: {error.strerror or error}", file=sys.stderr)
+        return 1 if error.errno in WORN_OUT else 2
+    except UserError as error:
+        print(f"dreamrl: {error}", file=sys.stderr)
+        return error.exit_code
     except Exception as error:
-        told = raised_on_host(error)
-        if told is None:
-            raise
-        print(f"dreamrl: {told}", file=sys.stderr)
-        return 1
+        if told := raised_on_host(error):
+            print(f"dreamrl: {told}", file=sys.stderr)
+            return 1
+        if told := raised_by_runtime(error):
+            print(f"dreamrl: {told}", file=sys.stderr)
+            return told.exit_code
+        raise
 
 
 def _run(arguments: list[str]) -> int:
@@ -86,21 +104,25 @@ def _run(arguments: list[str]) -> int:
     name, *rest = arguments
     if name not in COMMANDS:
         raise unknown("command", name, COMMANDS)
+    from dreamrl import host
+
+    for variable in host.settle():
+        print(f"dreamrl: {variable} is set, and left out of account here", file=sys.stderr)
     command = importlib.import_module(f"dreamrl.cli.{name.replace('-', '_')}")
     from dreamrl.cli.arguments import parse
 
     options = parse(command, f"dreamrl {name}", rest)
     if options is None:
         return 0
-    _keep_compiled_programs()
+    if name in COMPUTING:
+        host.check_devices()
+        host.quiet_figures()
+        _keep_compiled_programs()
     return command.run(options) or 0
 
 
 def _keep_compiled_programs() -> None:
-    """A second start finds the programs that the first one compiled."""
-    import jax
+    from dreamrl import host
 
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    cache = os.environ.get("DREAMRL_CACHE") or Path(home) / "dreamrl" / "jax"
-    jax.config.update("jax_compilation_cache_dir", str(cache))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
+    if why := host.keep_compiled_programs():
+        print(f"dreamrl: {why}", file=sys.stderr)

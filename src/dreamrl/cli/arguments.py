@@ -31,8 +31,10 @@ def parse(command: ModuleType, prog: str, arguments: list[str]) -> Any:
     _check_flags(kind, arguments)
     _check_number(kind, prog, arguments)
     said = io.StringIO()
+    # tyro draws its boxes by stdout's encoding, and `_plain` reads those of UTF-8.
+    utf8 = io.TextIOWrapper(io.BytesIO(), "utf-8")
     try:
-        with contextlib.redirect_stderr(said):
+        with contextlib.redirect_stderr(said), contextlib.redirect_stdout(utf8):
             return tyro.cli(kind, args=arguments, prog=prog, config=style)
     except SystemExit:
         raise UserError(f"{_plain(said.getvalue())} (see {prog} --help)") from None

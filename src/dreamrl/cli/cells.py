@@ -8,11 +8,12 @@ from typing import IO
 
 from rich.console import Console
 from rich.live import Live
-from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table
+from rich.text import Text
 
 from dreamrl.cli.progress import STOPPING
+from dreamrl.cli.screen import can_redraw
 from dreamrl.comparison.spec import Cell, Result
 from dreamrl.errors import UserError
 from dreamrl.training import Record, interruptible
@@ -86,13 +87,16 @@ class Board:
 
     def __rich__(self) -> Panel:
         families = list(dict.fromkeys(family for _, family in self.cells))
-        table = Table("agent", *families, box=None, padding=(0, 2))
+        table = Table("agent", box=None, padding=(0, 2))
+        for family in families:
+            table.add_column(Text(family))
         for name in dict.fromkeys(name for name, _ in self.cells):
-            table.add_row(name, *(_styled(self.states[name, family]) for family in families))
+            states = (_styled(self.states[name, family]) for family in families)
+            table.add_row(Text(name), *states)
         grid = Table.grid()
         grid.add_row(table)
         for line in (self._left(), *self.notes):
-            grid.add_row(f"  {escape(line)}")
+            grid.add_row(Text(f"  {line}"))
         return Panel(grid, title="[bold]compare[/]", expand=False)
 
     def _left(self) -> str:
@@ -125,7 +129,7 @@ def board(cells: Sequence[Cell], console: Console) -> Iterator[Board]:
     """A view of the cells for as long as they are worked on, which Ctrl-C ends."""
     made = Board(cells)
     with contextlib.ExitStack() as stack:
-        if console.is_terminal:
+        if can_redraw(console):
             stack.enter_context(Live(made, console=console, refresh_per_second=2))
         else:
             made.file = console.file

@@ -2,7 +2,6 @@
 
 import dataclasses
 import datetime
-import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,11 +11,12 @@ import tyro
 from rich.console import Console
 
 from dreamrl.cli.cells import board
-from dreamrl.cli.values import print_json
+from dreamrl.cli.values import TRIALS, check_number, command_line, drawn, print_json
 from dreamrl.comparison.fill import fill
 from dreamrl.comparison.spec import Result, cells
 from dreamrl.comparison.table import as_json, base_of, rows, tables
 from dreamrl.errors import UserError
+from dreamrl.host import unwritable
 from dreamrl.runs.store import write, write_json
 
 EXAMPLES = """\
@@ -60,12 +60,16 @@ def run(options: Options) -> int:
         raise UserError("AGENT missing: agents come first, as in dream rl2 --family bus")
     if not options.family:
         raise UserError("--family is missing, as in --family bus: dreamrl families lists them")
+    check_number("seeds", options.seeds, 1, 10_000)
+    check_number("trials", options.trials, 2, TRIALS)
     base = base_of(options.agent)
     terms = (options.seeds, options.budget, options.trials, base)
     asked = cells(options.agent, options.family, *terms)
     if options.out.exists() and not options.out.is_dir():
         raise UserError(f"{options.out} is not a directory: choose another --out")
-    command = "dreamrl " + shlex.join(sys.argv[1:])
+    if why := unwritable(options.out):
+        raise UserError(f"{options.out} cannot be written: {why}: choose another --out")
+    command = command_line("dreamrl", *sys.argv[1:])
     with board(asked, Console(stderr=options.json)) as view:
         filled = fill(asked, options.out / "cells", options.out, view, command)
     if filled.results:
@@ -74,8 +78,6 @@ def run(options: Options) -> int:
 
 
 def _report(options: Options, results: Sequence[Result], base: str, command: str) -> None:
-    from dreamrl.figures.comparison import draw_curves
-
     told = {
         "format": 1,
         "command": command,
@@ -87,10 +89,16 @@ def _report(options: Options, results: Sequence[Result], base: str, command: str
     text = "\n\n".join(f"{family}\n\n{table}" for family, table in tables(results, base).items())
     write_json(options.out / "compare.json", told)
     write(options.out / "table.md", f"{text}\n".encode())
-    figures = draw_curves(results, options.out / "curves")
+    figures = drawn(lambda: _curves(results, options.out / "curves")) or []
     if options.json:
         print_json(told)
         return
     print(f"\n{text}\n")
     for path in (options.out / "table.md", options.out / "compare.json", *figures):
         print(path)
+
+
+def _curves(results: Sequence[Result], stem: Path) -> list[Path]:
+    from dreamrl.figures.comparison import draw_curves
+
+    return draw_curves(results, stem)

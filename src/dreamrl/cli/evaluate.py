@@ -7,7 +7,7 @@ from typing import Annotated
 import tyro
 
 from dreamrl import runs
-from dreamrl.cli.values import describe, print_json, print_rows
+from dreamrl.cli.values import TRIALS, check_number, check_seed, describe, print_json, print_rows
 from dreamrl.runs.results import Split, evaluate_run, over_seeds
 
 EXAMPLES = """\
@@ -41,6 +41,9 @@ class Options:
 
 
 def run(options: Options) -> None:
+    check_seed(options.seed)
+    check_number("trials", options.trials, 2, TRIALS)
+    check_number("episodes", options.episodes, 1, TRIALS // options.trials)
     runs.tell_family(options.run, options.family)
     settings = (options.split, options.trials, options.seed, options.episodes)
     results = [evaluate_run(run, *settings) for run in runs.find(options.run)]

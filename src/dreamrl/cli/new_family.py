@@ -3,12 +3,14 @@
 import dataclasses
 import importlib.resources
 import keyword
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import tyro
 
+from dreamrl.cli.values import command_line
 from dreamrl.errors import UserError
 
 EXAMPLES = """\
@@ -41,8 +43,10 @@ def run(options: Options) -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     for path, template in ((family, "family"), (test, "test")):
         path.write_text(_filled(template, names), encoding="utf-8")
+    where = f"{os.path.join('.', family) if str(family).startswith('-') else family}:{kind}"
     print(f"wrote {family} and {test}\n\nnext:")
-    print(f"  pytest {test}\n  dreamrl train dream {family}:{kind} --iterations 200")
+    print(f"  {command_line('pytest', test)}")
+    print(f"  {command_line('dreamrl', 'train', 'dream', where, '--iterations', '200')}")
 
 
 def _filled(template: str, names: dict[str, str]) -> str:

@@ -8,12 +8,13 @@ from typing import NamedTuple, Protocol, runtime_checkable
 
 from rich.console import Console
 from rich.live import Live
-from rich.markup import escape
 from rich.panel import Panel
 from rich.progress_bar import ProgressBar
 from rich.table import Table
+from rich.text import Text
 
 from dreamrl import cli
+from dreamrl.cli.screen import can_redraw
 from dreamrl.training import Record
 
 Limits = dict[str, float | None]
@@ -55,7 +56,7 @@ class View(Protocol):
 @contextlib.contextmanager
 def progress(title: str, where: str, goal: Goal, horizon: int, console: Console) -> Iterator[View]:
     """A view of a training, for as long as it goes on."""
-    if not console.is_terminal:
+    if not can_redraw(console):
         yield _Lines(title, where, goal, console)
         return
     panel = _LivePanel(title, where, goal, horizon)
@@ -129,8 +130,10 @@ class _LivePanel:
         else:
             self._fill(rows, time.perf_counter() - self.shown)
         for note in self.notes:
-            rows.add_row("[bold red]![/]", escape(note))
-        return Panel(rows, title=f"[bold]{self.title}[/]", subtitle=self.where, expand=False)
+            rows.add_row("[bold red]![/]", Text(note))
+        # Names and paths are the user's own, and no markup.
+        title, where = Text(self.title, "bold"), Text(self.where)
+        return Panel(rows, title=title, subtitle=where, expand=False)
 
     def _fill(self, rows: Table, since: float) -> None:
         """`since` so many seconds ago the records came."""

@@ -6,7 +6,7 @@ from typing import Annotated
 import tyro
 
 from dreamrl import families, references
-from dreamrl.cli.values import print_json, print_rows
+from dreamrl.cli.values import TRIALS, check_number, check_seed, print_json, print_rows
 
 EXAMPLES = """\
   dreamrl references distracting-bus
@@ -29,6 +29,8 @@ class Options:
 
 
 def run(options: Options) -> None:
+    check_seed(options.seed)
+    check_number("number", options.number, 2, TRIALS)
     family = families.make(options.family)
     values = references.references(family, options.number, options.seed)
     if options.json:

@@ -8,6 +8,7 @@ import tyro
 
 from dreamrl import runs
 from dreamrl.cli.training import train_run
+from dreamrl.cli.values import check_number
 
 EXAMPLES = """\
   dreamrl resume runs/dream-distracting-bus-s0
@@ -35,5 +36,6 @@ class Options:
 
 def run(options: Options) -> int:
     """Trains; returns the exit code."""
+    check_number("until", options.until, 1, 2**62)
     runs.tell_family(options.run, options.family)
     return train_run(options.run, options.until, options.json)

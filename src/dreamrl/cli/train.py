@@ -13,10 +13,12 @@ from dreamrl.agents import registry
 from dreamrl.agents.migration import called_now
 from dreamrl.cli.arguments import positionals
 from dreamrl.cli.training import train_run
+from dreamrl.cli.values import TRIALS, check_number, check_seed
 from dreamrl.configuration import changed, hints, kinds_of, paths_of, resolve
 from dreamrl.errors import UserError, unknown
 from dreamrl.runs import Terms
 from dreamrl.runs.sinks import check_installed
+from dreamrl.runs.store import Unwritable
 
 EXAMPLES = """\
   dreamrl train dream distracting-bus
@@ -93,6 +95,7 @@ def options_for(arguments: list[str], helping: bool) -> tuple[type[Options], lis
 def run(options: Any) -> int:
     """Trains; returns the exit code."""
     check_installed(options.sink)
+    check_number("evaluation_trials", options.evaluation_trials, 1, TRIALS)
     terms = Terms(
         options.chunk,
         options.evaluate_every,
@@ -104,7 +107,11 @@ def run(options: Any) -> int:
     )
     out = options.out or _default_out(options)
     make = runs.create if options.until is None else runs.prepare
-    make(out, options.agent, options.family, options.settings, _seeds(options), terms)
+    try:
+        make(out, options.agent, options.family, options.settings, _seeds(options), terms)
+    except Unwritable as error:
+        # Nothing has begun: it is a mistake in --out.
+        raise UserError(str(error)) from None
     return train_run(out, options.until, options.json)
 
 
@@ -196,12 +203,11 @@ def _value_of(flag: str, arguments: list[str]) -> str | None:
 
 
 def _seeds(options: Any) -> tuple[int, ...]:
-    if not 0 <= options.seed < 2**32:
-        raise UserError(f"seed must be 0 or more, and below 2^32, is {options.seed}")
+    check_seed(options.seed)
     if options.seeds is None:
         return (options.seed,)
-    if options.seeds < 1:
-        raise UserError(f"seeds must be at least 1, is {options.seeds}")
+    check_number("seeds", options.seeds, 1, 10_000)
+    check_seed(options.seed + options.seeds - 1)
     return tuple(range(options.seed, options.seed + options.seeds))
 
 

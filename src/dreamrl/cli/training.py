@@ -2,32 +2,39 @@
 
 import contextlib
 import dataclasses
-import json
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
+import jax
 from rich.console import Console
 
 from dreamrl import cli, families, runs
 from dreamrl.cli.progress import Goal, Limits, View, progress
-from dreamrl.cli.values import describe, print_json, print_rows
+from dreamrl.cli.values import command_line, describe, drawn, print_json, print_rows
+from dreamrl.errors import UserError
 from dreamrl.families.family import Family
 from dreamrl.runs import Run
+from dreamrl.runs.checkpoint import CHECKPOINTS
+from dreamrl.runs.lock import UNLOCKED, locks
 from dreamrl.runs.results import limits
 from dreamrl.runs.session import Done, Session
+from dreamrl.runs.store import GENERATORS, read_json
 from dreamrl.training import Record, interruptible
 
 
 def train_run(out: Path, until: int | None, as_json: bool) -> int:
     """Trains the run in a directory until it is finished or stopped; returns the exit code."""
-    with runs.open_session(out, until) as session:
+    with _random_numbers_of(out), runs.open_session(out, until) as session:
         if session is None:
             _tell_finished(out, as_json)
             return 0
         with _watched(session, Console(stderr=as_json)) as watch:
+            if not locks():
+                watch.warn(UNLOCKED)
             done = session.run(watch, cli.BEGAN)
-        figure = _figure(session)
+        figure = drawn(lambda: _figure(session))
     if as_json:
         print_json({**done.result, "run": str(out), "status": done.status})
     else:
@@ -35,9 +42,24 @@ def train_run(out: Path, until: int | None, as_json: bool) -> int:
     return 0 if done.training.finished else 130
 
 
+def _random_numbers_of(out: Path) -> contextlib.AbstractContextManager[Any]:
+    """Draw random numbers as the run has done so far, which is a setting of JAX's."""
+    kinds: set[str] = set()
+    for path in (out / CHECKPOINTS).glob("*.json"):
+        with contextlib.suppress(UserError):
+            arrays = read_json(path).get("arrays", {})
+            kinds |= {str(array.get("dtype")) for array in arrays.values()} & GENERATORS.keys()
+    if len(kinds) != 1:
+        return contextlib.nullcontext()
+    return jax.default_prng_impl(GENERATORS[kinds.pop()])
+
+
 @dataclasses.dataclass(frozen=True)
 class _Watch:
-    """Shows a training, and works out reference values while compilers run."""
+    """Shows a training, and works out reference values while compilers run.
+
+    What cannot be shown is not shown, and the training goes on.
+    """
 
     view: View
     family: Family
@@ -49,11 +71,13 @@ class _Watch:
         self.values.append(self.pool.submit(limits, self.family))
 
     def show(self, records: Sequence[Record]) -> None:
-        ready = self.values and self.values[0].done()
-        self.view.show(records, self.values[0].result() if ready else {})
+        ready = self.values and self.values[0].done() and not self.values[0].exception()
+        with contextlib.suppress(Exception):
+            self.view.show(records, self.values[0].result() if ready else {})
 
     def warn(self, line: str) -> None:
-        self.view.warn(line)
+        with contextlib.suppress(Exception):
+            self.view.warn(line)
 
 
 @contextlib.contextmanager
@@ -97,11 +121,10 @@ def _summary(out: Path, figure: Path | None, done: Done, family: str) -> None:
     clock = f"{training.seconds:.1f} s, of which {training.compile_seconds:.1f} s compiling"
     rows = [*describe(result), ("trained in", clock), ("run", str(out))]
     print_rows(rows if figure is None else [*rows, ("figure", str(figure))])
-    first = json.dumps(str(out)) if " " in str(out) else str(out)
-    single = first if "seeds" not in result else f"{first}/seed-{result['seeds'][0]['seed']}"
-    where = f" --family {family}" if families.is_own(family) else ""
+    single = out if "seeds" not in result else out / f"seed-{result['seeds'][0]['seed']}"
+    where = ["--family", family] if families.is_own(family) else []
     print("\nnext:")
     if not training.finished:
-        print(f"  dreamrl resume {first}{where}")
-    print(f"  dreamrl trial {single}{where}")
-    print(f"  dreamrl evaluate {first} --split train{where}")
+        print(f"  {command_line('dreamrl', 'resume', out, *where)}")
+    print(f"  {command_line('dreamrl', 'trial', single, *where)}")
+    print(f"  {command_line('dreamrl', 'evaluate', out, '--split', 'train', *where)}")

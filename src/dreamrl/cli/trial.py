@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import numpy as np
 import tyro
 
-from dreamrl.cli.values import print_json
+from dreamrl.cli.values import check_number, check_seed, drawn, print_json
 from dreamrl.deploy import load
 from dreamrl.errors import UserError
 from dreamrl.runs import Run, only
@@ -44,6 +44,8 @@ class Options:
 
 
 def run(options: Options) -> None:
+    check_seed(options.seed)
+    check_number("problem", options.problem, 0, 2**31 - 1)
     if options.out is not None:
         if options.out.suffix not in (".png", ".gif"):
             raise UserError(f"--out must end in .png or .gif, is {options.out}")
@@ -55,13 +57,20 @@ def run(options: Options) -> None:
     if problem is None:
         problem = int(np.random.default_rng(options.seed).choice(agent.family.test_ids))
     story = tell(agent, problem, options.seed)
-    figures = _draw(story, chosen, options.out)
+    figures = _figures(story, chosen, options.out)
     if options.json:
         print_json({**_as_json(story), "figures": [str(path) for path in figures]})
         return
     _print(story)
     for path in figures:
         print(f"figure  {path}")
+
+
+def _figures(story: Story, chosen: Run, out: Path | None) -> list[Path]:
+    """Draw; a figure that nobody asked for may fail."""
+    if out is not None:
+        return _draw(story, chosen, out)
+    return drawn(lambda: _draw(story, chosen, None)) or []
 
 
 def _draw(story: Story, chosen: Run, out: Path | None) -> list[Path]:

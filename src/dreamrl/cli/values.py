@@ -1,8 +1,32 @@
 """What several commands show: a result in words, and objects for programs."""
 
 import json
-from collections.abc import Sequence
-from typing import Any
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from dreamrl.errors import UserError, quoted
+
+T = TypeVar("T")
+
+
+SEEDS = 2**32
+TRIALS = 10**7
+"""What fits into memory, and ends within a day."""
+
+
+def check_number(name: str, value: int | None, least: int, most: int) -> None:
+    """Raise UserError unless a number is in a range, or is not given."""
+    if value is not None and not least <= value <= most:
+        bound = f"at least {least}" if value < least else f"at most {most:,}"
+        raise UserError(f"{name} must be {bound}, is {value}")
+
+
+def check_seed(seed: int) -> None:
+    """Raise UserError unless JAX and NumPy take a seed."""
+    if not 0 <= seed < SEEDS:
+        raise UserError(f"seed must be 0 or more, and below 2^32, is {seed}")
 
 
 def describe(result: dict[str, Any]) -> list[tuple[str, str]]:
@@ -23,6 +47,16 @@ def describe(result: dict[str, Any]) -> list[tuple[str, str]]:
     return rows
 
 
+def drawn(draw: Callable[[], T]) -> T | None:
+    """Return a figure that `draw` makes; where it fails, a line says so, and nothing ends by it."""
+    try:
+        return draw()
+    except Exception as error:
+        why = (str(error).strip() or "no reason given").splitlines()[0]
+        print(f"dreamrl: no figure: {type(error).__name__}: {why}", file=sys.stderr)
+        return None
+
+
 def print_rows(rows: Sequence[tuple[str, str]]) -> None:
     width = max(len(name) for name, _ in rows)
     for name, value in rows:
@@ -31,3 +65,8 @@ def print_rows(rows: Sequence[tuple[str, str]]) -> None:
 
 def print_json(value: Any) -> None:
     print(json.dumps(value, indent=2, allow_nan=False))
+
+
+def command_line(*words: str | Path) -> str:
+    """Return a command that can be pasted into a shell."""
+    return " ".join(map(quoted, words))

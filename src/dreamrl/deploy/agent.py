@@ -22,10 +22,12 @@ from dreamrl.deploy.environment import environment_of
 from dreamrl.deploy.posterior import calibrate
 from dreamrl.errors import UserError
 from dreamrl.families.family import Family
+from dreamrl.host import in_own_switches
 from dreamrl.trial import Percept
 from dreamrl.types import Belief, ProblemID, Trajectory
 
 
+@in_own_switches
 def load(run: str | Path, family: Family | str | None = None) -> "TrainedAgent":
     """The agent of a run's directory, of one seed; a UserError says what is wrong with it.
 
@@ -37,6 +39,7 @@ def load(run: str | Path, family: Family | str | None = None) -> "TrainedAgent":
     return prepare(family, algorithm, state)
 
 
+@in_own_switches
 def prepare(family: Family, algorithm: Trainable, state: PyTree) -> "TrainedAgent":
     """The agent of one seed's training state.
 
@@ -73,7 +76,7 @@ class TrainedAgent:
 
         def of_agent(use: Callable[..., Any]) -> Callable[..., Any]:
             program = jax.jit(lambda arrays, *inputs: use(eqx.combine(arrays, rest), *inputs))
-            return functools.partial(program, arrays)
+            return functools.partial(in_own_switches(program), arrays)
 
         self._begin_exploring = of_agent(lambda agent: agent.init_exploration())
         self._explore = of_agent(_explore)
@@ -105,6 +108,7 @@ class TrainedAgent:
         memory = self._begin_exploiting(np.uint32(seed), belief.held.last)
         return Driver(self.family, memory, decide, lambda _: belief, "the exploiter")
 
+    @in_own_switches
     def explore(self, where: Any, seed: int = 0) -> Beliefs:
         """Plays an exploration episode, which ends when the agent knows enough."""
         explorer = self.explorer(seed)
@@ -118,6 +122,7 @@ class TrainedAgent:
         errors = jnp.square(belief.held.means - true).sum(-1)
         return dataclasses.replace(belief, held=belief.held._replace(errors=errors))
 
+    @in_own_switches
     def exploit(self, where: Any, goal: Any, belief: Beliefs, seed: int = 0) -> Trajectory:
         """Plays an episode that is asked for `goal`; `.episode_return` is the sum of its rewards.
 

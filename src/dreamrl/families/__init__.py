@@ -38,7 +38,7 @@ NAMES: tuple[str, ...] = tuple(_FAMILIES)
 
 
 def register_family(name: str, family: Family | Callable[..., Family]) -> None:
-    """Make a family known by name: to `make`, to `dreamrl.train` and to runs, in this process.
+    """Make a family known by name: to `make`, to `dreamrl.training` and to runs, in this process.
 
     Args:
         name: Without a colon; a family's own `name` should be the same.

@@ -2,16 +2,24 @@
 
 import contextlib
 import errno
-import fcntl
 import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from dreamrl.errors import UserError
+
+try:
+    import fcntl
+except ImportError:  # Windows has none.
+    fcntl = None  # type: ignore[assignment]
 from dreamrl.runs.store import writing
 
 LOCK = "lock"
+UNLOCKED = (
+    "this system has no locks that dreamrl knows (Linux and macOS have): "
+    "nothing keeps two processes from training one run"
+)
 PATIENCE = 0.5
 """Seconds that a process waits for a lock, as others hold it for a moment to look at it."""
 TAKEN = (errno.EACCES, errno.EAGAIN)
@@ -24,7 +32,7 @@ def lock(directory: Path) -> Iterator[None]:
         handle = os.open(directory / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
     try:
         until = time.monotonic() + PATIENCE
-        while not _take(handle, fcntl.LOCK_EX):
+        while not _take(handle, alone=True):
             if time.monotonic() > until:
                 raise UserError(
                     f"another process trains {directory}: wait until it ends, or stop it"
@@ -42,14 +50,21 @@ def locked(directory: Path) -> bool:
     except OSError:
         return False
     try:
-        return not _take(handle, fcntl.LOCK_SH)
+        return not _take(handle, alone=False)
     finally:
         os.close(handle)
 
 
-def _take(handle: int, kind: int) -> bool:
+def locks() -> bool:
+    """Return whether this system has the locks that are used here."""
+    return fcntl is not None
+
+
+def _take(handle: int, alone: bool) -> bool:
+    if not locks():
+        return True
     try:
-        fcntl.flock(handle, kind | fcntl.LOCK_NB)
+        fcntl.flock(handle, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
     except OSError as error:
         # Some clusters' disks have no locks: there is nothing to wait for then.
         return error.errno not in TAKEN

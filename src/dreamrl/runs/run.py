@@ -30,6 +30,7 @@ from dreamrl.agents.migration import stored_settings
 from dreamrl.configuration import to_dict
 from dreamrl.errors import UserError
 from dreamrl.families.family import Family
+from dreamrl.host import in_own_switches
 from dreamrl.runs import metrics
 from dreamrl.runs.lock import LOCK, lock
 from dreamrl.runs.store import (
@@ -109,6 +110,7 @@ class Run:
         of = identity(self.manifest, self.path / MANIFEST)
         save_tree(self.path / AGENT, _parameters(state), of=of)
 
+    @in_own_switches
     def load(self) -> Loaded:
         manifest, where = self.manifest, self.path / MANIFEST
         family, algorithm = asked_for(manifest, where)
@@ -127,6 +129,7 @@ class Run:
         return Loaded(family, algorithm, state, algorithm.agent(state))
 
 
+@in_own_switches
 def create(
     out: Path,
     agent: str,

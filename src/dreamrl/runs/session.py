@@ -12,8 +12,9 @@ import jax
 from dreamrl import families
 from dreamrl.agents.loop import Trainable
 from dreamrl.configuration import to_dict
-from dreamrl.errors import UserError, raised_on_host
+from dreamrl.errors import UserError, quoted, raised_by_runtime, raised_on_host
 from dreamrl.families.family import Family
+from dreamrl.host import in_own_switches, own_switches
 from dreamrl.runs.checkpoint import Checkpoints, Keeper
 from dreamrl.runs.lock import lock
 from dreamrl.runs.results import evaluate_run, over_seeds
@@ -96,6 +97,7 @@ class Session:
     notes: list[str]
     """What was wrong with the newest checkpoints."""
 
+    @in_own_switches
     def run(self, watch: Watch = UNWATCHED, began: float | None = None) -> Done:
         """Trains, keeps the agents, evaluates them, and closes the run.
 
@@ -121,10 +123,11 @@ class Session:
             status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
             # Where nothing can be written, the lock tells that nobody is at work any more.
             with contextlib.suppress(UserError):
-                told = raised_on_host(error) or f"{type(error).__name__}: {error}"
+                known = raised_on_host(error) or raised_by_runtime(error)
+                told = known or f"{type(error).__name__}: {error}"
                 self._close(status, error=str(told))
             if isinstance(error, Unwritable):
-                way = f"training stopped; once it can, dreamrl resume {self.out} goes on"
+                way = f"training stopped; once it can, dreamrl resume {quoted(self.out)} goes on"
                 raise Unwritable(f"{error}: {way}") from None
             raise
 
@@ -182,7 +185,7 @@ def open_session(out: Path, until: int | None = None) -> Iterator[Session | None
     """
     if not (out / MANIFEST).is_file():
         raise UserError(f"{out} is not a run: it has no {MANIFEST}")
-    with lock(out):
+    with lock(out), own_switches():
         manifest, where = Run(out).manifest, out / MANIFEST
         finished = manifest.get("status") == "finished"
         if finished and (until is None or entry(manifest, "steps", int, where) >= until):
@@ -196,7 +199,7 @@ def open_session(out: Path, until: int | None = None) -> Iterator[Session | None
             terms.check()
         seeds = seeds_of(manifest, where)
         if "seed" in manifest and _stands_beside_others(out):
-            raise UserError(f"{out} was trained beside other seeds: resume {out.parent}")
+            raise UserError(f"{out} was trained beside other seeds: resume {quoted(out.parent)}")
         family, algorithm = asked_for(manifest, where)
         made = [Run(out)] if "seed" in manifest else [Run(out / f"seed-{s}") for s in seeds]
         files = [each.metrics_file for each in made]
@@ -216,6 +219,7 @@ def open_session(out: Path, until: int | None = None) -> Iterator[Session | None
         )
 
 
+@in_own_switches
 def ensure(
     out: Path,
     agent: str,

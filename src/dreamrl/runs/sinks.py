@@ -3,12 +3,14 @@
 import importlib.util
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from dreamrl.errors import UserError
+from dreamrl.runs import metrics
 from dreamrl.training import Record
 
 PATIENCE = 30.0
@@ -28,22 +30,33 @@ class Described(NamedTuple):
     path: Path
     name: str
     manifest: dict[str, Any]
+    past: Sequence[Record] = ()
+    """What metrics.jsonl holds already, where a training goes on."""
 
 
 Tell = Callable[[Sequence[Record]], None]
 
 
 class TensorBoard:
-    """Event files in the run's folder `tensorboard`."""
+    """Event files in the run's folder `tensorboard`.
+
+    A training that goes on begins them anew from what metrics.jsonl holds: a process that was
+    killed has written more, which is done once again.
+    """
 
     def __init__(self, run: Described):
         from tensorboard.summary import Writer
 
-        self.writer = Writer(str(run.path / "tensorboard"))
+        folder = run.path / "tensorboard"
+        for old in folder.glob("events.out.tfevents.*"):
+            old.unlink()
+        self.writer = Writer(str(folder))
+        self.began = time.time() - (run.past[-1]["seconds"] if run.past else 0.0)
 
     def log(self, record: Record) -> None:
+        moment = self.began + record["seconds"]
         for name, value in record.items():
-            self.writer.add_scalar(name, value, int(record["iteration"]))
+            self.writer.add_scalar(name, value, int(record["iteration"]), wall_time=moment)
 
     def close(self) -> None:
         self.writer.close()
@@ -52,6 +65,7 @@ class TensorBoard:
 class WandB:
     """One W&B run a seed, and another one where a run is resumed, in the same group.
 
+    What is there cannot be cut back, so the other one begins with all that metrics.jsonl holds.
     Project and login are W&B's own variables and files.
     """
 
@@ -89,6 +103,8 @@ def sinks(
     names: Sequence[str], runs: Sequence[Described], warn: Callable[[str], None]
 ) -> Iterator[Tell]:
     """Gives a function that passes records, one a seed, on to all sinks, and never waits."""
+    # Before the training adds to it.
+    runs = [_with_past(run, warn) for run in runs] if names else runs
     feeds = [_feed(name, runs, warn) for name in names]
 
     def tell(records: Sequence[Record]) -> None:
@@ -108,6 +124,14 @@ def sinks(
                 )
 
 
+def _with_past(run: Described, warn: Callable[[str], None]) -> Described:
+    try:
+        return run._replace(past=metrics.records(run.path / metrics.METRICS))
+    except UserError as error:
+        warn(f"what was before is not told to sinks: {error}")
+        return run
+
+
 def _feed(
     name: str, runs: Sequence[Described], warn: Callable[[str], None]
 ) -> tuple[queue.SimpleQueue, threading.Thread]:
@@ -117,6 +141,9 @@ def _feed(
     def work() -> None:
         try:
             opened = [SINKS[name](run) for run in runs]
+            for sink, run in zip(opened, runs, strict=True):
+                for record in run.past:
+                    sink.log(record)
             while (records := waiting.get()) is not None:
                 for sink, record in zip(opened, records, strict=True):
                     sink.log(record)

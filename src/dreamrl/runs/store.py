@@ -38,6 +38,14 @@ class NewerFormat(UserError):
     """What a later version of dreamrl wrote: not damaged, but not to be read by this one."""
 
 
+class OtherGenerator(NewerFormat):
+    """What was written with another kind of random numbers: not damaged, but not to go on with."""
+
+
+GENERATORS = {"key<fry>": "threefry2x32", "key<rbg>": "rbg", "key<urbg>": "unsafe_rbg"}
+"""Names that JAX gives the kinds of random keys, by the type of their arrays."""
+
+
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
     """Turns what the disk refuses into Unwritable."""
@@ -65,11 +73,12 @@ def write(path: Path, content: bytes) -> None:
             with suppress(FileNotFoundError):
                 os.unlink(name)
             raise
-        directory = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
+        if os.name == "posix":  # Elsewhere a directory cannot be opened.
+            directory = os.open(path.parent, os.O_RDONLY)
+            try:
+                os.fsync(directory)
+            finally:
+                os.close(directory)
 
 
 def write_json(path: Path, value: dict[str, Any]) -> None:
@@ -182,6 +191,12 @@ def _compare(path: Path, held: Any, wanted: dict[str, Any]) -> None:
     if strange := sorted(held.keys() - wanted.keys()):
         raise UserError(f"{path} has an array that the agent has not: {strange[0]!r}")
     for name, kind in wanted.items():
+        there = str(held[name].get("dtype")) if isinstance(held[name], dict) else ""
+        if there != kind["dtype"] and there in GENERATORS and kind["dtype"] in GENERATORS:
+            raise OtherGenerator(
+                f"{path} is sound, but was written with JAX_DEFAULT_PRNG_IMPL="
+                f"{GENERATORS[there]}, and that is {GENERATORS[kind['dtype']]} here: set it so"
+            )
         if held[name] != kind:
             raise UserError(f"{path}: array {name!r} is {held[name]}, the agent needs {kind}")
 

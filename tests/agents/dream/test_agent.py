@@ -8,10 +8,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from dreamrl.agents.agent import Agent
 from dreamrl.agents.dream.agent import DreamAgent
 from dreamrl.agents.dream.encoder import Encoder
 
+from dreamrl.agents.algorithm import Agent
 from dreamrl.trial import Percept
 from dreamrl.types import Belief, ProblemID, Trajectory
 

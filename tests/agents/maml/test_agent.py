@@ -5,8 +5,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from dreamrl.agents.agent import Agent, Algorithm
 from dreamrl.agents.maml.agent import MamlAgent
+
+from dreamrl.agents.algorithm import Agent, Algorithm
 
 
 @pytest.fixture(scope="module")

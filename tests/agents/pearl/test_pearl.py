@@ -9,13 +9,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from dreamrl.agents.agent import Agent, Algorithm
 from dreamrl.agents.pearl.agent import PearlAgent
 from dreamrl.agents.pearl.memory import Task
 from dreamrl.agents.pearl.pearl import pearl_loss
 
 from dreamrl import make
 from dreamrl.agents import make_algorithm
+from dreamrl.agents.algorithm import Agent, Algorithm
 from dreamrl.agents.pearl.settings import PearlSettings
 from dreamrl.evaluation import outcome
 from dreamrl.trial import percepts

@@ -4,9 +4,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from dreamrl.agents.agent import Agent, Algorithm
 from dreamrl.agents.whole_trial.trials import Credit, Played
 
+from dreamrl.agents.algorithm import Agent, Algorithm
 from dreamrl.agents.policy import bar
 from dreamrl.agents.whole_trial import trials as whole
 from dreamrl.trial import percepts

@@ -1,0 +1,107 @@
+"""A method in under 100 lines: explore at random, remember what each action earned, and use it.
+
+    python examples/toy_method.py
+
+It says how to explore, what to carry over, how to exploit, and what trains it. All else is shared.
+"""
+
+import dataclasses
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+
+import dreamrl
+from dreamrl import PPO, Belief, Budget, Choice, Method
+from dreamrl.agents.algorithm import Algorithm
+from dreamrl.agents.policy import InstructedPolicy
+from dreamrl.trial import before
+
+
+@dataclasses.dataclass(frozen=True)
+class TallySettings:
+    """A budget and a learner, as of every method, and hyperparameters of its own."""
+
+    budget: Budget = Budget(iterations=60, trials=256, learning_rate=1e-2)
+    learner: PPO = PPO()
+    hidden: int = 32
+
+
+class TallyActor(eqx.Module):
+    """Explores at random; believes what each action earned; greedy, unless told how to choose."""
+
+    policy: InstructedPolicy
+    actions: Any = eqx.field(static=True)
+    choose: Any = eqx.field(static=True, default=lambda d, key: Choice(d.policy.mode()))
+
+    def init_exploration(self):
+        return ()
+
+    def explore(self, carry, percept, key):
+        return carry, Choice(self.actions.sample(key))
+
+    def beliefs(self, exploration):
+        earned = self.actions.encode(exploration.actions) * exploration.rewards[:, None]
+        earned = jnp.where(exploration.mask[:, None], earned, 0.0)
+        return Belief(jnp.concatenate([jnp.zeros_like(earned[:1]), jnp.cumsum(earned, 0)]))
+
+    def init_exploitation(self, belief, episode, key):
+        return self.policy.init_carry(), belief.mean
+
+    def exploit(self, carry, percept, goal, key):
+        inner, decision = self.policy.step(carry[0], percept, goal, carry[1])
+        return (inner, carry[1]), self.choose(decision, key)
+
+
+@dataclasses.dataclass(frozen=True)
+class Tally(Algorithm):
+    """Trains the exploitation policy on the tallies of random explorations."""
+
+    family: Any
+    settings: TallySettings
+
+    def init(self, key):
+        key, key_policy = jax.random.split(key)
+        size = self.settings.hidden, self.family.action_space.features
+        return InstructedPolicy(key_policy, self.family, *size), key
+
+    def agent(self, params):
+        return TallyActor(params, self.family.action_space)
+
+    def behave(self, params, conditions, progress):
+        def choose(decision, key):
+            return self.settings.learner.choose(decision, key, progress)
+
+        return TallyActor(params, self.family.action_space, choose)
+
+    def prepare(self, params, experience, progress):
+        trial, learner = experience.trial, self.settings.learner
+        recorded, episodes = trial.extras.exploitation, trial.exploitation
+        batch = learner.prepare(episodes, recorded, learner.exploitation, 0.99)
+        seen = jax.vmap(jax.vmap(before))(episodes)
+        returns = {"return_sampled": episodes.episode_return.mean()}
+        return (seen, trial.goals, trial.beliefs.mean[:, -1], batch), returns
+
+    def losses(self, params, target, batch, memory, progress, key):
+        (seen, goals, tallies, steps), learner = batch[0], self.settings.learner
+
+        def loss(policy):
+            each = jax.vmap(policy.unroll, in_axes=(0, 0, None))
+            decision = jax.vmap(each)(seen, goals, tallies)
+            return learner.loss(decision, None, steps, learner.exploitation, progress)
+
+        return {"policy": loss}
+
+
+METHOD = Method(TallySettings, Tally, {"default": TallySettings()})
+
+
+def main():
+    """Return what the method earns on a bandit."""
+    dreamrl.register_method("tally", METHOD)
+    return dreamrl.evaluate(dreamrl.train("tally", "bandit").agent).return_mean
+
+
+if __name__ == "__main__":
+    print(main())

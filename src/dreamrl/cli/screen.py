@@ -1,0 +1,134 @@
+"""What commands print on: any terminal, pipe or file, without a run ever ending by it."""
+
+import codecs
+import contextlib
+import os
+import sys
+import unicodedata
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+PLAIN = {"‖": "|", "–": "-", "—": "-", "×": "x", "·": ".", "…": "...", "→": "->", "±": "+-"}
+"""Stand-ins for what a terminal cannot show; letters lose their accents, and others are a ?."""
+
+
+def _stand_in(error: UnicodeError) -> tuple[str | bytes, int]:
+    """Encode what a stream's own encoding lacks."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    refused = error.object[error.start : error.end]
+    if all("\udc80" <= letter <= "\udcff" for letter in refused):
+        # Bytes of a path that Python could not read: they go out as they came in.
+        return bytes(ord(letter) - 0xDC00 for letter in refused), error.end
+    return "".join(map(_plain, refused)), error.end
+
+
+def _plain(letter: str) -> str:
+    if letter in PLAIN:
+        return PLAIN[letter]
+    return unicodedata.normalize("NFKD", letter).encode("ascii", "ignore").decode() or "?"
+
+
+codecs.register_error("dreamrl-plain", _stand_in)
+
+
+class Stream:
+    """A stream that fails at most once: what is printed after that goes nowhere.
+
+    The training behind it goes on, and whoever owns the stream asks for `failed` at the end.
+    """
+
+    def __init__(self, stream: Any):
+        self.stream = stream
+        self.failed: OSError | None = None
+
+    def write(self, text: str) -> int:
+        if self.failed is None:
+            try:
+                self.stream.write(text)
+            except OSError as error:
+                self._give_up(error)
+        return len(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            self.write(line)
+
+    def flush(self) -> None:
+        if self.failed is None:
+            try:
+                self.stream.flush()
+            except OSError as error:
+                self._give_up(error)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream, name)
+
+    def _give_up(self, error: OSError) -> None:
+        self.failed = error
+        # Python flushes what is left at its exit, and would fail again.
+        with contextlib.suppress(OSError, ValueError):
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self.stream.fileno())
+            os.close(nowhere)
+
+
+@contextlib.contextmanager
+def streams() -> Iterator[tuple[Stream, Stream]]:
+    """Put stdout and stderr behind a `Stream` each, for as long as a command runs."""
+    _open_closed_ones()
+    out, err = sys.stdout, sys.stderr
+    made = Stream(out), Stream(err)
+    with contextlib.ExitStack() as stack:
+        for stream in (out, err):
+            stack.enter_context(_showing_anything(stream))
+        stack.enter_context(contextlib.redirect_stdout(made[0]))
+        stack.enter_context(contextlib.redirect_stderr(made[1]))
+        try:
+            yield made
+        finally:
+            for stream in made:
+                stream.flush()
+
+
+@contextlib.contextmanager
+def _showing_anything(stream: Any) -> Iterator[None]:
+    if not hasattr(stream, "reconfigure"):
+        yield
+        return
+    before = stream.errors
+    stream.reconfigure(errors="dreamrl-plain")
+    try:
+        yield
+    finally:
+        stream.reconfigure(errors=before)
+
+
+def _open_closed_ones() -> None:
+    """Give what was started without stdout or stderr a place to print to.
+
+    Else the next file that is opened, as a run's, would have their number.
+    """
+    for number, name in ((1, "stdout"), (2, "stderr")):
+        if getattr(sys, name) is None:
+            with contextlib.suppress(OSError):
+                while (handle := os.open(os.devnull, os.O_RDWR)) < number:
+                    pass
+                if handle > number:
+                    os.close(handle)
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
+
+
+def can_redraw(console: "Console") -> bool:
+    """Return whether a panel can be drawn anew in place: on a real terminal that moves its cursor.
+
+    Colours may be asked for in a file, too (FORCE_COLOR, TTY_COMPATIBLE): there lines are lines.
+    """
+    try:
+        real = console.file.isatty()
+    except ValueError:  # It is closed.
+        return False
+    return real and console.is_interactive and not console.is_dumb_terminal
