@@ -11,7 +11,6 @@ import pytest
 
 import dreamrl
 from dreamrl.agents import registry
-from dreamrl.agents.algorithm import Agent
 from dreamrl.errors import UserError
 from dreamrl.evaluation import evaluate, spread
 from dreamrl.families.bus import OTHER_STOPS, STOPS

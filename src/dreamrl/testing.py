@@ -11,7 +11,7 @@ from jaxtyping import PyTree
 
 from dreamrl.errors import FamilyError, UserError
 from dreamrl.families.checks import find_faults
-from dreamrl.families.family import CanObserve, Family
+from dreamrl.families.family import CanObserve, Family, plain
 from dreamrl.host import in_own_switches
 from dreamrl.types import State, Step
 
@@ -50,6 +50,7 @@ def replay(
     Raises:
         UserError: For actions, problems or states that the family has not.
     """
+    family = plain(family)
     space = family.action_space
     actions = np.asarray(actions, space.dtype).reshape(-1, *space.shape)
     if not all(space.contains(np.asarray(action)) for action in actions):

@@ -12,7 +12,7 @@ from dreamrl.agents.pearl import PEARL
 from dreamrl.agents.rl2 import E_RL2, NO_EXPLORATION, ORACLE, RL2
 from dreamrl.agents.varibad import VARIBAD
 from dreamrl.errors import UserError, unknown
-from dreamrl.families.family import Family
+from dreamrl.families.family import Family, plain
 from dreamrl.families.memory import check_memory
 from dreamrl.networks.senses import check_sight
 
@@ -72,7 +72,7 @@ def make_trainer(agent: str, family: Family, settings: Any, seeds: int = 1) -> T
         UserError: For an unknown agent, for one that cannot be trained there, and where
             observations would not fit into memory.
     """
-    return trainer_of(method_of(agent).algorithm(family, settings), seeds)
+    return trainer_of(method_of(agent).algorithm(plain(family), settings), seeds)
 
 
 def trainer_of(algorithm: Algorithm | Trainable, seeds: int = 1) -> Trainable:

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from dreamrl.families.family import plain
 from dreamrl.spaces import ActionSpace, Box, Discrete, Space
 from dreamrl.types import Step
 
@@ -33,6 +34,7 @@ _TRACED = (
 
 def find_faults(family: Any) -> list[str]:
     """All faults that can be found; those hidden behind others are found once these are mended."""
+    family = plain(family)
     faults = list(_attribute_faults(family))
     if any(not callable(getattr(family, method, None)) for method in METHODS):
         return faults

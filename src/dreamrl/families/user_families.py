@@ -16,7 +16,7 @@ from typing import Any
 
 from dreamrl.errors import FamilyError, UserError
 from dreamrl.families.checks import find_faults
-from dreamrl.families.family import Family
+from dreamrl.families.family import Family, plain
 
 _BROUGHT: dict[str, Family] = {}
 
@@ -52,14 +52,15 @@ def bring(name: str, **fields: Any) -> Family:
         raise UserError(f"family {name}: {type(error).__name__}: {error}{place}") from error
     if not isinstance(found, Family):
         raise FamilyError(name, find_faults(found))
-    if not fields:
-        remember(name, found)
-    return found
+    if fields:
+        return plain(found)
+    remember(name, found)
+    return _BROUGHT[name]
 
 
 def remember(name: str, family: Family) -> None:
     """Lets this be the family of that name, of a run for example, in this process."""
-    _BROUGHT[name] = family
+    _BROUGHT[name] = plain(family)
 
 
 def recall(name: str) -> Family:
