@@ -1,7 +1,5 @@
 """A method in under 100 lines: explore at random, remember what each action earned, and use it.
 
-    python examples/toy_method.py
-
 It says how to explore, what to carry over, how to exploit, and what trains it. All else is shared.
 """
 
@@ -21,11 +19,8 @@ from dreamrl.trial import before
 
 @dataclasses.dataclass(frozen=True)
 class TallySettings:
-    """A budget and a learner, as of every method, and hyperparameters of its own."""
-
     budget: Budget = Budget(iterations=60, trials=256, learning_rate=1e-2)
     learner: PPO = PPO()
-    hidden: int = 32
 
 
 class TallyActor(eqx.Module):
@@ -43,7 +38,6 @@ class TallyActor(eqx.Module):
 
     def beliefs(self, exploration):
         earned = self.actions.encode(exploration.actions) * exploration.rewards[:, None]
-        earned = jnp.where(exploration.mask[:, None], earned, 0.0)
         return Belief(jnp.concatenate([jnp.zeros_like(earned[:1]), jnp.cumsum(earned, 0)]))
 
     def init_exploitation(self, belief, episode, key):
@@ -63,8 +57,7 @@ class Tally(Algorithm):
 
     def init(self, key):
         key, key_policy = jax.random.split(key)
-        size = self.settings.hidden, self.family.action_space.features
-        return InstructedPolicy(key_policy, self.family, *size), key
+        return InstructedPolicy(key_policy, self.family, 32, self.family.action_space.n), key
 
     def agent(self, params):
         return TallyActor(params, self.family.action_space)
@@ -77,11 +70,10 @@ class Tally(Algorithm):
 
     def prepare(self, params, experience, progress):
         trial, learner = experience.trial, self.settings.learner
-        recorded, episodes = trial.extras.exploitation, trial.exploitation
-        batch = learner.prepare(episodes, recorded, learner.exploitation, 0.99)
-        seen = jax.vmap(jax.vmap(before))(episodes)
-        returns = {"return_sampled": episodes.episode_return.mean()}
-        return (seen, trial.goals, trial.beliefs.mean[:, -1], batch), returns
+        recorded, objective = trial.extras.exploitation, learner.exploitation
+        batch = learner.prepare(trial.exploitation, recorded, objective, 0.99)
+        seen = jax.vmap(jax.vmap(before))(trial.exploitation)
+        return (seen, trial.goals, trial.beliefs.mean[:, -1], batch), {}
 
     def losses(self, params, target, batch, memory, progress, key):
         (seen, goals, tallies, steps), learner = batch[0], self.settings.learner

@@ -113,7 +113,7 @@ def test_help_teaches_with_examples(name, capsys):
 def test_help_of_training_lists_the_settings(fake, capsys):
     assert main(["train", "fake", "bus", "--preset", "long", "--help"]) == 0
     said = capsys.readouterr().out
-    assert "--iterations INT" in said
+    assert "--budget.iterations INT" in said
     assert "500" in said
     assert "How much is learned." in said
 

@@ -8,9 +8,11 @@ import jax.numpy as jnp
 import pytest
 
 from dreamrl.agents import registry
-from dreamrl.agents.algorithm import Method
+from dreamrl.agents.method import Method
+from dreamrl.agents.settings import Budget
 from dreamrl.cli import main
 from dreamrl.families.family import Family
+from dreamrl.trial import Choice
 from dreamrl.types import Belief
 
 
@@ -19,29 +21,27 @@ class LastAction(eqx.Module):
 
     action: jnp.ndarray
 
-    def explorer(self):
+    def init_exploration(self):
         return jnp.array(0)
 
-    def explore(self, memory, percept, key):
-        return memory, self.action, jnp.array(False)
+    def explore(self, carry, percept, key):
+        return carry, Choice(self.action)
 
-    def beliefs(self, trajectory):
-        return Belief(jnp.zeros((len(trajectory.observations), 2)))
+    def beliefs(self, exploration):
+        return Belief(jnp.zeros((len(exploration.observations), 2)))
 
-    def exploiter(self, belief):
+    def init_exploitation(self, belief, episode, key):
         return belief.mean
 
-    def exploit(self, memory, percept, goal, key):
-        return memory, self.action
+    def exploit(self, carry, percept, goal, key):
+        return carry, Choice(self.action)
 
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """None but what all have."""
+    """None but a budget."""
 
-    iterations: int = 2
-    trials: int = 4
-    episodes: int = 1
+    budget: Budget = Budget(iterations=2, trials=4)
 
 
 @dataclasses.dataclass(frozen=True)

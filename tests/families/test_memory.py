@@ -1,14 +1,13 @@
 """Whether pictures fit into memory."""
 
-import dataclasses
-
 import jax
 import numpy as np
 import pytest
 
 import dreamrl
-from dreamrl.agents import make_algorithm, settings_for
+from dreamrl.agents.registry import make_trainer, settings_for
 from dreamrl.bench import env_speed
+from dreamrl.configuration import changed
 from dreamrl.errors import UserError
 from dreamrl.evaluation import _kept, evaluate
 from dreamrl.families import memory
@@ -46,14 +45,14 @@ def test_what_does_not_fit_is_said_in_a_line(monkeypatch):
 def test_a_training_that_does_not_fit_is_not_begun(monkeypatch):
     sign = dreamrl.make("sign")
     settings = settings_for("dream", "sign")
-    make_algorithm("dream", sign, settings)
+    make_trainer("dream", sign, settings)
     monkeypatch.setattr(memory, "machine_bytes", lambda: 2**28)
     with pytest.raises(UserError, match=r"of 0\.2 GB that there are: choose fewer"):
-        make_algorithm("dream", sign, settings)
+        make_trainer("dream", sign, settings)
     monkeypatch.setattr(memory, "machine_bytes", lambda: 2**33)
-    make_algorithm("dream", sign, settings)
+    make_trainer("dream", sign, settings)
     with pytest.raises(UserError, match="2560 trials at once and 40960 replayed episodes"):
-        make_algorithm("dream", sign, settings, seeds=10)
+        make_trainer("dream", sign, settings, seeds=10)
     with pytest.raises(UserError, match="100000 trials at once"):
         env_speed("sign", batch=100_000)
 
@@ -61,14 +60,14 @@ def test_a_training_that_does_not_fit_is_not_begun(monkeypatch):
 def test_pictures_in_which_nothing_can_be_seen_are_refused():
     small = dreamrl.make("sign", height=9, width=80)
     with pytest.raises(UserError, match="from 10 x 10 pixels on: 9 x 80 are too few"):
-        make_algorithm("dream", small, settings_for("dream", "sign"))
+        make_trainer("dream", small, settings_for("dream", "sign"))
 
 
 @pytest.mark.parametrize(
     ("name", "changes", "kept"),
     [
         ("dream", {}, 32768),
-        ("dream", {"learner": "dqn"}, 2 * 16384),
+        ("dream", {"learner": "dqn"}, 2 * 16384 + 32768),
         ("e-rl2", {"learner": "dqn", "episodes": 3}, 4 * 16384),
         ("pearl", {}, 2 * 32768),
     ],
@@ -76,16 +75,16 @@ def test_pictures_in_which_nothing_can_be_seen_are_refused():
 def test_what_is_replayed_counts(name, changes, kept, monkeypatch):
     """Whole trials of those that learn by Q, explorations of the others."""
     sign = dreamrl.make("sign")
-    settings = dataclasses.replace(settings_for(name, "default"), **changes)
+    settings = changed(settings_for(name, "default"), changes)
     monkeypatch.setattr(memory, "machine_bytes", lambda: 2**28)
     with pytest.raises(UserError, match=f"and {kept} replayed episodes"):
-        make_algorithm(name, sign, settings)
+        make_trainer(name, sign, settings)
 
 
 def test_trials_take_turns_where_all_do_not_fit(monkeypatch):
     """And come to the same."""
     bus = dreamrl.make("bus")
-    algorithm = make_algorithm("dream", bus, settings_for("dream", "bus"))
+    algorithm = make_trainer("dream", bus, settings_for("dream", "bus"))
     agent = algorithm.agent(algorithm.init(jax.random.key(0)))
     assert memory.side_by_side(bus) > 2000 > memory.side_by_side(dreamrl.make("sign"))
     at_once = evaluate(bus, agent, bus.test_ids, trials=50)

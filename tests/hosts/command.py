@@ -11,8 +11,8 @@ from dreamrl.cli import main
 
 
 def add_fake() -> None:
-    from dreamrl import agents
-    from dreamrl.agents.algorithm import Method
+    from dreamrl.agents import registry
+    from dreamrl.agents.method import Method
 
     file = Path(__file__).parents[1] / "conftest.py"
     spec = importlib.util.spec_from_file_location("fake_agent", file)
@@ -21,7 +21,7 @@ def add_fake() -> None:
     sys.modules["fake_agent"] = module
     spec.loader.exec_module(module)
     settings = module.FakeSettings
-    agents.METHODS["fake"] = Method(settings, module.FakeAlgorithm, {"default": settings()})
+    registry.METHODS["fake"] = Method(settings, module.FakeAlgorithm, {"default": settings()})
 
 
 if __name__ == "__main__":
