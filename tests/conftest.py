@@ -14,6 +14,7 @@ from jaxtyping import Array, Float, Int
 from dreamrl.agents import registry
 from dreamrl.agents.method import Method
 from dreamrl.agents.settings import Budget
+from dreamrl.configuration import check_ranges
 from dreamrl.errors import UserError
 from dreamrl.families.family import Family
 from dreamrl.families.grid import GridAction
@@ -78,6 +79,7 @@ class FakeSettings:
     """Iteration at which a loss is not finite; 0: never."""
 
     def __post_init__(self):
+        check_ranges(self)
         if not 0 <= self.rate <= 1:
             raise UserError(f"rate must be from 0 to 1, is {self.rate}")
 

@@ -6,8 +6,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-
 from dreamrl import families, runs
 from dreamrl.agents.algorithm import Agent, Algorithm
 from dreamrl.agents.loop import Trainable
@@ -25,8 +23,7 @@ from dreamrl.families.family import Family
 from dreamrl.runs.session import Unwatched
 from dreamrl.training import DEFAULT_PLAN, Plan, Record
 from dreamrl.training import train as train_seeds
-
-Path_ = str | os.PathLike[str]
+from dreamrl.values import AnyPath, plain_value, seeds_from
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,7 +49,7 @@ def train(
     *,
     settings: Any = None,
     seeds: int | Sequence[int] = 1,
-    out: Path_ | None = None,
+    out: AnyPath | None = None,
     plan: Plan = DEFAULT_PLAN,
     progress: bool = False,
     **changes: Any,
@@ -101,7 +98,7 @@ def train(
 
 
 def evaluate(
-    agent: TrainedAgent | Agent | Path_,
+    agent: TrainedAgent | Agent | AnyPath,
     family: str | Family | None = None,
     *,
     split: Literal["test", "train"] = "test",
@@ -157,7 +154,7 @@ def compare(
     seeds: int = 5,
     budget: int | None = None,
     trials: int = 2000,
-    out: Path_ = "runs/compare",
+    out: AnyPath = "runs/compare",
     progress: bool = False,
 ) -> Comparison:
     """Train what is missing of agents x families x seeds, and compare returns with intervals.
@@ -210,10 +207,8 @@ def _reporter(records: list[Record], progress: bool) -> Callable[[Sequence[Recor
 
 
 def _seeds(seeds: int | Sequence[int]) -> tuple[int, ...]:
-    chosen = np.arange(seeds) if isinstance(seeds, int | np.integer) else np.asarray(seeds)
-    if chosen.ndim != 1 or not len(chosen):
-        raise UserError(f"seeds must be a number or some numbers, is {seeds!r}")
-    return tuple(int(seed) for seed in chosen)
+    given = plain_value(seeds)
+    return seeds_from(range(given) if isinstance(given, int) else given)
 
 
 def _trainer(

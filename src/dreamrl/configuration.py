@@ -14,9 +14,8 @@ from collections.abc import Mapping
 from operator import attrgetter
 from typing import Any, Literal, NamedTuple, TypeVar
 
-import numpy as np
-
 from dreamrl.errors import UserError, unknown
+from dreamrl.values import plain_value
 
 S = TypeVar("S")
 
@@ -55,8 +54,8 @@ def check_ranges(settings: Any) -> None:
     for field in dataclasses.fields(settings):
         value = getattr(settings, field.name)
         kind, limits = _unwrapped(hints(type(settings))[field.name])
-        if isinstance(value, np.generic) or (isinstance(value, np.ndarray) and value.ndim == 0):
-            value = value.item()
+        if (plain := plain_value(value)) is not value:
+            value = plain
             object.__setattr__(settings, field.name, value)
         if typing.get_origin(kind) is Literal:
             _check_word(field.name, value, typing.get_args(kind))
@@ -110,7 +109,9 @@ def to_dict(settings: Any) -> dict[str, Any]:
         found["kind"] = kind
     for field in dataclasses.fields(settings):
         value = getattr(settings, field.name)
-        found[field.name] = to_dict(value) if dataclasses.is_dataclass(value) else value
+        found[field.name] = (
+            to_dict(value) if dataclasses.is_dataclass(value) else plain_value(value)
+        )
     return found
 
 

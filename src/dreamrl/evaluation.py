@@ -18,6 +18,7 @@ from dreamrl.families.memory import side_by_side
 from dreamrl.host import in_own_switches
 from dreamrl.trial import play
 from dreamrl.types import Key
+from dreamrl.values import seed_from, whole
 
 
 class Outcome(NamedTuple):
@@ -78,13 +79,8 @@ def evaluate(
 
     The same seed gives the same trials and, on one machine, the same numbers.
     """
-    family, ids = plain(family), plain_ids(ids)
-    if not ids:
-        raise UserError("there are no problems to evaluate on")
-    if trials < 2:
-        raise UserError(f"trials must be at least 2, for a mean with an interval, is {trials}")
-    if episodes < 1:
-        raise UserError(f"episodes must be at least 1, is {episodes}")
+    family, ids, seed = plain(family), _some(ids), seed_from(seed)
+    trials, episodes = whole("trials", trials, 2), whole("episodes", episodes, 1)
     drawn = spread(ids, trials, seed)
     keys = jax.random.split(jax.random.key(seed), trials)
     found = per_family(_many, family, episodes)(agent, drawn, keys)
@@ -103,6 +99,16 @@ def evaluate(
         returns=returns,
         lengths=lengths,
     )
+
+
+def _some(ids: GivenIDs) -> tuple[int, ...] | range:
+    try:
+        found = plain_ids(ids)
+    except ValueError as error:
+        raise UserError(f"problem IDs {error}") from None
+    if not found:
+        raise UserError("there are no problems to evaluate on")
+    return found
 
 
 def mean_ci95(scores: Float[np.ndarray, " trials"]) -> tuple[float, tuple[float, float]]:

@@ -1,9 +1,15 @@
 """Values as people's own code gives them: numbers and ends, however they are wrapped, and text."""
 
+import os
 import reprlib
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
+
+from dreamrl.errors import UserError
+
+AnyPath: TypeAlias = str | os.PathLike[str]
+LARGEST_SEED = 2**32 - 1
 
 PLAIN = (bool, int, float, np.bool_, np.integer, np.floating)
 _SHORT = reprlib.Repr()
@@ -54,3 +60,50 @@ def _single(value: Any) -> Any:
     if isinstance(value, str | bytes | list | tuple) or not hasattr(type(value), "__float__"):
         raise ValueError(f"{shown(value)} is not a number")
     return value
+
+
+def plain_value(value: Any) -> Any:
+    """Return Python's own numbers and text where there are those of NumPy or JAX.
+
+    Arrays, lists and tuples become tuples; what is none of these stays as it is.
+    """
+    if callable(listed := getattr(value, "tolist", None)):
+        value = listed()
+    return tuple(map(plain_value, value)) if isinstance(value, list | tuple) else value
+
+
+def whole(name: str, value: Any, least: int) -> int:
+    """Return a whole number of at least `least`, whatever its type, as an int.
+
+    Raises:
+        UserError: For all else; `name` says what it was meant for.
+    """
+    found = plain_value(value)
+    if isinstance(found, bool) or not isinstance(found, int):
+        raise UserError(f"{name} must be a whole number, is {shown(value)}")
+    if found < least:
+        raise UserError(f"{name} must be at least {least}, is {found}")
+    return found
+
+
+def seeds_from(seeds: Any) -> tuple[int, ...]:
+    """Return seeds as Python's own numbers: from a tuple, list, range or array of them.
+
+    Raises:
+        UserError: Where there are none, one is there twice, or one is no seed.
+    """
+    given = tuple(seeds) if isinstance(seeds, range | set) else plain_value(seeds)
+    if not isinstance(given, tuple) or not given:
+        raise UserError(f"seeds must be one or more numbers, as (0, 1), is {shown(seeds)}")
+    found = tuple(seed_from(seed) for seed in given)
+    if twice := [seed for i, seed in enumerate(found) if seed in found[:i]]:
+        raise UserError(f"seed {twice[0]} is given twice")
+    return found
+
+
+def seed_from(seed: Any) -> int:
+    """Return a seed as an int; raise UserError for what is none."""
+    found = whole("a seed", seed, 0)
+    if found > LARGEST_SEED:
+        raise UserError(f"a seed must be at most 2^32 - 1, is {found}")
+    return found

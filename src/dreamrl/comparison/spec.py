@@ -29,11 +29,12 @@ from dreamrl.comparison.contender import contender
 from dreamrl.configuration import changed, paths_of, to_dict
 from dreamrl.errors import UserError
 from dreamrl.evaluation import evaluate
-from dreamrl.families.family import Family
+from dreamrl.families.family import Family, plain_ids
 from dreamrl.runs import Run
 from dreamrl.runs.store import read_json, write
 from dreamrl.runs.terms import Terms
 from dreamrl.training import Record
+from dreamrl.values import plain_value, whole
 
 Result = dict[str, Any]
 POINTS = 40
@@ -105,13 +106,12 @@ def cells(
     takes on the family; but who asks for iterations by name, or gives no base, gets those of the
     own preset. Raises UserError for whatever cannot be trained.
     """
+    names, family_names = plain_value(names), plain_value(family_names)
     for kind, given in (("agent", names), ("family", family_names)):
         if twice := sorted({name for name in given if given.count(name) > 1}):
             raise UserError(f"{kind} {twice[0]} is given twice")
-    if seeds < 1:
-        raise UserError(f"seeds must be at least 1, is {seeds}")
-    if trials < 2:
-        raise UserError(f"trials must be at least 2, is {trials}")
+    seeds, trials = whole("seeds", seeds, 1), whole("trials", trials, 2)
+    budget = None if budget is None else whole("budget", budget, 1)
     found = []
     for family_name in family_names:
         family = families.make(family_name)
@@ -257,7 +257,7 @@ def _seed(cell: Cell, run: Run) -> dict[str, Any]:
         return {name: round(value, DIGITS) for name, value in numbers.items()}
 
     unseen, records = measured(family.test_ids), run.records
-    held_out = family.test_ids != family.train_ids
+    held_out = plain_ids(family.test_ids) != plain_ids(family.train_ids)
     return {
         "seed": run.manifest["seed"],
         "unseen": unseen,

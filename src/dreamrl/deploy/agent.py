@@ -4,7 +4,6 @@ import dataclasses
 import functools
 import hashlib
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import equinox as eqx
@@ -21,21 +20,22 @@ from dreamrl.deploy.driver import Driver, blank, checked, drive
 from dreamrl.deploy.environment import environment_of
 from dreamrl.deploy.posterior import calibrate
 from dreamrl.errors import UserError
-from dreamrl.families.family import Family, plain
+from dreamrl.families.family import Family, plain, plain_ids
 from dreamrl.host import in_own_switches
 from dreamrl.trial import Percept
 from dreamrl.types import Belief, ProblemID, Trajectory
+from dreamrl.values import AnyPath, seed_from
 
 
 @in_own_switches
-def load(run: str | Path, family: Family | str | None = None) -> "TrainedAgent":
+def load(run: AnyPath, family: Family | str | None = None) -> "TrainedAgent":
     """The agent of a run's directory, of one seed; a UserError says what is wrong with it.
 
     Of a run on a family of one's own, `family` is that family, or where it is, as
     `module:attribute` or `path/to/file.py:attribute`; no other code of a run is ever executed.
     """
-    runs.tell_family(Path(run), family)
-    family, algorithm, state, _ = runs.only(Path(run)).load()
+    runs.tell_family(run, family)
+    family, algorithm, state, _ = runs.only(run).load()
     return prepare(family, algorithm, state)
 
 
@@ -71,7 +71,7 @@ class TrainedAgent:
         self.known = None
         if encodings is not None:
             fitted = functools.cache(functools.partial(calibrate, family, agent, encodings))
-            self.known = Known(tuple(family.train_ids), encodings, fitted)
+            self.known = Known(tuple(plain_ids(family.train_ids)), encodings, fitted)
         # Compiled once, with the parameters as an input: another agent finds it in the cache.
         arrays, rest = eqx.partition(agent, eqx.is_array)
 
@@ -95,7 +95,7 @@ class TrainedAgent:
 
     def explorer(self, seed: int = 0) -> Driver[Beliefs]:
         """For a loop of one's own: see `Driver`. `explorer.belief` is what `explore` returns."""
-        decide = functools.partial(self._explore, np.uint32(seed))
+        decide = functools.partial(self._explore, np.uint32(seed_from(seed)))
         return Driver(self.family, self._begin_exploring(), decide, self._read, "the explorer")
 
     def exploiter(self, belief: Beliefs, goal: Any, seed: int = 0) -> Driver[Beliefs]:
@@ -105,8 +105,9 @@ class TrainedAgent:
                 "this is a belief of another agent, which means nothing to this one: explore anew"
             )
         goal = checked(self.family.goal_space, goal, "the goal")
-        decide = functools.partial(self._exploit, np.uint32(seed), goal)
-        memory = self._begin_exploiting(np.uint32(seed), belief.held.last)
+        number = np.uint32(seed_from(seed))
+        decide = functools.partial(self._exploit, number, goal)
+        memory = self._begin_exploiting(number, belief.held.last)
         return Driver(self.family, memory, decide, lambda _: belief, "the exploiter")
 
     @in_own_switches
@@ -134,7 +135,7 @@ class TrainedAgent:
         drive(exploiter, environment_of(self.family, where, told, seed))
         return exploiter.trajectory
 
-    def load_belief(self, path: str | Path) -> Beliefs:
+    def load_belief(self, path: AnyPath) -> Beliefs:
         """What `Beliefs.save` wrote; a UserError if it is damaged or another agent's."""
         like = jax.eval_shape(self._hold, blank(self.family))
         return Beliefs(load_held(path, like, self.fingerprint), self.fingerprint, self.known)

@@ -14,6 +14,7 @@ from dreamrl.deploy.posterior import Posterior
 from dreamrl.errors import UserError
 from dreamrl.runs.store import load_tree, read_json, save_tree
 from dreamrl.types import Belief, Trajectory
+from dreamrl.values import AnyPath
 
 
 class Held(NamedTuple):
@@ -94,7 +95,7 @@ class Beliefs:
         """
         return None if self.known is None else self.known.posterior().shares(self.means)
 
-    def save(self, path: str | Path) -> Path:
+    def save(self, path: AnyPath) -> Path:
         """Writes `path`.safetensors and `path`.json; the agent's `load_belief` reads them."""
         stem = stem_of(path)
         if not stem.parent.is_dir():
@@ -111,7 +112,7 @@ class Beliefs:
         return words + f"most like known problem {self.known.ids[best]} ({share:.0%})"
 
 
-def load_held(path: str | Path, like: Held, agent: str) -> Held:
+def load_held(path: AnyPath, like: Held, agent: str) -> Held:
     """What `save` wrote, if it was a belief of this very agent; a UserError if not."""
     stem = stem_of(path)
     manifest = read_json(stem.with_suffix(".json"))
@@ -125,7 +126,7 @@ def load_held(path: str | Path, like: Held, agent: str) -> Held:
     return load_tree(stem, like)
 
 
-def stem_of(path: str | Path) -> Path:
+def stem_of(path: AnyPath) -> Path:
     """A path without .safetensors or .json."""
     path = Path(path)
     stem = path.with_suffix("") if path.suffix in (".safetensors", ".json") else path

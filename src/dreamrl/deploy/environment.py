@@ -9,8 +9,9 @@ import numpy as np
 
 from dreamrl.errors import UserError, without_jax
 from dreamrl.evaluation import per_family
-from dreamrl.families.family import Family
+from dreamrl.families.family import Family, plain_ids
 from dreamrl.types import Goal, Problem, State
+from dreamrl.values import seed_from
 
 
 @runtime_checkable
@@ -34,7 +35,7 @@ class ProblemEnvironment:
 
     def __init__(self, family: Family, problem: Problem, goal: Goal = None, seed: int = 0):
         self._family, self._problem, self._goal = family, problem, goal
-        self._key = jax.random.key(seed)
+        self._key = jax.random.key(seed_from(seed))
         self._state: Any = None
         self._steps = 0
         self._dtype = family.action_space.dtype
@@ -67,7 +68,7 @@ def environment_of(family: Family, where: Any, goal: Goal, seed: int) -> Environ
     if isinstance(where, Environment):
         return where
     if isinstance(where, int | np.integer):
-        if where not in family.train_ids and where not in family.test_ids:
+        if where not in plain_ids(family.train_ids) and where not in plain_ids(family.test_ids):
             raise UserError(f"family {family.name!r} has no problem {where}")
         problem = per_family(_problem, family)(np.int32(where))
         return ProblemEnvironment(family, problem, goal, seed)

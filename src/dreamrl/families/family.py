@@ -1,6 +1,5 @@
 """What a family of problems must offer. Any object with these attributes is one."""
 
-import copy
 import functools
 import operator
 from collections.abc import Callable, Hashable, Iterable, Sequence
@@ -69,13 +68,11 @@ def plain(family: Any) -> Any:
     changed = {name: value for name, value in wanted.items() if _kinds(value) != kinds[name]}
     if not changed:
         return family
-    same = copy.copy(family)
-    object.__setattr__(
-        same, "__class__", _with(cast(Hashable, type(family)), tuple(changed.items()))
-    )
-    for name in changed:
-        vars(same).pop(name, None)
-    return same
+    try:
+        held = {name: value for name, value in vars(family).items() if name not in changed}
+        return _made(_with(cast(Hashable, type(family)), tuple(changed.items())), held)
+    except TypeError:  # Made in C, or with slots.
+        return family
 
 
 def _kinds(value: Any) -> set[type]:
@@ -88,7 +85,20 @@ def _with(kind: Any, fields: tuple[tuple[str, Any], ...]) -> type:
 
     The same one each time, so that families of it can be equal.
     """
-    return type(kind)(kind.__name__, (kind,), {"__module__": kind.__module__, **dict(fields)})
+    # Pickle finds a class by its name, and would find `kind`.
+    reduce = lambda self: (_remade, (kind, fields, vars(self)))  # noqa: E731
+    more = {"__module__": kind.__module__, "__reduce__": reduce, **dict(fields)}
+    return type(kind)(kind.__name__, (kind,), more)
+
+
+def _made(kind: type, held: dict[str, Any]) -> Any:
+    made: Any = object.__new__(kind)
+    vars(made).update(held)
+    return made
+
+
+def _remade(kind: Any, fields: tuple[tuple[str, Any], ...], held: dict[str, Any]) -> Any:
+    return _made(_with(kind, fields), held)
 
 
 def draw_ids(ids: Sequence[int], key: Key, number: int) -> Int[Array, " number"]:

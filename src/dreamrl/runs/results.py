@@ -9,14 +9,14 @@ from typing import Any, Literal
 from dreamrl import references
 from dreamrl.errors import UserError
 from dreamrl.evaluation import evaluate
-from dreamrl.families.family import Family
+from dreamrl.families.family import Family, plain_ids
 from dreamrl.runs.run import Run
 
 Split = Literal["unseen", "train"]
 
 
 def ids_of(family: Family, split: Split) -> tuple[int, ...] | range:
-    return family.test_ids if split == "unseen" else family.train_ids
+    return plain_ids(family.test_ids if split == "unseen" else family.train_ids)
 
 
 def limits(family: Family, split: Split = "unseen") -> dict[str, float | None]:
@@ -52,8 +52,8 @@ def evaluate_run(
         "family": family.name,
         "seed": run.manifest["seed"],
         "split": split,
-        "trials": trials,
-        "episodes": episodes,
+        "trials": result.trials,
+        "episodes": result.episodes,
         "return_mean": result.return_mean,
         "return_ci95": list(result.return_ci95),
         "exploration_length_mean": result.exploration_length_mean,

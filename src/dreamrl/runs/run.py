@@ -13,6 +13,7 @@ are trained together, so checkpoints and lock are beside that one, and the other
 
 import dataclasses
 import datetime
+import json
 import platform
 from collections.abc import Sequence
 from pathlib import Path
@@ -45,6 +46,7 @@ from dreamrl.runs.store import (
 from dreamrl.runs.terms import DEFAULT_TERMS, Terms
 from dreamrl.testing import check_family
 from dreamrl.training import Record
+from dreamrl.values import AnyPath, seeds_from
 from dreamrl.version import version
 
 MANIFEST = "run.json"
@@ -69,6 +71,10 @@ class Run:
     """One seed's directory."""
 
     path: Path
+
+    def __post_init__(self) -> None:
+        """Take text for a path."""
+        object.__setattr__(self, "path", Path(self.path))
 
     @property
     def manifest(self) -> dict[str, Any]:
@@ -131,7 +137,7 @@ class Run:
 
 @in_own_switches
 def create(
-    out: Path,
+    out: AnyPath,
     agent: str,
     family: str,
     settings: Any,
@@ -139,6 +145,7 @@ def create(
     terms: Terms = DEFAULT_TERMS,
 ) -> list[Run]:
     """New runs, one a seed, or a refusal before anything is written."""
+    out, seeds = Path(out), seeds_from(seeds)
     terms.check()
     made = families.make(family)
     if families.is_own(family):
@@ -155,6 +162,7 @@ def create(
         "started": _now(),
         **({"seed": seeds[0]} if len(seeds) == 1 else {"seeds": list(seeds)}),
     }
+    _check_told(asked)
     with writing(out):
         out.mkdir(parents=True, exist_ok=True)
     with lock(out):
@@ -179,6 +187,13 @@ def begin(out: Path, manifest: dict[str, Any]) -> list[Run]:
     return [Run(out / f"seed-{seed}") for seed in seeds]
 
 
+def _check_told(asked: dict[str, Any]) -> None:
+    try:
+        json.dumps(asked, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise UserError(f"settings and terms must fit into JSON: {error}") from None
+
+
 def _check_vacant(out: Path) -> None:
     if (out / MANIFEST).exists():
         raise UserError(
@@ -193,8 +208,9 @@ def _check_vacant(out: Path) -> None:
         raise UserError(f"{out} holds other files: --out must be new or empty")
 
 
-def find(path: Path) -> list[Run]:
+def find(path: AnyPath) -> list[Run]:
     """The run that a path is, or the runs of several seeds that it holds."""
+    path = Path(path)
     if not path.exists():
         raise UserError(f"{path} does not exist: give the directory that dreamrl train wrote")
     if not (path / MANIFEST).is_file():
@@ -206,7 +222,7 @@ def find(path: Path) -> list[Run]:
     return [run for seed in seeds for run in find(path / f"seed-{seed}")]
 
 
-def only(path: Path) -> Run:
+def only(path: AnyPath) -> Run:
     """The run that a path is, where several seeds will not do."""
     found = find(path)
     if len(found) > 1:
@@ -214,13 +230,13 @@ def only(path: Path) -> Run:
     return found[0]
 
 
-def tell_family(path: Path, family: Family | str | None) -> None:
+def tell_family(path: AnyPath, family: Family | str | None) -> None:
     """Says what the family is that a run names, where that is one of one's own.
 
     By its name it is imported, which runs its code. Raises UserError where it cannot be, and where
     a run needs nobody to say it.
     """
-    where = path / MANIFEST
+    where = Path(path) / MANIFEST
     if family is None or not where.is_file():
         return
     name = entry(read_json(where), "family", str, where)

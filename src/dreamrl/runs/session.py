@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import json
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -34,6 +35,7 @@ from dreamrl.runs.sinks import Described, sinks
 from dreamrl.runs.store import Unwritable
 from dreamrl.runs.terms import DEFAULT_TERMS, Terms
 from dreamrl.training import Record, Training, TrainingDiverged, seed_keys, train
+from dreamrl.values import AnyPath, seeds_from
 
 
 @runtime_checkable
@@ -177,12 +179,13 @@ class Session:
 
 
 @contextlib.contextmanager
-def open_session(out: Path, until: int | None = None) -> Iterator[Session | None]:
+def open_session(out: AnyPath, until: int | None = None) -> Iterator[Session | None]:
     """A run to train, from the beginning or from where it was stopped; None if it is finished.
 
     `until` takes the place of the run's own, so that it can extend a finished run. Raises
     UserError where another process is at work, or the run cannot be gone on with.
     """
+    out = Path(out)
     if not (out / MANIFEST).is_file():
         raise UserError(f"{out} is not a run: it has no {MANIFEST}")
     with lock(out), own_switches():
@@ -221,7 +224,7 @@ def open_session(out: Path, until: int | None = None) -> Iterator[Session | None
 
 @in_own_switches
 def ensure(
-    out: Path,
+    out: AnyPath,
     agent: str,
     family: str,
     settings: Any,
@@ -234,13 +237,14 @@ def ensure(
     Whatever its directory needs: it is trained, gone on with, or left as it is. Raises UserError
     where the directory holds another run.
     """
+    out = Path(out)
     prepare(out, agent, family, settings, seeds, terms)
     with open_session(out, terms.until) as opened:
         return Run(out).manifest["result"] if opened is None else opened.run(watch).result
 
 
 def prepare(
-    out: Path,
+    out: AnyPath,
     agent: str,
     family: str,
     settings: Any,
@@ -248,6 +252,7 @@ def prepare(
     terms: Terms = DEFAULT_TERMS,
 ) -> None:
     """Makes the run, or checks that what is there was asked for with the same words."""
+    out, seeds = Path(out), seeds_from(seeds)
     if not (out / MANIFEST).exists():
         create(out, agent, family, settings, seeds, terms)
         return
@@ -257,7 +262,8 @@ def prepare(
     asked = {
         "agent": agent,
         "family": family,
-        "settings": to_dict(settings),
+        # As JSON has them: tuples are lists there.
+        "settings": json.loads(json.dumps(to_dict(settings))),
         **({"seed": seeds[0]} if len(seeds) == 1 else {"seeds": list(seeds)}),
     }
     if other := [name for name, value in asked.items() if held.get(name) != value]:

@@ -10,6 +10,7 @@ from dreamrl.errors import UserError
 from dreamrl.runs.lock import locked
 from dreamrl.runs.run import MANIFEST, Run, entry, find, seeds_of
 from dreamrl.training import Record
+from dreamrl.values import AnyPath
 
 
 class Summary(NamedTuple):
@@ -32,8 +33,9 @@ class Summary(NamedTuple):
     error: str | None = None
 
 
-def survey(directory: Path) -> list[Summary]:
+def survey(directory: AnyPath) -> list[Summary]:
     """All runs in a directory and below it, by path; UserError where it is no directory."""
+    directory = Path(directory)
     if not directory.is_dir():
         raise UserError(f"{directory} is not a directory: give the one that holds runs")
     return [_summary(path) for path in _runs(directory)]

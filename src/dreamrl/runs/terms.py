@@ -6,6 +6,7 @@ from typing import Any
 from dreamrl.errors import UserError, unknown
 from dreamrl.runs.sinks import SINKS
 from dreamrl.training import Plan
+from dreamrl.values import plain_value
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,6 +24,11 @@ class Terms:
     """Checkpoints kept."""
     sinks: tuple[str, ...] = ()
     """Where metrics go beside metrics.jsonl."""
+
+    def __post_init__(self) -> None:
+        """Make plain Python values of NumPy's, as run.json holds them."""
+        for field in dataclasses.fields(self):
+            object.__setattr__(self, field.name, plain_value(getattr(self, field.name)))
 
     @property
     def plan(self) -> Plan:
