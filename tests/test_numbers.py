@@ -1,4 +1,4 @@
-"""Numbers are numbers: NumPy's and JAX's, rows of them, and text for paths, wherever one may give them."""
+"""Numbers of NumPy and JAX, rows of them, and text for paths, wherever one gives them."""
 
 import json
 import os
@@ -136,7 +136,7 @@ def test_terms_are_made_of_pythons_numbers():
 
 def test_settings_that_json_cannot_hold_leave_nothing(fake, tmp_path, monkeypatch):
     monkeypatch.setattr("dreamrl.runs.run.to_dict", lambda settings: {"rate": object()})
-    with pytest.raises(UserError, match="must fit into JSON: .*object"):
+    with pytest.raises(UserError, match=r"must fit into JSON: .*object"):
         runs.create(tmp_path / "run", "fake", "bus", fake(), (0,))
     assert list(tmp_path.iterdir()) == []
 
@@ -207,7 +207,7 @@ def test_fields_of_families_and_replay():
     family = dreamrl.make("bandit", arms=np.int64(7))
     assert family == dreamrl.make("bandit", arms=jnp.array(7)) == dreamrl.make("bandit", arms=7)
     assert repr(family) == repr(dreamrl.make("bandit", arms=7))
-    with pytest.raises(UserError, match="arms must be a whole number, is 7.5"):
+    with pytest.raises(UserError, match=r"arms must be a whole number, is 7\.5"):
         dreamrl.make("bandit", arms=np.float32(7.5))
     actions = np.array([1, 2], np.int8)
     found = replay(family, np.int64(2), np.int64(0), actions).rewards
@@ -222,7 +222,7 @@ def test_comparisons_of_any_names_and_numbers(fake, tmp_path, quick, monkeypatch
     assert cell.settings.budget.iterations == 3
     filled = fill(asked, str(tmp_path / "cells"), str(tmp_path), View())
     assert [seed["seed"] for seed in filled.results[0]["seeds"]] == [0, 1]
-    with pytest.raises(UserError, match="seeds must be a whole number, is 1.5"):
+    with pytest.raises(UserError, match=r"seeds must be a whole number, is 1\.5"):
         cells(["fake"], ["bus"], 1.5)
 
 
