@@ -173,6 +173,8 @@ def test_it_compares_numbered_actions():
 
 def test_what_is_kept_must_be_whole_rounds_of_trials():
     for agent in ("dream", "rl2"):
-        with pytest.raises(UserError, match=r"capacity \(100\) must be a multiple of trials \(32\)"):
+        with pytest.raises(
+            UserError, match=r"capacity \(100\) must be a multiple of trials \(32\)"
+        ):
             small(agent, {"capacity": 100})
     assert small("dream").learner.epsilon == 1.0

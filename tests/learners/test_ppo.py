@@ -146,7 +146,9 @@ def episode(rewards, terminated=False):
     steps = rewards.shape[1]
     ends = jnp.arange(steps)[None] == steps - 1
     mask, nothing = jnp.ones((1, steps), bool), jnp.zeros((1, steps), jnp.int32)
-    return Trajectory(jnp.zeros((1, steps + 1, 1)), nothing, rewards, ends & terminated, ~ends, mask)
+    return Trajectory(
+        jnp.zeros((1, steps + 1, 1)), nothing, rewards, ends & terminated, ~ends, mask
+    )
 
 
 @pytest.mark.parametrize(("terminated", "target"), [(False, 2.0 + 0.5 * 8.0), (True, 2.0)])

@@ -31,7 +31,9 @@ def history(returns, progress=0.6):
         dual = step(dual, episode_return, progress)
         return dual, dual.value
 
-    return np.asarray(jax.lax.scan(body, init_dual(BOTTLENECK), jnp.asarray(returns, jnp.float32))[1])
+    return np.asarray(
+        jax.lax.scan(body, init_dual(BOTTLENECK), jnp.asarray(returns, jnp.float32))[1]
+    )
 
 
 LEARNS = np.concatenate([np.linspace(0, 1, 100), np.ones(300)])

@@ -44,7 +44,9 @@ def trials(untrained, problem_ids):
 def trial(request, untrained, trials):
     """Some that end early and some that do not."""
     frequency = jax.random.uniform(jax.random.key(8), (EPISODES,)) * request.param
-    noise = jax.random.normal(jax.random.key(6), (EPISODES, untrained.algorithm.settings.encoding.z))
+    noise = jax.random.normal(
+        jax.random.key(6), (EPISODES, untrained.algorithm.settings.encoding.z)
+    )
     found = trials(frequency, noise)
     assert 0 < int(found.exploration.mask[:, -1].sum()) < EPISODES
     return found
@@ -96,7 +98,9 @@ def test_the_end_action_is_never_taken(untrained, trial):
 def test_exploitations_played_again_decide_alike(untrained, problem_ids, trial):
     """On z, which is here the encoder's mean and noise."""
     params = untrained.params
-    noise = jax.random.normal(jax.random.key(6), (EPISODES, untrained.algorithm.settings.encoding.z))
+    noise = jax.random.normal(
+        jax.random.key(6), (EPISODES, untrained.algorithm.settings.encoding.z)
+    )
     goals, trajectory = trial.goals[:, 0], jax.tree.map(lambda x: x[:, 0], trial.exploitation)
     assert 0 < int(trajectory.mask[:, -1].sum()) < EPISODES
     z = params.encoder(problem_ids) + noise
@@ -109,11 +113,10 @@ def test_exploitations_played_again_decide_alike(untrained, problem_ids, trial):
         assert recorded == ()
 
 
+@pytest.mark.parametrize("untrained", ["dqn"], indirect=True)
 def test_explorations_replayed_without_what_was_recorded_teach_alike(untrained):
     """Replay keeps neither beliefs nor decisions: they are worked out anew."""
     algorithm, experience = untrained.algorithm, untrained.trials.experience
-    if untrained.ppo:
-        return
     prepare = jax.jit(lambda x: algorithm.prepare(untrained.params, x, jnp.array(1.0)))
     (kept, told), (anew, told_anew) = prepare(experience), prepare(algorithm.stored(experience))
     mask = kept.exploration.learner.mask

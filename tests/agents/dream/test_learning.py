@@ -113,7 +113,9 @@ def test_a_fact_two_steps_away_is_found_in_every_seed(trained, relevant_fact):
 def test_an_irrelevant_fact_is_left_out_of_z(trained, irrelevant_fact, small):
     learned = trained(irrelevant_fact)
     assert (learned.returns >= 0.95 * BEST).all()
-    assert (np.array([bits_about_symbol(means, small.encoding.rho) for means in learned.means]) < 0.1).all()
+    assert (
+        np.array([bits_about_symbol(means, small.encoding.rho) for means in learned.means]) < 0.1
+    ).all()
 
 
 def test_without_the_bottleneck_an_irrelevant_fact_stays_in_z(irrelevant_fact, small):
