@@ -67,7 +67,7 @@ def progress(title: str, where: str, goal: Goal, horizon: int, console: Console)
 class _Lines:
     def __init__(self, title: str, where: str, goal: Goal, console: Console):
         self.goal, self.file = goal, console.file
-        self.alarmed = self.told = False
+        self.alarmed = self.told = self.several = False
         self._say(f"{title} -> {where}; compiling")
 
     def show(self, records: Sequence[Record], limits: Limits) -> None:
@@ -75,8 +75,10 @@ class _Lines:
             self.told = True
             optimal, walk = limits["optimal"], limits["no_exploration"]
             self._say(f"best return: {optimal:.3f} knowing the problem, {walk:.3f} not exploring")
+        # Where others have failed, the last one still says which it is.
+        self.several = self.several or len(records) > 1
         for record in records:
-            of = f"seed {record['seed']:.0f}  " if len(records) > 1 else ""
+            of = f"seed {record['seed']:.0f}  " if self.several else ""
             words = [f"{of}{self.goal.done(record)}"]
             words += [f"{label} {text}" for label, text in _short(record)]
             words.append(f"{record['seconds']:.0f} s, {self.goal.left(record):.0f} s left")

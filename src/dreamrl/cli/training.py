@@ -99,7 +99,9 @@ def _tell_finished(out: Path, as_json: bool) -> None:
         print_json({**manifest["result"], "run": str(out), "status": "finished"})
     else:
         steps = f"{manifest['steps']:,} steps" if "steps" in manifest else "all its steps"
-        print(f"{out} is finished, after {steps}; --until STEPS would go on")
+        failed = manifest.get("failed", ())
+        lost = f", but {len(failed)} of {len(manifest['seeds'])} seeds failed" if failed else ""
+        print(f"{out} is finished, after {steps}{lost}; --until STEPS would go on")
 
 
 def _figure(session: Session) -> Path | None:

@@ -141,12 +141,14 @@ def _feed(
     def work() -> None:
         try:
             opened = [SINKS[name](run) for run in runs]
+            # A seed that has failed has no more records.
+            places = {run.manifest["seed"]: place for place, run in enumerate(runs)}
             for sink, run in zip(opened, runs, strict=True):
                 for record in run.past:
                     sink.log(record)
             while (records := waiting.get()) is not None:
-                for sink, record in zip(opened, records, strict=True):
-                    sink.log(record)
+                for record in records:
+                    opened[places[int(record["seed"])]].log(record)
             for sink in opened:
                 sink.close()
         except BaseException as error:
