@@ -15,7 +15,6 @@ import dataclasses
 import datetime
 import json
 import platform
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -46,7 +45,7 @@ from dreamrl.runs.store import (
 from dreamrl.runs.terms import DEFAULT_TERMS, Terms
 from dreamrl.testing import check_family
 from dreamrl.training import Record
-from dreamrl.values import AnyPath, seeds_from
+from dreamrl.values import AnyPath, Wholes, seeds_from
 from dreamrl.version import version
 
 MANIFEST = "run.json"
@@ -66,15 +65,14 @@ class Loaded(NamedTuple):
     agent: Agent
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, init=False)
 class Run:
     """One seed's directory."""
 
     path: Path
 
-    def __post_init__(self) -> None:
-        """Take text for a path."""
-        object.__setattr__(self, "path", Path(self.path))
+    def __init__(self, path: AnyPath):
+        object.__setattr__(self, "path", Path(path))
 
     @property
     def manifest(self) -> dict[str, Any]:
@@ -141,7 +139,7 @@ def create(
     agent: str,
     family: str,
     settings: Any,
-    seeds: Sequence[int],
+    seeds: Wholes,
     terms: Terms = DEFAULT_TERMS,
 ) -> list[Run]:
     """New runs, one a seed, or a refusal before anything is written."""
