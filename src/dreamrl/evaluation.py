@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int, Scalar
 
 from dreamrl.agents.algorithm import Agent
-from dreamrl.errors import UserError
+from dreamrl.errors import UserError, without_jax
 from dreamrl.families.family import Family, GivenIDs, plain, plain_ids
 from dreamrl.families.memory import side_by_side
 from dreamrl.host import in_own_switches
@@ -66,6 +66,7 @@ def outcome(
 
 
 @in_own_switches
+@without_jax()
 def evaluate(
     family: Family,
     agent: Agent,

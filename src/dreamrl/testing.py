@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PyTree
 
-from dreamrl.errors import FamilyError, UserError
+from dreamrl.errors import FamilyError, UserError, without_jax
 from dreamrl.families.checks import find_faults
 from dreamrl.families.family import CanObserve, Family, plain
 from dreamrl.host import in_own_switches
@@ -30,6 +30,7 @@ class Replay(NamedTuple):
     """The family's State, every leaf with a leading axis of time."""
 
 
+@without_jax()
 @in_own_switches
 def replay(
     family: Family,

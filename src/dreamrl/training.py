@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Array, Int, PyTree
 
 from dreamrl.agents.loop import Trainable
-from dreamrl.errors import UserError
+from dreamrl.errors import UserError, without_jax
 from dreamrl.evaluation import outcomes, spread
 from dreamrl.families.family import plain_ids
 from dreamrl.host import in_own_switches
@@ -85,6 +85,7 @@ class TrainingDiverged(UserError):
 
 
 @in_own_switches
+@without_jax()
 def train(
     algorithm: Trainable,
     seeds: Wholes,

@@ -132,7 +132,7 @@ def test_help_of_training_lists_the_settings(fake, capsys):
         ("train fake bus --rate 1.5", "rate must be from 0 to 1, is 1.5"),
         ("train fake bus --rate nan", "rate must be from 0 to 1, is nan"),
         ("train fake bus --mode medium", "invalid choice 'medium'"),
-        ("train fake bus --iterations 2.5", "--iterations: invalid literal"),
+        ("train fake bus --iterations 2.5", "--budget.iterations: invalid literal"),
         ("train fake bus --rate", "Missing value for argument '--rate'"),
         ("train fake bus --seed -1", "seed must be 0 or more"),
         ("train fake bus --seeds 0", "seeds must be at least 1"),
@@ -159,9 +159,7 @@ def test_mistakes_get_one_line_and_write_nothing(fake, tmp_path, capsys, argumen
     (tmp_path / "full").mkdir()
     manifest = {"format": 1, "seed": 0, "agent": "fake", "family": "bus"}
     settings = {
-        "iterations": 6,
-        "trials": 4,
-        "episodes": 1,
+        "budget": {"iterations": 6, "trials": 4, "episodes": 1},
         "rate": 0.5,
         "mode": "fast",
         "break_at": 0,

@@ -151,6 +151,9 @@ def _in_full(settings: Any, name: str, value: str) -> str:
             flags = " and ".join(f"--{_dashed(path)}" for path in now)
             kind = _needed_kind(settings, now[0])
             raise UserError(f"--{_dashed(name)} is called {flags} now{kind}")
+        if not ends:
+            # Told with the flags that there are.
+            return f"--{_dashed(name)}{value}"
         plain = resolve(settings, plain)
     folder, dot, end = plain.rpartition(".")
     return f"--{_dashed(f'{folder}{dot}{negated}{end}')}{value}"

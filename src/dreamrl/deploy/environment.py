@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from dreamrl.errors import UserError
+from dreamrl.errors import UserError, without_jax
 from dreamrl.evaluation import per_family
 from dreamrl.families.family import Family, plain_ids
 from dreamrl.types import Goal, Problem, State
@@ -45,11 +45,13 @@ class ProblemEnvironment:
         """Where the episode is, as the family knows it; None before `reset`. Not for agents."""
         return self._state
 
+    @without_jax()
     def reset(self) -> np.ndarray:
         self._steps = 0
         self._state, observation = per_family(_reset, self._family)(self._problem, self._key)
         return np.asarray(observation)
 
+    @without_jax()
     def step(self, action: Any) -> tuple[np.ndarray, float, bool, bool]:
         if self._state is None:
             raise UserError("step before reset: an episode begins with reset()")

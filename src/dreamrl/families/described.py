@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int, Scalar
 
 from dreamrl.families.family import Family, HasDescriptions
+from dreamrl.families.turns import at_once
 from dreamrl.spaces import ActionSpace, Space, Told
 from dreamrl.types import Action, Goal, Key, Problem, State, Step
 
@@ -70,6 +71,10 @@ class Described:
     @property
     def horizon(self) -> int:
         return self.family.horizon
+
+    @property
+    def at_once(self) -> int | None:
+        return at_once(self.family)
 
     @property
     def end_action(self) -> int | None:

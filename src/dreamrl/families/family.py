@@ -115,8 +115,10 @@ class Family(Protocol):
     `goal` is None in the exploration episode. Nothing resets by itself: behind an end,
     whoever steps on gets undefined results.
 
-    Methods that a family may have beside these, for those who need them:
+    What a family may have beside these, for those who need it:
 
+    - `at_once`, how many episodes can be played side by side, where that is limited: further ones
+      take turns (`dreamrl.trial.rollout`);
     - those of `HasGoals`, `HasSymmetries`, `CanObserve` and `HasDescriptions`, below;
     - `statistics(problem, exploration) -> dict[str, Array]`, what to count of an exploration
       beside its length, one number each (`dreamrl.evaluation`, which reports the means);

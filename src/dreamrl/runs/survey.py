@@ -69,7 +69,7 @@ def _summary(path: Path) -> Summary:
             seeds_of(manifest, where),
             state(path, manifest),
             int(min((record["iteration"] for record in last), default=0)),
-            entry(settings, "iterations", int, where),
+            entry(settings.get("budget", settings), "iterations", int, where),
             int(min((record.get("steps", 0) for record in last), default=0)),
             _return(manifest, last, where),
             manifest.get("error"),

@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PyTree, Scalar
 
@@ -150,5 +151,9 @@ def encoding(
     decoded: Bool[Array, "*B"],
     noise: Float[Array, "*B Z"],
 ) -> Float[Array, "*B Z"]:
-    """Return z ~ N(f_psi(mu), rho^2 I), or around the decoder's mean where `decoded`."""
+    """Return z ~ N(f_psi(mu), rho^2 I), or around the decoder's mean where `decoded`.
+
+    The decoder's mean is data here: nothing that is done on z flows back into it.
+    """
+    beliefs = jax.lax.stop_gradient(beliefs)
     return jnp.where(decoded[..., None], beliefs, encoder(problem_id)) + noise
