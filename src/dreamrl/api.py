@@ -23,7 +23,7 @@ from dreamrl.families.family import Family
 from dreamrl.runs.session import Unwatched
 from dreamrl.training import DEFAULT_PLAN, Plan, Record
 from dreamrl.training import train as train_seeds
-from dreamrl.values import AnyPath, plain_value, seeds_from
+from dreamrl.values import AnyPath, Whole, Wholes, plain_value, seeds_from
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,7 +48,7 @@ def train(
     family: str | Family | None = None,
     *,
     settings: Any = None,
-    seeds: int | Sequence[int] = 1,
+    seeds: Whole | Wholes = 1,
     out: AnyPath | None = None,
     plan: Plan = DEFAULT_PLAN,
     progress: bool = False,
@@ -102,9 +102,9 @@ def evaluate(
     family: str | Family | None = None,
     *,
     split: Literal["test", "train"] = "test",
-    trials: int = 2000,
-    seed: int = 0,
-    episodes: int = 1,
+    trials: Whole = 2000,
+    seed: Whole = 0,
+    episodes: Whole = 1,
 ) -> Evaluation:
     """Measure an agent by meta-test: greedy trials in problems that it is not told.
 
@@ -151,9 +151,9 @@ def compare(
     agents: Sequence[str],
     families: Sequence[str | Family],
     *,
-    seeds: int = 5,
-    budget: int | None = None,
-    trials: int = 2000,
+    seeds: Whole = 5,
+    budget: Whole | None = None,
+    trials: Whole = 2000,
     out: AnyPath = "runs/compare",
     progress: bool = False,
 ) -> Comparison:
@@ -206,7 +206,7 @@ def _reporter(records: list[Record], progress: bool) -> Callable[[Sequence[Recor
     return report
 
 
-def _seeds(seeds: int | Sequence[int]) -> tuple[int, ...]:
+def _seeds(seeds: Whole | Wholes) -> tuple[int, ...]:
     given = plain_value(seeds)
     return seeds_from(range(given) if isinstance(given, int) else given)
 

@@ -18,7 +18,7 @@ from dreamrl.families.memory import side_by_side
 from dreamrl.host import in_own_switches
 from dreamrl.trial import play
 from dreamrl.types import Key
-from dreamrl.values import seed_from, whole
+from dreamrl.values import Whole, seed_from, whole
 
 
 class Outcome(NamedTuple):
@@ -71,9 +71,9 @@ def evaluate(
     family: Family,
     agent: Agent,
     ids: GivenIDs,
-    trials: int = 2000,
-    seed: int = 0,
-    episodes: int = 1,
+    trials: Whole = 2000,
+    seed: Whole = 0,
+    episodes: Whole = 1,
 ) -> Evaluation:
     """The mean over `trials` trials, each of `ids` being as often their problem as any other.
 

@@ -14,6 +14,7 @@ from dreamrl.families.checks import find_faults
 from dreamrl.families.family import CanObserve, Family, plain
 from dreamrl.host import in_own_switches
 from dreamrl.types import State, Step
+from dreamrl.values import Whole
 
 Numbers = Sequence[Any] | np.ndarray | jax.Array
 
@@ -33,8 +34,8 @@ class Replay(NamedTuple):
 @in_own_switches
 def replay(
     family: Family,
-    problem_id: int | np.integer,
-    goal: int | Numbers | None = None,
+    problem_id: Whole,
+    goal: Whole | Numbers | None = None,
     actions: Numbers = (),
     start: PyTree | None = None,
 ) -> Replay:

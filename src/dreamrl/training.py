@@ -18,7 +18,7 @@ from dreamrl.errors import UserError, without_jax
 from dreamrl.evaluation import outcomes, spread
 from dreamrl.families.family import plain_ids
 from dreamrl.host import in_own_switches
-from dreamrl.values import seeds_from
+from dreamrl.values import Wholes, seeds_from
 
 Record = dict[str, int | float]
 """What a chunk of iterations came to in one seed; the keys that are always there:
@@ -118,7 +118,7 @@ def _parts(flags: dict[str, np.ndarray], place: int) -> list[str]:
 @without_jax()
 def train(
     algorithm: Trainable,
-    seeds: Sequence[int],
+    seeds: Wholes,
     plan: Plan = DEFAULT_PLAN,
     report: Callable[[list[Record]], None] = lambda records: None,
     stop: Callable[[], bool] = lambda: False,

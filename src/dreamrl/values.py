@@ -2,13 +2,19 @@
 
 import os
 import reprlib
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
+import jax
 import numpy as np
 
 from dreamrl.errors import UserError
 
 AnyPath: TypeAlias = str | os.PathLike[str]
+Whole: TypeAlias = int | np.integer | np.ndarray | jax.Array
+"""A whole number as people have it: `whole` makes an int of it."""
+Wholes: TypeAlias = Sequence[Whole] | np.ndarray | jax.Array
+"""Seeds or problem IDs as people have them: see `seeds_from`."""
 LARGEST_SEED = 2**32 - 1
 
 PLAIN = (bool, int, float, np.bool_, np.integer, np.floating)

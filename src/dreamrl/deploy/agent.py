@@ -24,7 +24,7 @@ from dreamrl.families.family import Family, plain, plain_ids
 from dreamrl.host import in_own_switches
 from dreamrl.trial import Percept
 from dreamrl.types import Belief, ProblemID, Trajectory
-from dreamrl.values import AnyPath, seed_from
+from dreamrl.values import AnyPath, Whole, seed_from
 
 
 @in_own_switches
@@ -93,12 +93,12 @@ class TrainedAgent:
             digest.update(f"{leaf.shape} {leaf.dtype}".encode() + np.asarray(leaf).tobytes())
         return digest.hexdigest()
 
-    def explorer(self, seed: int = 0) -> Driver[Beliefs]:
+    def explorer(self, seed: Whole = 0) -> Driver[Beliefs]:
         """For a loop of one's own: see `Driver`. `explorer.belief` is what `explore` returns."""
         decide = functools.partial(self._explore, np.uint32(seed_from(seed)))
         return Driver(self.family, self._begin_exploring(), decide, self._read, "the explorer")
 
-    def exploiter(self, belief: Beliefs, goal: Any, seed: int = 0) -> Driver[Beliefs]:
+    def exploiter(self, belief: Beliefs, goal: Any, seed: Whole = 0) -> Driver[Beliefs]:
         """For a loop of one's own; the goal is one of the family's `goal_space`."""
         if belief.agent != self.fingerprint:
             raise UserError(
@@ -111,7 +111,7 @@ class TrainedAgent:
         return Driver(self.family, memory, decide, lambda _: belief, "the exploiter")
 
     @in_own_switches
-    def explore(self, where: Any, seed: int = 0) -> Beliefs:
+    def explore(self, where: Any, seed: Whole = 0) -> Beliefs:
         """Plays an exploration episode, which ends when the agent knows enough."""
         explorer = self.explorer(seed)
         drive(explorer, environment_of(self.family, where, None, seed))
@@ -125,7 +125,7 @@ class TrainedAgent:
         return dataclasses.replace(belief, held=belief.held._replace(errors=errors))
 
     @in_own_switches
-    def exploit(self, where: Any, goal: Any, belief: Beliefs, seed: int = 0) -> Trajectory:
+    def exploit(self, where: Any, goal: Any, belief: Beliefs, seed: Whole = 0) -> Trajectory:
         """Plays an episode that is asked for `goal`; `.episode_return` is the sum of its rewards.
 
         An `Environment` knows the goal by itself; a problem is told it.

@@ -11,7 +11,7 @@ from dreamrl.errors import UserError, without_jax
 from dreamrl.evaluation import per_family
 from dreamrl.families.family import Family, plain_ids
 from dreamrl.types import Goal, Problem, State
-from dreamrl.values import seed_from
+from dreamrl.values import Whole, seed_from
 
 
 @runtime_checkable
@@ -33,7 +33,7 @@ class ProblemEnvironment:
     `goal` is None for explorations. The same seed gives the same episode for the same actions.
     """
 
-    def __init__(self, family: Family, problem: Problem, goal: Goal = None, seed: int = 0):
+    def __init__(self, family: Family, problem: Problem, goal: Goal = None, seed: Whole = 0):
         self._family, self._problem, self._goal = family, problem, goal
         self._key = jax.random.key(seed_from(seed))
         self._state: Any = None
@@ -63,7 +63,7 @@ class ProblemEnvironment:
         return observation, float(reward), bool(terminated), bool(truncated)
 
 
-def environment_of(family: Family, where: Any, goal: Goal, seed: int) -> Environment:
+def environment_of(family: Family, where: Any, goal: Goal, seed: Whole) -> Environment:
     """`where` itself, or an environment of the problem that it is or whose ID it is."""
     if isinstance(where, Environment):
         return where

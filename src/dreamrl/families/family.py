@@ -12,9 +12,9 @@ from jaxtyping import Array, Float, Int, Scalar
 
 from dreamrl.spaces import ActionSpace, Space
 from dreamrl.types import Action, Goal, Key, Observation, Problem, State, Step
-from dreamrl.values import shown
+from dreamrl.values import Wholes, shown
 
-GivenIDs: TypeAlias = Sequence[int] | np.ndarray | jax.Array
+GivenIDs: TypeAlias = Wholes
 """Problem IDs as they may be given: `plain_ids`."""
 
 

@@ -11,6 +11,7 @@ from dreamrl.errors import UserError
 from dreamrl.evaluation import evaluate
 from dreamrl.families.family import Family, plain_ids
 from dreamrl.runs.run import Run
+from dreamrl.values import Whole
 
 Split = Literal["unseen", "train"]
 
@@ -41,7 +42,7 @@ def _limits(family: Family, split: Split) -> dict[str, float | None]:
 
 
 def evaluate_run(
-    run: Run, split: Split = "unseen", trials: int = 2000, seed: int = 0, episodes: int = 1
+    run: Run, split: Split = "unseen", trials: Whole = 2000, seed: Whole = 0, episodes: Whole = 1
 ) -> dict[str, Any]:
     """How well a run's agent does, as one object that JSON can hold."""
     loaded = run.load()

@@ -47,7 +47,7 @@ from dreamrl.runs.store import (
 from dreamrl.runs.terms import DEFAULT_TERMS, Terms
 from dreamrl.testing import check_family
 from dreamrl.training import Record
-from dreamrl.values import AnyPath, seeds_from
+from dreamrl.values import AnyPath, Wholes, seeds_from
 
 AGENT = "agent"
 ENDS = (
@@ -73,15 +73,14 @@ class Loaded(NamedTuple):
     agent: Agent
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, init=False)
 class Run:
     """One seed's directory."""
 
     path: Path
 
-    def __post_init__(self) -> None:
-        """Take text for a path."""
-        object.__setattr__(self, "path", Path(self.path))
+    def __init__(self, path: AnyPath):
+        object.__setattr__(self, "path", Path(path))
 
     @property
     def manifest(self) -> dict[str, Any]:
@@ -172,7 +171,7 @@ def create(
     agent: str,
     family: str,
     settings: Any,
-    seeds: Sequence[int],
+    seeds: Wholes,
     terms: Terms = DEFAULT_TERMS,
     before: Callable[[dict[str, Any]], None] = lambda asked: None,
     **more: Any,

@@ -27,7 +27,7 @@ from dreamrl.runs.sinks import Described, sinks
 from dreamrl.runs.store import Unwritable
 from dreamrl.runs.terms import DEFAULT_TERMS, Terms
 from dreamrl.training import Failure, Record, Training, TrainingDiverged, complete, seed_keys, train
-from dreamrl.values import AnyPath, seeds_from
+from dreamrl.values import AnyPath, Whole, Wholes, seeds_from, whole
 
 
 @runtime_checkable
@@ -223,13 +223,14 @@ class Session:
 
 
 @contextlib.contextmanager
-def open_session(out: AnyPath, until: int | None = None) -> Iterator[Session | None]:
+def open_session(out: AnyPath, until: Whole | None = None) -> Iterator[Session | None]:
     """A run to train, from the beginning or from where it was stopped; None if it is finished.
 
     `until` takes the place of the run's own, so that it can extend a finished run. Raises
     UserError where another process is at work, or the run cannot be gone on with.
     """
     out = Path(out)
+    until = None if until is None else whole("until", until, 1)
     if not (out / MANIFEST).is_file():
         raise UserError(f"{out} is not a run: it has no {MANIFEST}")
     with lock(out), own_switches():
@@ -310,7 +311,7 @@ def ensure(
     agent: str,
     family: str,
     settings: Any,
-    seeds: Sequence[int],
+    seeds: Wholes,
     terms: Terms = DEFAULT_TERMS,
     watch: Watch = UNWATCHED,
 ) -> dict[str, Any]:
@@ -330,7 +331,7 @@ def prepare(
     agent: str,
     family: str,
     settings: Any,
-    seeds: Sequence[int],
+    seeds: Wholes,
     terms: Terms = DEFAULT_TERMS,
 ) -> None:
     """Makes the run, or checks that what is there was asked for with the same words."""
