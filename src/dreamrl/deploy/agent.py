@@ -115,14 +115,7 @@ class TrainedAgent:
         """Plays an exploration episode, which ends when the agent knows enough."""
         explorer = self.explorer(seed)
         drive(explorer, environment_of(self.family, where, None, seed))
-        belief = explorer.belief
-        if self.known is None or not isinstance(where, int | np.integer):
-            return belief
-        if where not in self.known.ids:
-            return belief
-        true = self.known.encodings[self.known.ids.index(where)]
-        errors = jnp.square(belief.held.means - true).sum(-1)
-        return dataclasses.replace(belief, held=belief.held._replace(errors=errors))
+        return self.measured(explorer.belief, where)
 
     @in_own_switches
     def exploit(self, where: Any, goal: Any, belief: Beliefs, seed: Whole = 0) -> Trajectory:
@@ -139,6 +132,20 @@ class TrainedAgent:
         """What `Beliefs.save` wrote; a UserError if it is damaged or another agent's."""
         like = jax.eval_shape(self._hold, blank(self.family))
         return Beliefs(load_held(path, like, self.fingerprint), self.fingerprint, self.known)
+
+    def measured(self, belief: Beliefs, where: Any) -> Beliefs:
+        """Return beliefs with their errors, if `where` is the ID of a training problem."""
+        if self.known is None or not isinstance(where, int | np.integer):
+            return belief
+        if where not in self.known.ids:
+            return belief
+        true = self.known.encodings[self.known.ids.index(where)]
+        errors = jnp.square(belief.held.means - true).sum(-1)
+        return dataclasses.replace(belief, held=belief.held._replace(errors=errors))
+
+    def read(self, exploration: Trajectory) -> Beliefs:
+        """Return the beliefs that an exploration leaves, given whole: [T], padded."""
+        return self._read(exploration)
 
     def _read(self, trajectory: Trajectory) -> Beliefs:
         return Beliefs(self._hold(trajectory), self.fingerprint, self.known)
