@@ -25,13 +25,13 @@ import numpy as np
 
 from dreamrl import families
 from dreamrl.agents import registry
-from dreamrl.agents.migration import stored_settings
 from dreamrl.comparison.contender import contender
 from dreamrl.configuration import changed, paths_of, to_dict
 from dreamrl.errors import UserError
 from dreamrl.evaluation import evaluate
 from dreamrl.families.family import Family, plain_ids
 from dreamrl.runs import Run
+from dreamrl.runs.migration import stored_settings
 from dreamrl.runs.store import read_json, write
 from dreamrl.runs.terms import Terms
 from dreamrl.training import Record

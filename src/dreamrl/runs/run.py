@@ -27,7 +27,6 @@ from dreamrl import families
 from dreamrl.agents import registry
 from dreamrl.agents.algorithm import Agent
 from dreamrl.agents.loop import Trainable
-from dreamrl.agents.migration import stored_settings
 from dreamrl.configuration import to_dict
 from dreamrl.errors import UserError, quoted
 from dreamrl.families.family import Family
@@ -36,6 +35,7 @@ from dreamrl.runs import metrics
 from dreamrl.runs.latest import newest
 from dreamrl.runs.lock import LOCK, lock
 from dreamrl.runs.manifest import MANIFEST, entry, identity, named, program, seeds_of, versions
+from dreamrl.runs.migration import stored_settings
 from dreamrl.runs.store import (
     CHECKSUM,
     load_tree,

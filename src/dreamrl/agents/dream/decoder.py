@@ -36,7 +36,6 @@ class Decoder(eqx.Module):
         self.mean = Dense(keys[3], size, z, gain=0.1)
 
     def init_carry(self) -> PyTree:
-        """Return the carry before the first transition."""
         return self.rnn.init_carry()
 
     def step(

@@ -61,7 +61,6 @@ class ExplorationPolicy(eqx.Module):
         self.stop = stop_rule(key_stop, size)
 
     def init_carry(self) -> PyTree:
-        """Return the carry before the first step."""
         carry = self.network.init_carry()
         return carry if self.script is None else (carry, jnp.array(0))
 

@@ -148,7 +148,6 @@ class PearlAgent(eqx.Module):
         return ExplorerCarry(inner, z, goal), Choice(action)
 
     def beliefs(self, exploration: Trajectory) -> Belief:
-        """Return the posterior's mean and, as extra, its variance."""
         return Belief(*posteriors(self.params.encoder, exploration))
 
     def init_exploitation(
@@ -161,7 +160,6 @@ class PearlAgent(eqx.Module):
     def exploit(
         self, carry: ExploiterCarry, percept: Percept, goal: Array, key: Key
     ) -> tuple[ExploiterCarry, Choice]:
-        """Act greedily for the goal, on z."""
         inner, decision = self.params.policy.step(carry.policy, percept, goal, carry.z)
         return carry._replace(policy=inner), Choice(decision.policy.mode())
 
@@ -191,7 +189,6 @@ class PearlBehaviour(eqx.Module):
     learner: DQN = eqx.field(static=True)
 
     def init_exploration(self) -> ExplorerCarry:
-        """Return the carry before the first step."""
         policy = self.agent.params.policy
         return ExplorerCarry(policy.init_carry(), self.conditions.z, self.conditions.goal)
 
@@ -206,20 +203,17 @@ class PearlBehaviour(eqx.Module):
         return carry._replace(policy=inner), choice
 
     def beliefs(self, exploration: Trajectory) -> Belief:
-        """Return the posterior's mean and, as extra, its variance."""
         return self.agent.beliefs(exploration)
 
     def init_exploitation(
         self, belief: Belief, episode: Int[Scalar, ""] | int, key: Key
     ) -> ExploiterCarry:
-        """Draw z from the posterior."""
         z = sample(Posterior(belief.mean, belief.extra), key)
         return ExploiterCarry(self.agent.params.policy.init_carry(), z)
 
     def exploit(
         self, carry: ExploiterCarry, percept: Percept, goal: Array, key: Key
     ) -> tuple[ExploiterCarry, Choice]:
-        """Choose as the learner does."""
         policy = self.agent.params.policy
         inner, decision = policy.step(carry.policy, percept, goal, carry.z)
         choice = self.learner.choose(decision, key, self.progress, self.conditions.random)

@@ -16,7 +16,6 @@ class RL2Algorithm(WholeTrial):
     """End to end: there is no loss but the policy's (`whole_trial.losses`)."""
 
     def nets(self, key: Key) -> Nets:
-        """Return RL2's networks."""
         return rl2_nets(key, self.family, self.settings)
 
 
