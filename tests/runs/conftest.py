@@ -42,7 +42,10 @@ def judged(monkeypatch):
     """Spares the evaluation at the end, which is no part of what is tested here."""
     result = {"return_mean": 0.3, "return_ci95": [0.2, 0.4], "split": "unseen", "optimal": None}
     result["exploration_length_mean"] = 7.0
-    monkeypatch.setattr("dreamrl.runs.session.evaluate_run", lambda run, **few: result)
+    monkeypatch.setattr(
+        "dreamrl.runs.session.evaluate_run",
+        lambda run, **few: {**result, "seed": run.manifest["seed"]},
+    )
 
 
 COMPILED = {}

@@ -75,6 +75,9 @@ class Options:
     after every chunk, whatever it takes."""
     keep: int = 2
     """Checkpoints kept."""
+    keep_best: bool = False
+    """Keep the agent with the best return on training problems, of those evaluated on the way,
+    and not the last one."""
     sink: Annotated[tuple[Literal["tensorboard", "wandb"], ...], tyro.conf.UseAppendAction] = ()
     """Where metrics go beside metrics.jsonl; may be given twice."""
     json: bool = False
@@ -112,6 +115,7 @@ def run(options: Any) -> int:
         options.until,
         options.checkpoint_every,
         options.keep,
+        options.keep_best,
         options.sink,
     )
     out = options.out or _default_out(options)

@@ -116,12 +116,20 @@ def _figure(session: Session) -> Path | None:
     return draw_training(histories, limits(family), family.horizon, path)
 
 
+def _best(out: Path) -> list[str]:
+    """Return the iterations of the agents that are kept, where those are the best ones."""
+    found = [run.best["iteration"] for run in runs.find(out) if run.best]
+    return [", ".join(map(str, found))] if found else []
+
+
 def _summary(out: Path, figure: Path | None, done: Done, family: str) -> None:
     training, result = done.training, done.result
     if not training.finished:
-        print(f"stopped at iteration {training.iteration}; the agent is kept as it was then")
+        best = ", or the best before" if _best(out) else ""
+        print(f"stopped at iteration {training.iteration}; the agent is kept as it was then{best}")
     clock = f"{training.seconds:.1f} s, of which {training.compile_seconds:.1f} s compiling"
     rows = [*describe(result), ("trained in", clock), ("run", str(out))]
+    rows += [("best in training", f"iteration {best}") for best in _best(out)]
     print_rows(rows if figure is None else [*rows, ("figure", str(figure))])
     single = out if "seeds" not in result else out / f"seed-{result['seeds'][0]['seed']}"
     where = ["--family", family] if families.is_own(family) else []

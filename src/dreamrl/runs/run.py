@@ -117,10 +117,16 @@ class Run:
         path.mkdir(exist_ok=True)
         return path
 
-    def save(self, state: PyTree) -> None:
-        """Keeps the parameters of one seed's training state."""
+    def save(self, state: PyTree, **more: Any) -> None:
+        """Keeps the parameters of one seed's training state, and what is told of them."""
         of = identity(self.manifest, self.path / MANIFEST)
-        save_tree(self.path / AGENT, _parameters(state), of=of)
+        save_tree(self.path / AGENT, _parameters(state), of=of, **more)
+
+    @property
+    def best(self) -> dict[str, Any] | None:
+        """Return iteration and return of the best agent, where that is the one that is kept."""
+        about = self.path / f"{AGENT}.json"
+        return read_json(about).get("best") if about.exists() else None
 
     @in_own_switches
     def load(self) -> Loaded:
@@ -147,7 +153,7 @@ class Run:
         """Return the state of the newest checkpoint, where the agent that was kept is older."""
         about = self.path / f"{AGENT}.json"
         ended = manifest.get("status") != "running" and "iteration" in manifest
-        if about.exists() and (ended or "best" in read_json(about)):
+        if about.exists() and (ended or self.best is not None):
             return None
         training = newest(self.path, algorithm)
         if training is None:

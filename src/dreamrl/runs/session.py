@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import json
+import math
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -163,8 +164,12 @@ class Session:
                 for failure in new:
                     watch.warn(f"{failure.error}; the others go on")
                 self._mark(training.steps, new)
+                if terms.keep_best:
+                    self._keep_best(training, best)
                 keeper.offer(training)
 
+            # A process that was killed may have seen a better one than its last checkpoint.
+            best = {each.path: (each.best or {}).get("return", -math.inf) for each in self.runs}
             known = [] if self.start is None else list(self.start.failures)
             if self.start is not None:
                 self._mark(self.start.steps, known)
@@ -189,7 +194,17 @@ class Session:
 
     def _keep(self, training: Training) -> None:
         for i, each in enumerate(self.runs):
-            each.save(of_seed(training.state, i))
+            if not (self.terms.keep_best and each.best):
+                each.save(of_seed(training.state, i))
+
+    def _keep_best(self, training: Training, best: dict[Path, float]) -> None:
+        """Keep the agents that are better on training problems than all before."""
+        for place, record in zip(training.healthy, training.records, strict=True):
+            each, value = self.runs[place], record.get("return_train", -math.inf)
+            if value > best[each.path]:
+                best[each.path] = value
+                found = {"iteration": training.iteration, "return": value}
+                each.save(of_seed(training.state, place), best=found)
 
     def _close(self, status: str, **entries: Any) -> None:
         """Close the whole run, and each seed's but those that have failed."""

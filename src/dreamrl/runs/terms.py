@@ -22,6 +22,9 @@ class Terms:
     """Seconds from one checkpoint to the next, and more where the disk is slow; 0: each chunk."""
     keep: int = 2
     """Checkpoints kept."""
+    keep_best: bool = False
+    """Whether the agent that is kept is the one with the best return on training problems, of
+    those evaluated on the way, and not the last one."""
     sinks: tuple[str, ...] = ()
     """Where metrics go beside metrics.jsonl."""
 
@@ -42,6 +45,8 @@ class Terms:
             value = getattr(self, name)
             if not ((isinstance(value, int) and value >= 1) or (name, value) == ("until", None)):
                 raise UserError(f"{name} must be at least 1, is {value!r}")
+        if not isinstance(self.keep_best, bool):
+            raise UserError(f"keep_best must be true or false, is {self.keep_best!r}")
         every = self.checkpoint_every
         if not (isinstance(every, int | float) and 0 <= every < float("inf")):
             raise UserError(f"checkpoint_every must be 0 or more seconds, is {every!r}")
