@@ -49,7 +49,7 @@ class ContextEncoder(eqx.Module):
     def __init__(self, key: Key, family: Family, size: int, z: int):
         keys = jax.random.split(key, 3)
         self.percept_encoder = PerceptEncoder(jax.random.fold_in(key, 3), family, size)
-        features = self.percept_encoder.look.features + self.percept_encoder.features
+        features = self.percept_encoder.observation.features + self.percept_encoder.features
         self.hidden = Dense(keys[0], features, size, gain=2**0.5)
         self.deeper = Dense(keys[1], size, size, gain=2**0.5)
         self.factor = Dense(keys[2], size, 2 * z, gain=0.4)
@@ -58,7 +58,7 @@ class ContextEncoder(eqx.Module):
         """Return the factor of each transition, [T, Z]; those after the end say nothing."""
         # The percept after an action holds the action, its reward and where it led.
         after = jax.tree.map(lambda x: x[1:], percepts(trajectory))
-        before = self.percept_encoder.look(trajectory.observations[:-1])
+        before = self.percept_encoder.observation(trajectory.observations[:-1])
         features = jnp.concatenate([before, self.percept_encoder(after)], axis=-1)
         hidden = jax.nn.relu(self.hidden(features))
         pull, raw = jnp.split(self.factor(jax.nn.relu(self.deeper(hidden))), 2, axis=-1)
