@@ -239,7 +239,7 @@ COARSE = 10
 
 
 @dataclasses.dataclass(frozen=True)
-class Told:
+class Privileged:
     """What is `seen`, as a vector, followed by so many numbers that say what problem it is."""
 
     seen: "Space"
@@ -333,7 +333,7 @@ class Product:
         return jnp.concatenate([part.encode(piece) for part, piece in pairs], axis=-1)
 
 
-Space: TypeAlias = Discrete | MultiDiscrete | Tiles | Box | Scaled | Image | Told | Product
+Space: TypeAlias = Discrete | MultiDiscrete | Tiles | Box | Scaled | Image | Privileged | Product
 ActionSpace: TypeAlias = Discrete | Box
 """Chosen from, or vectors of real numbers, which agents may exceed: environments get the nearest
 action inside."""

@@ -7,7 +7,7 @@ import optax
 import pytest
 
 from dreamrl.networks.observations import TILE, gate_tiles, make_observation_encoder
-from dreamrl.spaces import Box, Discrete, Image, MultiDiscrete, Tiles, Told
+from dreamrl.spaces import Box, Discrete, Image, MultiDiscrete, Privileged, Tiles
 
 IMAGE = Image(60, 80)
 TILES = Tiles(4, (5, 3), (6,))
@@ -108,7 +108,7 @@ def test_attention_is_paid_to_all_tiles_alike():
 
 @pytest.mark.parametrize("space", [TILES, IMAGE, Discrete(4), MultiDiscrete((3, 4))], ids=str)
 def test_what_is_said_stands_behind_what_is_seen(space):
-    told = Told(space, 3)
+    told = Privileged(space, 3)
     observation, said = space.sample(jax.random.key(1)), jnp.array([0.5, -1.0, 2.0])
     both = told.join(observation, said)
     assert both.shape == told.shape
@@ -127,7 +127,7 @@ def test_what_is_said_stands_behind_what_is_seen(space):
     assert not told.contains(np.zeros(told.shape[0] + 1, np.float32))
     for odd in (np.nan, np.inf, 0.5, -1.0):
         assert not told.contains(np.full(told.shape, odd, np.float32)), odd
-    nothing = Told(space, 0)
+    nothing = Privileged(space, 0)
     np.testing.assert_array_equal(
         nothing.split(nothing.join(observation, jnp.zeros(0)))[0], observation
     )

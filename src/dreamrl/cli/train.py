@@ -170,7 +170,7 @@ def _in_full(settings: Any, name: str, value: str) -> str:
             kind = _needed_kind(settings, now[0])
             raise UserError(f"--{_dashed(name)} is called {flags} now{kind}")
         if not ends:
-            # Told with the flags that there are.
+            # Privileged with the flags that there are.
             return f"--{_dashed(name)}{value}"
         plain = resolve(settings, plain)
     folder, dot, end = plain.rpartition(".")

@@ -11,7 +11,7 @@ from dreamrl.cli.values import check_number, check_seed, drawn, print_json
 from dreamrl.deploy import load
 from dreamrl.errors import UserError
 from dreamrl.runs import Run, only
-from dreamrl.spaces import Image, Told
+from dreamrl.spaces import Image, Privileged
 from dreamrl.story import Story, play_story
 
 EXAMPLES = """\
@@ -94,7 +94,7 @@ def _short(numbers: Any) -> str:
 def _observed(story: Story, observation: Any) -> dict[str, Any]:
     """A picture is drawn, and not written down."""
     space = story.family.observation_space
-    seen = space.seen if isinstance(space, Told) else space
+    seen = space.seen if isinstance(space, Privileged) else space
     return {} if isinstance(seen, Image) else {"observation": observation.tolist()}
 
 

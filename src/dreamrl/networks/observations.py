@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 
 from dreamrl.errors import UserError
 from dreamrl.networks.layers import Dense
-from dreamrl.spaces import Image, Product, Space, Tiles, Told
+from dreamrl.spaces import Image, Privileged, Product, Space, Tiles
 from dreamrl.types import Key, Observation
 
 PATCH, PIXELS = 5, 32
@@ -121,7 +121,7 @@ class PrivilegedEncoder(eqx.Module):
     """What is seen, through its own trunk, and what is said of the problem as it is."""
 
     seen: "ObservationEncoder"
-    space: Told = eqx.field(static=True)
+    space: Privileged = eqx.field(static=True)
 
     @property
     def tiles(self) -> int:
@@ -164,7 +164,7 @@ ObservationEncoder: TypeAlias = (
 
 def make_observation_encoder(key: Key, space: Space, size: int) -> ObservationEncoder:
     """How observations of a space are looked at; an image becomes a vector of `size`."""
-    if isinstance(space, Told):
+    if isinstance(space, Privileged):
         return PrivilegedEncoder(make_observation_encoder(key, space.seen, size), space)
     if isinstance(space, Product):
         keys = jax.random.split(key, len(space.parts))

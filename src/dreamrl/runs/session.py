@@ -24,7 +24,7 @@ from dreamrl.runs.lock import lock
 from dreamrl.runs.manifest import MANIFEST, entry, identity, named, program, seeds_of, versions
 from dreamrl.runs.results import evaluate_run, over_seeds
 from dreamrl.runs.run import Run, asked_for, begin, create, of_seed, runs_of, settings_of
-from dreamrl.runs.sinks import Described, sinks
+from dreamrl.runs.sinks import sinks
 from dreamrl.runs.store import Unwritable
 from dreamrl.runs.terms import DEFAULT_TERMS, Terms
 from dreamrl.training import Failure, Record, Training, TrainingDiverged, complete, seed_keys, train
