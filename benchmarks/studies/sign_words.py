@@ -16,7 +16,7 @@ import numpy as np
 
 import dreamrl
 from benchmarks.program import command, keep, parser, program
-from dreamrl.deploy.beliefs import Beliefs
+from dreamrl.deploy.beliefs import ExplorationRecord
 from dreamrl.deploy.posterior import squared_distances
 from dreamrl.errors import UserError
 from dreamrl.families.sign import Sign
@@ -26,7 +26,7 @@ from dreamrl.runs.store import read_json
 from dreamrl.story import play_story
 
 
-def likeliest(belief: Beliefs) -> int:
+def likeliest(belief: ExplorationRecord) -> int:
     """The known problem whose encoding is nearest to where the belief ended."""
     assert belief.known is not None
     far = squared_distances(belief.means[-1], belief.known.encodings)

@@ -7,7 +7,7 @@ import jax
 import numpy as np
 
 from dreamrl.agents.algorithm import Agent
-from dreamrl.deploy import Beliefs, TrainedAgent
+from dreamrl.deploy import ExplorationRecord, TrainedAgent
 from dreamrl.deploy.driver import first_steps
 from dreamrl.errors import UserError
 from dreamrl.evaluation import per_family
@@ -23,7 +23,7 @@ class Story(NamedTuple):
     family: Family
     problem_id: int
     seed: int
-    beliefs: Beliefs
+    beliefs: ExplorationRecord
     """Of each step, with the exploration that led to it."""
     goal: np.ndarray
     exploitation: Trajectory
