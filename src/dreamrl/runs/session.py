@@ -24,7 +24,7 @@ from dreamrl.runs.lock import lock
 from dreamrl.runs.manifest import MANIFEST, entry, identity, named, program, seeds_of, versions
 from dreamrl.runs.results import evaluate_run, over_seeds
 from dreamrl.runs.run import Run, asked_for, begin, create, of_seed, runs_of, settings_of
-from dreamrl.runs.sinks import sinks
+from dreamrl.runs.sinks import RunInfo, sinks
 from dreamrl.runs.store import Unwritable
 from dreamrl.runs.terms import DEFAULT_TERMS, Terms
 from dreamrl.training import Failure, Record, Training, TrainingDiverged, complete, seed_keys, train
@@ -147,7 +147,7 @@ class Session:
         terms = self.terms
         keeper = Keeper(self.checkpoints, terms.checkpoint_every, terms.keep, watch.warn)
         told = [
-            Described(each.path, f"{self.out.name}-s{seed}", each.manifest)
+            RunInfo(each.path, f"{self.out.name}-s{seed}", each.manifest)
             for each, seed in zip(self.runs, self.seeds, strict=True)
         ]
         with sinks(terms.sinks, told, watch.warn) as tell:
