@@ -13,7 +13,7 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "dreamrl"
 FLOORS = (
-    {"types", "spaces", "errors", "host", "version"},
+    {"types", "spaces", "errors", "host", "interruption", "version"},
     {"families", "networks"},
     {"trial"},
     {"learners"},
