@@ -1,8 +1,6 @@
 """The training loop, on an algorithm that learns nothing quickly."""
 
 import functools
-import os
-import signal
 
 import jax
 import numpy as np
@@ -11,7 +9,7 @@ import pytest
 import dreamrl
 from dreamrl.agents import registry
 from dreamrl.configuration import changed
-from dreamrl.training import Plan, TrainingDiverged, interruptible, train
+from dreamrl.training import Plan, TrainingDiverged, train
 
 PLAN = Plan(chunk=4, evaluation_trials=8)
 
@@ -135,17 +133,3 @@ def test_stopping_between_chunks(make):
     training = train(make(), (0,), PLAN, told.append, stop=lambda: bool(told))
     assert not training.finished
     assert training.iteration == 4
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_the_first_signal_asks_and_the_second_stops(number):
-    said = []
-    before = signal.getsignal(number)
-    with interruptible(lambda: said.append("stopping")) as stop:
-        assert not stop()
-        os.kill(os.getpid(), number)
-        assert stop()
-        assert said == ["stopping"]
-        with pytest.raises(KeyboardInterrupt):
-            os.kill(os.getpid(), number)
-    assert signal.getsignal(number) == before

@@ -2,9 +2,8 @@
 
 import contextlib
 import ctypes
-import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
@@ -225,30 +224,6 @@ def _held(healthy: Bool[Array, " seeds"], new: PyTree, old: PyTree) -> PyTree:
 def seed_keys(seeds: Sequence[int]) -> Array:
     """The random key that each seed begins with."""
     return jax.vmap(jax.random.key)(jnp.array(seeds, jnp.uint32))
-
-
-@contextlib.contextmanager
-def interruptible(say: Callable[[], None] = lambda: None) -> Iterator[Callable[[], bool]]:
-    """Gives a `stop` for `train` that becomes true on Ctrl-C or when the process is to end.
-
-    The first signal calls `say` and lets the chunk end; the second one is a KeyboardInterrupt.
-    """
-    stopping = False
-
-    def ask(*_: Any) -> None:
-        nonlocal stopping
-        if stopping:
-            raise KeyboardInterrupt
-        stopping = True
-        say()
-
-    signals = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.signal(number, ask) for number in signals}
-    try:
-        yield lambda: stopping
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 class _Programs(NamedTuple):

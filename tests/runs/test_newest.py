@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 
 import dreamrl
+import dreamrl.runs.session as sessions
 from dreamrl.cli import main
 from dreamrl.errors import UserError
 from dreamrl.runs import Run, find, open_session
 from dreamrl.runs.lock import lock
+from dreamrl.runs.store import write_json
 
 
 @pytest.fixture
@@ -26,9 +28,6 @@ def unended(train):
         for path in {out, *(run.path for run in find(out))}:
             manifest = Run(path).manifest
             kept = {name: manifest[name] for name in manifest if name != "iteration"}
-            Run(path).update(status="running")
-            from dreamrl.runs.store import write_json
-
             write_json(path / "run.json", {**kept, "status": "running"})
         return out
 
@@ -97,8 +96,6 @@ RETURNS = [0.1, 0.5, 0.4, 0.5, 0.2, 0.3]
 @pytest.fixture
 def rising_and_falling(monkeypatch):
     """The return on training problems, by iteration."""
-    import dreamrl.runs.session as sessions
-
     real = sessions.train
 
     def train(*inputs):

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from dreamrl import cli
 from dreamrl.cli.screen import can_redraw
+from dreamrl.interruption import at_last
 from dreamrl.training import Record
 
 Limits = dict[str, float | None]
@@ -60,7 +61,7 @@ def progress(title: str, where: str, goal: Goal, horizon: int, console: Console)
         yield _Lines(title, where, goal, console)
         return
     panel = _LivePanel(title, where, goal, horizon)
-    with Live(panel, console=console, refresh_per_second=4):
+    with Live(panel, console=console, refresh_per_second=4) as live, at_last(live.stop):
         yield panel
 
 

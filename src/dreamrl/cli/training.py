@@ -15,13 +15,14 @@ from dreamrl.cli.progress import Goal, Limits, View, progress
 from dreamrl.cli.values import command_line, describe, drawn, print_json, print_rows
 from dreamrl.errors import UserError
 from dreamrl.families.family import Family
+from dreamrl.interruption import interruptible
 from dreamrl.runs import Run
 from dreamrl.runs.checkpoint import CHECKPOINTS
 from dreamrl.runs.lock import UNLOCKED, locks
 from dreamrl.runs.results import limits
 from dreamrl.runs.session import Done, Session
 from dreamrl.runs.store import GENERATORS, read_json
-from dreamrl.training import Record, interruptible
+from dreamrl.training import Record
 
 
 def train_run(out: Path, until: int | None, as_json: bool) -> int:

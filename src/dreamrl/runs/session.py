@@ -18,6 +18,7 @@ from dreamrl.configuration import to_dict
 from dreamrl.errors import UserError, quoted, raised_by_runtime, raised_on_host
 from dreamrl.families.family import Family
 from dreamrl.host import in_own_switches, own_switches
+from dreamrl.interruption import at_last, stand_back
 from dreamrl.runs.checkpoint import Checkpoints, Keeper
 from dreamrl.runs.latest import newest
 from dreamrl.runs.lock import lock
@@ -103,6 +104,10 @@ class Session:
         Raises TrainingDiverged, and another UserError where the disk refuses to go on; what was
         safe before is safe then. Seconds count from `began`, as in `train`.
         """
+        with at_last(self._abandon):
+            return self._run(watch, began)
+
+    def _run(self, watch: Watch, began: float | None) -> Done:
         try:
             training = self._train(watch, time.perf_counter() if began is None else began)
             self._keep(training)
@@ -130,6 +135,7 @@ class Session:
                 Run(self.out).close("failed", error=str(error), **_clock(before))
             raise
         except BaseException as error:
+            stand_back()
             status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
             # Where nothing can be written, the lock tells that nobody is at work any more.
             with contextlib.suppress(UserError):
@@ -211,6 +217,13 @@ class Session:
         for each in {run.path: run for run in [*self.runs, Run(self.out)]}.values():
             if each.manifest.get("status") != "failed":
                 each.close(status, **entries)
+
+    def _abandon(self) -> None:
+        """Mark what nobody will go on with as interrupted, as of its last checkpoint."""
+        for each in {run.path: run for run in [*self.runs, Run(self.out)]}.values():
+            with contextlib.suppress(UserError):
+                if each.manifest.get("status") == "running":
+                    each.close("interrupted")
 
     def _mark(self, steps: Sequence[int], failures: Sequence[Failure]) -> None:
         """Mark the runs of seeds that have failed, and tell the whole run of them."""

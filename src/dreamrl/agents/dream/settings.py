@@ -202,9 +202,7 @@ PRESETS = {
         learner=PAPER_DQN_EPISODE,
         bottleneck=Fixed(weight=2.0, free=10.0),
         exploitation=Exploitation(decoder_share_begin=0.0, decoder_share_end=AT_ONCE),
-        exploration=Exploration(
-            hidden=64, discount=0.99, cost=0.01, random_share=0.0, starts=8000
-        ),
+        exploration=Exploration(hidden=64, discount=0.99, cost=0.01, random_share=0.0, starts=8000),
         decoder=Decoding(hidden=128, batch=512, replay=16384),
     ),
 }
