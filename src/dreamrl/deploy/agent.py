@@ -15,7 +15,7 @@ from jaxtyping import Array, Float, PyTree
 from dreamrl import runs
 from dreamrl.agents.algorithm import Agent
 from dreamrl.agents.loop import Trainable
-from dreamrl.deploy.beliefs import Beliefs, Held, Known, load_held
+from dreamrl.deploy.beliefs import UNKNOWN, Beliefs, Held, Known, load_held
 from dreamrl.deploy.driver import Driver, blank, checked, drive
 from dreamrl.deploy.environment import environment_of
 from dreamrl.deploy.posterior import calibrate
@@ -170,6 +170,6 @@ def _key(seed: Array, step: Array) -> Array:
 
 def _hold(agent: Agent, trajectory: Trajectory) -> Held:
     beliefs = agent.beliefs(trajectory)
-    unknown = jnp.full(len(beliefs.mean), jnp.nan)
+    unknown = jnp.full(len(beliefs.mean), UNKNOWN)
     last = jax.tree.map(lambda x: x[trajectory.length], beliefs)
     return Held(trajectory, beliefs.mean, unknown, last)

@@ -16,6 +16,9 @@ from dreamrl.runs.store import load_tree, read_json, save_tree
 from dreamrl.types import Belief, Trajectory
 from dreamrl.values import AnyPath
 
+UNKNOWN = -1.0
+"""No squared distance, and a number: NaN would set off `JAX_DEBUG_NANS`."""
+
 
 class Held(NamedTuple):
     """What is saved, in arrays whose shapes do not depend on how long the exploration was."""
@@ -25,7 +28,7 @@ class Held(NamedTuple):
     means: Float[Array, "times Z"]
     """[T+1, Z], padded: g(tau_:t)."""
     errors: Float[Array, " times"]
-    """[T+1], padded: squared distance to the problem's true z; NaN where it is not known."""
+    """[T+1], padded: squared distance to the problem's true z; UNKNOWN where that is not known."""
     last: Belief
     """What is carried over."""
 
@@ -76,7 +79,8 @@ class Beliefs:
     def errors(self) -> Float[np.ndarray, " times"] | None:
         """[n+1]: |f - g_t|^2, if the exploration was in a training problem given by its ID."""
         errors = np.asarray(self.held.errors)[: self.steps + 1]
-        return None if np.isnan(errors).any() else errors
+        # Files of before have NaN where the distance is not known.
+        return errors if (errors >= 0).all() else None
 
     @property
     def gained(self) -> Float[np.ndarray, " steps"] | None:
