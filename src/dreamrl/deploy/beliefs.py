@@ -33,13 +33,18 @@ class Held(NamedTuple):
     """What is carried over."""
 
 
-class Known(NamedTuple):
+@dataclasses.dataclass(frozen=True, eq=False)
+class Known:
     """The problems that the agent was trained on, as its encoder sees them."""
 
     ids: tuple[int, ...]
     encodings: Float[np.ndarray, "problems Z"]
-    posterior: Callable[[], Posterior]
-    """Fitted when it is first asked for."""
+    fit: Callable[[], Posterior] = dataclasses.field(repr=False)
+
+    @functools.cached_property
+    def posterior(self) -> Posterior:
+        """Fitted when it is first asked for."""
+        return self.fit()
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -97,7 +102,7 @@ class Beliefs:
         encoder: then no known problem has a z that a belief could be near to. The first call
         fits the posterior, which takes a second or two.
         """
-        return None if self.known is None else self.known.posterior().shares(self.means)
+        return None if self.known is None else self.known.posterior.shares(self.means)
 
     def save(self, path: AnyPath) -> Path:
         """Writes `path`.safetensors and `path`.json; the agent's `load_belief` reads them."""
