@@ -46,7 +46,7 @@ def command(module: str, *words: object) -> str:
 def record(made_by: str, **figures: Any) -> dict[str, Any]:
     """Return figures with what makes them reproducible: command, date, versions."""
     # Imported late: `speed.deploy` times what importing dreamrl takes.
-    from dreamrl.runs.run import versions
+    from dreamrl.runs.manifest import versions
 
     today = datetime.date.today().isoformat()
     return {"command": made_by, "date": today, "versions": versions(), **figures}

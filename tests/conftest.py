@@ -77,6 +77,10 @@ class FakeSettings:
     """How it is learned."""
     break_at: int = 0
     """Iteration at which a loss is not finite; 0: never."""
+    break_seed: int = -1
+    """Seed whose loss that is; -1: of all."""
+    spoil: bool = False
+    """Whether the parameters are then not finite, and the loss is."""
 
     def __post_init__(self):
         check_ranges(self)
@@ -100,18 +104,26 @@ class FakeAlgorithm:
     def iterate(self, state):
         key, noise = jax.random.split(state.key)
         iteration = state.iteration + 1
-        broken = iteration == self.settings.break_at
+        broken = (iteration == self.settings.break_at) & self._breaks(state)
         moved = self.settings.rate * jax.random.normal(noise, state.params.table.shape)
         table = jnp.where(broken, jnp.nan, state.params.table + moved)
+        told = jnp.where(broken & (not self.settings.spoil), 1.0, 0.0)
         metrics = {
             "steps": jnp.array(10.0),
-            "finite": jnp.where(broken, 0.0, 1.0),
-            "bad_decoder": jnp.where(broken, 1.0, 0.0),
+            "finite": 1.0 - told,
+            "bad_decoder": told,
             "bad_exploration": jnp.array(0.0),
             "information": iteration / 10,
             "collapsed": jnp.array(0.0),
         }
         return FakeState(FakeParams(table, state.params.logits), key, iteration), metrics
+
+    def _breaks(self, state):
+        """Whether this is the seed that breaks: its logits never change."""
+        if self.settings.break_seed < 0:
+            return True
+        first = self.init(jax.random.key(self.settings.break_seed))
+        return jnp.allclose(state.params.logits, first.params.logits)
 
     def agent(self, state):
         return FakeAgent(state.params.logits)

@@ -4,6 +4,7 @@ import re
 import sys
 from pathlib import Path
 
+import jax
 import pytest
 
 from dreamrl.agents import registry
@@ -69,6 +70,18 @@ def test_every_method_makes_an_algorithm_that_the_one_loop_trains(name):
     assert not hasattr(algorithm, "iterate"), "there is one loop, and it is the trainer's"
     assert set(algorithm.starts()) == set(algorithm.group_names)
     assert set(algorithm.optimisers()) == set(algorithm.group_names)
+
+
+@pytest.mark.parametrize("name", registry.METHODS)
+def test_no_parameter_is_in_two_groups(name):
+    algorithm = algorithm_of(name)
+    params = jax.eval_shape(lambda: algorithm.init(jax.random.key(0))[0])
+    groups = algorithm.groups(params)
+    assert tuple(groups) == algorithm.group_names
+    trained = [id(x) for x in jax.tree.leaves(groups)]
+    assert len(set(trained)) == len(trained)
+    assert set(trained) <= {id(x) for x in jax.tree.leaves(params)}
+    assert algorithm.merge(params, groups) == params
 
 
 @pytest.mark.parametrize("name", registry.METHODS)

@@ -173,7 +173,7 @@ def test_changes_that_fit_together_only_as_a_whole_are_made_at_once():
 
 
 def test_a_change_is_checked():
-    with pytest.raises(UserError, match="share is 1.5"):
+    with pytest.raises(UserError, match=r"share is 1\.5"):
         changed(Whole(), {"first.share": 1.5})
     assert changed(Whole(), {"first.size": np.int64(2)}).first.size == 2
     assert type(changed(Whole(), {"first.size": np.int64(2)}).first.size) is int
@@ -191,7 +191,7 @@ def test_a_kind_is_chosen_by_its_name_before_what_is_within_it():
     own = Whole(part=Small(size=9))
     assert changed(own, {"part": "small"}) == own
     assert changed(own, {"part": Large(weight=1.0)}).part == Large(weight=1.0)
-    with pytest.raises(UserError, match="^part is 'huge': it must be small or large.$"):
+    with pytest.raises(UserError, match=r"^part is 'huge': it must be small or large\.$"):
         changed(Whole(), {"part": "huge"})
     # What belongs to another kind is no setting.
     with pytest.raises(UserError, match="setting"):

@@ -1,8 +1,6 @@
 """The training loop, on an algorithm that learns nothing quickly."""
 
 import functools
-import os
-import signal
 
 import jax
 import numpy as np
@@ -10,7 +8,8 @@ import pytest
 
 import dreamrl
 from dreamrl.agents import registry
-from dreamrl.training import Plan, TrainingDiverged, interruptible, train
+from dreamrl.configuration import changed
+from dreamrl.training import Plan, TrainingDiverged, train
 
 PLAN = Plan(chunk=4, evaluation_trials=8)
 
@@ -22,7 +21,7 @@ def family():
 
 @pytest.fixture
 def make(fake, family):
-    return lambda **settings: registry.make_trainer("fake", family, fake(**settings))
+    return lambda **settings: registry.make_trainer("fake", family, changed(fake(), settings))
 
 
 def test_the_same_seed_gives_the_same_parameters(make):
@@ -87,11 +86,46 @@ def test_evaluations_come_as_often_as_asked_and_at_the_end(make):
 def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_good_state(make):
     with pytest.raises(TrainingDiverged, match="decoder was not finite at iteration 6") as caught:
         train(make(break_at=6), (0,), PLAN)
-    assert caught.value.parts == ["decoder"]
+    assert [failure.place for failure in caught.value.failures] == [0]
     kept = caught.value.training
     assert kept.iteration == 4
     good = train(make(iterations=4), (0,), PLAN).state
     jax.tree.map(np.testing.assert_array_equal, kept.state.params, good.params)
+
+
+@pytest.mark.parametrize("spoil", [False, True], ids=["loss", "parameters"])
+def test_a_seed_that_diverges_leaves_the_others_as_they_would_be_without_it(make, spoil):
+    broken = make(break_at=3, break_seed=4, spoil=spoil)
+    plan, told, without = Plan(chunk=2, evaluation_trials=8), [], []
+    alone = train(make(), (3, 4, 5), plan, without.append)
+    training = train(broken, (3, 4, 5), plan, told.append)
+    assert (training.finished, training.iteration, training.steps) == (True, 6, (60, 20, 60))
+    [failure] = training.failures
+    assert (failure.place, failure.iteration) == (1, 2)
+    what = "a parameter was" if spoil else "the loss of decoder was"
+    assert f"{what} not finite at iteration {4 if spoil else 3} (seed 4)" in failure.error
+    for place in (0, 2):
+        same = jax.tree.map(
+            lambda a, b, i=place: bool((a[i] == b[i]).all()),
+            *(each.state for each in (training, alone)),
+        )
+        assert all(jax.tree.leaves(same))
+    # The other one stays as it was before the chunk.
+    good = train(make(iterations=2), (4,), plan).state.params
+    jax.tree.map(
+        lambda a, b: np.testing.assert_array_equal(a[1], b[0]), training.state.params, good
+    )
+    assert [[r["seed"] for r in records] for records in told] == [[3, 4, 5], [3, 5], [3, 5]]
+    healthy = [r["return_unseen"] for r in told[-1]]
+    assert healthy == [without[-1][i]["return_unseen"] for i in (0, 2)]
+
+
+def test_a_training_with_a_failed_seed_goes_on_where_it_stopped(make):
+    broken, plan, kept = make(break_at=3, break_seed=4), Plan(chunk=2, evaluation_trials=8), []
+    whole = train(broken, (3, 4), plan, keep=kept.append)
+    again = train(broken, (3, 4), plan, start=kept[1])
+    assert again.failures == whole.failures == kept[1].failures
+    jax.tree.map(np.testing.assert_array_equal, again.state.params, whole.state.params)
 
 
 def test_stopping_between_chunks(make):
@@ -99,17 +133,3 @@ def test_stopping_between_chunks(make):
     training = train(make(), (0,), PLAN, told.append, stop=lambda: bool(told))
     assert not training.finished
     assert training.iteration == 4
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_the_first_signal_asks_and_the_second_stops(number):
-    said = []
-    before = signal.getsignal(number)
-    with interruptible(lambda: said.append("stopping")) as stop:
-        assert not stop()
-        os.kill(os.getpid(), number)
-        assert stop()
-        assert said == ["stopping"]
-        with pytest.raises(KeyboardInterrupt):
-            os.kill(os.getpid(), number)
-    assert signal.getsignal(number) == before

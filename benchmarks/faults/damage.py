@@ -32,7 +32,7 @@ from dreamrl.agents import registry
 from dreamrl.configuration import changed
 from dreamrl.errors import UserError
 from dreamrl.runs import Run, Terms, checkpoint, metrics
-from dreamrl.runs.run import identity
+from dreamrl.runs.manifest import identity
 from dreamrl.runs.store import checksum
 from dreamrl.runs.survey import survey
 from dreamrl.training import Training, seed_keys

@@ -87,10 +87,12 @@ def train(
         if not (isinstance(agent, str) and family is not None):
             raise UserError("out needs a method by name and a family: see dreamrl.register_method")
         name = family if isinstance(family, str) else family.name
-        watch = _Watch(report)
-        runs.ensure(Path(out), agent, name, trainer.settings, chosen, watch=watch)
-        found = [load(run.path) for run in runs.find(Path(out))]
-        return TrainingResult(found, records, trainer, Path(out))
+        terms = runs.Terms(plan.chunk, plan.evaluate_every, plan.evaluation_trials)
+        runs.ensure(out, agent, name, trainer.settings, chosen, terms, _Watch(report))
+        made = runs.find(out)
+        # Those of earlier calls too, where this one went on.
+        kept = [record for run in made for record in run.records]
+        return TrainingResult([load(run.path) for run in made], kept, trainer, Path(out))
     training = train_seeds(trainer, chosen, plan, report=report)
     states = (runs.of_seed(training.state, i) for i in range(len(chosen)))
     found = [prepare(trainer.family, trainer, state) for state in states]

@@ -65,6 +65,8 @@ def raised_on_host(error: BaseException) -> UserError | None:
 
     JAX tells it only within its own error's text.
     """
+    if isinstance(error, HostError):
+        return error
     text = str(error)
     for known in reversed(_ON_HOST):
         if f": {known}" in text:

@@ -86,7 +86,7 @@ class Tiles:
     """A view of `count` places, each seen as the integers `ns`, and other integers `beside` it.
 
     A vector: place after place, whose entry i is one of 0 .. ns[i]-1, then entries of
-    0 .. beside[i]-1. Agents look at all places through the same layer (`dreamrl.networks.senses`).
+    0 .. beside[i]-1. All places go through the same layer (`dreamrl.networks.observations`).
     """
 
     count: int
@@ -190,7 +190,7 @@ class Scaled:
 class Image:
     """Height x width pixels of so many channels, 0 to 255; three are red, green and blue.
 
-    Agents look at it through a trunk that they train (`dreamrl.networks.senses`). They see what
+    It goes through a trunk that is trained (`dreamrl.networks.observations`). Agents see what
     differs within each channel and, with `light`, how bright it is on the whole.
     """
 
@@ -239,7 +239,7 @@ COARSE = 10
 
 
 @dataclasses.dataclass(frozen=True)
-class Told:
+class Privileged:
     """What is `seen`, as a vector, followed by so many numbers that say what problem it is."""
 
     seen: "Space"
@@ -333,7 +333,7 @@ class Product:
         return jnp.concatenate([part.encode(piece) for part, piece in pairs], axis=-1)
 
 
-Space: TypeAlias = Discrete | MultiDiscrete | Tiles | Box | Scaled | Image | Told | Product
+Space: TypeAlias = Discrete | MultiDiscrete | Tiles | Box | Scaled | Image | Privileged | Product
 ActionSpace: TypeAlias = Discrete | Box
 """Chosen from, or vectors of real numbers, which agents may exceed: environments get the nearest
 action inside."""

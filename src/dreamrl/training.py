@@ -2,16 +2,15 @@
 
 import contextlib
 import ctypes
-import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Int, PyTree
+from jaxtyping import Array, Bool, Int, PyTree
 
 from dreamrl.agents.loop import Trainable
 from dreamrl.errors import UserError, without_jax
@@ -53,6 +52,16 @@ RUN_OFTEN: dict[str, str | bool] = {"xla_backend_optimization_level": "1"}
 """How to compile the rest: a quarter sooner than at level 3, and as fast (docs/lessons.md)."""
 
 
+class Failure(NamedTuple):
+    """Why a seed trains no more; the others do. Its state stays as it was before."""
+
+    place: int
+    """Among the seeds."""
+    iteration: int
+    """That its state is of."""
+    error: str
+
+
 class Training(NamedTuple):
     """A training as far as it has got: with this it goes on as if it had never stopped."""
 
@@ -67,21 +76,41 @@ class Training(NamedTuple):
     finished: bool = False
     """False if there is more to do."""
     records: Sequence[Record] = ()
-    """The last record of each seed."""
+    """The last record of each seed that is healthy."""
+    failures: tuple[Failure, ...] = ()
+    """Of the seeds that are not."""
+
+    @property
+    def healthy(self) -> list[int]:
+        """Return the places of the seeds that have not failed."""
+        failed = {failure.place for failure in self.failures}
+        return [place for place in range(len(self.steps)) if place not in failed]
 
 
 class TrainingDiverged(UserError):
-    """A loss that is not finite. `training` has the states from before it, as they were good."""
+    """A loss that is not finite in the last seed left.
+
+    `training` has the states from before it, as they were good, and `failures` tells of those
+    seeds that have failed since.
+    """
 
     exit_code = 1
 
-    def __init__(self, seed: int, iteration: int, parts: Sequence[str], training: Training):
-        self.seed, self.iteration, self.parts, self.training = seed, iteration, parts, training
-        super().__init__(
-            f"the loss of {' and '.join(parts) or 'a part'} was not finite at iteration "
-            f"{iteration} (seed {seed}): training stopped, and the agent kept is that of "
-            f"iteration {training.iteration}; a lower learning rate may help"
-        )
+    def __init__(self, training: Training, failures: tuple[Failure, ...]):
+        self.training, self.failures = training, failures
+        super().__init__(failures[0].error)
+
+
+def _diverged(seed: int, before: Training, at: int, parts: Sequence[str]) -> str:
+    what = f"the loss of {' and '.join(parts)}" if parts else "a parameter"
+    return (
+        f"{what} was not finite at iteration {before.iteration + at} (seed {seed}): its training "
+        f"stopped, and the agent kept is that of iteration {before.iteration}"
+    )
+
+
+def _parts(flags: dict[str, np.ndarray], place: int) -> list[str]:
+    return [name.removeprefix("bad_") for name in flags if flags[name][place]]
 
 
 @in_own_switches
@@ -104,9 +133,13 @@ def train(
     environment steps. `start` is what an earlier training left: with the same settings, plan and
     seeds, the two together come to the same as one that was never stopped, bit for bit.
 
-    `report` gets the records of each chunk, one a seed, and `keep` then all there is. `stop` is
-    asked between chunks. `compiling` is called when compilers begin, which leave Python idle.
-    Seconds count from `began`, a `time.perf_counter()`, or from now, on top of those of `start`.
+    A seed whose loss is not finite stays as it was before that chunk, and the others go on as they
+    would without it; TrainingDiverged is raised once there is no other.
+
+    `report` gets the records of each chunk, one a healthy seed, and `keep` then all there is.
+    `stop` is asked between chunks. `compiling` is called when compilers begin, which leave Python
+    idle. Seconds count from `began`, a `time.perf_counter()`, or from now, on top of those of
+    `start`.
     """
     seeds = seeds_from(seeds)
     before_compiling = time.perf_counter()
@@ -126,20 +159,29 @@ def train(
         # Behind the last iteration of the settings only `until` counts: chunks are whole again.
         number = min(plan.chunk, total - now.iteration) if now.iteration < total else plan.chunk
         # The state is not donated: the one from before a loss that is not finite is kept.
-        after, done, last, sums = programs.chunk(now.state, jnp.array(number))
+        alive = np.isin(np.arange(len(seeds)), now.healthy)
+        after, done, broken, flags, sums = programs.chunk(now.state, jnp.array(number), alive)
         done = int(done)
-        last, sums = jax.tree.map(np.asarray, (last, sums))
+        broken, flags, sums = jax.tree.map(np.asarray, (broken, flags, sums))
         chunk_seconds = time.perf_counter() - begin
-        if bad := np.flatnonzero(~(last["finite"] >= 1)).tolist():
-            parts = [
-                n.removeprefix("bad_") for n in last if n.startswith("bad_") and last[n][bad[0]]
-            ]
-            raise TrainingDiverged(seeds[bad[0]], now.iteration + done, parts, now)
+        failures = tuple(
+            Failure(i, now.iteration, _diverged(seeds[i], now, int(broken[i]), _parts(flags, i)))
+            for i in now.healthy
+            if broken[i]
+        )
+        if len(failures) == len(now.healthy):
+            raise TrainingDiverged(now, failures)
+        now = now._replace(failures=now.failures + failures)
+        if now.failures:
+            after = _held(np.isin(np.arange(len(seeds)), now.healthy), after, now.state)
         now = now._replace(
             state=after,
             iteration=now.iteration + done,
             chunks=now.chunks + 1,
-            steps=tuple(a + int(b) for a, b in zip(now.steps, sums["steps"], strict=True)),
+            steps=tuple(
+                steps + (int(sums["steps"][i]) if i in now.healthy else 0)
+                for i, steps in enumerate(now.steps)
+            ),
         )
         finished = complete(now, total, until)
         scores = {}
@@ -158,6 +200,7 @@ def train(
                 **{name: float(values[i]) for name, values in scores.items()},
             }
             for i, seed in enumerate(seeds)
+            if i in now.healthy
         ]
         now = now._replace(seconds=seconds, finished=finished, records=records)
         report(records)
@@ -167,36 +210,20 @@ def train(
 
 def complete(training: Training, iterations: int, until: int | None = None) -> bool:
     """Whether nothing is left to do."""
-    return training.iteration >= iterations and min(training.steps) >= (until or 0)
+    steps = min(training.steps[place] for place in training.healthy)
+    return training.iteration >= iterations and steps >= (until or 0)
+
+
+@jax.jit
+def _held(healthy: Bool[Array, " seeds"], new: PyTree, old: PyTree) -> PyTree:
+    """Return the new states of healthy seeds beside the old ones of the others."""
+    choose = jax.vmap(jnp.where)
+    return jax.tree.map(lambda x, y: choose(healthy, x, y), new, old)
 
 
 def seed_keys(seeds: Sequence[int]) -> Array:
     """The random key that each seed begins with."""
     return jax.vmap(jax.random.key)(jnp.array(seeds, jnp.uint32))
-
-
-@contextlib.contextmanager
-def interruptible(say: Callable[[], None] = lambda: None) -> Iterator[Callable[[], bool]]:
-    """Gives a `stop` for `train` that becomes true on Ctrl-C or when the process is to end.
-
-    The first signal calls `say` and lets the chunk end; the second one is a KeyboardInterrupt.
-    """
-    stopping = False
-
-    def ask(*_: Any) -> None:
-        nonlocal stopping
-        if stopping:
-            raise KeyboardInterrupt
-        stopping = True
-        say()
-
-    signals = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.signal(number, ask) for number in signals}
-    try:
-        yield lambda: stopping
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 class _Programs(NamedTuple):
@@ -221,7 +248,7 @@ def _compile(
             lowered = jax.jit(program).lower(*inputs)
             return pool.submit(lowered.compile, compiler_options=options)
 
-        chunk = begin(_chunk(algorithm), RUN_OFTEN, state, jnp.array(1))
+        chunk = begin(_chunk(algorithm), RUN_OFTEN, state, jnp.array(1), np.ones(len(seeds), bool))
         first = begin(init, RUN_SELDOM, keys)
         evaluate = begin(_evaluation(algorithm, plan.evaluation_trials), RUN_SELDOM, state)
         compiling()
@@ -237,30 +264,47 @@ def _give_back() -> None:
 
 
 def _chunk(algorithm: Trainable) -> Callable[..., Any]:
-    """Up to `number` iterations of all seeds, ended early by a loss that is not finite.
+    """Up to `number` iterations of all seeds, ended early where none is `alive` any more.
 
-    Returns the states, iterations done, the last metrics, and sums of the metrics. The number
-    is an input, so that a shorter last chunk is no other program.
+    Returns the states, iterations done, the one at which each seed broke (0: it did not), which of
+    its parts did, and sums of the metrics. The number is an input, so that a shorter last chunk is
+    no other program. A seed that broke goes on, as that changes no other and costs no copies of
+    states; what it comes to is of no use.
     """
     iterate = jax.vmap(algorithm.iterate)
 
-    def chunk(state: PyTree, number: Int[Array, ""]) -> tuple[PyTree, Array, Any, Any]:
+    def chunk(
+        state: PyTree, number: Int[Array, ""], alive: Bool[Array, " seeds"]
+    ) -> tuple[PyTree, Array, Array, dict[str, Array], dict[str, Array]]:
         shapes = jax.eval_shape(iterate, state)[1]
-        nothing = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
-        fine = {**nothing, "finite": jnp.ones_like(nothing["finite"])}
+        sums = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
+        flags = {name: zeros for name, zeros in sums.items() if name.startswith("bad_")}
 
         def going(carry):
-            _, done, last, _ = carry
-            return (done < number) & (last["finite"] >= 1).all()
+            _, done, broken, _, _ = carry
+            return (done < number) & (alive & (broken == 0)).any()
 
         def once(carry):
-            state, done, _, sums = carry
+            state, done, broken, flags, sums = carry
             state, metrics = iterate(state)
-            return state, done + 1, metrics, jax.tree.map(jnp.add, sums, metrics)
+            now = (broken == 0) & ~(metrics["finite"] >= 1)
+            flags = {name: jnp.where(now, metrics[name], flags[name]) for name in flags}
+            broken = jnp.where(now, done + 1, broken)
+            return state, done + 1, broken, flags, jax.tree.map(jnp.add, sums, metrics)
 
-        return jax.lax.while_loop(going, once, (state, jnp.array(0), fine, nothing))
+        unbroken = jnp.zeros(len(alive), jnp.int32)
+        carry = (state, jnp.array(0), unbroken, flags, sums)
+        state, done, broken, flags, sums = jax.lax.while_loop(going, once, carry)
+        # A gradient can be NaN where the loss is not: what is kept must be sound.
+        spoilt = jax.vmap(_has_nan)(getattr(state, "params", state))
+        return state, done, jnp.where((broken == 0) & spoilt, done, broken), flags, sums
 
     return chunk
+
+
+def _has_nan(tree: PyTree) -> Bool[Array, ""]:
+    leaves = [x for x in jax.tree.leaves(tree) if jnp.issubdtype(x.dtype, jnp.inexact)]
+    return jnp.any(jnp.array([jnp.isnan(x).any() for x in leaves]))
 
 
 def _evaluation(algorithm: Trainable, trials: int) -> Callable[[PyTree], dict[str, Array]]:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from dreamrl.agents.migration import settings_of
 from dreamrl.agents.registry import METHODS
+from dreamrl.runs.migration import settings_of
 
 Q = {
     "learner": "ppo",

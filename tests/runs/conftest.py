@@ -7,6 +7,7 @@ import pytest
 
 import dreamrl.training as loop
 from dreamrl import runs
+from dreamrl.configuration import changed
 from dreamrl.runs import Run, Terms
 
 TERMS = Terms(chunk=1, evaluation_trials=4, checkpoint_every=0.0)
@@ -39,8 +40,12 @@ def watcher():
 @pytest.fixture(autouse=True)
 def judged(monkeypatch):
     """Spares the evaluation at the end, which is no part of what is tested here."""
-    result = {"return_mean": 0.3, "return_ci95": [0.2, 0.4], "split": "unseen"}
-    monkeypatch.setattr("dreamrl.runs.session.evaluate_run", lambda run: result)
+    result = {"return_mean": 0.3, "return_ci95": [0.2, 0.4], "split": "unseen", "optimal": None}
+    result["exploration_length_mean"] = 7.0
+    monkeypatch.setattr(
+        "dreamrl.runs.session.evaluate_run",
+        lambda run, **few: {**result, "seed": run.manifest["seed"]},
+    )
 
 
 COMPILED = {}
@@ -64,10 +69,18 @@ def compiled_once(monkeypatch):
 def train(fake, tmp_path):
     """Trains the run of that name, or goes on with it; gives its path and its watcher."""
 
-    def train(name, chunks=10**9, seeds=(0,), iterations=6, **terms):
+    def train(name, chunks=10**9, seeds=(0,), iterations=6, changes=None, **terms):
         out, watch = tmp_path / name, Watcher(chunks)
         asked = Terms(**{**vars(TERMS), **terms})
-        runs.ensure(out, "fake", "bus", fake(iterations=iterations), seeds, asked, watch)
+        runs.ensure(
+            out,
+            "fake",
+            "bus",
+            changed(fake(), {"iterations": iterations, **(changes or {})}),
+            seeds,
+            asked,
+            watch,
+        )
         return out, watch
 
     return train

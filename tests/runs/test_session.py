@@ -63,12 +63,13 @@ def test_whatever_write_is_the_last_one(train, left, monkeypatch):
 
 def test_a_killed_process_leaves_a_run_that_goes_on(train, left, tmp_path):
     code = (
-        "import importlib.util, sys; from pathlib import Path; from dreamrl import agents, runs; "
+        "import importlib.util, sys; from pathlib import Path; from dreamrl import runs; "
+        "from dreamrl.agents import registry; from dreamrl.agents.method import Method; "
         f"spec = importlib.util.spec_from_file_location('fakes', {str(CONFTEST)!r}); "
         "fakes = importlib.util.module_from_spec(spec); sys.modules['fakes'] = fakes; "
         "spec.loader.exec_module(fakes); "
-        "settings = fakes.FakeSettings(iterations=500); "
-        "method = agents.agent.Method(fakes.FakeSettings, fakes.FakeAlgorithm, {}); "
+        "settings = fakes.FakeSettings(fakes.Budget(iterations=500, trials=4)); "
+        "method = Method(fakes.FakeSettings, fakes.FakeAlgorithm, {}); "
         "registry.METHODS['fake'] = method; "
         "terms = runs.Terms(chunk=1, evaluation_trials=4, checkpoint_every=0.0); "
         "runs.ensure(Path('killed'), 'fake', 'bus', settings, (0,), terms)"

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Sequence
 
+from dreamrl import interruption
 from dreamrl.errors import UserError, raised_by_runtime, raised_on_host, unknown
 from dreamrl.version import version
 
@@ -57,11 +58,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return the exit code."""
     global BEGAN
     BEGAN = time.perf_counter()
-    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    given = list(sys.argv[1:] if arguments is None else arguments)
     from dreamrl.cli.screen import streams
 
     with streams() as (out, err):
-        code = _told(arguments)
+        code = _told(given, alone=arguments is None)
         out.flush()
         if out.failed is None or isinstance(out.failed, BrokenPipeError):
             # Whoever read the output may have closed it, like `head` does: nobody to tell.
@@ -70,13 +71,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return code or 1
 
 
-def _told(arguments: list[str]) -> int:
-    """Run one command, and tell what ends it in a line."""
+def _told(arguments: list[str], alone: bool) -> int:
+    """Run one command, and tell what ends it in a line; `alone` is the program's only one."""
     try:
-        return _run(arguments)
+        with interruption.prompt():
+            return _run(arguments)
     except KeyboardInterrupt:
+        if alone:
+            interruption.leave()
         print("dreamrl: stopped", file=sys.stderr)
-        return 130
+        return interruption.STOPPED
     except OSError as error:
         print(f"dreamrl: {error.filename or 'disk'}: {error.strerror or error}", file=sys.stderr)
         return 1 if error.errno in WORN_OUT else 2

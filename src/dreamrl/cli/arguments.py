@@ -85,7 +85,7 @@ def _flags(kind: Any, prefix: str = "") -> dict[str, bool]:
             continue
         if _is_positional(field):
             continue
-        name = f"{prefix}{field.name.replace('_', '-')}"
+        name = f"{prefix}{field.name.rstrip('_').replace('_', '-')}"
         value = getattr(kind, field.name, field.default)
         flags[f"--{name}"] = not isinstance(value, bool)
         if isinstance(value, bool):

@@ -16,7 +16,8 @@ from dreamrl.cli.progress import STOPPING
 from dreamrl.cli.screen import can_redraw
 from dreamrl.comparison.spec import Cell, Result
 from dreamrl.errors import UserError
-from dreamrl.training import Record, interruptible
+from dreamrl.interruption import at_last, interruptible
+from dreamrl.training import Record
 
 Key = tuple[str, str]
 
@@ -130,7 +131,8 @@ def board(cells: Sequence[Cell], console: Console) -> Iterator[Board]:
     made = Board(cells)
     with contextlib.ExitStack() as stack:
         if can_redraw(console):
-            stack.enter_context(Live(made, console=console, refresh_per_second=2))
+            live = stack.enter_context(Live(made, console=console, refresh_per_second=2))
+            stack.enter_context(at_last(live.stop))
         else:
             made.file = console.file
         made.stop = stack.enter_context(interruptible(made.stopping))

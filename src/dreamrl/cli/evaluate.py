@@ -8,7 +8,7 @@ import tyro
 
 from dreamrl import runs
 from dreamrl.cli.values import TRIALS, check_number, check_seed, describe, print_json, print_rows
-from dreamrl.runs.results import Split, evaluate_run, over_seeds
+from dreamrl.runs.results import Split, evaluate_runs
 
 EXAMPLES = """\
   dreamrl evaluate runs/dream-distracting-bus-s0
@@ -46,12 +46,12 @@ def run(options: Options) -> None:
     check_number("episodes", options.episodes, 1, TRIALS // options.trials)
     runs.tell_family(options.run, options.family)
     settings = (options.split, options.trials, options.seed, options.episodes)
-    results = [evaluate_run(run, *settings) for run in runs.find(options.run)]
-    result = over_seeds(results)
+    result = evaluate_runs(runs.find(options.run), *settings)
     if options.json:
         print_json(result)
         return
     print(f"{result['agent']} on {result['family']}, {result['trials']:,} trials")
     print_rows(describe(result))
-    if len(results) > 1:
-        print_rows([(f"  seed {r['seed']}", f"{r['return_mean']:.3f}") for r in results])
+    if "seeds" in result:
+        means = [(f"  seed {r['seed']}", f"{r['return_mean']:.3f}") for r in result["seeds"]]
+        print_rows([*means, *((f"  seed {seed}", "failed") for seed in result.get("failed", []))])

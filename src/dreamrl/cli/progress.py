@@ -15,6 +15,7 @@ from rich.text import Text
 
 from dreamrl import cli
 from dreamrl.cli.screen import can_redraw
+from dreamrl.interruption import at_last
 from dreamrl.training import Record
 
 Limits = dict[str, float | None]
@@ -60,14 +61,14 @@ def progress(title: str, where: str, goal: Goal, horizon: int, console: Console)
         yield _Lines(title, where, goal, console)
         return
     panel = _LivePanel(title, where, goal, horizon)
-    with Live(panel, console=console, refresh_per_second=4):
+    with Live(panel, console=console, refresh_per_second=4) as live, at_last(live.stop):
         yield panel
 
 
 class _Lines:
     def __init__(self, title: str, where: str, goal: Goal, console: Console):
         self.goal, self.file = goal, console.file
-        self.alarmed = self.told = False
+        self.alarmed = self.told = self.several = False
         self._say(f"{title} -> {where}; compiling")
 
     def show(self, records: Sequence[Record], limits: Limits) -> None:
@@ -75,8 +76,10 @@ class _Lines:
             self.told = True
             optimal, walk = limits["optimal"], limits["no_exploration"]
             self._say(f"best return: {optimal:.3f} knowing the problem, {walk:.3f} not exploring")
+        # Where others have failed, the last one still says which it is.
+        self.several = self.several or len(records) > 1
         for record in records:
-            of = f"seed {record['seed']:.0f}  " if len(records) > 1 else ""
+            of = f"seed {record['seed']:.0f}  " if self.several else ""
             words = [f"{of}{self.goal.done(record)}"]
             words += [f"{label} {text}" for label, text in _short(record)]
             words.append(f"{record['seconds']:.0f} s, {self.goal.left(record):.0f} s left")

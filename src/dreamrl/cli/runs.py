@@ -59,5 +59,5 @@ def _words(summary: Summary) -> tuple[str, ...]:
         f"{summary.iteration}/{summary.iterations}",
         f"{summary.steps:,}",
         "-" if value is None else f"{value:.3f}",
-        summary.state,
+        summary.state + (f", {len(summary.failed)} failed" if summary.failed else ""),
     )

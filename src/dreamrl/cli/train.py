@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import os
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -10,13 +11,14 @@ import tyro
 
 from dreamrl import families, runs
 from dreamrl.agents import registry
-from dreamrl.agents.migration import called_now
 from dreamrl.cli.arguments import positionals
 from dreamrl.cli.training import train_run
 from dreamrl.cli.values import TRIALS, check_number, check_seed
 from dreamrl.configuration import changed, hints, kinds_of, paths_of, resolve
 from dreamrl.errors import UserError, unknown
 from dreamrl.runs import Terms
+from dreamrl.runs.manifest import program
+from dreamrl.runs.migration import called_now
 from dreamrl.runs.sinks import check_installed
 from dreamrl.runs.store import Unwritable
 
@@ -27,6 +29,7 @@ EXAMPLES = """\
   dreamrl train dream distracting-bus --bottleneck none --iterations 1000
   dreamrl train dream bus --learner dqn --learner.epsilon-end 0.1 --exploration.cost 0.01
   dreamrl train dream distracting-bus --until 20000000
+  dreamrl train dream bus --from runs/dream-bus-s0 --learning-rate 0.001
   dreamrl train dream sign:height=30,width=40
   dreamrl train dream my_family.py:MyFamily
 """
@@ -53,6 +56,9 @@ class Options:
     """Train this many seeds side by side, from --seed up, in one program."""
     out: Path | None = None
     """Directory of the run; runs/AGENT-FAMILY-sSEED, or -seedsN, if not given."""
+    from_: Annotated[Path | None, tyro.conf.arg(name="from")] = None
+    """Go on from the newest checkpoint of this run, in a new one and with its settings but for
+    those given here, whose networks must be as large; of several seeds it may be one."""
     preset: str | None = None
     """Named settings; those named after the family, or else default, if not given."""
     chunk: int = 25
@@ -69,6 +75,9 @@ class Options:
     after every chunk, whatever it takes."""
     keep: int = 2
     """Checkpoints kept."""
+    keep_best: bool = False
+    """Keep the agent with the best return on training problems, of those evaluated on the way,
+    and not the last one."""
     sink: Annotated[tuple[Literal["tensorboard", "wandb"], ...], tyro.conf.UseAppendAction] = ()
     """Where metrics go beside metrics.jsonl; may be given twice."""
     json: bool = False
@@ -87,7 +96,10 @@ def options_for(arguments: list[str], helping: bool) -> tuple[type[Options], lis
     names = positionals(_with_settings(settings), spelled)[1:2]
     if names:
         families.check_name(names[0])
-    chosen = registry.settings_for(agent, "".join(names), preset)
+    if origin := _value_of("--from", arguments):
+        chosen = runs.settings_of(Path(origin), agent)
+    else:
+        chosen = registry.settings_for(agent, "".join(names), preset)
     settings, arguments = spell_out(chosen, arguments)
     return _with_settings(settings), arguments
 
@@ -103,12 +115,18 @@ def run(options: Any) -> int:
         options.until,
         options.checkpoint_every,
         options.keep,
+        options.keep_best,
         options.sink,
     )
     out = options.out or _default_out(options)
-    make = runs.create if options.until is None else runs.prepare
+    asked = (out, options.agent, options.family, options.settings)
     try:
-        make(out, options.agent, options.family, options.settings, _seeds(options), terms)
+        if options.from_ is not None:
+            runs.create_from(options.from_, *asked, terms)
+        elif options.until is None:
+            runs.create(*asked, _seeds(options), terms)
+        else:
+            runs.prepare(*asked, _seeds(options), terms)
     except Unwritable as error:
         # Nothing has begun: it is a mistake in --out.
         raise UserError(str(error)) from None
@@ -120,7 +138,7 @@ def spell_out(settings: Any, arguments: list[str]) -> tuple[Any, list[str]]:
 
     `--learner dqn` is a kind; `--iterations` is `--budget.iterations`.
     """
-    options = {field.name for field in dataclasses.fields(Options)}
+    options = {field.name.rstrip("_") for field in dataclasses.fields(Options)}
     kinds = {}
     rest: list[Any] = []
     words = iter(arguments)
@@ -152,7 +170,7 @@ def _in_full(settings: Any, name: str, value: str) -> str:
             kind = _needed_kind(settings, now[0])
             raise UserError(f"--{_dashed(name)} is called {flags} now{kind}")
         if not ends:
-            # Told with the flags that there are.
+            # Privileged with the flags that there are.
             return f"--{_dashed(name)}{value}"
         plain = resolve(settings, plain)
     folder, dot, end = plain.rpartition(".")
@@ -215,6 +233,11 @@ def _seeds(options: Any) -> tuple[int, ...]:
 
 
 def _default_out(options: Any) -> Path:
+    if options.from_ is not None:
+        origin = options.from_.absolute()
+        beside = origin.parent if program(options.from_) != options.from_ else origin
+        name = origin.name if beside is origin else f"{beside.name}-{origin.name}"
+        return Path(os.path.relpath(beside.with_name(f"{name}-on")))
     which = f"s{options.seed}" if options.seeds is None else f"seeds{options.seeds}"
     family = re.sub(r"(\.py)?:|[/=,]", "-", options.family).lstrip(".-")
     return Path("runs") / f"{options.agent}-{family}-{which}"

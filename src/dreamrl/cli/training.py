@@ -15,13 +15,14 @@ from dreamrl.cli.progress import Goal, Limits, View, progress
 from dreamrl.cli.values import command_line, describe, drawn, print_json, print_rows
 from dreamrl.errors import UserError
 from dreamrl.families.family import Family
+from dreamrl.interruption import interruptible
 from dreamrl.runs import Run
 from dreamrl.runs.checkpoint import CHECKPOINTS
 from dreamrl.runs.lock import UNLOCKED, locks
 from dreamrl.runs.results import limits
 from dreamrl.runs.session import Done, Session
 from dreamrl.runs.store import GENERATORS, read_json
-from dreamrl.training import Record, interruptible
+from dreamrl.training import Record
 
 
 def train_run(out: Path, until: int | None, as_json: bool) -> int:
@@ -99,7 +100,9 @@ def _tell_finished(out: Path, as_json: bool) -> None:
         print_json({**manifest["result"], "run": str(out), "status": "finished"})
     else:
         steps = f"{manifest['steps']:,} steps" if "steps" in manifest else "all its steps"
-        print(f"{out} is finished, after {steps}; --until STEPS would go on")
+        failed = manifest.get("failed", ())
+        lost = f", but {len(failed)} of {len(manifest['seeds'])} seeds failed" if failed else ""
+        print(f"{out} is finished, after {steps}{lost}; --until STEPS would go on")
 
 
 def _figure(session: Session) -> Path | None:
@@ -114,12 +117,20 @@ def _figure(session: Session) -> Path | None:
     return draw_training(histories, limits(family), family.horizon, path)
 
 
+def _best(out: Path) -> list[str]:
+    """Return the iterations of the agents that are kept, where those are the best ones."""
+    found = [run.best["iteration"] for run in runs.find(out) if run.best]
+    return [", ".join(map(str, found))] if found else []
+
+
 def _summary(out: Path, figure: Path | None, done: Done, family: str) -> None:
     training, result = done.training, done.result
     if not training.finished:
-        print(f"stopped at iteration {training.iteration}; the agent is kept as it was then")
+        best = ", or the best before" if _best(out) else ""
+        print(f"stopped at iteration {training.iteration}; the agent is kept as it was then{best}")
     clock = f"{training.seconds:.1f} s, of which {training.compile_seconds:.1f} s compiling"
     rows = [*describe(result), ("trained in", clock), ("run", str(out))]
+    rows += [("best in training", f"iteration {best}") for best in _best(out)]
     print_rows(rows if figure is None else [*rows, ("figure", str(figure))])
     single = out if "seeds" not in result else out / f"seed-{result['seeds'][0]['seed']}"
     where = ["--family", family] if families.is_own(family) else []

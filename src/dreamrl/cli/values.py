@@ -38,6 +38,9 @@ def describe(result: dict[str, Any]) -> list[tuple[str, str]]:
     ]
     if "return_lowest" in result:
         rows.append(("  in the worst seed", f"{result['return_lowest']:.3f}"))
+    if failed := result.get("failed"):
+        number = f"{len(failed)} of {len(failed) + len(result['seeds'])}"
+        rows.append(("  seeds that failed", f"{number}: {', '.join(map(str, failed))}"))
     if result["optimal"] is not None:
         rows.append(("  with the problem known", f"{result['optimal']:.3f}"))
         rows.append(("  without exploration", f"{result['no_exploration']:.3f}"))

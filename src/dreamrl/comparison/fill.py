@@ -10,6 +10,7 @@ from dreamrl import families, references
 from dreamrl.comparison import spec as cells
 from dreamrl.comparison.spec import Cell, Result
 from dreamrl.errors import UserError
+from dreamrl.runs import Run
 from dreamrl.runs.results import limits
 from dreamrl.runs.session import Watch, ensure
 from dreamrl.values import AnyPath
@@ -80,15 +81,19 @@ def _complete(cell: Cell, results: Path, runs: Path, view: View, command: str) -
     before = _usable(cell, results)
     wanted = cells.missing(cell, before)
     trained = cells.finished_runs(cell, runs)
+    failed: list[int] = []
     if absent := [seed for seed in wanted if seed not in trained]:
         view.begin(cell, absent)
         out = cell.directory(runs, absent)
         ensure(out, cell.agent, cell.family, cell.settings, absent, cell.terms, view)
         trained |= cells.finished_runs(cell, out)
-        if any(seed not in trained for seed in absent):
+        failed = Run(out).manifest.get("failed", [])
+        if any(seed not in trained for seed in absent if seed not in failed):
             return None
-    chosen = {seed: trained[seed] for seed in wanted}
+    chosen = {seed: trained[seed] for seed in wanted if seed not in failed}
     result = cells.measure(cell, chosen, before, _references(cell.family), command)
+    if failed := sorted({*failed, *(before or {}).get("failed", [])}):
+        result = {**result, "failed": failed}
     cells.save(cell, results, result)
     return result
 

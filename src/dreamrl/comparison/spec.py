@@ -7,6 +7,7 @@ A cell's result is a small JSON object, which is all that tables and figures nee
     seeds                              one object a seed: `unseen` and `train` with the mean
                                        return and exploration length over the trials, and what
                                        else the family counts; `steps`; the learning `curve`
+    failed                             seeds that diverged, if there are any
     trainings                          one object a program: seeds, date, versions, wall and
                                        compile seconds, environment steps a second
     command                            what wrote it
@@ -24,13 +25,13 @@ import numpy as np
 
 from dreamrl import families
 from dreamrl.agents import registry
-from dreamrl.agents.migration import stored_settings
 from dreamrl.comparison.contender import contender
 from dreamrl.configuration import changed, paths_of, to_dict
 from dreamrl.errors import UserError
 from dreamrl.evaluation import evaluate
 from dreamrl.families.family import Family, plain_ids
 from dreamrl.runs import Run
+from dreamrl.runs.migration import stored_settings
 from dreamrl.runs.store import read_json, write
 from dreamrl.runs.terms import Terms
 from dreamrl.training import Record
@@ -157,8 +158,9 @@ def difference(cell: Cell, result: Result) -> str:
 
 
 def missing(cell: Cell, result: Result | None) -> tuple[int, ...]:
-    """Seeds that a result lacks."""
+    """Return the seeds that a result lacks; those that have failed are no more to come."""
     there = set() if result is None else {seed["seed"] for seed in result["seeds"]}
+    there |= set() if result is None else set(result.get("failed", ()))
     return tuple(seed for seed in cell.seeds if seed not in there)
 
 
@@ -173,7 +175,8 @@ def finished_runs(cell: Cell, folder: Path) -> dict[int, Run]:
         same = all(manifest.get(name) == getattr(cell, name) for name in ("agent", "family"))
         same = same and _paths(cell, manifest.get("settings")) == paths_of(cell.settings)
         longer = manifest.get("terms", {}).get("until") is not None
-        finished = whole.get("status") == "finished" and not longer
+        both = {manifest.get("status"), whole.get("status")}
+        finished = both == {"finished"} and not longer
         if same and finished and manifest.get("seed") in cell.seeds:
             found[manifest["seed"]] = Run(path.parent)
     return found

@@ -140,7 +140,9 @@ def _details(result: Result) -> dict[str, float]:
         name.replace("_", " "): statistics.fmean(seed["unseen"][name] for seed in seeds)
         for name in counted
     }
+    lost = {"seeds failed": float(len(result["failed"]))} if result.get("failed") else {}
     return {
+        **lost,
         "return, training": iqm(train),
         **of_unseen,
         "steps": statistics.fmean(seed["steps"] for seed in seeds),
@@ -150,7 +152,13 @@ def _details(result: Result) -> dict[str, float]:
     }
 
 
-_FORMS = {"steps": ",.0f", "steps/s": ",.0f", "seconds": ",.0f", "compiling": ",.0f"}
+_FORMS = {
+    "seeds failed": ".0f",
+    "steps": ",.0f",
+    "steps/s": ",.0f",
+    "seconds": ",.0f",
+    "compiling": ",.0f",
+}
 """Other columns have three decimals."""
 
 

@@ -15,7 +15,7 @@ from jaxtyping import Array, Float, PyTree
 from dreamrl import runs
 from dreamrl.agents.algorithm import Agent
 from dreamrl.agents.loop import Trainable
-from dreamrl.deploy.beliefs import UNKNOWN, Beliefs, Held, Known, load_held
+from dreamrl.deploy.beliefs import UNKNOWN, ExplorationRecord, Known, StoredRecord, load_held
 from dreamrl.deploy.driver import Driver, blank, checked, drive
 from dreamrl.deploy.environment import environment_of
 from dreamrl.deploy.posterior import calibrate
@@ -97,12 +97,14 @@ class TrainedAgent:
             digest.update(f"{leaf.shape} {leaf.dtype}".encode() + np.asarray(leaf).tobytes())
         return digest.hexdigest()
 
-    def explorer(self, seed: Whole = 0) -> Driver[Beliefs]:
+    def explorer(self, seed: Whole = 0) -> Driver[ExplorationRecord]:
         """For a loop of one's own: see `Driver`. `explorer.belief` is what `explore` returns."""
         decide = functools.partial(self._explore, np.uint32(seed_from(seed)))
         return Driver(self.family, self._begin_exploring(), decide, self._read, "the explorer")
 
-    def exploiter(self, belief: Beliefs, goal: Any, seed: Whole = 0) -> Driver[Beliefs]:
+    def exploiter(
+        self, belief: ExplorationRecord, goal: Any, seed: Whole = 0
+    ) -> Driver[ExplorationRecord]:
         """For a loop of one's own; the goal is one of the family's `goal_space`."""
         if belief.agent != self.fingerprint:
             raise UserError(
@@ -115,21 +117,16 @@ class TrainedAgent:
         return Driver(self.family, memory, decide, lambda _: belief, "the exploiter")
 
     @in_own_switches
-    def explore(self, where: Any, seed: Whole = 0) -> Beliefs:
+    def explore(self, where: Any, seed: Whole = 0) -> ExplorationRecord:
         """Plays an exploration episode, which ends when the agent knows enough."""
         explorer = self.explorer(seed)
         drive(explorer, environment_of(self.family, where, None, seed))
-        belief = explorer.belief
-        if self.known is None or not isinstance(where, int | np.integer):
-            return belief
-        if where not in self.known.ids:
-            return belief
-        true = self.known.encodings[self.known.ids.index(where)]
-        errors = jnp.square(belief.held.means - true).sum(-1)
-        return dataclasses.replace(belief, held=belief.held._replace(errors=errors))
+        return self.measured(explorer.belief, where)
 
     @in_own_switches
-    def exploit(self, where: Any, goal: Any, belief: Beliefs, seed: Whole = 0) -> Trajectory:
+    def exploit(
+        self, where: Any, goal: Any, belief: ExplorationRecord, seed: Whole = 0
+    ) -> Trajectory:
         """Plays an episode that is asked for `goal`; `.episode_return` is the sum of its rewards.
 
         An `Environment` knows the goal by itself; a problem is told it.
@@ -139,13 +136,29 @@ class TrainedAgent:
         drive(exploiter, environment_of(self.family, where, told, seed))
         return exploiter.trajectory
 
-    def load_belief(self, path: AnyPath) -> Beliefs:
-        """What `Beliefs.save` wrote; a UserError if it is damaged or another agent's."""
+    def load_belief(self, path: AnyPath) -> ExplorationRecord:
+        """What `ExplorationRecord.save` wrote; a UserError if it is damaged or another agent's."""
         like = jax.eval_shape(self._hold, blank(self.family))
-        return Beliefs(load_held(path, like, self.fingerprint), self.fingerprint, self.known)
+        return ExplorationRecord(
+            load_held(path, like, self.fingerprint), self.fingerprint, self.known
+        )
 
-    def _read(self, trajectory: Trajectory) -> Beliefs:
-        return Beliefs(self._hold(trajectory), self.fingerprint, self.known)
+    def measured(self, belief: ExplorationRecord, where: Any) -> ExplorationRecord:
+        """Return beliefs with their errors, if `where` is the ID of a training problem."""
+        if self.known is None or not isinstance(where, int | np.integer):
+            return belief
+        if where not in self.known.ids:
+            return belief
+        true = self.known.encodings[self.known.ids.index(where)]
+        errors = jnp.square(belief.held.means - true).sum(-1)
+        return dataclasses.replace(belief, held=belief.held._replace(errors=errors))
+
+    def read(self, exploration: Trajectory) -> ExplorationRecord:
+        """Return the beliefs that an exploration leaves, given whole: [T], padded."""
+        return self._read(exploration)
+
+    def _read(self, trajectory: Trajectory) -> ExplorationRecord:
+        return ExplorationRecord(self._hold(trajectory), self.fingerprint, self.known)
 
 
 def _program(
@@ -197,8 +210,8 @@ def _key(seed: Array, step: Array) -> Array:
     return jax.random.fold_in(jax.random.key(seed), step)
 
 
-def _hold(agent: Agent, trajectory: Trajectory) -> Held:
+def _hold(agent: Agent, trajectory: Trajectory) -> StoredRecord:
     beliefs = agent.beliefs(trajectory)
     unknown = jnp.full(len(beliefs.mean), UNKNOWN)
     last = jax.tree.map(lambda x: x[trajectory.length], beliefs)
-    return Held(trajectory, beliefs.mean, unknown, last)
+    return StoredRecord(trajectory, beliefs.mean, unknown, last)

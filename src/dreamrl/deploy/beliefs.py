@@ -20,7 +20,7 @@ UNKNOWN = -1.0
 """No squared distance, and a number: NaN would set off `JAX_DEBUG_NANS`."""
 
 
-class Held(NamedTuple):
+class StoredRecord(NamedTuple):
     """What is saved, in arrays whose shapes do not depend on how long the exploration was."""
 
     trajectory: Trajectory
@@ -48,13 +48,13 @@ class Known:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Beliefs:
+class ExplorationRecord:
     """What `explore` returns and `exploit` takes.
 
     What is [n+1] has an entry before the exploration's n steps and one after each of them.
     """
 
-    held: Held = dataclasses.field(repr=False)
+    held: StoredRecord = dataclasses.field(repr=False)
     agent: str
     """Fingerprint of the agent whose beliefs these are; for others they mean nothing."""
     known: Known | None = dataclasses.field(repr=False)
@@ -121,7 +121,7 @@ class Beliefs:
         return words + f"most like known problem {self.known.ids[best]} ({share:.0%})"
 
 
-def load_held(path: AnyPath, like: Held, agent: str) -> Held:
+def load_held(path: AnyPath, like: StoredRecord, agent: str) -> StoredRecord:
     """What `save` wrote, if it was a belief of this very agent; a UserError if not."""
     stem = stem_of(path)
     manifest = read_json(stem.with_suffix(".json"))

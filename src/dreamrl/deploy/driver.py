@@ -19,11 +19,11 @@ from dreamrl.values import flag, number
 Decide = Callable[[PyTree, Percept, np.int32], tuple[PyTree, Any, Any]]
 """(memory, percept, number of the step) -> memory, action, stop."""
 
-Told = TypeVar("Told")
+TBelief = TypeVar("TBelief")
 Value = TypeVar("Value")
 
 
-class Driver(Generic[Told]):
+class Driver(Generic[TBelief]):
     """Acts for an agent, one step at a time.
 
         explorer.observe(robot.reset())
@@ -39,7 +39,7 @@ class Driver(Generic[Told]):
         family: Family,
         memory: PyTree,
         decide: Decide,
-        read: Callable[[Trajectory], Told],
+        read: Callable[[Trajectory], TBelief],
         name: str,
     ):
         self._family, self._memory, self._decide, self._read = family, memory, decide, read
@@ -60,7 +60,7 @@ class Driver(Generic[Told]):
         return first_steps(self._recorded, self._steps)
 
     @property
-    def belief(self) -> Told:
+    def belief(self) -> TBelief:
         """An explorer's beliefs so far; of an exploiter those that it acts on."""
         if not self._begun:
             raise UserError(f"{self._name} has seen nothing yet: observe(observation) first")
@@ -156,7 +156,7 @@ class Driver(Generic[Told]):
         self._action, self._done = np.asarray(chosen, space.dtype), bool(stop)
 
 
-def drive(driver: Driver[Told], environment: Environment) -> None:
+def drive(driver: Driver[TBelief], environment: Environment) -> None:
     """Plays an episode to its end."""
     driver.observe(environment.reset())
     while not driver.done:

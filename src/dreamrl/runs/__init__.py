@@ -1,7 +1,7 @@
 """Runs on disk."""
 
-from dreamrl.runs.run import Loaded, Run, create, find, of_seed, only, tell_family
-from dreamrl.runs.session import Watch, ensure, open_session, prepare
+from dreamrl.runs.run import Loaded, Run, create, find, of_seed, only, settings_of, tell_family
+from dreamrl.runs.session import Watch, create_from, ensure, open_session, prepare
 from dreamrl.runs.terms import Terms
 
 __all__ = [
@@ -10,11 +10,13 @@ __all__ = [
     "Terms",
     "Watch",
     "create",
+    "create_from",
     "ensure",
     "find",
     "of_seed",
     "only",
     "open_session",
     "prepare",
+    "settings_of",
     "tell_family",
 ]

@@ -26,7 +26,7 @@ from dreamrl.runs.store import (
     read_json,
     save_tree,
 )
-from dreamrl.training import Training
+from dreamrl.training import Failure, Training
 
 CHECKPOINTS = "checkpoints"
 RATIO = 50
@@ -54,6 +54,7 @@ def save(stem: Path, training: Training, of: Of, files: Sequence[Path], versions
         of=of,
         versions=versions,
         metrics=[metrics.position(file)._asdict() for file in files],
+        failures=[failure._asdict() for failure in training.failures],
         **{name: getattr(training, name) for name in COUNTERS},
     )
 
@@ -71,9 +72,20 @@ def load(stem: Path, of: Of, like: PyTree) -> Checkpoint:
     if not (_counted(counters, len(of["seeds"])) and _positions(positions, len(of["seeds"]))):
         raise UserError(f"{path} is damaged: a counter is missing")
     iteration, chunks, steps, seconds, compile_seconds = counters
+    failures = _failures(held.get("failures", []), len(of["seeds"]))
+    if failures is None:
+        raise UserError(f"{path} is damaged: its failures are none")
     state = load_tree(stem, like)
-    training = Training(state, iteration, chunks, tuple(steps), seconds, compile_seconds)
+    training = Training(
+        state, iteration, chunks, tuple(steps), seconds, compile_seconds, failures=failures
+    )
     return Checkpoint(training, [Position(**each) for each in positions], held.get("versions"))
+
+
+def newest_first(directory: Path) -> list[str]:
+    """Return the names of the checkpoints in a directory."""
+    names = [path.stem for path in directory.glob("*.json")]
+    return sorted(names, key=lambda name: (len(name), name), reverse=True)
 
 
 class Checkpoints:
@@ -94,8 +106,8 @@ class Checkpoints:
         """
         notes: list[str] = []
         unmatched: tuple[str, Checkpoint] | None = None
-        names = [path.stem for path in self.directory.glob("*.json")]
-        for name in sorted(names, key=lambda name: (len(name), name), reverse=True):
+        names = newest_first(self.directory)
+        for name in names:
             try:
                 found = load(self.directory / name, self.of, like)
             except NewerFormat:
@@ -191,6 +203,23 @@ def _counted(counters: list[Any], seeds: int) -> bool:
         return False
     whole = all(isinstance(n, int) and 0 <= n < 2**62 for n in (iteration, chunks, *steps))
     return whole and all(isinstance(s, float) and 0 <= s < float("inf") for s in seconds)
+
+
+def _failures(held: Any, seeds: int) -> tuple[Failure, ...] | None:
+    """Return the seeds that have failed; None where it cannot be those."""
+    try:
+        found = tuple(Failure(**each) for each in held)
+    except TypeError:
+        return None
+    sound = all(
+        isinstance(f.place, int)
+        and isinstance(f.iteration, int)
+        and isinstance(f.error, str)
+        and 0 <= f.place < seeds
+        and 0 <= f.iteration < 2**62
+        for f in found
+    )
+    return found if sound and len({f.place for f in found}) == len(found) < seeds else None
 
 
 def _positions(held: Any, seeds: int) -> TypeGuard[list[dict[str, Any]]]:

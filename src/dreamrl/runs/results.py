@@ -63,14 +63,28 @@ def evaluate_run(
     }
 
 
-def over_seeds(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def evaluate_runs(
+    found: Sequence[Run],
+    split: Split = "unseen",
+    trials: int = 2000,
+    seed: int = 0,
+    episodes: int = 1,
+) -> dict[str, Any]:
+    """Evaluate a run, or several seeds as `over_seeds` does: those that failed only if all did."""
+    sound = [run for run in found if run.manifest.get("status") != "failed"] or list(found)
+    failed = [run.manifest["seed"] for run in found if run not in sound]
+    results = [evaluate_run(run, split, trials, seed, episodes) for run in sound]
+    return over_seeds(results, failed)
+
+
+def over_seeds(results: Sequence[dict[str, Any]], failed: Sequence[int] = ()) -> dict[str, Any]:
     """One object for several seeds: means over seeds, and each seed's own result in `seeds`.
 
     The interval is mean ± 1.96 standard errors over seeds, of which there are few. A single
-    seed's result stays as it is.
+    seed's result stays as it is. Seeds that have failed are named and not part of any mean.
     """
     first = results[0]
-    if len(results) == 1:
+    if len(results) == 1 and not failed:
         return first
     means: dict[str, Any] = {
         name: statistics.fmean(result[name] for result in results)
@@ -80,11 +94,14 @@ def over_seeds(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
         if name not in ("seed", "return_ci95")
     }
     returns = [result["return_mean"] for result in results]
-    margin = 1.96 * statistics.stdev(returns) / math.sqrt(len(returns))
-    middle = means["return_mean"]
+    interval = first["return_ci95"]
+    if len(results) > 1:
+        margin = 1.96 * statistics.stdev(returns) / math.sqrt(len(returns))
+        interval = [means["return_mean"] - margin, means["return_mean"] + margin]
     return {
         **means,
-        "return_ci95": [middle - margin, middle + margin],
+        "return_ci95": interval,
         "return_lowest": min(returns),
         "seeds": list(results),
+        **({"failed": list(failed)} if failed else {}),
     }

@@ -14,7 +14,8 @@ are trained together, so checkpoints and lock are beside that one, and the other
 import dataclasses
 import datetime
 import json
-import platform
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,16 +27,17 @@ from dreamrl import families
 from dreamrl.agents import registry
 from dreamrl.agents.algorithm import Agent
 from dreamrl.agents.loop import Trainable
-from dreamrl.agents.migration import stored_settings
 from dreamrl.configuration import to_dict
-from dreamrl.errors import UserError
+from dreamrl.errors import UserError, quoted
 from dreamrl.families.family import Family
 from dreamrl.host import in_own_switches
 from dreamrl.runs import metrics
+from dreamrl.runs.latest import newest
 from dreamrl.runs.lock import LOCK, lock
+from dreamrl.runs.manifest import MANIFEST, entry, identity, named, program, seeds_of, versions
+from dreamrl.runs.migration import stored_settings
 from dreamrl.runs.store import (
     CHECKSUM,
-    checksum,
     load_tree,
     read_json,
     save_tree,
@@ -46,13 +48,19 @@ from dreamrl.runs.terms import DEFAULT_TERMS, Terms
 from dreamrl.testing import check_family
 from dreamrl.training import Record
 from dreamrl.values import AnyPath, Wholes, seeds_from
-from dreamrl.version import version
 
-MANIFEST = "run.json"
 AGENT = "agent"
-ENDS = ("finished", "iteration", "steps", "wall_seconds", "compile_seconds", "error", "result")
+ENDS = (
+    "finished",
+    "iteration",
+    "steps",
+    "wall_seconds",
+    "compile_seconds",
+    "error",
+    "failed",
+    "result",
+)
 """Entries of the manifest that are there once a training has stopped."""
-PACKAGES = ("dreamrl", "jax", "jaxlib", "equinox", "numpy")
 
 
 class Loaded(NamedTuple):
@@ -109,28 +117,58 @@ class Run:
         path.mkdir(exist_ok=True)
         return path
 
-    def save(self, state: PyTree) -> None:
-        """Keeps the parameters of one seed's training state."""
+    def save(self, state: PyTree, **more: Any) -> None:
+        """Keeps the parameters of one seed's training state, and what is told of them."""
         of = identity(self.manifest, self.path / MANIFEST)
-        save_tree(self.path / AGENT, _parameters(state), of=of)
+        save_tree(self.path / AGENT, _parameters(state), of=of, **more)
+
+    @property
+    def best(self) -> dict[str, Any] | None:
+        """Return iteration and return of the best agent, where that is the one that is kept."""
+        about = self.path / f"{AGENT}.json"
+        return read_json(about).get("best") if about.exists() else None
 
     @in_own_switches
     def load(self) -> Loaded:
+        """Return the agent that was kept; of a training that has not ended, its newest one.
+
+        That one is of the newest checkpoint, and a line on stderr says so.
+        """
         manifest, where = self.manifest, self.path / MANIFEST
         family, algorithm = asked_for(manifest, where)
-        about = self.path / f"{AGENT}.json"
-        if not about.exists():
-            raise UserError(
-                f"{self.path} holds no agent: its training has not got that far; "
-                "dreamrl resume goes on with it"
-            )
-        of = identity(manifest, where)
-        if read_json(about).get("of", of) != of:
-            raise UserError(f"{about} is of another run than {where.name} beside it")
-        shapes = eqx.filter_eval_shape(algorithm.init, jax.random.key(0))
-        parameters = load_tree(self.path / AGENT, _parameters(shapes))
-        state = _with_parameters(shapes, parameters)
+        if manifest.get("status") == "failed" and "iteration" in manifest:
+            _tell(f"{self.path} failed: {manifest.get('error')}")
+        state = self._newest(manifest, algorithm)
+        if state is None:
+            about = self.path / f"{AGENT}.json"
+            of = identity(manifest, where)
+            if read_json(about).get("of", of) != of:
+                raise UserError(f"{about} is of another run than {where.name} beside it")
+            shapes = eqx.filter_eval_shape(algorithm.init, jax.random.key(0))
+            parameters = load_tree(self.path / AGENT, _parameters(shapes))
+            state = _with_parameters(shapes, parameters)
         return Loaded(family, algorithm, state, algorithm.agent(state))
+
+    def _newest(self, manifest: dict[str, Any], algorithm: Trainable) -> PyTree | None:
+        """Return the state of the newest checkpoint, where the agent that was kept is older."""
+        about = self.path / f"{AGENT}.json"
+        ended = manifest.get("status") != "running" and "iteration" in manifest
+        if about.exists() and (ended or self.best is not None):
+            return None
+        training = newest(self.path, algorithm)
+        if training is None:
+            if about.exists():
+                return None
+            raise UserError(
+                f"{self.path} holds no agent yet, as there is no checkpoint: wait for the first, "
+                f"or, if nobody trains it, dreamrl resume {quoted(program(self.path))}"
+            )
+        total = algorithm.settings.budget.iterations
+        _tell(
+            f"{self.path} has not ended: the agent is that of its newest checkpoint, "
+            f"iteration {training.iteration} of {total}"
+        )
+        return of_seed(training.state, 0)
 
 
 @in_own_switches
@@ -141,8 +179,13 @@ def create(
     settings: Any,
     seeds: Wholes,
     terms: Terms = DEFAULT_TERMS,
+    before: Callable[[dict[str, Any]], None] = lambda asked: None,
+    **more: Any,
 ) -> list[Run]:
-    """New runs, one a seed, or a refusal before anything is written."""
+    """New runs, one a seed, or a refusal before anything is written.
+
+    `before` is called with the manifest before that is written, and `more` goes into it.
+    """
     out, seeds = Path(out), seeds_from(seeds)
     terms.check()
     made = families.make(family)
@@ -158,7 +201,8 @@ def create(
         "terms": dataclasses.asdict(terms),
         "versions": versions(),
         "started": _now(),
-        **({"seed": seeds[0]} if len(seeds) == 1 else {"seeds": list(seeds)}),
+        **named(seeds),
+        **more,
     }
     _check_told(asked)
     with writing(out):
@@ -166,7 +210,22 @@ def create(
     with lock(out):
         # Another process may have been here since.
         _check_vacant(out)
+        before(asked)
         return begin(out, asked)
+
+
+def runs_of(out: Path, seeds: Sequence[int]) -> list[Run]:
+    """Return each seed's run of a training in a directory."""
+    return [Run(out)] if len(seeds) == 1 else [Run(out / f"seed-{seed}") for seed in seeds]
+
+
+def settings_of(path: Path, agent: str) -> Any:
+    """Return the settings of a run of that agent; UserError where it is none."""
+    [first, *_] = find(path)
+    held, where = first.manifest, first.path / MANIFEST
+    if (other := entry(held, "agent", str, where)) != agent:
+        raise UserError(f"{path} is of another agent, {other!r}")
+    return _settings(agent, entry(held, "settings", dict, where), where)
 
 
 def begin(out: Path, manifest: dict[str, Any]) -> list[Run]:
@@ -182,7 +241,7 @@ def begin(out: Path, manifest: dict[str, Any]) -> list[Run]:
         with writing(out):
             (out / f"seed-{seed}").mkdir(exist_ok=True)
         write_json(out / f"seed-{seed}" / MANIFEST, {**common, "seed": seed})
-    return [Run(out / f"seed-{seed}") for seed in seeds]
+    return runs_of(out, seeds)
 
 
 def _check_told(asked: dict[str, Any]) -> None:
@@ -243,24 +302,6 @@ def tell_family(path: AnyPath, family: Family | str | None) -> None:
     families.remember(name, families.make(family) if isinstance(family, str) else family)
 
 
-def seeds_of(manifest: dict[str, Any], where: Path) -> tuple[int, ...]:
-    """The seeds of a run, or of several under one manifest."""
-    held = manifest.get("seeds", [manifest.get("seed")])
-    if not isinstance(held, list) or not all(isinstance(s, int) and 0 <= s < 2**32 for s in held):
-        raise UserError(f"{where} is not a run's: its seeds are {held!r}")
-    return tuple(held)
-
-
-def identity(manifest: dict[str, Any], where: Path) -> dict[str, Any]:
-    """What tells a run, and what belongs to it, from others."""
-    return {
-        "agent": entry(manifest, "agent", str, where),
-        "family": entry(manifest, "family", str, where),
-        "seeds": list(seeds_of(manifest, where)),
-        "settings": checksum(entry(manifest, "settings", dict, where)),
-    }
-
-
 def asked_for(manifest: dict[str, Any], where: Path) -> tuple[Family, Trainable]:
     """The family and the algorithm of a manifest; raises UserError where it does not fit."""
     family = families.of_run(entry(manifest, "family", str, where))
@@ -299,15 +340,8 @@ def _settings(agent: str, held: dict[str, Any], where: Path) -> Any:
         raise UserError(f"{where} holds a setting of the wrong type: {error}") from None
 
 
-def entry(manifest: dict[str, Any], name: str, kind: type, where: Path) -> Any:
-    value = manifest.get(name)
-    if not isinstance(value, kind):
-        raise UserError(f"{where} is not a run's: {name!r} is {value!r}, not {kind.__name__}")
-    return value
-
-
-def versions() -> dict[str, str]:
-    return {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
+def _tell(line: str) -> None:
+    print(f"dreamrl: {line}", file=sys.stderr)
 
 
 def _now() -> str:

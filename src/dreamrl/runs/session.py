@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import json
+import math
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -11,30 +12,23 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import jax
 
 from dreamrl import families
+from dreamrl.agents import registry
 from dreamrl.agents.loop import Trainable
 from dreamrl.configuration import to_dict
 from dreamrl.errors import UserError, quoted, raised_by_runtime, raised_on_host
 from dreamrl.families.family import Family
 from dreamrl.host import in_own_switches, own_switches
+from dreamrl.interruption import at_last, stand_back
 from dreamrl.runs.checkpoint import Checkpoints, Keeper
+from dreamrl.runs.latest import newest
 from dreamrl.runs.lock import lock
+from dreamrl.runs.manifest import MANIFEST, entry, identity, named, program, seeds_of, versions
 from dreamrl.runs.results import evaluate_run, over_seeds
-from dreamrl.runs.run import (
-    MANIFEST,
-    Run,
-    asked_for,
-    begin,
-    create,
-    entry,
-    identity,
-    of_seed,
-    seeds_of,
-    versions,
-)
-from dreamrl.runs.sinks import Described, sinks
+from dreamrl.runs.run import Run, asked_for, begin, create, of_seed, runs_of, settings_of
+from dreamrl.runs.sinks import RunInfo, sinks
 from dreamrl.runs.store import Unwritable
 from dreamrl.runs.terms import DEFAULT_TERMS, Terms
-from dreamrl.training import Record, Training, TrainingDiverged, seed_keys, train
+from dreamrl.training import Failure, Record, Training, TrainingDiverged, complete, seed_keys, train
 from dreamrl.values import AnyPath, Whole, Wholes, seeds_from, whole
 
 
@@ -72,6 +66,10 @@ class Unwatched:
 UNWATCHED = Unwatched()
 
 
+FEW = 16
+"""Trials of the evaluation at the end of a training that was stopped: who stops it waits."""
+
+
 class Done(NamedTuple):
     """What a session came to."""
 
@@ -106,22 +104,38 @@ class Session:
         Raises TrainingDiverged, and another UserError where the disk refuses to go on; what was
         safe before is safe then. Seconds count from `began`, as in `train`.
         """
+        with at_last(self._abandon):
+            return self._run(watch, began)
+
+    def _run(self, watch: Watch, began: float | None) -> Done:
         try:
             training = self._train(watch, time.perf_counter() if began is None else began)
             self._keep(training)
-            results = [evaluate_run(each) for each in self.runs]
-            status = "finished" if training.finished else "interrupted"
-            for each, result in zip(self.runs, results, strict=True):
-                each.close(status, **_clock(training), result=result)
-            result = over_seeds(results)
+            # Whatever ends the process from here on, the agents are there.
+            self._close("interrupted", **_clock(training))
+            results = []
+            for each in (self.runs[place] for place in training.healthy):
+                stopped = watch.stop() or not training.finished
+                results.append(evaluate_run(each, trials=FEW) if stopped else evaluate_run(each))
+            status = "finished" if training.finished and not watch.stop() else "interrupted"
+            for place, found in zip(training.healthy, results, strict=True):
+                self.runs[place].close(status, **_clock(training), result=found)
+            result = over_seeds(results, self._failed(training.failures))
             if len(self.runs) > 1:
                 Run(self.out).close(status, **_clock(training), result=result)
             return Done(training, status, result)
         except TrainingDiverged as error:
-            self._keep(error.training)
-            self._close("failed", error=str(error), **_clock(error.training))
+            before = error.training
+            self._keep(before)
+            self._mark(before.steps, error.failures)
+            alone = before.failures or len(self.runs) == 1
+            where = self.runs[error.failures[0].place].path if alone else self.out
+            error.args = (f"{error}; {self._way_on(where)}",)
+            if len(self.runs) > 1:
+                Run(self.out).close("failed", error=str(error), **_clock(before))
             raise
         except BaseException as error:
+            stand_back()
             status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
             # Where nothing can be written, the lock tells that nobody is at work any more.
             with contextlib.suppress(UserError):
@@ -139,17 +153,32 @@ class Session:
         terms = self.terms
         keeper = Keeper(self.checkpoints, terms.checkpoint_every, terms.keep, watch.warn)
         told = [
-            Described(each.path, f"{self.out.name}-s{seed}", self.manifest)
+            RunInfo(each.path, f"{self.out.name}-s{seed}", each.manifest)
             for each, seed in zip(self.runs, self.seeds, strict=True)
         ]
         with sinks(terms.sinks, told, watch.warn) as tell:
 
             def report(records: list[Record]) -> None:
-                for each, record in zip(self.runs, records, strict=True):
-                    each.log(record)
+                for record in records:
+                    self.runs[self.seeds.index(int(record["seed"]))].log(record)
                 tell(records)
                 watch.show(records)
 
+            def keep(training: Training) -> None:
+                new = training.failures[len(known) :]
+                known.extend(new)
+                for failure in new:
+                    watch.warn(f"{failure.error}; the others go on")
+                self._mark(training.steps, new)
+                if terms.keep_best:
+                    self._keep_best(training, best)
+                keeper.offer(training)
+
+            # A process that was killed may have seen a better one than its last checkpoint.
+            best = {each.path: (each.best or {}).get("return", -math.inf) for each in self.runs}
+            known = [] if self.start is None else list(self.start.failures)
+            if self.start is not None:
+                self._mark(self.start.steps, known)
             try:
                 training = train(
                     self.algorithm,
@@ -161,7 +190,7 @@ class Session:
                     began,
                     self.start,
                     terms.until,
-                    keeper.offer,
+                    keep,
                 )
             except TrainingDiverged as error:
                 keeper.write(error.training)
@@ -171,11 +200,54 @@ class Session:
 
     def _keep(self, training: Training) -> None:
         for i, each in enumerate(self.runs):
-            each.save(of_seed(training.state, i))
+            if not (self.terms.keep_best and each.best):
+                each.save(of_seed(training.state, i))
+
+    def _keep_best(self, training: Training, best: dict[Path, float]) -> None:
+        """Keep the agents that are better on training problems than all before."""
+        for place, record in zip(training.healthy, training.records, strict=True):
+            each, value = self.runs[place], record.get("return_train", -math.inf)
+            if value > best[each.path]:
+                best[each.path] = value
+                found = {"iteration": training.iteration, "return": value}
+                each.save(of_seed(training.state, place), best=found)
 
     def _close(self, status: str, **entries: Any) -> None:
+        """Close the whole run, and each seed's but those that have failed."""
         for each in {run.path: run for run in [*self.runs, Run(self.out)]}.values():
-            each.close(status, **entries)
+            if each.manifest.get("status") != "failed":
+                each.close(status, **entries)
+
+    def _abandon(self) -> None:
+        """Mark what nobody will go on with as interrupted, as of its last checkpoint."""
+        for each in {run.path: run for run in [*self.runs, Run(self.out)]}.values():
+            with contextlib.suppress(UserError):
+                if each.manifest.get("status") == "running":
+                    each.close("interrupted")
+
+    def _mark(self, steps: Sequence[int], failures: Sequence[Failure]) -> None:
+        """Mark the runs of seeds that have failed, and tell the whole run of them."""
+        for failure in failures:
+            each = self.runs[failure.place]
+            ends = {"iteration": failure.iteration, "steps": steps[failure.place]}
+            each.close("failed", error=f"{failure.error}; {self._way_on(each.path)}", **ends)
+        if failures and len(self.runs) > 1:
+            whole = Run(self.out)
+            failed = {*whole.manifest.get("failed", []), *self._failed(failures)}
+            whole.update(failed=sorted(failed))
+
+    def _failed(self, failures: Sequence[Failure]) -> list[int]:
+        return [self.seeds[failure.place] for failure in failures]
+
+    def _way_on(self, path: Path) -> str:
+        """Return what can be done where a run has diverged."""
+        rate = getattr(self.algorithm.settings.budget, "learning_rate", 3e-3)
+        words = ["dreamrl", "train", self.manifest["agent"], self.manifest["family"]]
+        words += ["--from", path, "--learning-rate", f"{rate / 3:.1g}"]
+        return (
+            "rewards or observations that are not finite do this, and too high a learning rate: "
+            f"{' '.join(map(quoted, words))} goes on from there with a lower one"
+        )
 
 
 @contextlib.contextmanager
@@ -202,10 +274,10 @@ def open_session(out: AnyPath, until: Whole | None = None) -> Iterator[Session |
             terms = dataclasses.replace(terms, until=until)
             terms.check()
         seeds = seeds_of(manifest, where)
-        if "seed" in manifest and _stands_beside_others(out):
+        if program(out) != out:
             raise UserError(f"{out} was trained beside other seeds: resume {quoted(out.parent)}")
         family, algorithm = asked_for(manifest, where)
-        made = [Run(out)] if "seed" in manifest else [Run(out / f"seed-{s}") for s in seeds]
+        made = runs_of(out, seeds)
         files = [each.metrics_file for each in made]
         checkpoints = Checkpoints(out, identity(manifest, where), files, versions())
         found, notes = checkpoints.newest(
@@ -221,6 +293,44 @@ def open_session(out: AnyPath, until: Whole | None = None) -> Iterator[Session |
         yield Session(
             out, manifest, seeds, family, algorithm, terms, made, checkpoints, start, notes
         )
+
+
+@in_own_switches
+def create_from(
+    origin: Path, out: Path, agent: str, family: str, settings: Any, terms: Terms = DEFAULT_TERMS
+) -> None:
+    """Make a run that goes on from the newest checkpoint of another, with other settings.
+
+    Of one of several seeds it goes on with that seed alone. Raises UserError where the other run
+    is of another agent, or its states do not fit the settings.
+    """
+    settings_of(origin, agent)
+    seeds = seeds_of(Run(origin).manifest, origin / MANIFEST)
+    trainer = registry.make_trainer(agent, families.make(family), settings, len(seeds))
+    try:
+        training = newest(origin, trainer)
+    except UserError as error:
+        raise UserError(f"{origin} does not fit these settings: {error}") from None
+    if training is None:
+        raise UserError(f"{origin} has no checkpoint to go on from")
+    if training.failures:
+        first = origin / f"seed-{seeds[training.failures[0].place]}"
+        raise UserError(f"the seeds of {origin} are not equally far: give one of them, as {first}")
+    iterations = trainer.settings.budget.iterations
+    if complete(training, iterations, terms.until):
+        raise UserError(
+            f"{origin} is at iteration {training.iteration} of {iterations} already: "
+            "ask for more --iterations"
+        )
+    training = training._replace(seconds=0.0, compile_seconds=0.0)
+
+    def keep(asked: dict[str, Any]) -> None:
+        files = [each.metrics_file for each in runs_of(out, seeds)]
+        of = identity(asked, out / MANIFEST)
+        Checkpoints(out, of, files, versions()).write(training, terms.keep)
+
+    source = {"run": str(origin), "iteration": training.iteration}
+    create(out, agent, family, settings, seeds, terms, keep, origin=source)
 
 
 @in_own_switches
@@ -265,21 +375,16 @@ def prepare(
         "family": family,
         # As JSON has them: tuples are lists there.
         "settings": json.loads(json.dumps(to_dict(settings))),
-        **({"seed": seeds[0]} if len(seeds) == 1 else {"seeds": list(seeds)}),
+        **named(seeds),
     }
     if other := [name for name, value in asked.items() if held.get(name) != value]:
         raise UserError(f"{out} holds a run of another {other[0]}: choose another directory")
 
 
-def _stands_beside_others(out: Path) -> bool:
-    above = out.absolute().parent
-    return (above / MANIFEST).is_file() and "seeds" in Run(above).manifest
-
-
 def _clock(training: Training) -> dict[str, int | float]:
     return {
         "iteration": training.iteration,
-        "steps": min(training.steps),
+        "steps": min(training.steps[place] for place in training.healthy),
         "wall_seconds": round(training.seconds, 3),
         "compile_seconds": round(training.compile_seconds, 3),
     }

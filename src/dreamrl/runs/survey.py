@@ -2,13 +2,14 @@
 
 import os
 import statistics
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from dreamrl.errors import UserError
 from dreamrl.runs.lock import locked
-from dreamrl.runs.run import MANIFEST, Run, entry, find, seeds_of
+from dreamrl.runs.manifest import MANIFEST, entry, seeds_of
+from dreamrl.runs.run import Run, find
 from dreamrl.training import Record
 from dreamrl.values import AnyPath
 
@@ -31,6 +32,8 @@ class Summary(NamedTuple):
     return_unseen: float | None
     """Mean over seeds: the result, or else the last evaluation on the way."""
     error: str | None = None
+    failed: tuple[int, ...] = ()
+    """Seeds that train no more, where others do."""
 
 
 def survey(directory: AnyPath) -> list[Summary]:
@@ -59,7 +62,10 @@ def _summary(path: Path) -> Summary:
     where = path / MANIFEST
     try:
         manifest = Run(path).manifest
-        records = [each.records[-1:] for each in find(path)]
+        failed = tuple(manifest.get("failed", ()))
+        whole = manifest.get("status") == "failed"
+        found = [each for each in find(path) if whole or each.manifest.get("seed") not in failed]
+        records = [each.records[-1:] for each in found]
         last = [record for some in records for record in some]
         settings = entry(manifest, "settings", dict, where)
         return Summary(
@@ -72,10 +78,15 @@ def _summary(path: Path) -> Summary:
             entry(settings.get("budget", settings), "iterations", int, where),
             int(min((record.get("steps", 0) for record in last), default=0)),
             _return(manifest, last, where),
-            manifest.get("error"),
+            manifest.get("error") or _why(path, failed),
+            failed,
         )
     except UserError as error:
         return Summary(str(path), "-", "-", (), "damaged", 0, 0, 0, None, str(error))
+
+
+def _why(path: Path, failed: Sequence[int]) -> str | None:
+    return Run(path / f"seed-{failed[0]}").manifest.get("error") if failed else None
 
 
 def _return(manifest: dict[str, Any], last: list[Record], where: Path) -> float | None:

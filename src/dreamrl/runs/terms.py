@@ -18,10 +18,13 @@ class Terms:
     evaluation_trials: int = Plan().evaluation_trials
     until: int | None = None
     """Environment steps of each seed, where the training goes on behind its last iteration."""
-    checkpoint_every: float = 30.0
+    checkpoint_every: float | int = 30.0
     """Seconds from one checkpoint to the next, and more where the disk is slow; 0: each chunk."""
     keep: int = 2
     """Checkpoints kept."""
+    keep_best: bool = False
+    """Whether the agent that is kept is the one with the best return on training problems, of
+    those evaluated on the way, and not the last one."""
     sinks: tuple[str, ...] = ()
     """Where metrics go beside metrics.jsonl."""
 
@@ -29,6 +32,8 @@ class Terms:
         """Make plain Python values of NumPy's, as run.json holds them."""
         for field in dataclasses.fields(self):
             object.__setattr__(self, field.name, plain_value(getattr(self, field.name)))
+        if isinstance(self.checkpoint_every, int):
+            object.__setattr__(self, "checkpoint_every", float(self.checkpoint_every))
 
     @property
     def plan(self) -> Plan:
@@ -40,6 +45,8 @@ class Terms:
             value = getattr(self, name)
             if not ((isinstance(value, int) and value >= 1) or (name, value) == ("until", None)):
                 raise UserError(f"{name} must be at least 1, is {value!r}")
+        if not isinstance(self.keep_best, bool):
+            raise UserError(f"keep_best must be true or false, is {self.keep_best!r}")
         every = self.checkpoint_every
         if not (isinstance(every, int | float) and 0 <= every < float("inf")):
             raise UserError(f"checkpoint_every must be 0 or more seconds, is {every!r}")

@@ -113,11 +113,10 @@ def test_exploitations_played_again_decide_alike(untrained, problem_ids, trial):
         assert recorded == ()
 
 
+@pytest.mark.parametrize("untrained", ["dqn"], indirect=True)
 def test_explorations_replayed_without_what_was_recorded_teach_alike(untrained):
     """Replay keeps neither beliefs nor decisions: they are worked out anew."""
     algorithm, experience = untrained.algorithm, untrained.trials.experience
-    if untrained.ppo:
-        return
     prepare = jax.jit(lambda x: algorithm.prepare(untrained.params, x, jnp.array(1.0)))
     (kept, told), (anew, told_anew) = prepare(experience), prepare(algorithm.stored(experience))
     mask = kept.exploration.learner.mask

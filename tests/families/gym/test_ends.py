@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 from dreamrl.evaluation import outcomes
-from dreamrl.families.described import Described
 from dreamrl.families.gym import GymFamily
 from dreamrl.families.gym.stock import Stock
+from dreamrl.families.privileged import WithTaskInfo
 from dreamrl.testing import check_family
 from dreamrl.trial import Choice, rollout
 from tests.families.gym.test_late import Still
@@ -75,7 +75,7 @@ def test_an_evaluation_needs_no_more_than_a_few(counted):
     family = GymFamily("lines", counted, range(3), range(3, 5), horizon=3, kept=6)
     check_family(family)
     keys = jax.random.split(jax.random.key(0), 200)
-    both = jax.vmap(lambda _: outcomes(Described(family), Still(), jnp.arange(200) % 3, keys, 3))
+    both = jax.vmap(lambda _: outcomes(WithTaskInfo(family), Still(), jnp.arange(200) % 3, keys, 3))
     assert jax.jit(both)(jnp.arange(2)).returns.shape == (2, 200, 3)
     assert counted.most <= 6
     family.close()

@@ -13,10 +13,10 @@ import pytest
 import dreamrl
 from dreamrl.agents.settings import Budget
 from dreamrl.errors import UserError, raised_on_host
-from dreamrl.families.described import Described
 from dreamrl.families.family import HasDescriptions
 from dreamrl.families.gym import GymFamily
 from dreamrl.families.gym.episodes import KEPT, OPEN
+from dreamrl.families.privileged import WithTaskInfo
 from dreamrl.spaces import Discrete
 from dreamrl.testing import check_family
 from dreamrl.training import Plan, seed_keys, train
@@ -269,7 +269,7 @@ def test_problems_may_be_told_by_features(line):
     found = jax.jit(jax.vmap(family.describe))(jnp.array([3, 50_000]))
     np.testing.assert_allclose(found, [[1, 3e-5], [0, 0.5]])
     assert isinstance(family, HasDescriptions)
-    assert Described(family).observation_space.shape == (4,)
+    assert WithTaskInfo(family).observation_space.shape == (4,)
     assert not hasattr(GymFamily("lines", line, (0,), (1,), 8), "describe")
 
 

@@ -10,7 +10,7 @@ from gymnasium import spaces
 from dreamrl.errors import UserError
 from dreamrl.families.gym import GymFamily
 from dreamrl.families.gym.spaces import observations
-from dreamrl.networks.senses import check_sight, look
+from dreamrl.networks.observations import check_pictures, look
 from dreamrl.spaces import Box, Discrete, Image, MultiDiscrete, Product, Scaled, Tiles
 
 
@@ -141,7 +141,7 @@ def test_pictures_of_all_kinds_are_seen_through_the_trunk(shape, wanted, dtype, 
     picture = (pixels * (top / 255)).astype(dtype)
     space, value = shown(spaces.Box(0, top, shape, dtype), picture)
     assert space == Image(*wanted, light=True)
-    check_sight(space)
+    check_pictures(space)
     # Each channel is a picture of before, whole.
     axes = {2: (0, 1), 3: (0, 1, 2) if shape[-1] <= 4 else (1, 2, 0)}
     order = axes.get(len(shape), (1, 2, 0, 3) if shape[-1] <= 4 else (2, 3, 0, 1))
@@ -212,7 +212,7 @@ def test_a_nested_picture_has_its_trunk():
     assert seen.shape == (8 + 1 + 2,)
     np.testing.assert_allclose(seen[8:], [2 * 9 / 255 - 1, 0, 1], rtol=1e-5)
     with pytest.raises(UserError, match="too few"):
-        check_sight(Product((Image(5, 5), Discrete(2))))
+        check_pictures(Product((Image(5, 5), Discrete(2))))
 
 
 def test_whole_numbers_alone_stay_whole_numbers():

@@ -26,7 +26,6 @@ class Encoding:
     """Standard deviation of the noise on z."""
 
     def __post_init__(self) -> None:
-        """Raise UserError where a value is out of range."""
         check_ranges(self)
 
 
@@ -56,7 +55,6 @@ class Constrained:
     name: ClassVar[str] = "constrained"
 
     def __post_init__(self) -> None:
-        """Raise UserError where a value is out of range."""
         check_ranges(self)
 
 
@@ -72,7 +70,6 @@ class Fixed:
     name: ClassVar[str] = "fixed"
 
     def __post_init__(self) -> None:
-        """Raise UserError where a value is out of range."""
         check_ranges(self)
 
 
@@ -105,7 +102,6 @@ class Exploitation:
     """When it is grown."""
 
     def __post_init__(self) -> None:
-        """Raise UserError where a value is out of range."""
         check_ranges(self)
         check_order(self, "decoder_share_begin", "decoder_share_end")
 
@@ -134,7 +130,6 @@ class Exploration:
     """Weight of the stop rule's error."""
 
     def __post_init__(self) -> None:
-        """Raise UserError where a value is out of range."""
         check_ranges(self)
 
 
@@ -150,7 +145,6 @@ class Decoding:
     """Explorations kept; trials must divide it."""
 
     def __post_init__(self) -> None:
-        """Raise UserError where a value is out of range."""
         check_ranges(self)
 
 
@@ -172,7 +166,6 @@ class DreamSettings:
     decoder: Decoding = Decoding()
 
     def __post_init__(self) -> None:
-        """Raise UserError where values do not fit together."""
         check_ranges(self)
         check_learner(self.learner, self.budget)
         check_divides("decoder.replay", self.decoder.replay, "trials", self.budget.trials)
@@ -182,6 +175,9 @@ class DreamSettings:
         """Episodes that are kept for replay."""
         return self.learner.capacity * (1 + self.budget.episodes) + self.decoder.replay
 
+
+AT_ONCE = 1e-6
+"""The end of a ramp that begins at 0: there is none."""
 
 _DEFAULT = DreamSettings()
 
@@ -205,7 +201,8 @@ PRESETS = {
         budget=PAPER_BUDGET,
         learner=PAPER_DQN_EPISODE,
         bottleneck=Fixed(weight=2.0, free=10.0),
-        exploration=Exploration(hidden=64, discount=0.99, cost=0.01, starts=8000),
+        exploitation=Exploitation(decoder_share_begin=0.0, decoder_share_end=AT_ONCE),
+        exploration=Exploration(hidden=64, discount=0.99, cost=0.01, random_share=0.0, starts=8000),
         decoder=Decoding(hidden=128, batch=512, replay=16384),
     ),
 }

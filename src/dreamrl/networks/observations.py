@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 
 from dreamrl.errors import UserError
 from dreamrl.networks.layers import Dense
-from dreamrl.spaces import Image, Product, Space, Tiles, Told
+from dreamrl.spaces import Image, Privileged, Product, Space, Tiles
 from dreamrl.types import Key, Observation
 
 PATCH, PIXELS = 5, 32
@@ -22,7 +22,7 @@ TILE = 16
 """Channels of a tile."""
 
 
-class Plain(eqx.Module):
+class FlatEncoder(eqx.Module):
     """The space's own encoding: nothing to learn."""
 
     tiles: ClassVar[int] = 0
@@ -36,7 +36,7 @@ class Plain(eqx.Module):
         return self.space.encode(observation)
 
 
-class Patches(eqx.Module):
+class PatchEncoder(eqx.Module):
     """Squares of pixels -> 32 channels -> squares of those -> 64 channels -> a vector.
 
     Of each channel only what differs within the picture counts: it is brought to mean 0 and to one
@@ -74,12 +74,12 @@ class Patches(eqx.Module):
         return x
 
 
-def check_sight(space: Space) -> None:
+def check_pictures(space: Space) -> None:
     """Raises UserError for pictures in which there is not one patch."""
     least = PATCH * BLOCK
     if isinstance(space, Product):
         for part in space.parts:
-            check_sight(part)
+            check_pictures(part)
     if isinstance(space, Image) and min(space.height, space.width) < least:
         raise UserError(
             f"agents see pictures from {least} x {least} pixels on: "
@@ -87,11 +87,11 @@ def check_sight(space: Space) -> None:
         )
 
 
-class Board(eqx.Module):
+class TileEncoder(eqx.Module):
     """Each tile -> `TILE` channels, by one layer for all places; what is beside them as it is.
 
     What a thing is does not depend on where it lies: seen once, it is known everywhere. The
-    channels stand first, so that `attend` finds them.
+    channels stand first, so that `gate_tiles` finds them.
     """
 
     tile: Dense
@@ -117,11 +117,11 @@ class Board(eqx.Module):
         return jnp.concatenate([tiles.reshape(*x.shape[:-1], -1), beside], axis=-1)
 
 
-class Informed(eqx.Module):
+class PrivilegedEncoder(eqx.Module):
     """What is seen, through its own trunk, and what is said of the problem as it is."""
 
-    seen: "Look"
-    space: Told = eqx.field(static=True)
+    seen: "ObservationEncoder"
+    space: Privileged = eqx.field(static=True)
 
     @property
     def tiles(self) -> int:
@@ -139,7 +139,7 @@ class Informed(eqx.Module):
 class Several(eqx.Module):
     """Each part of a product through its own trunk."""
 
-    parts: "tuple[Look, ...]"
+    parts: "tuple[ObservationEncoder, ...]"
     space: Product = eqx.field(static=True)
 
     @property
@@ -157,23 +157,28 @@ class Several(eqx.Module):
         return jnp.concatenate(seen, axis=-1)
 
 
-Look: TypeAlias = Plain | Patches | Board | Informed | Several
+ObservationEncoder: TypeAlias = (
+    FlatEncoder | PatchEncoder | TileEncoder | PrivilegedEncoder | Several
+)
 
 
-def look(key: Key, space: Space, size: int) -> Look:
+def make_observation_encoder(key: Key, space: Space, size: int) -> ObservationEncoder:
     """How observations of a space are looked at; an image becomes a vector of `size`."""
-    if isinstance(space, Told):
-        return Informed(look(key, space.seen, size), space)
+    if isinstance(space, Privileged):
+        return PrivilegedEncoder(make_observation_encoder(key, space.seen, size), space)
     if isinstance(space, Product):
         keys = jax.random.split(key, len(space.parts))
-        parts = (look(k, part, size) for k, part in zip(keys, space.parts, strict=True))
+        parts = (
+            make_observation_encoder(k, part, size)
+            for k, part in zip(keys, space.parts, strict=True)
+        )
         return Several(tuple(parts), space)
     if isinstance(space, Tiles):
-        return Board(key, space)
-    return Patches(key, space, size) if isinstance(space, Image) else Plain(space)
+        return TileEncoder(key, space)
+    return PatchEncoder(key, space, size) if isinstance(space, Image) else FlatEncoder(space)
 
 
-def attend(
+def gate_tiles(
     seen: Float[Array, "... features"], tiles: int, gate: Float[Array, "... channels"]
 ) -> Float[Array, "... features"]:
     """What is seen, with the channels of all its tiles multiplied by those of the gate."""

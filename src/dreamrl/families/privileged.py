@@ -10,7 +10,7 @@ from jaxtyping import Array, Float, Int, Scalar
 
 from dreamrl.families.family import Family, HasDescriptions
 from dreamrl.families.turns import at_once
-from dreamrl.spaces import ActionSpace, Space, Told
+from dreamrl.spaces import ActionSpace, Privileged, Space
 from dreamrl.types import Action, Goal, Key, Problem, State, Step
 
 MANY = 32
@@ -51,7 +51,7 @@ def said_of(
 
 
 @dataclasses.dataclass(frozen=True)
-class Described:
+class WithTaskInfo:
     """`family`, every observation followed by all that differs between its problems."""
 
     family: Family
@@ -89,9 +89,9 @@ class Described:
         return self.family.goal_space
 
     @property
-    def observation_space(self) -> Told:
+    def observation_space(self) -> Privileged:
         said = jax.eval_shape(self._said, jnp.array(0)).shape[0]
-        return Told(self.family.observation_space, said)
+        return Privileged(self.family.observation_space, said)
 
     @functools.cached_property
     def _values(self) -> tuple[np.ndarray, np.ndarray]:
