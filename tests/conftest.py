@@ -3,7 +3,7 @@
 import dataclasses
 import os
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import equinox as eqx
 import jax
@@ -14,7 +14,7 @@ from jaxtyping import Array, Float, Int
 from dreamrl.agents import registry
 from dreamrl.agents.method import Method
 from dreamrl.agents.settings import Budget
-from dreamrl.configuration import check_ranges
+from dreamrl.configuration import Range, check_ranges
 from dreamrl.errors import UserError
 from dreamrl.families.family import Family
 from dreamrl.families.grid import GridAction
@@ -77,7 +77,7 @@ class FakeSettings:
     """How it is learned."""
     break_at: int = 0
     """Iteration at which a loss is not finite; 0: never."""
-    break_seed: int = -1
+    break_seed: Annotated[int, Range(-1)] = -1
     """Seed whose loss that is; -1: of all."""
     spoil: bool = False
     """Whether the parameters are then not finite, and the loss is."""
