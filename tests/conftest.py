@@ -14,6 +14,7 @@ from jaxtyping import Array, Float, Int
 from dreamrl.agents import registry
 from dreamrl.agents.method import Method
 from dreamrl.agents.settings import Budget
+from dreamrl.configuration import check_ranges
 from dreamrl.errors import UserError
 from dreamrl.families.family import Family
 from dreamrl.families.grid import GridAction
@@ -76,12 +77,13 @@ class FakeSettings:
     """How it is learned."""
     break_at: int = 0
     """Iteration at which a loss is not finite; 0: never."""
-    break_seed: int = -1
-    """Seed whose loss that is; -1: of all."""
+    break_seed: int = 1000
+    """Seed whose loss that is; 1000: of all."""
     spoil: bool = False
     """Whether the parameters are then not finite, and the loss is."""
 
     def __post_init__(self):
+        check_ranges(self)
         if not 0 <= self.rate <= 1:
             raise UserError(f"rate must be from 0 to 1, is {self.rate}")
 
@@ -118,7 +120,7 @@ class FakeAlgorithm:
 
     def _breaks(self, state):
         """Whether this is the seed that breaks: its logits never change."""
-        if self.settings.break_seed < 0:
+        if self.settings.break_seed == 1000:
             return True
         first = self.init(jax.random.key(self.settings.break_seed))
         return jnp.allclose(state.params.logits, first.params.logits)

@@ -92,3 +92,8 @@ def test_a_block_is_replaced_and_a_missing_one_named(tmp_path):
     assert pages.blocks(page) == ["one", "two"]
     with pytest.raises(UserError, match="no block '<!-- three -->'"):
         pages.put(page, "three", "text")
+
+
+def test_the_tutorials_method_is_the_example():
+    tutorial = (ROOT / "docs" / "tutorial.md").read_text()
+    assert (ROOT / "examples" / "toy_method.py").read_text() in tutorial

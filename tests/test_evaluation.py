@@ -11,14 +11,15 @@ import pytest
 
 import dreamrl
 from dreamrl.agents import registry
-from dreamrl.agents.algorithm import Agent
 from dreamrl.errors import UserError
 from dreamrl.evaluation import evaluate, spread
 from dreamrl.families.bus import OTHER_STOPS, STOPS
 from dreamrl.families.grid import GridAction
 from dreamrl.testing import replay
-from dreamrl.trial import Percept
+from dreamrl.trial import Actor, Percept, play
 from dreamrl.types import ProblemID, Trajectory
+
+ACTOR = ["init_exploration", "explore", "beliefs", "init_exploitation", "exploit"]
 
 
 @pytest.fixture
@@ -60,7 +61,7 @@ def test_the_same_seed_gives_the_same_numbers(agent):
 
 def test_every_episode_has_a_goal_of_its_own_and_a_fresh_memory(agent):
     family = dreamrl.make("bus")
-    trial = meta_test(family, agent, family.problem(jnp.array(3)), jax.random.key(0), episodes=12)
+    trial = play(family, family.problem(jnp.array(3)), agent, jax.random.key(0), episodes=12)
     assert len(np.unique(np.asarray(trial.goals), axis=0)) > 1
     assert (trial.exploitation.observations[:, 0] == trial.exploitation.observations[0, 0]).all()
     assert trial.beliefs.mean.shape == (family.horizon + 1, 4)
@@ -80,16 +81,16 @@ def names_in(annotation):
     return {annotation, *(name for part in arguments for name in names_in(part))}
 
 
-@pytest.mark.parametrize("function", ["explorer", "explore", "beliefs", "exploiter", "exploit"])
+@pytest.mark.parametrize("function", ACTOR)
 def test_no_function_of_an_agent_takes_a_problem_id(function):
-    hints = typing.get_type_hints(getattr(Agent, function))
+    hints = typing.get_type_hints(getattr(Actor, function))
     assert all(ProblemID not in names_in(hint) for hint in hints.values())
     for hint in (Percept, Trajectory):
         assert ProblemID not in typing.get_type_hints(hint).values()
 
 
-def test_meta_test_takes_no_problem_id():
-    assert "problem_id" not in inspect.signature(meta_test).parameters
+def test_a_trial_takes_no_problem_id():
+    assert "problem_id" not in inspect.signature(play).parameters
 
 
 def test_problems_that_look_alike_are_treated_alike(agent):
@@ -115,7 +116,7 @@ def test_problems_that_look_alike_are_treated_alike(agent):
     def all_inputs(problem_id):
         seen.clear()
         # The fake rides one useful line only; the two problems differ in gray lines alone.
-        trial = meta_test(family, Spy(), family.problem(jnp.array(problem_id)), jax.random.key(2))
+        trial = play(family, family.problem(jnp.array(problem_id)), Spy(), jax.random.key(2))
         jax.block_until_ready(trial)
         jax.effects_barrier()
         return sorted(repr(entry) for entry in seen)

@@ -12,15 +12,9 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "dreamrl"
-FLOORS = (
-    {"types", "spaces", "errors", "host", "interruption", "version"},
-    {"families", "networks"},
-    {"trial"},
-    {"learners"},
-    {"agents"},
-    {"train", "evaluate", "compare", "references", "runs", "story", "testing", "bench", "use"},
-    {"cli", "studio", "figures"},
-)
+TABLE = re.findall(r"^\| (\d+) \| (.+?) \|", (ROOT / "CONTRIBUTING.md").read_text(), re.M)
+FLOORS = [set(re.findall(r"`(\w+)`", rooms)) for _, rooms in reversed(TABLE)]
+"""The one plan of the house is the table in CONTRIBUTING, from the top floor down."""
 DOORS = {"__init__", "__main__"}
 """What stands outside the house: it may import every floor, and no floor imports it."""
 LONGEST = 400
@@ -29,6 +23,12 @@ LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
 
 def modules() -> list[Path]:
     return sorted(SOURCE.rglob("*.py"))
+
+
+def test_the_plan_numbers_its_floors_and_names_every_room_once():
+    assert [int(number) for number, _ in TABLE] == list(range(len(TABLE)))[::-1]
+    named = [name for rooms in FLOORS for name in rooms]
+    assert sorted(named) == sorted({room(module) for module in modules()} - DOORS)
 
 
 def room(module: Path) -> str:

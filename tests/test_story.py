@@ -8,7 +8,7 @@ import dreamrl
 from dreamrl.agents import registry
 from dreamrl.deploy import prepare
 from dreamrl.errors import UserError
-from dreamrl.story import tell
+from dreamrl.story import play_story
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def played(fake):
     algorithm = registry.make_trainer("fake", family, fake())
     state = algorithm.init(jax.random.key(0))
     agent = prepare(family, algorithm, state)
-    return lambda problem: tell(agent, problem)
+    return lambda problem: play_story(agent, problem)
 
 
 def test_information_gained_adds_up_to_the_fall_of_the_error(played):

@@ -13,7 +13,7 @@ import numpy as np
 
 from benchmarks import pages, program
 from benchmarks.program import DOCS, RESULTS, ROOT, kept, parser
-from dreamrl.agents import METHODS
+from dreamrl.agents.registry import METHODS
 from dreamrl.comparison.spec import Result
 from dreamrl.comparison.statistics import iqm
 

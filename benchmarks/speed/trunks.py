@@ -2,7 +2,7 @@
 
     python -m benchmarks.speed.trunks
 
-The trunk of `dreamrl.networks.senses`, whose squares do not overlap, stands beside two of
+The trunk of `dreamrl.networks.observations`, whose squares do not overlap, stands beside two of
 convolutions that do; all end in a vector as long. The result is benchmarks/results/trunks.json.
 """
 
@@ -16,7 +16,7 @@ import jax.numpy as jnp
 
 from benchmarks.program import command, keep, parser, program
 from benchmarks.timing import seconds
-from dreamrl.networks.senses import Patches
+from dreamrl.networks.observations import PatchEncoder
 from dreamrl.spaces import Image
 
 SIZE = 64
@@ -27,16 +27,16 @@ CONVOLUTIONS = {
 }
 """Edge / stride, and channels: that of Miniworld's usual network, and of the one for Atari."""
 
-Look = Callable[[Any, jax.Array], jax.Array]
+ObservationEncoder = Callable[[Any, jax.Array], jax.Array]
 
 
-def patches(key: jax.Array, height: int, width: int) -> tuple[Any, Look]:
-    return Patches(key, Image(height, width), SIZE), lambda trunk, picture: trunk(picture)
+def patches(key: jax.Array, height: int, width: int) -> tuple[Any, ObservationEncoder]:
+    return PatchEncoder(key, Image(height, width), SIZE), lambda trunk, picture: trunk(picture)
 
 
 def convolved(
     layers: tuple[tuple[int, int, int], ...], key: jax.Array, height: int, width: int
-) -> tuple[Any, Look]:
+) -> tuple[Any, ObservationEncoder]:
     """Weights, and what makes a vector of a picture."""
 
     def features(weights: list[jax.Array], picture: jax.Array) -> jax.Array:

@@ -24,7 +24,7 @@ from dreamrl.agents.dream.decoder import Decoder, belief_error, decoder_loss
 from dreamrl.agents.registry import make_trainer, settings_for
 from dreamrl.families.sign import Sign
 from dreamrl.learners.schedules import adam
-from dreamrl.networks.senses import Look
+from dreamrl.networks.observations import ObservationEncoder
 from dreamrl.trial import Choice, rollout
 
 BATCH, KEPT, Z = 64, 64, 32
@@ -35,7 +35,7 @@ def nothing(grads: PyTree) -> PyTree:
     return jax.tree.map(jnp.zeros_like, grads)
 
 
-def cost(family: Sign, look: Look) -> dict:
+def cost(family: Sign, look: ObservationEncoder) -> dict:
     """Seconds of an iteration of DREAM's preset, and of what trunks do in it."""
     settings = settings_for("dream", "sign")
     algorithm = make_trainer("dream", family, settings)
@@ -67,14 +67,16 @@ def cost(family: Sign, look: Look) -> dict:
     }
 
 
-def reading(family: Sign, trunk: Look | None, learned: bool, updates: int, seed: int) -> float:
+def reading(
+    family: Sign, trunk: ObservationEncoder | None, learned: bool, updates: int, seed: int
+) -> float:
     """Share of explorations showing the sign whose word is told, in the last fifth of the run."""
     plain = dataclasses.replace(family, jitter=0.0)
     means = jnp.eye(len(family.train_ids), Z)
     key_decoder, key_play = jax.random.split(jax.random.key(seed))
     decoder = Decoder(key_decoder, family.observation_space, family.action_space, 64, Z)
     if trunk is not None:
-        decoder = eqx.tree_at(lambda d: d.look, decoder, trunk)
+        decoder = eqx.tree_at(lambda d: d.observation, decoder, trunk)
     optimiser = adam(5e-3, 1.0, updates)
     state = optimiser.init(eqx.filter(decoder, eqx.is_array))
 
@@ -104,7 +106,7 @@ def reading(family: Sign, trunk: Look | None, learned: bool, updates: int, seed:
     def update(decoder: Decoder, state: PyTree, ids, seen):
         grads = eqx.filter_grad(decoder_loss)(decoder, seen, means[ids])
         if not learned:
-            grads = eqx.tree_at(lambda d: d.look, grads, replace_fn=nothing)
+            grads = eqx.tree_at(lambda d: d.observation, grads, replace_fn=nothing)
         changes, state = optimiser.update(grads, state)
         return eqx.apply_updates(decoder, changes), state
 
@@ -128,7 +130,7 @@ def main() -> None:
     arguments.add_argument("--seeds", type=int, default=2)
     asked = arguments.parse_args()
     loaded = dreamrl.load(asked.run)
-    family, trunk = loaded.family, loaded.agent.exploitation.percept_encoder.look
+    family, trunk = loaded.family, loaded.agent.exploitation.percept_encoder.observation
     kinds = {
         "its own": (None, True),
         "exploitation's, as it is": (trunk, False),

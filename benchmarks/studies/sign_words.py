@@ -16,26 +16,25 @@ import numpy as np
 
 import dreamrl
 from benchmarks.program import command, keep, parser, program
-from dreamrl.deploy.beliefs import Beliefs
+from dreamrl.deploy.beliefs import ExplorationRecord
 from dreamrl.deploy.posterior import squared_distances
 from dreamrl.errors import UserError
 from dreamrl.families.sign import Sign
 from dreamrl.families.sign.view import readable
 from dreamrl.families.sign.world import Pose
 from dreamrl.runs.store import read_json
-from dreamrl.story import states_of
+from dreamrl.story import play_story
 
 
-def likeliest(belief: Beliefs) -> int:
+def likeliest(belief: ExplorationRecord) -> int:
     """The known problem whose encoding is nearest to where the belief ended."""
     assert belief.known is not None
     far = squared_distances(belief.means[-1], belief.known.encodings)
     return belief.known.ids[int(far.argmin())]
 
 
-def was_read(family: Sign, word: int, seed: int, actions: np.ndarray) -> bool:
+def was_read(family: Sign, word: int, states: list) -> bool:
     """Whether the sign could be read from some place of this exploration, in plain light."""
-    states = states_of(family, word, None, seed, actions)
     poses = jax.tree.map(lambda *x: jnp.stack(x), *[state.pose for state in states])
     # One shape for all lengths: compiled once.
     poses = jax.tree.map(lambda x: jnp.resize(x, (family.horizon + 1, *x.shape[1:])), poses)
@@ -55,11 +54,12 @@ def measure(run: str, trials: int) -> dict[str, object]:
     if not isinstance(agent.family, Sign):
         raise UserError(f"the agent of {run} was trained on {agent.family.name}, not on sign")
     words = np.resize(agent.family.train_ids, trials).tolist()
-    found = [agent.explore(word, seed=i) for i, word in enumerate(words)]
+    stories = [play_story(agent, word, seed=i) for i, word in enumerate(words)]
+    found = [story.beliefs for story in stories]
     right = [likeliest(belief) == word for belief, word in zip(found, words, strict=True)]
     read = [
-        was_read(agent.family, word, i, belief.trajectory.actions)
-        for i, (word, belief) in enumerate(zip(words, found, strict=True))
+        was_read(agent.family, word, story.states(exploring=True))
+        for word, story in zip(words, stories, strict=True)
     ]
     manifest = read_json(pathlib.Path(run) / "run.json")
     return {

@@ -6,8 +6,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-
 from dreamrl import families, runs
 from dreamrl.agents.algorithm import Agent, Algorithm
 from dreamrl.agents.loop import Trainable
@@ -25,8 +23,7 @@ from dreamrl.families.family import Family
 from dreamrl.runs.session import Unwatched
 from dreamrl.training import DEFAULT_PLAN, Plan, Record
 from dreamrl.training import train as train_seeds
-
-Path_ = str | os.PathLike[str]
+from dreamrl.values import AnyPath, Whole, Wholes, plain_value, seeds_from
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,8 +48,8 @@ def train(
     family: str | Family | None = None,
     *,
     settings: Any = None,
-    seeds: int | Sequence[int] = 1,
-    out: Path_ | None = None,
+    seeds: Whole | Wholes = 1,
+    out: AnyPath | None = None,
     plan: Plan = DEFAULT_PLAN,
     progress: bool = False,
     **changes: Any,
@@ -90,10 +87,12 @@ def train(
         if not (isinstance(agent, str) and family is not None):
             raise UserError("out needs a method by name and a family: see dreamrl.register_method")
         name = family if isinstance(family, str) else family.name
-        watch = _Watch(report)
-        runs.ensure(Path(out), agent, name, trainer.settings, chosen, watch=watch)
-        found = [load(run.path) for run in runs.find(Path(out))]
-        return TrainingResult(found, records, trainer, Path(out))
+        terms = runs.Terms(plan.chunk, plan.evaluate_every, plan.evaluation_trials)
+        runs.ensure(out, agent, name, trainer.settings, chosen, terms, _Watch(report))
+        made = runs.find(out)
+        # Those of earlier calls too, where this one went on.
+        kept = [record for run in made for record in run.records]
+        return TrainingResult([load(run.path) for run in made], kept, trainer, Path(out))
     training = train_seeds(trainer, chosen, plan, report=report)
     states = (runs.of_seed(training.state, i) for i in range(len(chosen)))
     found = [prepare(trainer.family, trainer, state) for state in states]
@@ -101,13 +100,13 @@ def train(
 
 
 def evaluate(
-    agent: TrainedAgent | Agent | Path_,
+    agent: TrainedAgent | Agent | AnyPath,
     family: str | Family | None = None,
     *,
     split: Literal["test", "train"] = "test",
-    trials: int = 2000,
-    seed: int = 0,
-    episodes: int = 1,
+    trials: Whole = 2000,
+    seed: Whole = 0,
+    episodes: Whole = 1,
 ) -> Evaluation:
     """Measure an agent by meta-test: greedy trials in problems that it is not told.
 
@@ -154,10 +153,10 @@ def compare(
     agents: Sequence[str],
     families: Sequence[str | Family],
     *,
-    seeds: int = 5,
-    budget: int | None = None,
-    trials: int = 2000,
-    out: Path_ = "runs/compare",
+    seeds: Whole = 5,
+    budget: Whole | None = None,
+    trials: Whole = 2000,
+    out: AnyPath = "runs/compare",
     progress: bool = False,
 ) -> Comparison:
     """Train what is missing of agents x families x seeds, and compare returns with intervals.
@@ -209,11 +208,9 @@ def _reporter(records: list[Record], progress: bool) -> Callable[[Sequence[Recor
     return report
 
 
-def _seeds(seeds: int | Sequence[int]) -> tuple[int, ...]:
-    chosen = np.arange(seeds) if isinstance(seeds, int | np.integer) else np.asarray(seeds)
-    if chosen.ndim != 1 or not len(chosen):
-        raise UserError(f"seeds must be a number or some numbers, is {seeds!r}")
-    return tuple(int(seed) for seed in chosen)
+def _seeds(seeds: Whole | Wholes) -> tuple[int, ...]:
+    given = plain_value(seeds)
+    return seeds_from(range(given) if isinstance(given, int) else given)
 
 
 def _trainer(

@@ -5,16 +5,17 @@ Ranges stand beside the field and are checked when settings are made:
     clip: Annotated[float, Range(0, 1)] = 0.2
 """
 
+import copy
 import dataclasses
 import functools
 import types
 import typing
 from collections.abc import Mapping
+from operator import attrgetter
 from typing import Any, Literal, NamedTuple, TypeVar
 
-import numpy as np
-
 from dreamrl.errors import UserError, unknown
+from dreamrl.values import plain_value
 
 S = TypeVar("S")
 
@@ -53,8 +54,8 @@ def check_ranges(settings: Any) -> None:
     for field in dataclasses.fields(settings):
         value = getattr(settings, field.name)
         kind, limits = _unwrapped(hints(type(settings))[field.name])
-        if isinstance(value, np.generic) or (isinstance(value, np.ndarray) and value.ndim == 0):
-            value = value.item()
+        if (plain := plain_value(value)) is not value:
+            value = plain
             object.__setattr__(settings, field.name, value)
         if typing.get_origin(kind) is Literal:
             _check_word(field.name, value, typing.get_args(kind))
@@ -108,7 +109,9 @@ def to_dict(settings: Any) -> dict[str, Any]:
         found["kind"] = kind
     for field in dataclasses.fields(settings):
         value = getattr(settings, field.name)
-        found[field.name] = to_dict(value) if dataclasses.is_dataclass(value) else value
+        found[field.name] = (
+            to_dict(value) if dataclasses.is_dataclass(value) else plain_value(value)
+        )
     return found
 
 
@@ -146,19 +149,17 @@ def kinds_of(hint: Any) -> dict[str, type]:
     return {m.name: m for m in members if isinstance(m, type) and hasattr(m, "name")}
 
 
-def paths_of(settings: Any) -> dict[str, Any]:
+def paths_of(settings: Any, before: str = "") -> dict[str, Any]:
     """Return all settings by dotted path, `budget.iterations` and the like; kinds included."""
-    return _flat(to_dict(settings))
-
-
-def _flat(held: dict[str, Any], before: str = "") -> dict[str, Any]:
     found: dict[str, Any] = {}
-    for name, value in held.items():
-        path = f"{before}{name}"
-        if isinstance(value, dict):
-            found |= ({path: value["kind"]} if "kind" in value else {}) | _flat(value, f"{path}.")
-        elif name != "kind":
-            found[path] = value
+    for field in dataclasses.fields(settings):
+        value: Any = getattr(settings, field.name)
+        path = f"{before}{field.name}"
+        several = len(kinds_of(hints(type(settings))[field.name])) > 1
+        if not dataclasses.is_dataclass(value) or several:
+            found[path] = value.name if several else value
+        if dataclasses.is_dataclass(value):
+            found |= paths_of(value, f"{path}.")
     return found
 
 
@@ -168,10 +169,7 @@ def resolve(settings: Any, name: str) -> str:
     Raises:
         UserError: Where there is none, or more than one.
     """
-    return _resolve(paths_of(settings), name)
-
-
-def _resolve(paths: Mapping[str, Any], name: str) -> str:
+    paths = paths_of(settings)
     name = name.replace("-", "_")
     if name in paths:
         return name
@@ -184,72 +182,47 @@ def _resolve(paths: Mapping[str, Any], name: str) -> str:
 
 
 def changed(settings: S, changes: Mapping[str, Any]) -> S:
-    """Return settings with changes, together, by path or its unambiguous end: `{"z": 8}`.
+    """Return settings with changes by path or unambiguous end: `{"iterations": 400}`.
 
-    A kind is chosen by its name, before the changes within it: `{"learner": "dqn"}`; or the value
-    itself takes the place: `{"learner": DQN(updates=10)}`.
+    A kind is chosen by its name, before the changes within it: `{"learner": "dqn"}`. Whether all
+    values fit together is asked when all are changed, so their order does not matter.
 
     Raises:
         UserError: For a setting that there is not, and for a value that it cannot have.
     """
-    held: Any = to_dict(settings)
-    wholes = {name: value for name, value in changes.items() if _is_whole(held, name)}
-    for name, value in wholes.items():
-        path = _resolve(_flat(held) | held, name)
-        place, last = _place(held, path)
-        if dataclasses.is_dataclass(value):
-            place[last] = to_dict(value)
-        elif place[last]["kind"] != value:
-            # Defaults of the new kind are filled in when the settings are made.
-            place[last] = {"kind": value}
-    _fill(type(settings), held)
-    for name in changes.keys() - wholes.keys():
-        place, last = _place(held, _resolve(_flat(held), name))
-        place[last] = changes[name]
-    return from_dict(type(settings), held)
-
-
-def _fill(kind: Any, held: dict[str, Any]) -> None:
-    """Give entries of a kind that was just chosen their defaults."""
-    chosen = _chosen(kind, held)
-    defaults: Any = {field.name: field.default for field in dataclasses.fields(chosen)}
-    for name, default in defaults.items():
-        if name not in held:
-            held[name] = to_dict(default) if dataclasses.is_dataclass(default) else default
-        elif isinstance(held[name], dict):
-            _fill(_unwrapped(hints(chosen)[name])[0], held[name])
-
-
-def _is_whole(held: dict[str, Any], name: str) -> bool:
-    place: Any = held
-    for part in name.replace("-", "_").split("."):
-        place = place.get(part) if isinstance(place, dict) else None
-    return isinstance(place, dict)
-
-
-def _place(held: dict[str, Any], path: str) -> tuple[dict[str, Any], str]:
-    *folders, last = path.split(".")
-    for folder in folders:
-        held = held[folder]
-    return held, last
+    held = settings
+    for name, value in _kinds_first(settings, changes):
+        held = _unchecked(held, resolve(held, name).split("."), value)
+    return _checked(held)
 
 
 def changed_by_text(settings: S, changes: Mapping[str, str]) -> S:
     """Return settings with changes as they are written: `{"cost": "0.1"}`; see `changed`."""
-    kinds = {name: text for name, text in changes.items() if _is_whole(to_dict(settings), name)}
-    settings = changed(settings, kinds)
-    rest = {resolve(settings, name): text for name, text in changes.items() if name not in kinds}
-    return changed(settings, {path: _read(settings, path, text) for path, text in rest.items()})
+    held = settings
+    for name, text in _kinds_first(settings, changes):
+        path = resolve(held, name).split(".")
+        held = _unchecked(held, path, _read(held, path, text))
+    return _checked(held)
 
 
-def _read(settings: Any, path: str, text: str) -> Any:
-    *folders, last = path.split(".")
-    for folder in folders:
-        settings = getattr(settings, folder)
-    kind, _ = _unwrapped(hints(type(settings))[last])
+def _kinds_first(settings: Any, changes: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    paths = paths_of(settings)
+
+    def rank(change: tuple[str, Any]) -> bool:
+        name, _ = change
+        return not (name in paths and dataclasses.is_dataclass(attrgetter(name)(settings)))
+
+    return sorted(changes.items(), key=rank)
+
+
+def _read(settings: Any, path: list[str], text: str) -> Any:
+    first, *rest = path
+    if rest:
+        return _read(getattr(settings, first), rest, text)
+    kind, _ = _unwrapped(hints(type(settings))[first])
     if kind is bool:
         if text not in ("true", "false"):
-            raise UserError(f"{last} is {text!r}: it must be true or false")
+            raise UserError(f"{first} is {text!r}: it must be true or false")
         return text == "true"
     if kind not in (int, float):
         return text
@@ -257,4 +230,26 @@ def _read(settings: Any, path: str, text: str) -> Any:
         return kind(text)
     except ValueError:
         wanted = "a whole number" if kind is int else "a number"
-        raise UserError(f"{last} is {text!r}: it must be {wanted}") from None
+        raise UserError(f"{first} is {text!r}: it must be {wanted}") from None
+
+
+def _unchecked(settings: S, path: list[str], value: Any) -> S:
+    """Return a copy with one change, of which nothing is checked yet."""
+    first, *rest = path
+    if rest:
+        value = _unchecked(getattr(settings, first), rest, value)
+    elif (kinds := kinds_of(hints(type(settings))[first])) and isinstance(value, str):
+        if value not in kinds:
+            raise UserError(f"{first} is {value!r}: it must be {' or '.join(kinds)}.")
+        held = getattr(settings, first)
+        value = held if held.name == value else kinds[value]()
+    made = copy.copy(settings)
+    object.__setattr__(made, first, value)
+    return made
+
+
+def _checked(settings: Any) -> Any:
+    """Return the same settings, made anew from the inside out: each checks itself."""
+    held = {field.name: getattr(settings, field.name) for field in dataclasses.fields(settings)}
+    made = {name: _checked(x) for name, x in held.items() if dataclasses.is_dataclass(x)}
+    return dataclasses.replace(settings, **made)

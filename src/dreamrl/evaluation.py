@@ -12,12 +12,13 @@ import numpy as np
 from jaxtyping import Array, Float, Int, Scalar
 
 from dreamrl.agents.algorithm import Agent
-from dreamrl.errors import UserError
-from dreamrl.families.family import Family
+from dreamrl.errors import UserError, without_jax
+from dreamrl.families.family import Family, GivenIDs, plain, plain_ids
 from dreamrl.families.memory import side_by_side
 from dreamrl.host import in_own_switches
 from dreamrl.trial import play
 from dreamrl.types import Key
+from dreamrl.values import Whole, seed_from, whole
 
 
 class Outcome(NamedTuple):
@@ -65,24 +66,21 @@ def outcome(
 
 
 @in_own_switches
+@without_jax()
 def evaluate(
     family: Family,
     agent: Agent,
-    ids: Sequence[int],
-    trials: int = 2000,
-    seed: int = 0,
-    episodes: int = 1,
+    ids: GivenIDs,
+    trials: Whole = 2000,
+    seed: Whole = 0,
+    episodes: Whole = 1,
 ) -> Evaluation:
     """The mean over `trials` trials, each of `ids` being as often their problem as any other.
 
     The same seed gives the same trials and, on one machine, the same numbers.
     """
-    if not ids:
-        raise UserError("there are no problems to evaluate on")
-    if trials < 2:
-        raise UserError(f"trials must be at least 2, for a mean with an interval, is {trials}")
-    if episodes < 1:
-        raise UserError(f"episodes must be at least 1, is {episodes}")
+    family, ids, seed = plain(family), _some(ids), seed_from(seed)
+    trials, episodes = whole("trials", trials, 2), whole("episodes", episodes, 1)
     drawn = spread(ids, trials, seed)
     keys = jax.random.split(jax.random.key(seed), trials)
     found = per_family(_many, family, episodes)(agent, drawn, keys)
@@ -101,6 +99,16 @@ def evaluate(
         returns=returns,
         lengths=lengths,
     )
+
+
+def _some(ids: GivenIDs) -> tuple[int, ...] | range:
+    try:
+        found = plain_ids(ids)
+    except ValueError as error:
+        raise UserError(f"problem IDs {error}") from None
+    if not found:
+        raise UserError("there are no problems to evaluate on")
+    return found
 
 
 def mean_ci95(scores: Float[np.ndarray, " trials"]) -> tuple[float, tuple[float, float]]:

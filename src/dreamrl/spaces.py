@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import jax
@@ -85,7 +86,7 @@ class Tiles:
     """A view of `count` places, each seen as the integers `ns`, and other integers `beside` it.
 
     A vector: place after place, whose entry i is one of 0 .. ns[i]-1, then entries of
-    0 .. beside[i]-1. Agents look at all places through the same layer (`dreamrl.networks.senses`).
+    0 .. beside[i]-1. All places go through the same layer (`dreamrl.networks.observations`).
     """
 
     count: int
@@ -150,18 +151,57 @@ class Box:
 
 
 @dataclasses.dataclass(frozen=True)
-class Image:
-    """Red, green and blue of height x width pixels, 0 to 255.
+class Scaled:
+    """Real numbers of the given shape, which agents see less `middle` and divided by `half`.
 
-    Agents look at it through a trunk that they train (`dreamrl.networks.senses`).
+    Both are of the flattened entries, or one number for all. They limit nothing.
+    """
+
+    middle: tuple[float, ...]
+    half: tuple[float, ...]
+    shape: tuple[int, ...]
+
+    @property
+    def dtype(self) -> Any:
+        return jnp.float32
+
+    @property
+    def features(self) -> int:
+        return math.prod(self.shape)
+
+    def sample(self, key: Key) -> Float[Array, "..."]:
+        drawn = jax.random.uniform(key, (self.features,), minval=-1.0, maxval=1.0)
+        return (drawn * jnp.array(self.half) + jnp.array(self.middle)).reshape(self.shape)
+
+    def contains(self, value: Array | np.ndarray) -> bool:
+        value = np.asarray(value)
+        real = np.issubdtype(value.dtype, np.floating) and value.shape == self.shape
+        return bool(real and np.isfinite(value).all())
+
+    def encode(self, value: Float[Array, "..."]) -> Float[Array, "... features"]:
+        """About -1 to 1."""
+        lead = value.shape[: value.ndim - len(self.shape)]
+        flat = value.reshape(*lead, self.features).astype(jnp.float32)
+        middle, half = (jnp.array(x, jnp.float32) for x in (self.middle, self.half))
+        return (flat - middle) / half
+
+
+@dataclasses.dataclass(frozen=True)
+class Image:
+    """Height x width pixels of so many channels, 0 to 255; three are red, green and blue.
+
+    It goes through a trunk that is trained (`dreamrl.networks.observations`). Agents see what
+    differs within each channel and, with `light`, how bright it is on the whole.
     """
 
     height: int
     width: int
+    channels: int = 3
+    light: bool = False
 
     @property
     def shape(self) -> tuple[int, ...]:
-        return (self.height, self.width, 3)
+        return (self.height, self.width, self.channels)
 
     @property
     def dtype(self) -> Any:
@@ -175,19 +215,22 @@ class Image:
     @property
     def features(self) -> int:
         tall, wide = self.blocks
-        return (self.height // tall) * (self.width // wide) * 3
+        return (self.height // tall) * (self.width // wide) * self.channels
 
-    def sample(self, key: Key) -> UInt8[Array, "height width 3"]:
+    def sample(self, key: Key) -> UInt8[Array, "height width channels"]:
         return jax.random.bits(key, self.shape, jnp.uint8)
 
     def contains(self, value: Array | np.ndarray) -> bool:
         value = np.asarray(value)
         return value.dtype == np.uint8 and value.shape == self.shape
 
-    def encode(self, value: UInt8[Array, "... height width 3"]) -> Float[Array, "... features"]:
+    def encode(
+        self, value: UInt8[Array, "... height width channels"]
+    ) -> Float[Array, "... features"]:
         """A coarse picture, 0 to 1: means over squares of `COARSE` pixels or so."""
         lead, (tall, wide) = value.shape[:-3], self.blocks
-        split = value.reshape(*lead, self.height // tall, tall, self.width // wide, wide, 3)
+        rows, columns = self.height // tall, self.width // wide
+        split = value.reshape(*lead, rows, tall, columns, wide, self.channels)
         coarse = split.astype(jnp.float32).mean((-4, -2)) / 255
         return coarse.reshape(*lead, self.features)
 
@@ -196,7 +239,7 @@ COARSE = 10
 
 
 @dataclasses.dataclass(frozen=True)
-class Told:
+class Privileged:
     """What is `seen`, as a vector, followed by so many numbers that say what problem it is."""
 
     seen: "Space"
@@ -241,7 +284,56 @@ class Told:
         return jnp.concatenate([self.seen.encode(seen), said], axis=-1)
 
 
-Space: TypeAlias = Discrete | MultiDiscrete | Tiles | Box | Image | Told
+@dataclasses.dataclass(frozen=True)
+class Product:
+    """Values of several spaces in one vector of real numbers, one after the other."""
+
+    parts: "tuple[Space, ...]"
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (sum(math.prod(part.shape) for part in self.parts),)
+
+    @property
+    def dtype(self) -> Any:
+        return jnp.float32
+
+    @property
+    def features(self) -> int:
+        return sum(part.features for part in self.parts)
+
+    def split(self, value: Float[Array, "... all"]) -> list[Array]:
+        """The values of the parts."""
+        lead, ends = value.shape[:-1], np.cumsum([math.prod(part.shape) for part in self.parts])
+        pieces = jnp.split(value, ends[:-1], axis=-1)
+        return [
+            piece.reshape(*lead, *part.shape).astype(part.dtype)
+            for part, piece in zip(self.parts, pieces, strict=True)
+        ]
+
+    def join(self, values: Sequence[Array]) -> Float[Array, " all"]:
+        return jnp.concatenate([jnp.ravel(value).astype(jnp.float32) for value in values])
+
+    def sample(self, key: Key) -> Float[Array, " all"]:
+        keys = jax.random.split(key, len(self.parts))
+        return self.join([part.sample(k) for part, k in zip(self.parts, keys, strict=True)])
+
+    def contains(self, value: Array | np.ndarray) -> bool:
+        value = np.asarray(value)
+        if not np.issubdtype(value.dtype, np.floating) or value.shape != self.shape:
+            return False
+        pieces = self.split(jnp.asarray(value))
+        # What the split rounds was no value of the space.
+        whole = np.isfinite(value).all() and (np.asarray(self.join(pieces)) == value).all()
+        pairs = zip(self.parts, pieces, strict=True)
+        return bool(whole) and all(part.contains(piece) for part, piece in pairs)
+
+    def encode(self, value: Float[Array, "... all"]) -> Float[Array, "... features"]:
+        pairs = zip(self.parts, self.split(value), strict=True)
+        return jnp.concatenate([part.encode(piece) for part, piece in pairs], axis=-1)
+
+
+Space: TypeAlias = Discrete | MultiDiscrete | Tiles | Box | Scaled | Image | Privileged | Product
 ActionSpace: TypeAlias = Discrete | Box
 """Chosen from, or vectors of real numbers, which agents may exceed: environments get the nearest
 action inside."""

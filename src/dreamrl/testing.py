@@ -9,11 +9,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PyTree
 
-from dreamrl.errors import FamilyError, UserError
+from dreamrl.errors import FamilyError, UserError, without_jax
 from dreamrl.families.checks import find_faults
-from dreamrl.families.family import CanObserve, Family
+from dreamrl.families.family import CanObserve, Family, plain
 from dreamrl.host import in_own_switches
 from dreamrl.types import State, Step
+from dreamrl.values import Whole
 
 Numbers = Sequence[Any] | np.ndarray | jax.Array
 
@@ -29,11 +30,12 @@ class Replay(NamedTuple):
     """The family's State, every leaf with a leading axis of time."""
 
 
+@without_jax()
 @in_own_switches
 def replay(
     family: Family,
-    problem_id: int,
-    goal: int | Numbers | None = None,
+    problem_id: Whole,
+    goal: Whole | Numbers | None = None,
     actions: Numbers = (),
     start: PyTree | None = None,
 ) -> Replay:
@@ -50,6 +52,7 @@ def replay(
     Raises:
         UserError: For actions, problems or states that the family has not.
     """
+    family = plain(family)
     space = family.action_space
     actions = np.asarray(actions, space.dtype).reshape(-1, *space.shape)
     if not all(space.contains(np.asarray(action)) for action in actions):

@@ -13,9 +13,11 @@ import numpy as np
 from jaxtyping import Array, Bool, Int, PyTree
 
 from dreamrl.agents.loop import Trainable
-from dreamrl.errors import UserError
+from dreamrl.errors import UserError, without_jax
 from dreamrl.evaluation import outcomes, spread
+from dreamrl.families.family import plain_ids
 from dreamrl.host import in_own_switches
+from dreamrl.values import Wholes, seeds_from
 
 Record = dict[str, int | float]
 """What a chunk of iterations came to in one seed; the keys that are always there:
@@ -112,9 +114,10 @@ def _parts(flags: dict[str, np.ndarray], place: int) -> list[str]:
 
 
 @in_own_switches
+@without_jax()
 def train(
     algorithm: Trainable,
-    seeds: Sequence[int],
+    seeds: Wholes,
     plan: Plan = DEFAULT_PLAN,
     report: Callable[[list[Record]], None] = lambda records: None,
     stop: Callable[[], bool] = lambda: False,
@@ -138,6 +141,7 @@ def train(
     idle. Seconds count from `began`, a `time.perf_counter()`, or from now, on top of those of
     `start`.
     """
+    seeds = seeds_from(seeds)
     before_compiling = time.perf_counter()
     began = before_compiling if began is None else began
     total = algorithm.settings.budget.iterations
@@ -306,9 +310,10 @@ def _has_nan(tree: PyTree) -> Bool[Array, ""]:
 def _evaluation(algorithm: Trainable, trials: int) -> Callable[[PyTree], dict[str, Array]]:
     """Greedy returns of all seeds on the same trials, every time."""
     family = algorithm.family
-    unseen, known = (jnp.array(spread(ids, trials)) for ids in (family.test_ids, family.train_ids))
+    test_ids, train_ids = plain_ids(family.test_ids), plain_ids(family.train_ids)
+    unseen, known = (jnp.array(spread(ids, trials)) for ids in (test_ids, train_ids))
     keys = jax.random.split(jax.random.key(0), trials)
-    held_out = family.test_ids != family.train_ids
+    held_out = test_ids != train_ids
 
     def one(state: PyTree) -> dict[str, Array]:
         agent = algorithm.agent(state)

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PyTree, Scalar
 
 from dreamrl.families.family import Family
+from dreamrl.families.turns import at_once, in_turns
 from dreamrl.spaces import inside
 from dreamrl.types import Action, Belief, Goal, Key, Observation, Problem, State, Trajectory
 
@@ -97,11 +98,29 @@ def rollout(
 ) -> Episode:
     """Play one episode of at most `family.horizon` steps.
 
+    Mapped over, no more are played side by side than the family can (`dreamrl.families.turns`).
+
     Args:
         goal: What is asked for; None in an exploration.
         act: Chooses each action; it threads `carry` through the episode.
         states: Whether to keep the environment's states.
     """
+
+    def episode(problem, goal, carry, key):
+        return _episode(family, problem, goal, act, carry, key, states)
+
+    return in_turns(episode, at_once(family))(problem, goal, carry, key)
+
+
+def _episode(
+    family: Family,
+    problem: Problem,
+    goal: Goal,
+    act: Act,
+    carry: PyTree,
+    key: Key,
+    states: bool,
+) -> Episode:
     key_reset, key_act, key_step = jax.random.split(key, 3)
     start, observation = family.reset(key_reset, problem)
     actions = family.action_space

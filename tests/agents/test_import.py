@@ -1,6 +1,4 @@
-"""IMPORT: who is told what, and what the auxiliary loss trains."""
-
-import dataclasses
+"""IMPORT: which trials are informed, and what the auxiliary loss trains."""
 
 import equinox as eqx
 import jax
@@ -8,39 +6,49 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dreamrl.agents import registry
-from dreamrl.agents.whole_trial import trials as whole
+from dreamrl.agents.import_.losses import pull_loss
+from dreamrl.agents.registry import make_trainer, settings_for
+from dreamrl.agents.whole_trial.losses import read
+from dreamrl.configuration import changed
 
 
 @pytest.fixture(scope="module")
-def made(relevant_fact):
-    settings = registry.settings_for("import", "")
-    settings = dataclasses.replace(settings, trials=8, minibatches=1, hidden=8, z=4)
-    algorithm = registry.make_trainer("import", relevant_fact, settings)
-    state = jax.jit(algorithm.init)(jax.random.key(0))
-    return algorithm, state.params, jax.jit(algorithm._play)(state.params, jax.random.key(1))
+def made(relevant_fact, play_trials):
+    """The algorithm, first networks, new trials and the batch made of them."""
+    changes = {"trials": 8, "minibatches": 1, "hidden": 8, "z": 4}
+    trainer = make_trainer("import", relevant_fact, changed(settings_for("import"), changes))
+    algorithm = trainer.algorithm
+
+    @jax.jit
+    def make(key):
+        state, progress = trainer.init(key), jnp.array(0.0)
+        new = play_trials(algorithm, state.params, state.memory, progress, jax.random.key(1))
+        return state.params, new, algorithm.prepare(state.params, new, progress)[0]
+
+    return algorithm, *make(jax.random.key(0))
 
 
 def test_half_of_the_trials_are_informed_of_f(made):
-    _, nets, trials = made
-    assert int(trials.recorded.told.informed.sum()) == 4
-    np.testing.assert_array_equal(trials.recorded.told.z, nets.beside(trials.recorded.problem_id))
-    chosen = whole.choose(trials.recorded.told, jnp.zeros((8, 4)))
-    np.testing.assert_array_equal(chosen[:4], trials.recorded.told.z[:4])
+    algorithm, nets, new, _ = made
+    context = new.conditions
+    assert int(context.informed.sum()) == 4
+    np.testing.assert_allclose(context.z, nets.auxiliary(new.problem_id), rtol=1e-6)
+    np.testing.assert_allclose(context.z, algorithm.encode(nets, new.problem_id), rtol=1e-6)
+    chosen = context.replace(jnp.zeros((8, 4)))
+    np.testing.assert_array_equal(chosen[:4], context.z[:4])
     assert (chosen[4:] == 0).all()
 
 
 def test_the_auxiliary_loss_pulls_g_and_not_f(made):
-    algorithm, nets, trials = made
+    algorithm, nets, new, batch = made
 
     def loss(nets):
-        memories = whole.read(nets, trials.recorded.played)
-        key = jax.random.key(0)
-        return algorithm.objective.beside(nets, trials.recorded, memories, algorithm.settings, key)[
-            0
-        ]
+        hidden = read(nets, new.trial)
+        return algorithm.auxiliary_loss(nets, batch, hidden, jax.random.key(0))[0]
 
     grads = eqx.filter_jit(eqx.filter_grad(loss))(nets)
-    assert all((g == 0).all() for g in jax.tree.leaves(grads.beside))
-    assert any((g != 0).any() for g in jax.tree.leaves(grads.tell))
-    assert any((g != 0).any() for g in jax.tree.leaves(grads.reader))
+    assert all((g == 0).all() for g in jax.tree.leaves(grads.auxiliary))
+    assert any((g != 0).any() for g in jax.tree.leaves(grads.belief_head))
+    assert any((g != 0).any() for g in jax.tree.leaves(grads.encoder))
+    pulled, _ = pull_loss(nets, batch, read(nets, new.trial))
+    np.testing.assert_allclose(loss(nets), algorithm.settings.auxiliary * pulled, rtol=1e-5)

@@ -1,10 +1,11 @@
-"""The policy that is told what the problem is, where it sees tiles."""
+"""The policy that is conditioned on a goal and on z, where it sees tiles."""
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 
 from dreamrl.agents.policy import InstructedPolicy
+from dreamrl.families.bandit import Bandit
 from dreamrl.spaces import Discrete, Tiles
 from dreamrl.trial import Percept
 
@@ -26,19 +27,22 @@ def decide(policy, views, colors):
     def one(view, color):
         still = (jnp.array(0), jnp.array(0.0), jnp.array(True))
         percept = Percept(view, *still)
-        _, decision = policy.step(policy.start(), percept, None, jax.nn.one_hot(color, COLORS))
+        _, decision = policy.step(policy.init_carry(), percept, None, jax.nn.one_hot(color, COLORS))
         return decision.policy
 
     return jax.vmap(one)(views, colors)
 
 
 def make_policy(space):
-    return InstructedPolicy(
-        jax.random.key(0), space, Discrete(PLACES), Discrete(1), 64, COLORS, recurrent=False
-    )
+    class Sight(Bandit):
+        observation_space = space
+        action_space = Discrete(PLACES)
+        goal_space = Discrete(1)
+
+    return InstructedPolicy(jax.random.key(0), Sight(), 64, COLORS, recurrent=False)
 
 
-def test_what_is_told_reaches_the_tiles_and_nothing_else_has_them():
+def test_z_reaches_the_tiles_and_nothing_else_has_them():
     policy = make_policy(SPACE)
     views, colors, places = scenes(jax.random.key(1), 64)
 

@@ -132,7 +132,7 @@ def test_help_of_training_lists_the_settings(fake, capsys):
         ("train fake bus --rate 1.5", "rate must be from 0 to 1, is 1.5"),
         ("train fake bus --rate nan", "rate must be from 0 to 1, is nan"),
         ("train fake bus --mode medium", "invalid choice 'medium'"),
-        ("train fake bus --iterations 2.5", "--iterations: invalid literal"),
+        ("train fake bus --iterations 2.5", "--budget.iterations: invalid literal"),
         ("train fake bus --rate", "Missing value for argument '--rate'"),
         ("train fake bus --seed -1", "seed must be 0 or more"),
         ("train fake bus --seeds 0", "seeds must be at least 1"),
@@ -159,9 +159,7 @@ def test_mistakes_get_one_line_and_write_nothing(fake, tmp_path, capsys, argumen
     (tmp_path / "full").mkdir()
     manifest = {"format": 1, "seed": 0, "agent": "fake", "family": "bus"}
     settings = {
-        "iterations": 6,
-        "trials": 4,
-        "episodes": 1,
+        "budget": {"iterations": 6, "trials": 4, "episodes": 1},
         "rate": 0.5,
         "mode": "fast",
         "break_at": 0,
@@ -239,7 +237,7 @@ def test_a_stopped_run_is_resumed_extended_and_listed(fake, capsys, monkeypatch)
     assert (listed["run"], listed["state"], listed["steps"]) == ("runs/one", "finished", 100)
     assert main(["runs"]) == 0
     assert (
-        "runs/one  fake   bus     1      10/6        100    0.300   finished"
+        "runs/one  fake   bus     1      10          100    0.300   finished"
         in capsys.readouterr().out
     )
 

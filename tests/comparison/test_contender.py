@@ -5,14 +5,19 @@ import re
 import pytest
 
 from dreamrl.comparison.contender import contender
+from dreamrl.configuration import changed
 from dreamrl.errors import UserError
 
 
 def test_settings_are_read_by_their_types(fake):
     asked = contender("fake:rate=0.25,mode=slow,break-at=3,trials=8")
-    assert asked.settings("bus") == fake(rate=0.25, mode="slow", break_at=3, trials=8)
+    assert asked.settings("bus") == changed(
+        fake(), {"rate": 0.25, "mode": "slow", "break_at": 3, "trials": 8}
+    )
     assert contender("fake").settings("bus") == fake()
-    assert contender("fake:preset=long,rate=0").settings("bus") == fake(iterations=500, rate=0.0)
+    assert contender("fake:preset=long,rate=0").settings("bus") == changed(
+        fake(), {"iterations": 500, "rate": 0.0}
+    )
 
 
 @pytest.mark.parametrize(

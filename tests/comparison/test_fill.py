@@ -1,13 +1,13 @@
 """Cells: what is asked for, what is used again, what is trained, and what comes of it."""
 
-import dataclasses
-
 import pytest
 
 from dreamrl import runs
+from dreamrl.agents import registry
 from dreamrl.comparison import fill as filling
 from dreamrl.comparison import spec as cells
 from dreamrl.comparison.fill import fill
+from dreamrl.configuration import to_dict
 from dreamrl.errors import UserError
 from dreamrl.runs.session import ensure
 
@@ -56,7 +56,7 @@ def test_a_result_holds_what_tables_and_figures_need(fake, tmp_path):
     assert view.begun == [("fake:rate=0.25", (0, 1))]
     assert result == cells.held(cell, tmp_path / "cells")
     assert cell.file(tmp_path / "cells").name == "fake-rate-0.25.json"
-    assert result["settings"] == dataclasses.asdict(fake(rate=0.25))
+    assert result["settings"] == to_dict(fake(rate=0.25))
     assert result["command"] == "as typed"
     assert result["references"] == {"optimal": 0.8, "no_exploration": 0.3, "thompson": -0.6}
     (training,) = result["trainings"]
@@ -114,13 +114,13 @@ def test_runs_of_other_commands_are_used_if_nothing_differs(fake, tmp_path, seed
 def test_a_result_of_other_settings_is_replaced(fake, tmp_path):
     fill(asked("fake"), tmp_path / "cells", tmp_path, View())
     (longer,) = asked("fake", budget=4 * 40 * 8)
-    assert longer.settings.iterations == 8
+    assert longer.settings.budget.iterations == 8
     before = cells.held(longer, tmp_path / "cells")
-    assert cells.difference(longer, before) == "iterations is 6, not 8"
+    assert cells.difference(longer, before) == "budget.iterations is 6, not 8"
     view = View()
     (result,) = fill([longer], tmp_path / "cells", tmp_path, view).results
     assert view.begun == [("fake", (0, 1))]
-    assert result["settings"]["iterations"] == 8
+    assert result["settings"]["budget"]["iterations"] == 8
     assert cells.difference(longer, result) == ""
 
 
@@ -158,8 +158,8 @@ def test_a_training_that_diverges_does_not_stop_the_others(fake, tmp_path):
 
 def test_the_budget_is_the_same_for_all(fake):
     for cell in asked("fake", "fake:trials=8,episodes=3", budget=10_000):
-        steps = cell.settings.trials * 20 * (1 + cell.settings.episodes)
-        assert cell.settings.iterations == 10_000 // steps
+        steps = cell.settings.budget.trials * 20 * (1 + cell.settings.budget.episodes)
+        assert cell.settings.budget.iterations == 10_000 // steps
         assert 10_000 - steps < cell.budget <= 10_000
 
 
@@ -182,7 +182,7 @@ def test_what_cannot_be_trained_is_told_first(fake, monkeypatch):
 def test_all_get_the_budget_of_the_base_unless_they_say_otherwise(fake):
     """Two exploitations an iteration cost half more than one."""
     found = asked("fake:iterations=6", "fake:episodes=2", "fake:iterations=2", base="fake")
-    preset = fake().iterations
-    assert [cell.settings.iterations for cell in found] == [6, preset * 2 // 3, 2]
+    preset = fake().budget.iterations
+    assert [cell.settings.budget.iterations for cell in found] == [6, preset * 2 // 3, 2]
     found = asked("fake:iterations=6", "fake", budget=10 * 960, base="fake")
     assert len({cell.budget for cell in found}) == 1

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 import dreamrl
-from dreamrl.agents import make_algorithm
 from dreamrl.agents.dream.settings import DreamSettings
+from dreamrl.agents.registry import make_trainer
+from dreamrl.configuration import changed
 from dreamrl.deploy import prepare
 from dreamrl.spaces import Discrete
 from dreamrl.types import ProblemID, Step
@@ -53,24 +54,27 @@ class Rumour:
         return state + 1, Step(jnp.where(asked, 1 + said, 0), reward, picked, truncated)
 
 
-RUMOUR = DreamSettings(
-    iterations=400,
-    trials=64,
-    minibatches=4,
-    last_learning_rate=0.5,
-    hidden=16,
-    exploration_hidden=16,
-    z=4,
-    rho=0.2,
-    dual_rate=0.1,
-    tolerance=0.15,
-    entropy_end=0.3,
-    decoder_share_begin=0.2,
-    decoder_share_end=0.4,
-    exploration_entropy_end=0.5,
-    decoder_batch=64,
-    replay=1024,
-    cost=0.01,
+RUMOUR = changed(
+    DreamSettings(),
+    {
+        "iterations": 400,
+        "trials": 64,
+        "minibatches": 4,
+        "last_learning_rate": 0.5,
+        "exploitation.hidden": 16,
+        "exploration.hidden": 16,
+        "z": 4,
+        "rho": 0.2,
+        "dual_rate": 0.1,
+        "tolerance": 0.15,
+        "learner.exploitation.entropy_end": 0.3,
+        "decoder_share_begin": 0.2,
+        "decoder_share_end": 0.4,
+        "learner.exploration.entropy_end": 0.5,
+        "decoder.batch": 64,
+        "decoder.replay": 1024,
+        "cost": 0.01,
+    },
 )
 
 
@@ -85,19 +89,19 @@ class Trained(NamedTuple):
 def rumour():
     """What DREAM learns of Rumour."""
     family = Rumour()
-    algorithm = make_algorithm("dream", family, RUMOUR)
+    algorithm = make_trainer("dream", family, RUMOUR)
 
     def iterate(state, _):
         return algorithm.iterate(state)[0], None
 
     def learn(key):
-        state, _ = jax.lax.scan(iterate, algorithm.init(key), None, RUMOUR.iterations)
+        state, _ = jax.lax.scan(iterate, algorithm.init(key), None, RUMOUR.budget.iterations)
         return state.params
 
     params = jax.jit(learn)(jax.random.key(0))
     state = jax.eval_shape(algorithm.init, jax.random.key(0))._replace(params=params)
     encodings = np.asarray(algorithm.encode(state, ProblemID(jnp.arange(PROBLEMS))))
-    return Trained(family, algorithm.agent(state), encodings, RUMOUR.rho)
+    return Trained(family, algorithm.agent(state), encodings, RUMOUR.encoding.rho)
 
 
 @pytest.fixture
@@ -114,5 +118,5 @@ def another(fake):
 
 def circler(fake, seed=0):
     family = dreamrl.make("bus")
-    algorithm = make_algorithm("fake", family, fake())
+    algorithm = make_trainer("fake", family, fake())
     return prepare(family, algorithm, algorithm.init(jax.random.key(seed)))

@@ -12,6 +12,7 @@ import dreamrl
 from dreamrl.cli import main
 from dreamrl.deploy import ProblemEnvironment, TrainedAgent
 from dreamrl.errors import UserError
+from dreamrl.trial import play
 
 GOAL = (8, 8)
 
@@ -33,7 +34,7 @@ class Robot:
 
 def test_it_does_what_meta_test_does(circling):
     family, agent = circling.family, circling.agent
-    trial = meta_test(family, agent, family.problem(jnp.array(3)), jax.random.key(0))
+    trial = play(family, family.problem(jnp.array(3)), agent, jax.random.key(0))
     beliefs = circling.explore(3)
     steps = beliefs.steps
     assert steps == int(trial.exploration.length) == 7

@@ -53,7 +53,7 @@ def test_beliefs_can_be_asked_for_on_the_way(circling, robot):
         (["first", "act", "end", "act"], "done after 1 steps: there is no action"),
         (["first", "act", "end", "next"], "done after 1 steps: nothing more is read"),
         (["outside"], r"observation 0 is \[4, 9, 0\], which is not in MultiDiscrete"),
-        (["first", "act", "nan"], "reward 1 is nan, not a number"),
+        (["first", "act", "nan"], "reward of step 1: nan is not a finite number"),
     ],
 )
 def test_calls_out_of_turn(circling, calls, words):
@@ -81,6 +81,71 @@ def test_a_refused_observation_changes_nothing(circling):
         explorer.observe([4, 4], -0.1)
     explorer.observe([4, 5, 1], -0.1)
     assert explorer.trajectory.observations.tolist() == [START, [4, 5, 1]]
+    assert explorer.trajectory.rewards.tolist() == pytest.approx([-0.1])
+
+
+class Tensor:
+    """A tensor of one entry, as other libraries have them."""
+
+    def __init__(self, value):
+        self.value = value
+
+    def item(self):
+        return self.value
+
+    def __float__(self):
+        raise RuntimeError("not without a device")
+
+
+ONE = {
+    "bare": lambda x: x,
+    "NumPy's": np.float32,
+    "0-d": np.array,
+    "(1,)": lambda x: np.array([x]),
+    "(1, 1)": lambda x: np.array([[x]]),
+    "JAX's": jnp.array,
+    "list": lambda x: [x],
+    "tensor": Tensor,
+}
+
+
+@pytest.mark.parametrize("wrap", ONE.values(), ids=ONE)
+def test_rewards_and_ends_however_they_are_wrapped(circling, wrap):
+    explorer = circling.explorer()
+    explorer.observe(START)
+    explorer.act()
+    explorer.observe([4, 5, 1], wrap(-0.5), wrap(0), truncated=wrap(False))
+    assert not explorer.done
+    explorer.act()
+    explorer.observe([4, 6, 2], wrap(1), terminated=wrap(True))
+    assert explorer.done
+    assert explorer.trajectory.rewards.tolist() == [-0.5, 1.0]
+    assert explorer.trajectory.terminated.tolist() == [False, True]
+
+
+@pytest.mark.parametrize("odd", ["1", "False", None, float("nan"), 2, [True, False], {}, ["a"]])
+@pytest.mark.parametrize("end", ["terminated", "truncated"])
+def test_ends_that_are_none(circling, end, odd):
+    explorer = circling.explorer()
+    explorer.observe(START)
+    explorer.act()
+    for wrapped in (odd, np.array(odd) if isinstance(odd, list) else odd):
+        with pytest.raises(UserError, match=f"explorer: {end} of step 1: ") as told:
+            explorer.observe([4, 5, 1], -0.1, **{end: wrapped})
+        assert "\n" not in str(told.value)
+    explorer.observe([4, 5, 1], -0.1)
+    assert not explorer.done
+
+
+@pytest.mark.parametrize("odd", ["1", float("inf"), [1.0, 2.0], np.zeros(2), np.zeros(0), 1j, {}])
+def test_rewards_that_are_none(circling, odd):
+    explorer = circling.explorer()
+    explorer.observe(START)
+    explorer.act()
+    with pytest.raises(UserError, match="the explorer: reward of step 1: ") as told:
+        explorer.observe([4, 5, 1], odd)
+    assert "\n" not in str(told.value)
+    explorer.observe([4, 5, 1], -0.1)
     assert explorer.trajectory.rewards.tolist() == pytest.approx([-0.1])
 
 

@@ -13,7 +13,7 @@ from dreamrl.deploy import TrainedAgent
 from dreamrl.families.sign.world import Pose
 from dreamrl.figures.sign import _free
 from dreamrl.figures.trial import animate_trial, draw_trial, scene_of
-from dreamrl.story import Story, tell
+from dreamrl.story import Story, play_story
 from dreamrl.types import Belief
 
 LEFT, RIGHT, AHEAD, END = range(4)
@@ -46,7 +46,7 @@ class Scripted(eqx.Module):
 def play():
     family = dreamrl.make("sign", height=12, width=16)
     agent = Scripted(jnp.array([[LEFT, AHEAD, RIGHT, END], [RIGHT, END, END, END]]))
-    return lambda encodings: tell(TrainedAgent(family, agent, encodings), RED)
+    return lambda encodings: play_story(TrainedAgent(family, agent, encodings), RED)
 
 
 @pytest.fixture
@@ -120,7 +120,7 @@ def test_what_can_be_read_is_framed(jitter, monkeypatch):
     """By where the agent stands, as colours may vary."""
     family = dreamrl.make("sign", height=30, width=40, jitter=jitter)
     agent = Scripted(jnp.array([[LEFT, AHEAD, RIGHT, END], [RIGHT, END, END, END]]))
-    story = tell(TrainedAgent(family, agent, np.eye(3, dtype=np.float32)), RED)
+    story = play_story(TrainedAgent(family, agent, np.eye(3, dtype=np.float32)), RED)
 
     def title() -> str:
         scene_of(story).frame(figure := Figure(), 1, None)

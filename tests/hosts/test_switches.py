@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 import dreamrl
-from dreamrl import agents, host, runs
+from dreamrl import host, runs
+from dreamrl.agents import registry
+from dreamrl.agents.settings import Budget
 from dreamrl.errors import UserError
 from dreamrl.evaluation import evaluate
 from dreamrl.runs.session import Unwatched, open_session
@@ -30,10 +32,10 @@ def switched(name, value):
 def numbers(fake, out):
     """What Python users get to see."""
     family = dreamrl.make("bus")
-    algorithm = agents.make_algorithm("fake", family, fake(iterations=2))
+    algorithm = registry.make_trainer("fake", family, fake(Budget(iterations=2, trials=4)))
     state = runs.of_seed(train(algorithm, (3,), Plan(evaluation_trials=4)).state, 0)
     measured = evaluate(family, algorithm.agent(state), family.test_ids, trials=8)
-    runs.ensure(out, "fake", "bus", fake(iterations=2), (3,), TERMS)
+    runs.ensure(out, "fake", "bus", fake(Budget(iterations=2, trials=4)), (3,), TERMS)
     agent = dreamrl.load(out)
     belief = agent.explore(5)
     return [
@@ -72,7 +74,7 @@ def test_switches_of_python_users_change_no_number(fake, tmp_path, plain, name, 
 
 
 def test_a_switch_that_is_set_after_loading_is_left_out_of_account(fake, tmp_path):
-    runs.ensure(tmp_path / "run", "fake", "bus", fake(iterations=2), (0,), TERMS)
+    runs.ensure(tmp_path / "run", "fake", "bus", fake(Budget(iterations=2, trials=4)), (0,), TERMS)
     agent = dreamrl.load(tmp_path / "run")
     with switched("jax_enable_x64", True):
         assert agent.explore(5).moved.dtype == np.float32
@@ -126,5 +128,5 @@ def test_a_run_goes_on_with_the_kind_of_random_numbers_that_it_began_with(fake, 
 
 def test_a_run_needs_no_locks(fake, tmp_path, monkeypatch):
     monkeypatch.setattr("dreamrl.runs.lock.fcntl", None)
-    runs.ensure(tmp_path / "run", "fake", "bus", fake(iterations=2), (0,), TERMS)
+    runs.ensure(tmp_path / "run", "fake", "bus", fake(Budget(iterations=2, trials=4)), (0,), TERMS)
     assert runs.Run(tmp_path / "run").manifest["status"] == "finished"

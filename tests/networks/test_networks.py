@@ -5,9 +5,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from dreamrl.networks.memory import GRU
 
 from dreamrl.networks.actor_critic import ActorCritic
+from dreamrl.networks.recurrent import GRU, Recurrent
 from dreamrl.spaces import Discrete
 
 STEPS, INPUTS, SIZE, ACTIONS = 7, 3, 5, 4
@@ -31,13 +31,13 @@ def close(found, expected):
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), found, expected)
 
 
-def walk(gru, memory, x, mask=(True,) * STEPS):
-    memories = []
+def walk(gru, carry, x, mask=(True,) * STEPS):
+    carries = []
     for t in range(STEPS):
         if mask[t]:
-            memory = gru.step(memory, gru.project(x[t]))
-        memories.append(memory)
-    return jnp.stack(memories)
+            carry = gru.step(carry, x[t])
+        carries.append(carry)
+    return jnp.stack(carries)
 
 
 def test_a_gru_by_hand():
@@ -51,7 +51,7 @@ def test_a_gru_by_hand():
 
     update = sigmoid(wu * x + uu * h)
     new = np.tanh(wn * x + sigmoid(wr * x + ur * h) * un * h)
-    found = gru.step(jnp.array([h]), gru.project(jnp.array([x])))
+    found = gru.step(jnp.array([h]), jnp.array([x]))
     np.testing.assert_allclose(found, [update * h + (1 - update) * new], rtol=1e-5)
 
 
@@ -64,36 +64,77 @@ def test_a_gru_steps_as_it_unrolls(gru):
 def test_steps_left_out_change_nothing(gru):
     mask = [True, True, False, True, False, False, True]
     x = inputs()
-    found = gru.unroll(gru.start(), x, jnp.array(mask))
-    close(found, walk(gru, gru.start(), x, mask))
+    found = gru.unroll(gru.init_carry(), x, jnp.array(mask))
+    close(found, walk(gru, gru.init_carry(), x, mask))
     np.testing.assert_array_equal(found[3], found[5])
     noise = jnp.where(jnp.array(mask)[:, None], x, 1e3)
-    np.testing.assert_array_equal(gru.unroll(gru.start(), noise, jnp.array(mask)), found)
+    np.testing.assert_array_equal(gru.unroll(gru.init_carry(), noise, jnp.array(mask)), found)
 
 
 @pytest.mark.parametrize("gate", [1.0, jnp.linspace(0, 2, SIZE)], ids=["open", "gated"])
 def test_a_policy_steps_as_it_unrolls(policy, gate):
     x = inputs()
-    memory, decisions = policy.start(), []
+    carry, decisions = policy.init_carry(), []
     for t in range(STEPS):
-        memory, decision = policy.step(memory, x[t], gate)
+        carry, decision = policy.step(carry, x[t], gate)
         decisions.append(decision)
     stepped = jax.tree.map(lambda *leaves: jnp.stack(leaves), *decisions)
     assert stepped.policy.logits.shape == (STEPS, ACTIONS)
     assert stepped.value.shape == (STEPS,)
-    close(policy.unroll(policy.start(), x, gate), stepped)
-    close(eqx.filter_jit(policy.unroll)(policy.start(), x, gate), stepped)
+    close(policy.unroll(policy.init_carry(), x, gate), stepped)
+    close(eqx.filter_jit(policy.unroll)(policy.init_carry(), x, gate), stepped)
 
 
 def test_policies_side_by_side(policy):
     x = inputs(4, 3)
-    wide = jax.jit(jax.vmap(lambda one: policy.unroll(policy.start(), one)))(x)
+    wide = jax.jit(jax.vmap(lambda one: policy.unroll(policy.init_carry(), one)))(x)
     for i in range(3):
         one = jax.tree.map(lambda leaf, i=i: leaf[i], wide)
-        close(one, policy.unroll(policy.start(), x[i]))
+        close(one, policy.unroll(policy.init_carry(), x[i]))
 
 
 def test_a_gate_of_zero_hides_what_is_seen(policy):
     gate = jnp.zeros(SIZE)
-    first, second = (policy.unroll(policy.start(), inputs(seed), gate) for seed in (5, 6))
+    first, second = (policy.unroll(policy.init_carry(), inputs(seed), gate) for seed in (5, 6))
     close(first, second)
+
+
+class Last(eqx.Module):
+    """A cell of another kind: its carry is a pair, and it remembers the last input alone."""
+
+    size: int
+
+    def init_carry(self):
+        return jnp.zeros(self.size), jnp.array(0)
+
+    def step(self, carry, x):
+        return x, carry[1] + 1
+
+    def output(self, carry):
+        return carry[0]
+
+    def unroll(self, carry, x, mask=None):
+        return x, carry[1] + 1 + jnp.arange(x.shape[0])
+
+
+def test_any_recurrent_cell_makes_a_policy():
+    assert isinstance(GRU(jax.random.key(0), INPUTS, SIZE), Recurrent)
+    assert isinstance(Last(SIZE), Recurrent)
+    cell = lambda key, inputs, size: Last(size)  # noqa: E731
+    policy = ActorCritic(jax.random.key(1), INPUTS, Discrete(ACTIONS), SIZE, cell)
+    carry, x = policy.init_carry(), inputs()
+    together = policy.unroll(carry, x)
+    for t in range(STEPS):
+        carry, decision = policy.step(carry, x[t])
+        close(jax.tree.map(lambda leaf, t=t: leaf[t], together), decision)
+    assert int(carry[1]) == STEPS
+
+
+def test_a_policy_without_a_cell_has_no_memory():
+    policy = ActorCritic(jax.random.key(1), INPUTS, Discrete(ACTIONS), SIZE, None)
+    x = inputs()
+    together = policy.unroll(policy.init_carry(), x)
+    for t in range(STEPS):
+        carry, decision = policy.step(policy.init_carry(), x[t])
+        close(jax.tree.map(lambda leaf, t=t: leaf[t], together), decision)
+        assert carry.size == 0

@@ -8,8 +8,13 @@ from jaxtyping import Array, Float, PyTree
 from dreamrl.families.family import Family
 from dreamrl.networks.actor_critic import ActorCritic, Decision, mask_action
 from dreamrl.networks.layers import Dense
+from dreamrl.networks.observations import (
+    TILE,
+    ObservationEncoder,
+    gate_tiles,
+    make_observation_encoder,
+)
 from dreamrl.networks.recurrent import GRU
-from dreamrl.networks.senses import TILE, Look, attend, look
 from dreamrl.spaces import ActionSpace, Space
 from dreamrl.trial import Percept
 from dreamrl.types import Goal, Key
@@ -18,22 +23,22 @@ from dreamrl.types import Goal, Key
 class PerceptEncoder(eqx.Module):
     """Observation, previous action and reward, and whether the episode begins here: a vector."""
 
-    look: Look
+    observation: ObservationEncoder
     action_space: ActionSpace = eqx.field(static=True)
 
     def __init__(self, key: Key, family: Family, size: int):
-        self.look = look(key, family.observation_space, size)
+        self.observation = make_observation_encoder(key, family.observation_space, size)
         self.action_space = family.action_space
 
     @property
     def features(self) -> int:
         """Length of the vector."""
-        return self.look.features + self.action_space.features + 2
+        return self.observation.features + self.action_space.features + 2
 
     def __call__(self, percept: Percept) -> Float[Array, "... features"]:
         """Return the vector of a percept, or of many."""
         parts = [
-            self.look(percept.observation),
+            self.observation(percept.observation),
             self.action_space.encode(percept.action) * ~percept.first[..., None],
             percept.reward[..., None],
             percept.first[..., None].astype(jnp.float32),
@@ -78,7 +83,7 @@ class InstructedPolicy(eqx.Module):
         self.goal = Dense(keys[1], family.goal_space.features, size)
         self.z_proj = Dense(keys[2], z, size)
         self.context = Dense(keys[3], size, size)
-        tiled = self.percept_encoder.look.tiles > 0
+        tiled = self.percept_encoder.observation.tiles > 0
         self.attention = Dense(jax.random.fold_in(key, 5), size, TILE) if tiled else None
 
     def init_carry(self) -> PyTree:
@@ -112,7 +117,9 @@ class InstructedPolicy(eqx.Module):
         task_everywhere = jnp.broadcast_to(task, (*percept.first.shape, task.shape[-1]))
         seen = self.percept_encoder(percept)
         if self.attention is not None:
-            seen = attend(seen, self.percept_encoder.look.tiles, _gate(self.attention, task))
+            seen = gate_tiles(
+                seen, self.percept_encoder.observation.tiles, _gate(self.attention, task)
+            )
         return jnp.concatenate([seen, task_everywhere], axis=-1), _gate(self.context, task)
 
 

@@ -12,9 +12,9 @@ from dreamrl.agents.pearl import PEARL
 from dreamrl.agents.rl2 import E_RL2, NO_EXPLORATION, ORACLE, RL2
 from dreamrl.agents.varibad import VARIBAD
 from dreamrl.errors import UserError, unknown
-from dreamrl.families.family import Family
+from dreamrl.families.family import Family, plain
 from dreamrl.families.memory import check_memory
-from dreamrl.networks.senses import check_sight
+from dreamrl.networks.observations import check_pictures
 
 METHODS: dict[str, Method] = {
     "dream": DREAM,
@@ -72,14 +72,14 @@ def make_trainer(agent: str, family: Family, settings: Any, seeds: int = 1) -> T
         UserError: For an unknown agent, for one that cannot be trained there, and where
             observations would not fit into memory.
     """
-    return trainer_of(method_of(agent).algorithm(family, settings), seeds)
+    return trainer_of(method_of(agent).algorithm(plain(family), settings), seeds)
 
 
 def trainer_of(algorithm: Algorithm | Trainable, seeds: int = 1) -> Trainable:
     """Return the trainer of an algorithm, checked as `make_trainer` checks."""
     trainer = algorithm if isinstance(algorithm, Trainable) else Trainer(algorithm)
     # Its own family: an oracle's says more than the one that was given.
-    check_sight(trainer.family.observation_space)
+    check_pictures(trainer.family.observation_space)
     budget = trainer.settings.budget
     replayed = getattr(trainer.settings, "replayed_episodes", 0)
     check_memory(trainer.family, seeds * budget.trials, budget.episodes, replayed=seeds * replayed)

@@ -29,7 +29,6 @@ class Budget:
     """Adam's rate at the end, as a share of that at the start."""
 
     def __post_init__(self) -> None:
-        """Raise UserError where a value is out of range."""
         check_ranges(self)
 
 

@@ -11,7 +11,6 @@ import tyro
 
 from dreamrl import families, runs
 from dreamrl.agents import registry
-from dreamrl.agents.migration import called_now
 from dreamrl.cli.arguments import positionals
 from dreamrl.cli.training import train_run
 from dreamrl.cli.values import TRIALS, check_number, check_seed
@@ -19,6 +18,7 @@ from dreamrl.configuration import changed, hints, kinds_of, paths_of, resolve
 from dreamrl.errors import UserError, unknown
 from dreamrl.runs import Terms
 from dreamrl.runs.manifest import program
+from dreamrl.runs.migration import called_now
 from dreamrl.runs.sinks import check_installed
 from dreamrl.runs.store import Unwritable
 
@@ -169,6 +169,9 @@ def _in_full(settings: Any, name: str, value: str) -> str:
             flags = " and ".join(f"--{_dashed(path)}" for path in now)
             kind = _needed_kind(settings, now[0])
             raise UserError(f"--{_dashed(name)} is called {flags} now{kind}")
+        if not ends:
+            # Privileged with the flags that there are.
+            return f"--{_dashed(name)}{value}"
         plain = resolve(settings, plain)
     folder, dot, end = plain.rpartition(".")
     return f"--{_dashed(f'{folder}{dot}{negated}{end}')}{value}"

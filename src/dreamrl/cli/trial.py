@@ -11,8 +11,8 @@ from dreamrl.cli.values import check_number, check_seed, drawn, print_json
 from dreamrl.deploy import load
 from dreamrl.errors import UserError
 from dreamrl.runs import Run, only
-from dreamrl.spaces import Image, Told
-from dreamrl.story import Story, tell
+from dreamrl.spaces import Image, Privileged
+from dreamrl.story import Story, play_story
 
 EXAMPLES = """\
   dreamrl trial runs/dream-distracting-bus-s0
@@ -56,7 +56,7 @@ def run(options: Options) -> None:
     problem = options.problem
     if problem is None:
         problem = int(np.random.default_rng(options.seed).choice(agent.family.test_ids))
-    story = tell(agent, problem, options.seed)
+    story = play_story(agent, problem, options.seed)
     figures = _figures(story, chosen, options.out)
     if options.json:
         print_json({**_as_json(story), "figures": [str(path) for path in figures]})
@@ -94,7 +94,7 @@ def _short(numbers: Any) -> str:
 def _observed(story: Story, observation: Any) -> dict[str, Any]:
     """A picture is drawn, and not written down."""
     space = story.family.observation_space
-    seen = space.seen if isinstance(space, Told) else space
+    seen = space.seen if isinstance(space, Privileged) else space
     return {} if isinstance(seen, Image) else {"observation": observation.tolist()}
 
 

@@ -3,9 +3,9 @@
 from typing import Any, NamedTuple
 
 from dreamrl.agents import registry
-from dreamrl.agents.migration import called_now
 from dreamrl.configuration import changed_by_text, resolve
 from dreamrl.errors import UserError
+from dreamrl.runs.migration import called_now
 
 
 class Contender(NamedTuple):

@@ -13,6 +13,7 @@ from dreamrl.errors import UserError
 from dreamrl.runs import Run
 from dreamrl.runs.results import limits
 from dreamrl.runs.session import Watch, ensure
+from dreamrl.values import AnyPath
 
 
 @runtime_checkable
@@ -37,13 +38,16 @@ class Filled(NamedTuple):
     """Whether the view stopped it; the next call goes on from there."""
 
 
-def fill(asked: Sequence[Cell], results: Path, runs: Path, view: View, command: str = "") -> Filled:
+def fill(
+    asked: Sequence[Cell], results: AnyPath, runs: AnyPath, view: View, command: str = ""
+) -> Filled:
     """All results: read from `results` where it holds them, else made and written there.
 
     A result with other settings than the cell's is not used, but replaced. Trainings are
     directories in `runs`; finished ones of the same agent, family, settings and seed are used
     wherever they lie under it.
     """
+    results, runs = Path(results), Path(runs)
     done: dict[int, Result] = {}
     for i, cell in enumerate(asked):
         before = _usable(cell, results)

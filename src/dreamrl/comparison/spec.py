@@ -25,16 +25,17 @@ import numpy as np
 
 from dreamrl import families
 from dreamrl.agents import registry
-from dreamrl.agents.migration import stored_settings
 from dreamrl.comparison.contender import contender
 from dreamrl.configuration import changed, paths_of, to_dict
 from dreamrl.errors import UserError
 from dreamrl.evaluation import evaluate
-from dreamrl.families.family import Family
+from dreamrl.families.family import Family, plain_ids
 from dreamrl.runs import Run
+from dreamrl.runs.migration import stored_settings
 from dreamrl.runs.store import read_json, write
 from dreamrl.runs.terms import Terms
 from dreamrl.training import Record
+from dreamrl.values import Whole, whole
 
 Result = dict[str, Any]
 POINTS = 40
@@ -92,11 +93,11 @@ def _slug(name: str) -> str:
 
 
 def cells(
-    names: Sequence[str],
-    family_names: Sequence[str],
-    seeds: int,
-    budget: int | None = None,
-    trials: int = 2000,
+    names: Sequence[str] | np.ndarray,
+    family_names: Sequence[str] | np.ndarray,
+    seeds: Whole,
+    budget: Whole | None = None,
+    trials: Whole = 2000,
     base: str | None = None,
 ) -> list[Cell]:
     """All agents on all families, family by family.
@@ -106,21 +107,20 @@ def cells(
     takes on the family; but who asks for iterations by name, or gives no base, gets those of the
     own preset. Raises UserError for whatever cannot be trained.
     """
-    for kind, given in (("agent", names), ("family", family_names)):
+    agents, places = _texts(names), _texts(family_names)
+    for kind, given in (("agent", agents), ("family", places)):
         if twice := sorted({name for name in given if given.count(name) > 1}):
             raise UserError(f"{kind} {twice[0]} is given twice")
-    if seeds < 1:
-        raise UserError(f"seeds must be at least 1, is {seeds}")
-    if trials < 2:
-        raise UserError(f"trials must be at least 2, is {trials}")
+    seeds, trials = whole("seeds", seeds, 1), whole("trials", trials, 2)
+    budget = None if budget is None else whole("budget", budget, 1)
     found = []
-    for family_name in family_names:
+    for family_name in places:
         family = families.make(family_name)
         shared = budget
         if shared is None and base is not None:
             preset = contender(base).settings(family_name)
             shared = preset.budget.iterations * _steps(preset, family)
-        for name in names:
+        for name in agents:
             asked = contender(name)
             settings = asked.settings(family_name)
             if shared is not None and (budget is not None or not asked.sets("iterations")):
@@ -133,6 +133,10 @@ def cells(
                 Cell(name, asked.agent, family_name, settings, tuple(range(seeds)), trials)
             )
     return found
+
+
+def _texts(names: Sequence[str] | np.ndarray) -> tuple[str, ...]:
+    return tuple(map(str, names))
 
 
 def held(cell: Cell, folder: Path) -> Result | None:
@@ -260,7 +264,7 @@ def _seed(cell: Cell, run: Run) -> dict[str, Any]:
         return {name: round(value, DIGITS) for name, value in numbers.items()}
 
     unseen, records = measured(family.test_ids), run.records
-    held_out = family.test_ids != family.train_ids
+    held_out = plain_ids(family.test_ids) != plain_ids(family.train_ids)
     return {
         "seed": run.manifest["seed"],
         "unseen": unseen,

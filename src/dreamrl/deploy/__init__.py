@@ -1,12 +1,12 @@
 """A trained agent, used: in a loop of one's own, or on a problem of its family."""
 
 from dreamrl.deploy.agent import TrainedAgent, load, prepare
-from dreamrl.deploy.beliefs import Beliefs
+from dreamrl.deploy.beliefs import ExplorationRecord
 from dreamrl.deploy.environment import Environment, ProblemEnvironment
 
 __all__ = [
-    "Beliefs",
     "Environment",
+    "ExplorationRecord",
     "ProblemEnvironment",
     "TrainedAgent",
     "load",

@@ -4,7 +4,6 @@ import dataclasses
 import functools
 import hashlib
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import equinox as eqx
@@ -16,26 +15,27 @@ from jaxtyping import Array, Float, PyTree
 from dreamrl import runs
 from dreamrl.agents.algorithm import Agent
 from dreamrl.agents.loop import Trainable
-from dreamrl.deploy.beliefs import Beliefs, Held, Known, load_held
+from dreamrl.deploy.beliefs import ExplorationRecord, Known, StoredRecord, load_held
 from dreamrl.deploy.driver import Driver, blank, checked, drive
 from dreamrl.deploy.environment import environment_of
 from dreamrl.deploy.posterior import calibrate
 from dreamrl.errors import UserError
-from dreamrl.families.family import Family
+from dreamrl.families.family import Family, plain, plain_ids
 from dreamrl.host import in_own_switches
 from dreamrl.trial import Percept
 from dreamrl.types import Belief, ProblemID, Trajectory
+from dreamrl.values import AnyPath, Whole, seed_from
 
 
 @in_own_switches
-def load(run: str | Path, family: Family | str | None = None) -> "TrainedAgent":
+def load(run: AnyPath, family: Family | str | None = None) -> "TrainedAgent":
     """The agent of a run's directory, of one seed; a UserError says what is wrong with it.
 
     Of a run on a family of one's own, `family` is that family, or where it is, as
     `module:attribute` or `path/to/file.py:attribute`; no other code of a run is ever executed.
     """
-    runs.tell_family(Path(run), family)
-    family, algorithm, state, _ = runs.only(Path(run)).load()
+    runs.tell_family(run, family)
+    family, algorithm, state, _ = runs.only(run).load()
     return prepare(family, algorithm, state)
 
 
@@ -45,6 +45,7 @@ def prepare(family: Family, algorithm: Trainable, state: PyTree) -> "TrainedAgen
 
     This is the last place that sees problem IDs: of the encoder only the means go further.
     """
+    family = plain(family)
     encodings = algorithm.encode(state, ProblemID(jnp.array(family.train_ids)))
     return TrainedAgent(
         family, algorithm.agent(state), None if encodings is None else np.asarray(encodings)
@@ -65,12 +66,12 @@ class TrainedAgent:
         agent: Agent,
         encodings: Float[np.ndarray, "problems Z"] | None = None,
     ):
-        self.family = family
+        self.family = family = plain(family)
         self.agent = agent
         self.known = None
         if encodings is not None:
             fitted = functools.cache(functools.partial(calibrate, family, agent, encodings))
-            self.known = Known(tuple(family.train_ids), encodings, fitted)
+            self.known = Known(tuple(plain_ids(family.train_ids)), encodings, fitted)
         # Compiled once, with the parameters as an input: another agent finds it in the cache.
         arrays, rest = eqx.partition(agent, eqx.is_array)
 
@@ -92,38 +93,36 @@ class TrainedAgent:
             digest.update(f"{leaf.shape} {leaf.dtype}".encode() + np.asarray(leaf).tobytes())
         return digest.hexdigest()
 
-    def explorer(self, seed: int = 0) -> Driver[Beliefs]:
+    def explorer(self, seed: Whole = 0) -> Driver[ExplorationRecord]:
         """For a loop of one's own: see `Driver`. `explorer.belief` is what `explore` returns."""
-        decide = functools.partial(self._explore, np.uint32(seed))
+        decide = functools.partial(self._explore, np.uint32(seed_from(seed)))
         return Driver(self.family, self._begin_exploring(), decide, self._read, "the explorer")
 
-    def exploiter(self, belief: Beliefs, goal: Any, seed: int = 0) -> Driver[Beliefs]:
+    def exploiter(
+        self, belief: ExplorationRecord, goal: Any, seed: Whole = 0
+    ) -> Driver[ExplorationRecord]:
         """For a loop of one's own; the goal is one of the family's `goal_space`."""
         if belief.agent != self.fingerprint:
             raise UserError(
                 "this is a belief of another agent, which means nothing to this one: explore anew"
             )
         goal = checked(self.family.goal_space, goal, "the goal")
-        decide = functools.partial(self._exploit, np.uint32(seed), goal)
-        memory = self._begin_exploiting(np.uint32(seed), belief.held.last)
+        number = np.uint32(seed_from(seed))
+        decide = functools.partial(self._exploit, number, goal)
+        memory = self._begin_exploiting(number, belief.held.last)
         return Driver(self.family, memory, decide, lambda _: belief, "the exploiter")
 
     @in_own_switches
-    def explore(self, where: Any, seed: int = 0) -> Beliefs:
+    def explore(self, where: Any, seed: Whole = 0) -> ExplorationRecord:
         """Plays an exploration episode, which ends when the agent knows enough."""
         explorer = self.explorer(seed)
         drive(explorer, environment_of(self.family, where, None, seed))
-        belief = explorer.belief
-        if self.known is None or not isinstance(where, int | np.integer):
-            return belief
-        if where not in self.known.ids:
-            return belief
-        true = self.known.encodings[self.known.ids.index(where)]
-        errors = jnp.square(belief.held.means - true).sum(-1)
-        return dataclasses.replace(belief, held=belief.held._replace(errors=errors))
+        return self.measured(explorer.belief, where)
 
     @in_own_switches
-    def exploit(self, where: Any, goal: Any, belief: Beliefs, seed: int = 0) -> Trajectory:
+    def exploit(
+        self, where: Any, goal: Any, belief: ExplorationRecord, seed: Whole = 0
+    ) -> Trajectory:
         """Plays an episode that is asked for `goal`; `.episode_return` is the sum of its rewards.
 
         An `Environment` knows the goal by itself; a problem is told it.
@@ -133,13 +132,29 @@ class TrainedAgent:
         drive(exploiter, environment_of(self.family, where, told, seed))
         return exploiter.trajectory
 
-    def load_belief(self, path: str | Path) -> Beliefs:
-        """What `Beliefs.save` wrote; a UserError if it is damaged or another agent's."""
+    def load_belief(self, path: AnyPath) -> ExplorationRecord:
+        """What `ExplorationRecord.save` wrote; a UserError if it is damaged or another agent's."""
         like = jax.eval_shape(self._hold, blank(self.family))
-        return Beliefs(load_held(path, like, self.fingerprint), self.fingerprint, self.known)
+        return ExplorationRecord(
+            load_held(path, like, self.fingerprint), self.fingerprint, self.known
+        )
 
-    def _read(self, trajectory: Trajectory) -> Beliefs:
-        return Beliefs(self._hold(trajectory), self.fingerprint, self.known)
+    def measured(self, belief: ExplorationRecord, where: Any) -> ExplorationRecord:
+        """Return beliefs with their errors, if `where` is the ID of a training problem."""
+        if self.known is None or not isinstance(where, int | np.integer):
+            return belief
+        if where not in self.known.ids:
+            return belief
+        true = self.known.encodings[self.known.ids.index(where)]
+        errors = jnp.square(belief.held.means - true).sum(-1)
+        return dataclasses.replace(belief, held=belief.held._replace(errors=errors))
+
+    def read(self, exploration: Trajectory) -> ExplorationRecord:
+        """Return the beliefs that an exploration leaves, given whole: [T], padded."""
+        return self._read(exploration)
+
+    def _read(self, trajectory: Trajectory) -> ExplorationRecord:
+        return ExplorationRecord(self._hold(trajectory), self.fingerprint, self.known)
 
 
 def _explore(
@@ -166,8 +181,8 @@ def _key(seed: Array, step: Array) -> Array:
     return jax.random.fold_in(jax.random.key(seed), step)
 
 
-def _hold(agent: Agent, trajectory: Trajectory) -> Held:
+def _hold(agent: Agent, trajectory: Trajectory) -> StoredRecord:
     beliefs = agent.beliefs(trajectory)
     unknown = jnp.full(len(beliefs.mean), jnp.nan)
     last = jax.tree.map(lambda x: x[trajectory.length], beliefs)
-    return Held(trajectory, beliefs.mean, unknown, last)
+    return StoredRecord(trajectory, beliefs.mean, unknown, last)

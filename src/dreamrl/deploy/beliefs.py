@@ -14,9 +14,10 @@ from dreamrl.deploy.posterior import Posterior
 from dreamrl.errors import UserError
 from dreamrl.runs.store import load_tree, read_json, save_tree
 from dreamrl.types import Belief, Trajectory
+from dreamrl.values import AnyPath
 
 
-class Held(NamedTuple):
+class StoredRecord(NamedTuple):
     """What is saved, in arrays whose shapes do not depend on how long the exploration was."""
 
     trajectory: Trajectory
@@ -39,13 +40,13 @@ class Known(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Beliefs:
+class ExplorationRecord:
     """What `explore` returns and `exploit` takes.
 
     What is [n+1] has an entry before the exploration's n steps and one after each of them.
     """
 
-    held: Held = dataclasses.field(repr=False)
+    held: StoredRecord = dataclasses.field(repr=False)
     agent: str
     """Fingerprint of the agent whose beliefs these are; for others they mean nothing."""
     known: Known | None = dataclasses.field(repr=False)
@@ -94,7 +95,7 @@ class Beliefs:
         """
         return None if self.known is None else self.known.posterior().shares(self.means)
 
-    def save(self, path: str | Path) -> Path:
+    def save(self, path: AnyPath) -> Path:
         """Writes `path`.safetensors and `path`.json; the agent's `load_belief` reads them."""
         stem = stem_of(path)
         if not stem.parent.is_dir():
@@ -111,7 +112,7 @@ class Beliefs:
         return words + f"most like known problem {self.known.ids[best]} ({share:.0%})"
 
 
-def load_held(path: str | Path, like: Held, agent: str) -> Held:
+def load_held(path: AnyPath, like: StoredRecord, agent: str) -> StoredRecord:
     """What `save` wrote, if it was a belief of this very agent; a UserError if not."""
     stem = stem_of(path)
     manifest = read_json(stem.with_suffix(".json"))
@@ -125,7 +126,7 @@ def load_held(path: str | Path, like: Held, agent: str) -> Held:
     return load_tree(stem, like)
 
 
-def stem_of(path: str | Path) -> Path:
+def stem_of(path: AnyPath) -> Path:
     """A path without .safetensors or .json."""
     path = Path(path)
     stem = path.with_suffix("") if path.suffix in (".safetensors", ".json") else path

@@ -14,14 +14,16 @@ from dreamrl.families.family import Family
 from dreamrl.spaces import Discrete, Space
 from dreamrl.trial import Percept
 from dreamrl.types import Trajectory
+from dreamrl.values import flag, number
 
 Decide = Callable[[PyTree, Percept, np.int32], tuple[PyTree, Any, Any]]
 """(memory, percept, number of the step) -> memory, action, stop."""
 
-Told = TypeVar("Told")
+TBelief = TypeVar("TBelief")
+Value = TypeVar("Value")
 
 
-class Driver(Generic[Told]):
+class Driver(Generic[TBelief]):
     """Acts for an agent, one step at a time.
 
         explorer.observe(robot.reset())
@@ -37,7 +39,7 @@ class Driver(Generic[Told]):
         family: Family,
         memory: PyTree,
         decide: Decide,
-        read: Callable[[Trajectory], Told],
+        read: Callable[[Trajectory], TBelief],
         name: str,
     ):
         self._family, self._memory, self._decide, self._read = family, memory, decide, read
@@ -58,7 +60,7 @@ class Driver(Generic[Told]):
         return first_steps(self._recorded, self._steps)
 
     @property
-    def belief(self) -> Told:
+    def belief(self) -> TBelief:
         """An explorer's beliefs so far; of an exploiter those that it acts on."""
         if not self._begun:
             raise UserError(f"{self._name} has seen nothing yet: observe(observation) first")
@@ -87,11 +89,15 @@ class Driver(Generic[Told]):
     def observe(
         self,
         observation: Any,
-        reward: float | None = None,
-        terminated: bool = False,
-        truncated: bool = False,
+        reward: Any = None,
+        terminated: Any = False,
+        truncated: Any = False,
     ) -> None:
-        """What the episode begins with, alone; or what the last action led to, with its reward."""
+        """Take what the episode begins with, alone; or what the last action led to.
+
+        Reward and ends are numbers and flags however they are wrapped: as NumPy's, or in an array,
+        a list or a tensor of one.
+        """
         if self._done:
             raise UserError(f"{self._name} is done after {self._steps} steps: nothing more is read")
         if self._begun and not self._waiting:
@@ -99,11 +105,17 @@ class Driver(Generic[Told]):
         if self._begun == (reward is None):
             wanted = "with the reward of the action" if self._begun else "alone, before any reward"
             raise UserError(f"{self._name}: observation {self._count} is to come {wanted}")
-        if reward is not None and not _is_number(reward):
-            raise UserError(f"{self._name}: reward {self._steps + 1} is {reward!r}, not a number")
+        paid = 0.0 if reward is None else self._told(_finite, "reward", reward)
+        ends = self._told(flag, "terminated", terminated), self._told(flag, "truncated", truncated)
         space = self._family.observation_space
         seen = checked(space, observation, f"{self._name}: observation {self._count}")
-        self._record(seen, 0.0 if reward is None else float(reward), terminated, truncated)
+        self._record(seen, paid, *ends)
+
+    def _told(self, read: Callable[[Any], Value], what: str, value: Any) -> Value:
+        try:
+            return read(value)
+        except ValueError as error:
+            raise UserError(f"{self._name}: {what} of step {self._steps + 1}: {error}") from None
 
     @property
     def _given(self) -> int | np.ndarray:
@@ -134,7 +146,7 @@ class Driver(Generic[Told]):
             self._steps += 1
         held.observations[self._steps] = observation
         self._begun, self._waiting = True, False
-        self._done = bool(terminated) or bool(truncated) or self._steps == self._family.horizon
+        self._done = terminated or truncated or self._steps == self._family.horizon
         if self._done:
             return
         # NumPy's arrays go into a jitted function as they are: putting each there takes longer.
@@ -144,12 +156,12 @@ class Driver(Generic[Told]):
         self._action, self._done = np.asarray(chosen, space.dtype), bool(stop)
 
 
-def drive(driver: Driver[Told], environment: Environment) -> None:
+def drive(driver: Driver[TBelief], environment: Environment) -> None:
     """Plays an episode to its end."""
     driver.observe(environment.reset())
     while not driver.done:
         outcome = environment.step(driver.act())
-        if not isinstance(outcome, tuple) or len(outcome) != 4:
+        if not isinstance(outcome, tuple | list) or len(outcome) != 4:
             raise UserError(
                 f"{type(environment).__name__}.step(action) must return "
                 f"(observation, reward, terminated, truncated), returned {_short(outcome)}"
@@ -188,11 +200,11 @@ def checked(space: Space, value: Any, what: str) -> np.ndarray:
     return array
 
 
-def _is_number(value: Any) -> bool:
-    try:
-        return np.ndim(value) == 0 and math.isfinite(value)
-    except (TypeError, ValueError):
-        return False
+def _finite(value: Any) -> float:
+    found = number(value)
+    if not math.isfinite(found):
+        raise ValueError(f"{found} is not a finite number")
+    return found
 
 
 def _short(value: Any) -> str:

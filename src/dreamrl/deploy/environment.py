@@ -7,10 +7,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from dreamrl.errors import UserError
+from dreamrl.errors import UserError, without_jax
 from dreamrl.evaluation import per_family
-from dreamrl.families.family import Family
+from dreamrl.families.family import Family, plain_ids
 from dreamrl.types import Goal, Problem, State
+from dreamrl.values import Whole, seed_from
 
 
 @runtime_checkable
@@ -32,9 +33,9 @@ class ProblemEnvironment:
     `goal` is None for explorations. The same seed gives the same episode for the same actions.
     """
 
-    def __init__(self, family: Family, problem: Problem, goal: Goal = None, seed: int = 0):
+    def __init__(self, family: Family, problem: Problem, goal: Goal = None, seed: Whole = 0):
         self._family, self._problem, self._goal = family, problem, goal
-        self._key = jax.random.key(seed)
+        self._key = jax.random.key(seed_from(seed))
         self._state: Any = None
         self._steps = 0
         self._dtype = family.action_space.dtype
@@ -44,11 +45,13 @@ class ProblemEnvironment:
         """Where the episode is, as the family knows it; None before `reset`. Not for agents."""
         return self._state
 
+    @without_jax()
     def reset(self) -> np.ndarray:
         self._steps = 0
         self._state, observation = per_family(_reset, self._family)(self._problem, self._key)
         return np.asarray(observation)
 
+    @without_jax()
     def step(self, action: Any) -> tuple[np.ndarray, float, bool, bool]:
         if self._state is None:
             raise UserError("step before reset: an episode begins with reset()")
@@ -60,12 +63,12 @@ class ProblemEnvironment:
         return observation, float(reward), bool(terminated), bool(truncated)
 
 
-def environment_of(family: Family, where: Any, goal: Goal, seed: int) -> Environment:
+def environment_of(family: Family, where: Any, goal: Goal, seed: Whole) -> Environment:
     """`where` itself, or an environment of the problem that it is or whose ID it is."""
     if isinstance(where, Environment):
         return where
     if isinstance(where, int | np.integer):
-        if where not in family.train_ids and where not in family.test_ids:
+        if where not in plain_ids(family.train_ids) and where not in plain_ids(family.test_ids):
             raise UserError(f"family {family.name!r} has no problem {where}")
         problem = per_family(_problem, family)(np.int32(where))
         return ProblemEnvironment(family, problem, goal, seed)

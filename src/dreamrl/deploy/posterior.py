@@ -75,7 +75,7 @@ def calibrate(
 def known_beliefs(
     family: Family, agent: Agent, seed: int = 0, number: int = EXPLORATIONS
 ) -> tuple[Float[np.ndarray, "beliefs Z"], Int[np.ndarray, " beliefs"]]:
-    """Beliefs after every step of explorations of training problems; which problem each was in.
+    """Return beliefs after every step of explorations, and which training problem each was in.
 
     Problems are numbers of rows: 0 is the first of `family.train_ids`.
     """
@@ -114,7 +114,7 @@ def fit(
 def reliability(
     shares: Float[np.ndarray, "beliefs problems"], rows: Int[np.ndarray, " beliefs"], bins: int = 10
 ) -> Reliability:
-    """Beliefs in bins of equal width, by the share of the likeliest problem."""
+    """Return beliefs in bins of equal width, by the share of the likeliest problem."""
     confidence, right = shares.max(-1), shares.argmax(-1) == rows
     which = np.minimum((confidence * bins).astype(int), bins - 1)
     held = [which == number for number in np.unique(which)]

@@ -18,6 +18,7 @@ from dreamrl.families.sign import Sign
 from dreamrl.families.tabular import TabularDidactic
 from dreamrl.families.treasure import Treasure
 from dreamrl.families.user_families import bring, is_own, recall, remember
+from dreamrl.values import plain_value
 
 _FAMILIES: dict[str, Callable[..., Family]] = {
     "bus": functools.partial(Bus, "bus"),
@@ -72,7 +73,7 @@ def make(name: str, **fields: Any) -> Family:
     if is_own(name):
         return bring(name, **fields)
     name, _, given = name.partition(":")
-    fields = _fields(name, given) | fields
+    fields = _fields(name, given) | {name: plain_value(value) for name, value in fields.items()}
     build = _FAMILIES[name]
     known = {k: v.default for k, v in inspect.signature(build).parameters.items() if k != "name"}
     if strange := sorted(fields.keys() - set(known)):

@@ -9,6 +9,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from dreamrl.errors import raised, raised_on_host
+from dreamrl.families.family import plain, plain_ids
+from dreamrl.families.turns import at_once
 from dreamrl.spaces import ActionSpace, Box, Discrete, Space
 from dreamrl.types import Step
 
@@ -33,6 +36,7 @@ _TRACED = (
 
 def find_faults(family: Any) -> list[str]:
     """All faults that can be found; those hidden behind others are found once these are mended."""
+    family = plain(family)
     faults = list(_attribute_faults(family))
     if any(not callable(getattr(family, method, None)) for method in METHODS):
         return faults
@@ -76,17 +80,16 @@ def _bounded(actions: ActionSpace) -> bool:
     return isinstance(actions, Discrete) or -np.inf < actions.low < actions.high < np.inf
 
 
-def _id_faults(split: str, ids: Any) -> Iterator[str]:
+def _id_faults(split: str, given: Any) -> Iterator[str]:
     try:
-        counts = collections.Counter(ids)
-    except TypeError:
-        yield f"{split} must be a tuple or a range of integers, is {ids!r:.80}"
+        ids = plain_ids(given)
+    except ValueError as error:
+        yield f"{split} {error}"
         return
+    counts = collections.Counter(ids)
     if not counts:
         yield f"{split} is empty"
-    if wrong := [i for i in counts if not isinstance(i, int | np.integer)]:
-        yield f"{split} must hold integers, holds {wrong[0]!r}"
-    elif twice := sorted(i for i, count in counts.items() if count > 1):
+    if twice := sorted(i for i, count in counts.items() if count > 1):
         yield f"{split} holds {twice[0]} more than once"
     elif large := sorted(i for i in counts if not 0 <= i <= LARGEST_ID):
         yield f"{split} must hold numbers from 0 to 2^31 - 1, holds {large[0]}"
@@ -95,11 +98,12 @@ def _id_faults(split: str, ids: Any) -> Iterator[str]:
 def _ids(family: Any) -> list[int]:
     """Some problems of both splits, evenly spread."""
     try:
-        every = {*getattr(family, "train_ids", ()), *getattr(family, "test_ids", ())}
-    except TypeError:
+        every = {i for s in ("train_ids", "test_ids") for i in plain_ids(getattr(family, s, ()))}
+    except ValueError:
         return []
-    ids = sorted(int(i) for i in every if isinstance(i, int | np.integer))
-    return ids[:: max(1, len(ids) // MANY)][:MANY]
+    ids = sorted(every)
+    number = min(MANY, at_once(family) or MANY)
+    return ids[:: max(1, len(ids) // number)][:number]
 
 
 class _Trial:
@@ -275,8 +279,10 @@ def _attempt(what: str, function: Callable, *inputs: Any) -> Faults:
 
 
 def _raised(error: Exception) -> str:
-    message = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {message[0] if message else ''}"
+    told = raised_on_host(error)
+    if told is not None:
+        return str(told)
+    return raised(error)
 
 
 def _draw(

@@ -1,7 +1,9 @@
 """What a family of problems must offer. Any object with these attributes is one."""
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple, Protocol, runtime_checkable
+import functools
+import operator
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from typing import Any, NamedTuple, Protocol, TypeAlias, cast, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -10,6 +12,10 @@ from jaxtyping import Array, Float, Int, Scalar
 
 from dreamrl.spaces import ActionSpace, Space
 from dreamrl.types import Action, Goal, Key, Observation, Problem, State, Step
+from dreamrl.values import Wholes, shown
+
+GivenIDs: TypeAlias = Wholes
+"""Problem IDs as they may be given: `plain_ids`."""
 
 
 class Symmetry(NamedTuple):
@@ -21,6 +27,78 @@ class Symmetry(NamedTuple):
     """What a goal becomes."""
     keeps_actions: bool = True
     """Whether the very same actions play out alike, or others, as in a mirror."""
+
+
+def plain_ids(ids: Any) -> tuple[int, ...] | range:
+    """IDs as Python's own numbers, from a list or an array of them; a `range` stays one.
+
+    Raises ValueError, with what is wrong, where they are no whole numbers side by side.
+    """
+    if isinstance(ids, range):
+        return ids
+    listed = ids.tolist() if isinstance(ids, np.ndarray | jax.Array) else ids
+    if isinstance(listed, str | bytes | dict) or not isinstance(listed, Iterable):
+        raise ValueError(f"must be a tuple or a range of integers, is {shown(ids)}")
+    found = []
+    for each in listed:
+        if isinstance(each, np.ndarray | jax.Array) and each.ndim == 0:
+            each = each.item()
+        if not isinstance(each, int | np.integer) or isinstance(each, bool):
+            raise ValueError(f"must hold integers, holds {shown(each)}")
+        found.append(int(each))
+    return tuple(found)
+
+
+def plain(family: Any) -> Any:
+    """The family, with Python's own numbers where it has those of NumPy or JAX.
+
+    Whatever takes a family calls this first. A family that has others, or breaks the rules, is
+    returned as it is.
+    """
+    try:
+        wanted = {
+            "train_ids": plain_ids(family.train_ids),
+            "test_ids": plain_ids(family.test_ids),
+            "horizon": operator.index(family.horizon),
+            "end_action": None if family.end_action is None else operator.index(family.end_action),
+        }
+    except (AttributeError, TypeError, ValueError):
+        return family
+    kinds = {name: _kinds(getattr(family, name)) for name in wanted}
+    changed = {name: value for name, value in wanted.items() if _kinds(value) != kinds[name]}
+    if not changed:
+        return family
+    try:
+        held = {name: value for name, value in vars(family).items() if name not in changed}
+        return _made(_with(cast(Hashable, type(family)), tuple(changed.items())), held)
+    except TypeError:  # Made in C, or with slots.
+        return family
+
+
+def _kinds(value: Any) -> set[type]:
+    return {type(value), *map(type, value if isinstance(value, tuple) else ())}
+
+
+@functools.cache
+def _with(kind: Any, fields: tuple[tuple[str, Any], ...]) -> type:
+    """A class like `kind`, of which some attributes are no property or field but just values.
+
+    The same one each time, so that families of it can be equal.
+    """
+    # Pickle finds a class by its name, and would find `kind`.
+    reduce = lambda self: (_remade, (kind, fields, vars(self)))  # noqa: E731
+    more = {"__module__": kind.__module__, "__reduce__": reduce, **dict(fields)}
+    return type(kind)(kind.__name__, (kind,), more)
+
+
+def _made(kind: type, held: dict[str, Any]) -> Any:
+    made: Any = object.__new__(kind)
+    vars(made).update(held)
+    return made
+
+
+def _remade(kind: Any, fields: tuple[tuple[str, Any], ...], held: dict[str, Any]) -> Any:
+    return _made(_with(kind, fields), held)
 
 
 def draw_ids(ids: Sequence[int], key: Key, number: int) -> Int[Array, " number"]:
@@ -37,8 +115,10 @@ class Family(Protocol):
     `goal` is None in the exploration episode. Nothing resets by itself: behind an end,
     whoever steps on gets undefined results.
 
-    Methods that a family may have beside these, for those who need them:
+    What a family may have beside these, for those who need it:
 
+    - `at_once`, how many episodes can be played side by side, where that is limited: further ones
+      take turns (`dreamrl.trial.rollout`);
     - those of `HasGoals`, `HasSymmetries`, `CanObserve` and `HasDescriptions`, below;
     - `statistics(problem, exploration) -> dict[str, Array]`, what to count of an exploration
       beside its length, one number each (`dreamrl.evaluation`, which reports the means);
@@ -51,7 +131,7 @@ class Family(Protocol):
 
     @property
     def train_ids(self) -> tuple[int, ...] | range:
-        """Problems that training may draw."""
+        """Problems that training may draw. Arrays will do too: see `plain_ids`."""
         ...
 
     @property

@@ -9,14 +9,13 @@ import importlib.util
 import inspect
 import os
 import sys
-import traceback
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from dreamrl.errors import FamilyError, UserError
+from dreamrl.errors import FamilyError, UserError, raised
 from dreamrl.families.checks import find_faults
-from dreamrl.families.family import Family
+from dreamrl.families.family import Family, plain
 
 _BROUGHT: dict[str, Family] = {}
 
@@ -47,19 +46,18 @@ def bring(name: str, **fields: Any) -> Family:
     except UserError:
         raise
     except Exception as error:
-        last = traceback.extract_tb(error.__traceback__)[-1]
-        place = "" if last.filename == __file__ else f" ({last.filename}, line {last.lineno})"
-        raise UserError(f"family {name}: {type(error).__name__}: {error}{place}") from error
+        raise UserError(f"family {name}: {raised(error)}") from error
     if not isinstance(found, Family):
         raise FamilyError(name, find_faults(found))
-    if not fields:
-        remember(name, found)
-    return found
+    if fields:
+        return plain(found)
+    remember(name, found)
+    return _BROUGHT[name]
 
 
 def remember(name: str, family: Family) -> None:
     """Lets this be the family of that name, of a run for example, in this process."""
-    _BROUGHT[name] = family
+    _BROUGHT[name] = plain(family)
 
 
 def recall(name: str) -> Family:

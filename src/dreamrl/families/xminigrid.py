@@ -10,9 +10,9 @@ import numpy as np
 from jaxtyping import Array, Float, Int, Scalar
 
 from dreamrl.errors import UserError, unknown
-from dreamrl.families.described import entries_of, said_of, what_differs
 from dreamrl.families.one_goal import ONE_GOAL, the_goal
 from dreamrl.families.optional_deps import held_out, needs
+from dreamrl.families.privileged import entries_of, said_of, what_differs
 from dreamrl.spaces import Discrete, Tiles
 from dreamrl.types import Action, Goal, Key, State, Step
 

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
-from dreamrl.deploy import Beliefs
+from dreamrl.deploy import ExplorationRecord
 from dreamrl.figures.style import UNSEEN, bare
 from dreamrl.story import Story
 from dreamrl.types import Trajectory
@@ -33,7 +33,7 @@ def stopped(exploration: Trajectory) -> bool:
     return not bool(ended.any())
 
 
-def draw_knowledge(axes: Axes, beliefs: Beliefs, steps: int) -> None:
+def draw_knowledge(axes: Axes, beliefs: ExplorationRecord, steps: int) -> None:
     """How much is known after each step, or how far the belief has moved."""
     if beliefs.gained is not None:
         curve = np.concatenate([[0.0], np.cumsum(beliefs.gained)])

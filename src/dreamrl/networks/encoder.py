@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from dreamrl.families.family import Family, HasDescriptions
+from dreamrl.families.family import Family, HasDescriptions, plain_ids
 from dreamrl.networks.layers import Dense
 from dreamrl.types import Key, ProblemID
 
@@ -64,7 +64,7 @@ def make_encoder(key: Key, family: Family, size: int) -> Encoder:
     """Return an encoder of the family's descriptions or, where it has none, of problem IDs."""
     if isinstance(family, HasDescriptions):
         return MLPEncoder(key, family, size)
-    return EmbeddingEncoder(key, family.train_ids, size)
+    return EmbeddingEncoder(key, plain_ids(family.train_ids), size)
 
 
 def bottleneck_penalty(mean: Float[Array, "... Z"], free: float = 0.0) -> Float[Array, "..."]:

@@ -7,11 +7,11 @@ likely as any other; they are all of the family's, training and test, unless oth
 """
 
 import functools
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable
 from typing import NamedTuple, cast
 
 from dreamrl.errors import TooLarge, UserError
-from dreamrl.families.family import Family
+from dreamrl.families.family import Family, GivenIDs, plain, plain_ids
 from dreamrl.references import exploration
 from dreamrl.references import posterior_sampling as sampling
 from dreamrl.references.exploitation import Exploitation
@@ -64,13 +64,13 @@ def references(family: Family, number: int = 1000, seed: int = 0) -> Reference:
     )
 
 
-def optimum(family: Family, ids: Sequence[int] | None = None) -> float:
+def optimum(family: Family, ids: GivenIDs | None = None) -> float:
     """The best return of a policy that is told the problem."""
     exploitation, ids = _prepared(family, ids)
     return sum(map(exploitation.optimum, ids)) / len(ids)
 
 
-def no_exploration(family: Family, ids: Sequence[int] | None = None) -> float:
+def no_exploration(family: Family, ids: GivenIDs | None = None) -> float:
     """The best return of a policy that knows the goal, but of the problem only what it meets.
 
     It may learn within the exploitation episode: this is the Bayes-adaptive optimum.
@@ -81,7 +81,7 @@ def no_exploration(family: Family, ids: Sequence[int] | None = None) -> float:
 
 def random_exploration(
     family: Family,
-    ids: Sequence[int] | None = None,
+    ids: GivenIDs | None = None,
     number: int = 1000,
     end: bool = False,
     seed: int = 0,
@@ -95,7 +95,7 @@ def random_exploration(
     return exploration.random_value(exploitation, ids, number, end, seed)
 
 
-def shortest_informative(family: Family, ids: Sequence[int] | None = None) -> int | None:
+def shortest_informative(family: Family, ids: GivenIDs | None = None) -> int | None:
     """The fewest steps of exploration after which nothing more need be known.
 
     That is: the best exploration, in the worst case over problems, leaves a policy that can do
@@ -105,7 +105,7 @@ def shortest_informative(family: Family, ids: Sequence[int] | None = None) -> in
     return exploration.shortest_informative(exploitation, ids)
 
 
-def bayes_optimal(family: Family, ids: Sequence[int] | None = None) -> float:
+def bayes_optimal(family: Family, ids: GivenIDs | None = None) -> float:
     """The best return of a trial: of any exploration, and of any use of what it has shown.
 
     The exploration may end before the horizon, or bring anything: it is not paid. Equal to the
@@ -116,7 +116,7 @@ def bayes_optimal(family: Family, ids: Sequence[int] | None = None) -> float:
     return exploration.bayes_optimal(exploitation, ids)
 
 
-def thompson(family: Family, ids: Sequence[int] | None = None) -> float:
+def thompson(family: Family, ids: GivenIDs | None = None) -> float:
     """The return of Thompson sampling with the true posterior and optimal policies; exact.
 
     A policy π(i, g) does, in each state and at each step, what would be best if problem i and
@@ -144,9 +144,10 @@ def _unless_too_large(value: Callable[[Family], float], family: Family) -> float
         return None
 
 
-def _prepared(family: Family, ids: Sequence[int] | None) -> tuple[Exploitation, tuple[int, ...]]:
+def _prepared(family: Family, ids: GivenIDs | None) -> tuple[Exploitation, tuple[int, ...]]:
+    family = plain(family)
     every = {*family.train_ids, *family.test_ids}
-    chosen = tuple(sorted(every if ids is None else set(ids)))
+    chosen = tuple(sorted(every if ids is None else set(plain_ids(ids))))
     if strange := set(chosen) - every:
         raise UserError(f"family {family.name!r} has no problem {min(strange)}")
     if not chosen:

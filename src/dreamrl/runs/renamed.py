@@ -8,6 +8,7 @@ _RENAMED = [
     (r"(^|\.)tell\.", r"\1belief_head."),
     (r"(^|\.)beside\.", r"\1auxiliary."),
     (r"(^|\.)senses\.", r"\1percept_encoder."),
+    (r"(^|\.)look\.", r"\1observation."),
     (r"(^|\.)told\.", r"\1z_proj."),
     (r"network\.hidden\.", "network.torso."),
     (r"(network|decoder|encoder)\.memory\.", r"\1.rnn."),

@@ -9,14 +9,15 @@ from typing import Any, Literal
 from dreamrl import references
 from dreamrl.errors import UserError
 from dreamrl.evaluation import evaluate
-from dreamrl.families.family import Family
+from dreamrl.families.family import Family, plain_ids
 from dreamrl.runs.run import Run
+from dreamrl.values import Whole
 
 Split = Literal["unseen", "train"]
 
 
 def ids_of(family: Family, split: Split) -> tuple[int, ...] | range:
-    return family.test_ids if split == "unseen" else family.train_ids
+    return plain_ids(family.test_ids if split == "unseen" else family.train_ids)
 
 
 def limits(family: Family, split: Split = "unseen") -> dict[str, float | None]:
@@ -41,7 +42,7 @@ def _limits(family: Family, split: Split) -> dict[str, float | None]:
 
 
 def evaluate_run(
-    run: Run, split: Split = "unseen", trials: int = 2000, seed: int = 0, episodes: int = 1
+    run: Run, split: Split = "unseen", trials: Whole = 2000, seed: Whole = 0, episodes: Whole = 1
 ) -> dict[str, Any]:
     """How well a run's agent does, as one object that JSON can hold."""
     loaded = run.load()
@@ -52,8 +53,8 @@ def evaluate_run(
         "family": family.name,
         "seed": run.manifest["seed"],
         "split": split,
-        "trials": trials,
-        "episodes": episodes,
+        "trials": result.trials,
+        "episodes": result.episodes,
         "return_mean": result.return_mean,
         "return_ci95": list(result.return_ci95),
         "exploration_length_mean": result.exploration_length_mean,

@@ -13,6 +13,7 @@ are trained together, so checkpoints and lock are beside that one, and the other
 
 import dataclasses
 import datetime
+import json
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -26,7 +27,6 @@ from dreamrl import families
 from dreamrl.agents import registry
 from dreamrl.agents.algorithm import Agent
 from dreamrl.agents.loop import Trainable
-from dreamrl.agents.migration import stored_settings
 from dreamrl.configuration import to_dict
 from dreamrl.errors import UserError, quoted
 from dreamrl.families.family import Family
@@ -35,6 +35,7 @@ from dreamrl.runs import metrics
 from dreamrl.runs.latest import newest
 from dreamrl.runs.lock import LOCK, lock
 from dreamrl.runs.manifest import MANIFEST, entry, identity, named, program, seeds_of, versions
+from dreamrl.runs.migration import stored_settings
 from dreamrl.runs.store import (
     CHECKSUM,
     load_tree,
@@ -46,6 +47,7 @@ from dreamrl.runs.store import (
 from dreamrl.runs.terms import DEFAULT_TERMS, Terms
 from dreamrl.testing import check_family
 from dreamrl.training import Record
+from dreamrl.values import AnyPath, Wholes, seeds_from
 
 AGENT = "agent"
 ENDS = (
@@ -71,11 +73,14 @@ class Loaded(NamedTuple):
     agent: Agent
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, init=False)
 class Run:
     """One seed's directory."""
 
     path: Path
+
+    def __init__(self, path: AnyPath):
+        object.__setattr__(self, "path", Path(path))
 
     @property
     def manifest(self) -> dict[str, Any]:
@@ -168,11 +173,11 @@ class Run:
 
 @in_own_switches
 def create(
-    out: Path,
+    out: AnyPath,
     agent: str,
     family: str,
     settings: Any,
-    seeds: Sequence[int],
+    seeds: Wholes,
     terms: Terms = DEFAULT_TERMS,
     before: Callable[[dict[str, Any]], None] = lambda asked: None,
     **more: Any,
@@ -181,6 +186,7 @@ def create(
 
     `before` is called with the manifest before that is written, and `more` goes into it.
     """
+    out, seeds = Path(out), seeds_from(seeds)
     terms.check()
     made = families.make(family)
     if families.is_own(family):
@@ -198,6 +204,7 @@ def create(
         **named(seeds),
         **more,
     }
+    _check_told(asked)
     with writing(out):
         out.mkdir(parents=True, exist_ok=True)
     with lock(out):
@@ -237,6 +244,13 @@ def begin(out: Path, manifest: dict[str, Any]) -> list[Run]:
     return runs_of(out, seeds)
 
 
+def _check_told(asked: dict[str, Any]) -> None:
+    try:
+        json.dumps(asked, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise UserError(f"settings and terms must fit into JSON: {error}") from None
+
+
 def _check_vacant(out: Path) -> None:
     if (out / MANIFEST).exists():
         raise UserError(
@@ -251,8 +265,9 @@ def _check_vacant(out: Path) -> None:
         raise UserError(f"{out} holds other files: --out must be new or empty")
 
 
-def find(path: Path) -> list[Run]:
+def find(path: AnyPath) -> list[Run]:
     """The run that a path is, or the runs of several seeds that it holds."""
+    path = Path(path)
     if not path.exists():
         raise UserError(f"{path} does not exist: give the directory that dreamrl train wrote")
     if not (path / MANIFEST).is_file():
@@ -264,7 +279,7 @@ def find(path: Path) -> list[Run]:
     return [run for seed in seeds for run in find(path / f"seed-{seed}")]
 
 
-def only(path: Path) -> Run:
+def only(path: AnyPath) -> Run:
     """The run that a path is, where several seeds will not do."""
     found = find(path)
     if len(found) > 1:
@@ -272,13 +287,13 @@ def only(path: Path) -> Run:
     return found[0]
 
 
-def tell_family(path: Path, family: Family | str | None) -> None:
+def tell_family(path: AnyPath, family: Family | str | None) -> None:
     """Says what the family is that a run names, where that is one of one's own.
 
     By its name it is imported, which runs its code. Raises UserError where it cannot be, and where
     a run needs nobody to say it.
     """
-    where = path / MANIFEST
+    where = Path(path) / MANIFEST
     if family is None or not where.is_file():
         return
     name = entry(read_json(where), "family", str, where)

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import json
 import math
 import time
 from collections.abc import Iterator, Sequence
@@ -24,10 +25,11 @@ from dreamrl.runs.lock import lock
 from dreamrl.runs.manifest import MANIFEST, entry, identity, named, program, seeds_of, versions
 from dreamrl.runs.results import evaluate_run, over_seeds
 from dreamrl.runs.run import Run, asked_for, begin, create, of_seed, runs_of, settings_of
-from dreamrl.runs.sinks import Described, sinks
+from dreamrl.runs.sinks import RunInfo, sinks
 from dreamrl.runs.store import Unwritable
 from dreamrl.runs.terms import DEFAULT_TERMS, Terms
 from dreamrl.training import Failure, Record, Training, TrainingDiverged, complete, seed_keys, train
+from dreamrl.values import AnyPath, Whole, Wholes, seeds_from, whole
 
 
 @runtime_checkable
@@ -151,7 +153,7 @@ class Session:
         terms = self.terms
         keeper = Keeper(self.checkpoints, terms.checkpoint_every, terms.keep, watch.warn)
         told = [
-            Described(each.path, f"{self.out.name}-s{seed}", each.manifest)
+            RunInfo(each.path, f"{self.out.name}-s{seed}", each.manifest)
             for each, seed in zip(self.runs, self.seeds, strict=True)
         ]
         with sinks(terms.sinks, told, watch.warn) as tell:
@@ -249,12 +251,14 @@ class Session:
 
 
 @contextlib.contextmanager
-def open_session(out: Path, until: int | None = None) -> Iterator[Session | None]:
+def open_session(out: AnyPath, until: Whole | None = None) -> Iterator[Session | None]:
     """A run to train, from the beginning or from where it was stopped; None if it is finished.
 
     `until` takes the place of the run's own, so that it can extend a finished run. Raises
     UserError where another process is at work, or the run cannot be gone on with.
     """
+    out = Path(out)
+    until = None if until is None else whole("until", until, 1)
     if not (out / MANIFEST).is_file():
         raise UserError(f"{out} is not a run: it has no {MANIFEST}")
     with lock(out), own_switches():
@@ -331,11 +335,11 @@ def create_from(
 
 @in_own_switches
 def ensure(
-    out: Path,
+    out: AnyPath,
     agent: str,
     family: str,
     settings: Any,
-    seeds: Sequence[int],
+    seeds: Wholes,
     terms: Terms = DEFAULT_TERMS,
     watch: Watch = UNWATCHED,
 ) -> dict[str, Any]:
@@ -344,20 +348,22 @@ def ensure(
     Whatever its directory needs: it is trained, gone on with, or left as it is. Raises UserError
     where the directory holds another run.
     """
+    out = Path(out)
     prepare(out, agent, family, settings, seeds, terms)
     with open_session(out, terms.until) as opened:
         return Run(out).manifest["result"] if opened is None else opened.run(watch).result
 
 
 def prepare(
-    out: Path,
+    out: AnyPath,
     agent: str,
     family: str,
     settings: Any,
-    seeds: Sequence[int],
+    seeds: Wholes,
     terms: Terms = DEFAULT_TERMS,
 ) -> None:
     """Makes the run, or checks that what is there was asked for with the same words."""
+    out, seeds = Path(out), seeds_from(seeds)
     if not (out / MANIFEST).exists():
         create(out, agent, family, settings, seeds, terms)
         return
@@ -367,7 +373,8 @@ def prepare(
     asked = {
         "agent": agent,
         "family": family,
-        "settings": to_dict(settings),
+        # As JSON has them: tuples are lists there.
+        "settings": json.loads(json.dumps(to_dict(settings))),
         **named(seeds),
     }
     if other := [name for name, value in asked.items() if held.get(name) != value]:

@@ -24,7 +24,7 @@ class Sink(Protocol):
     def close(self) -> None: ...
 
 
-class Described(NamedTuple):
+class RunInfo(NamedTuple):
     """What a sink is told of one seed's run."""
 
     path: Path
@@ -44,7 +44,7 @@ class TensorBoard:
     killed has written more, which is done once again.
     """
 
-    def __init__(self, run: Described):
+    def __init__(self, run: RunInfo):
         from tensorboard.summary import Writer
 
         folder = run.path / "tensorboard"
@@ -69,7 +69,7 @@ class WandB:
     Project and login are W&B's own variables and files.
     """
 
-    def __init__(self, run: Described):
+    def __init__(self, run: RunInfo):
         import wandb
 
         self.run = wandb.init(
@@ -88,7 +88,7 @@ class WandB:
         self.run.finish()
 
 
-SINKS: dict[str, Callable[[Described], Sink]] = {"tensorboard": TensorBoard, "wandb": WandB}
+SINKS: dict[str, Callable[[RunInfo], Sink]] = {"tensorboard": TensorBoard, "wandb": WandB}
 
 
 def check_installed(names: Sequence[str]) -> None:
@@ -100,7 +100,7 @@ def check_installed(names: Sequence[str]) -> None:
 
 @contextmanager
 def sinks(
-    names: Sequence[str], runs: Sequence[Described], warn: Callable[[str], None]
+    names: Sequence[str], runs: Sequence[RunInfo], warn: Callable[[str], None]
 ) -> Iterator[Tell]:
     """Gives a function that passes records, one a seed, on to all sinks, and never waits."""
     # Before the training adds to it.
@@ -124,7 +124,7 @@ def sinks(
                 )
 
 
-def _with_past(run: Described, warn: Callable[[str], None]) -> Described:
+def _with_past(run: RunInfo, warn: Callable[[str], None]) -> RunInfo:
     try:
         return run._replace(past=metrics.records(run.path / metrics.METRICS))
     except UserError as error:
@@ -133,7 +133,7 @@ def _with_past(run: Described, warn: Callable[[str], None]) -> Described:
 
 
 def _feed(
-    name: str, runs: Sequence[Described], warn: Callable[[str], None]
+    name: str, runs: Sequence[RunInfo], warn: Callable[[str], None]
 ) -> tuple[queue.SimpleQueue, threading.Thread]:
     """A sink in a thread of its own, so that one that hangs holds nobody up."""
     waiting: queue.SimpleQueue[Sequence[Record] | None] = queue.SimpleQueue()

@@ -6,6 +6,7 @@ from typing import Any
 from dreamrl.errors import UserError, unknown
 from dreamrl.runs.sinks import SINKS
 from dreamrl.training import Plan
+from dreamrl.values import plain_value
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,7 +18,7 @@ class Terms:
     evaluation_trials: int = Plan().evaluation_trials
     until: int | None = None
     """Environment steps of each seed, where the training goes on behind its last iteration."""
-    checkpoint_every: float = 30.0
+    checkpoint_every: float | int = 30.0
     """Seconds from one checkpoint to the next, and more where the disk is slow; 0: each chunk."""
     keep: int = 2
     """Checkpoints kept."""
@@ -26,6 +27,13 @@ class Terms:
     those evaluated on the way, and not the last one."""
     sinks: tuple[str, ...] = ()
     """Where metrics go beside metrics.jsonl."""
+
+    def __post_init__(self) -> None:
+        """Make plain Python values of NumPy's, as run.json holds them."""
+        for field in dataclasses.fields(self):
+            object.__setattr__(self, field.name, plain_value(getattr(self, field.name)))
+        if isinstance(self.checkpoint_every, int):
+            object.__setattr__(self, "checkpoint_every", float(self.checkpoint_every))
 
     @property
     def plan(self) -> Plan:

@@ -7,27 +7,36 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from dreamrl.agents import make_algorithm
+from dreamrl.agents.algorithm import Experience
+from dreamrl.agents.dream.algorithm import Batch, Dream, Explored
+from dreamrl.agents.dream.losses import ExploitationBatch, ExplorationBatch
 from dreamrl.agents.dream.settings import DreamSettings
+from dreamrl.agents.loop import State, Trainer
+from dreamrl.configuration import changed
 
-SMALL = DreamSettings(
-    iterations=450,
-    trials=64,
-    minibatches=4,
-    last_learning_rate=0.5,
-    hidden=32,
-    z=4,
-    rho=0.2,
-    # A short run: its dual variable must get there sooner, on a return less well known.
-    dual_rate=0.1,
-    tolerance=0.15,
-    entropy_end=0.3,
-    decoder_share_begin=0.2,
-    decoder_share_end=0.4,
-    exploration_entropy_end=0.5,
-    decoder_batch=64,
-    replay=1024,
+SMALL = changed(
+    DreamSettings(),
+    {
+        "iterations": 450,
+        "trials": 64,
+        "minibatches": 4,
+        "last_learning_rate": 0.5,
+        "exploitation.hidden": 32,
+        "z": 4,
+        "rho": 0.2,
+        # A short run: its dual variable must get there sooner, on a return less well known.
+        "dual_rate": 0.1,
+        "tolerance": 0.15,
+        "bottleneck.begin": 0.3,
+        "learner.exploitation.entropy_end": 0.3,
+        "decoder_share_begin": 0.2,
+        "decoder_share_end": 0.4,
+        "learner.exploration.entropy_end": 0.5,
+        "decoder.batch": 64,
+        "decoder.replay": 1024,
+    },
 )
+DQN = {"learner": "dqn", "updates": 4, "learner.batch": 64, "capacity": 1024}
 
 
 @pytest.fixture(scope="session")
@@ -37,25 +46,68 @@ def small():
 
 
 @pytest.fixture(scope="session")
-def untrained(irrelevant_fact):
-    """(algorithm, state) before any update, and what it makes of its first trials."""
-    algorithm = make_algorithm("dream", irrelevant_fact, SMALL)
-    state = jax.jit(algorithm.init)(jax.random.key(0))
+def small_dqn():
+    """The same with the other learner."""
+    return changed(SMALL, DQN)
+
+
+@pytest.fixture(scope="session", params=["ppo", "dqn"])
+def untrained(request, irrelevant_fact, small, small_dqn, play_trials):
+    """An algorithm of either learner before any update, and what it makes of its first trials."""
+    algorithm = Dream(irrelevant_fact, small if request.param == "ppo" else small_dqn)
+    state = jax.jit(Trainer(algorithm).init)(jax.random.key(0))
     # A belief from the start, and doubts about it: nothing is 0 by accident.
     params = state.params._replace(decoder=stirred(state.params.decoder, 1))
     params = params._replace(exploration=stirred(params.exploration, 2))
     params = params._replace(exploitation=stirred(params.exploitation, 3))
     state = state._replace(params=params)
-    play = jax.jit(algorithm._player.play)
-    return Untrained(algorithm, state, play, play(params, jnp.array(1.0), jax.random.key(4)))
+
+    def play(params, progress, key):
+        experience = play_trials(algorithm, params, state.memory, progress, key)
+        # Off-policy, batches are made of what replay keeps.
+        learned_from = experience if request.param == "ppo" else algorithm.stored(experience)
+        batch, _ = algorithm.prepare(params, learned_from, progress)
+        explored = Explored(experience.trial.exploration, experience.problem_id)
+        return NewTrials(experience, batch.exploitation, batch.exploration, explored)
+
+    new = jax.jit(play)(params, jnp.array(1.0), jax.random.key(4))
+    return Untrained(algorithm, state, jax.jit(play), new)
+
+
+class NewTrials(NamedTuple):
+    experience: Experience
+    exploitation: ExploitationBatch
+    exploration: ExplorationBatch
+    explored: Explored
 
 
 class Untrained(NamedTuple):
-    algorithm: Any
-    state: Any
+    algorithm: Dream
+    state: State
     play: Any
     """(params, progress, key) -> new trials; compiled."""
-    trials: Any
+    trials: NewTrials
+
+    @property
+    def params(self):
+        return self.state.params
+
+    @property
+    def ppo(self):
+        """Whether the learner is PPO."""
+        return self.algorithm.settings.learner.name == "ppo"
+
+    def losses(self, params=None, *, exploitation=None, exploration=None, replayed=None, dual=0.5):
+        """The loss of each group, on these data or on those of the first trials."""
+        params, new, memory = params or self.params, self.trials, self.state.memory
+        batch = Batch(
+            new.exploitation if exploitation is None else exploitation,
+            new.exploration if exploration is None else exploration,
+        )
+        replayed = new.explored if replayed is None else replayed
+        memory = memory._replace(dual=memory.dual._replace(value=jnp.asarray(dual)))
+        rest = (memory, jnp.array(1.0), jax.random.key(0))
+        return self.algorithm.losses(params, self.state.target, (batch, replayed), *rest)
 
 
 def stirred(part, seed):

@@ -8,19 +8,19 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from dreamrl.agents.dream.agent import DreamAgent
-from dreamrl.agents.dream.encoder import Encoder
 
 from dreamrl.agents.algorithm import Agent
-from dreamrl.trial import Percept
+from dreamrl.agents.dream.networks import DreamAgent
+from dreamrl.networks.encoder import EmbeddingEncoder, MLPEncoder
+from dreamrl.trial import Percept, play
 from dreamrl.types import Belief, ProblemID, Trajectory
 
-FUNCTIONS = ["explorer", "explore", "beliefs", "exploiter", "exploit"]
+FUNCTIONS = ["init_exploration", "explore", "beliefs", "init_exploitation", "exploit"]
 
 
 @pytest.fixture(scope="module")
 def agent(untrained):
-    return untrained.algorithm.agent(untrained.state)
+    return untrained.algorithm.agent(untrained.params)
 
 
 def names_in(annotation):
@@ -39,9 +39,11 @@ def test_it_is_an_agent(agent):
 
 
 def test_there_is_no_encoder_in_it(agent, untrained):
-    parts = jax.tree.leaves(agent, is_leaf=lambda x: isinstance(x, Encoder))
-    assert not any(isinstance(part, Encoder) for part in parts)
-    table = untrained.state.params.encoder.means
+    encoders = (EmbeddingEncoder, MLPEncoder)
+    assert isinstance(untrained.params.encoder, encoders)
+    parts = jax.tree.leaves(agent, is_leaf=lambda x: isinstance(x, encoders))
+    assert not any(isinstance(part, encoders) for part in parts)
+    table = untrained.params.encoder.means
     arrays = jax.tree.leaves(eqx.filter(agent, eqx.is_array))
     assert not any(np.isin(table, array).any() for array in arrays)
 
@@ -56,10 +58,10 @@ def test_no_function_of_it_takes_a_problem_id(function):
 
 def test_problems_that_differ_in_their_ids_alone_are_played_alike(agent, relevant_fact):
     """The same bit beside another symbol, which is not written anywhere."""
-    play = jax.jit(lambda problem, key: play(relevant_fact, agent, problem, key, episodes=3))
+    trial = jax.jit(lambda problem, key: play(relevant_fact, problem, agent, key, episodes=3))
     for seed in range(3):
         first, second = (
-            play(relevant_fact.problem(jnp.array(i)), jax.random.key(seed)) for i in (1, 7)
+            trial(relevant_fact.problem(jnp.array(i)), jax.random.key(seed)) for i in (1, 7)
         )
         jax.tree.map(np.testing.assert_array_equal, first, second)
 
@@ -68,6 +70,6 @@ def test_what_was_read_reaches_the_belief(agent, irrelevant_fact, untrained):
     trajectory = jax.tree.map(lambda x: x[0], untrained.trials.explored.trajectory)
     read = trajectory._replace(observations=trajectory.observations.at[1].set(jnp.array([4, 1, 2])))
     beliefs, others = agent.beliefs(trajectory).mean, agent.beliefs(read).mean
-    assert beliefs.shape == (irrelevant_fact.horizon + 1, untrained.algorithm.settings.z)
+    assert beliefs.shape == (irrelevant_fact.horizon + 1, untrained.algorithm.settings.encoding.z)
     np.testing.assert_array_equal(beliefs[0], others[0])
     assert (beliefs[-1] != others[-1]).any()

@@ -5,15 +5,17 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dreamrl.agents.dream.bottleneck import Dual, adapt, start
+from dreamrl.agents.dream.bottleneck import Dual, adapt, free_part, init_dual, penalty_weight
+from dreamrl.agents.dream.settings import Constrained, Fixed, Unlimited
 
 RATE, TOLERANCE, FIRST_DUAL = 0.05, 0.1, 1e-3
+BOTTLENECK = Constrained(FIRST_DUAL, RATE, tolerance=TOLERANCE, begin=0.6)
 LEARNED = Dual(*map(jnp.array, (0.5, 0.0, 0.0, 0.0, 1.0, 100.0)))
 """The return has been between 0 and 1."""
 
 
-def step(dual, episode_return, settled=1.0):
-    return adapt(dual, jnp.array(episode_return), RATE, TOLERANCE, jnp.array(settled), FIRST_DUAL)
+def step(dual, episode_return, progress=0.6):
+    return adapt(dual, jnp.array(episode_return), BOTTLENECK, jnp.array(progress))
 
 
 def at(fast, slow):
@@ -22,14 +24,16 @@ def at(fast, slow):
     return float(step(dual, fast).value / dual.value)
 
 
-def history(returns, settled=1.0):
+def history(returns, progress=0.6):
     """The dual variable after each of these returns."""
 
     def body(dual, episode_return):
-        dual = step(dual, episode_return, settled)
+        dual = step(dual, episode_return, progress)
         return dual, dual.value
 
-    return np.asarray(jax.lax.scan(body, start(FIRST_DUAL), jnp.asarray(returns, jnp.float32))[1])
+    return np.asarray(
+        jax.lax.scan(body, init_dual(BOTTLENECK), jnp.asarray(returns, jnp.float32))[1]
+    )
 
 
 LEARNS = np.concatenate([np.linspace(0, 1, 100), np.ones(300)])
@@ -60,7 +64,7 @@ def test_it_waits_until_the_return_has_stopped_improving():
 
 
 def test_it_waits_while_the_policy_is_kept_random():
-    assert (history(LEARNS, settled=0.0) == np.float32(FIRST_DUAL)).all()
+    assert (history(LEARNS, progress=0.59) == np.float32(FIRST_DUAL)).all()
 
 
 def test_it_gives_way_when_the_return_suffers():
@@ -77,3 +81,21 @@ def test_units_do_not_matter():
     assert len(np.unique(values)) > 50
     np.testing.assert_allclose(history(1000 * returns), values, rtol=1e-3)
     np.testing.assert_allclose(history(0.01 * returns), values, rtol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("bottleneck", "weight", "free"),
+    [
+        (Constrained(first_dual=0.2, free=3.0), 0.2, 3.0),
+        (Fixed(weight=2.0, free=10.0), 2.0, 10.0),
+        (Unlimited(), 0.0, 0.0),
+    ],
+    ids=lambda x: getattr(x, "name", None),
+)
+def test_what_information_costs(bottleneck, weight, free):
+    dual = init_dual(bottleneck)
+    assert float(penalty_weight(bottleneck, dual)) == pytest.approx(weight)
+    assert free_part(bottleneck) == free
+    # Only a constraint has anything to adapt.
+    after = adapt(dual, jnp.array(0.5), bottleneck, jnp.array(1.0))
+    assert (float(after.seen) == 1) == isinstance(bottleneck, Constrained)

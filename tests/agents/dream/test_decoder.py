@@ -9,7 +9,7 @@ from dreamrl.agents.dream.decoder import decoder_loss
 
 def test_an_exploration_that_ends_early_counts_as_much_as_any(untrained):
     """Else what is found where it ends would hardly be learned: it is seen in one step."""
-    params, explored = untrained.state.params, untrained.trials.explored
+    params, explored = untrained.params, untrained.trials.explored
     two = jax.tree.map(lambda x: x[:2], explored.trajectory)
     steps = two.mask.shape[1]
     assert steps > 1

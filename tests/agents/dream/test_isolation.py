@@ -1,14 +1,17 @@
 """Four components, none in another's way: who learns from what."""
 
+import dataclasses
+from typing import Any
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from dreamrl.agents.dream.exploitation import exploitation_loss
 
-from dreamrl.agents.dream.decoder import decoder_loss
-from dreamrl.agents.dream.exploration import exploration_loss
+from dreamrl.agents.dream.algorithm import Dream
+from dreamrl.agents.loop import Trainer
+from dreamrl.configuration import changed
 
 
 def largest(tree):
@@ -21,24 +24,24 @@ def same(a, b):
     return all(bool((x == y).all()) for x, y in pairs)
 
 
-def told(params):
+def loss_of_exploitation(untrained, nets, batch, dual=0.5):
+    return untrained.losses(exploitation=batch, dual=dual)["exploitation"](nets)[0]
+
+
+def informed(params):
+    """What exploitation's loss trains."""
     return params.encoder, params.exploitation
-
-
-def loss_of_exploitation(nets, batch, dual=0.5):
-    weights = dict(clip=0.2, entropy_weight=0.1, barrier_weight=0.02, dual=dual)
-    return exploitation_loss(nets, batch, **weights, free=0.0)[0]
 
 
 @pytest.mark.parametrize("part", ["decoder", "exploration"])
 def test_exploitation_teaches_neither_decoder_nor_exploration(untrained, part):
     """Through the whole of the trials: exploration, belief, z, exploitation."""
-    algorithm, params = untrained.algorithm, untrained.state.params
+    params = untrained.params
 
     def loss(component):
         varied = params._replace(**{part: component})
-        new = algorithm._player.play(varied, jnp.array(1.0), jax.random.key(4))
-        return loss_of_exploitation(told(params), new.exploitation)
+        new = untrained.play(varied, jnp.array(1.0), jax.random.key(4))
+        return loss_of_exploitation(untrained, informed(params), new.exploitation)
 
     grads = eqx.filter_jit(eqx.filter_grad(loss))(getattr(params, part))
     assert untrained.trials.exploitation.decoded.any()
@@ -47,39 +50,41 @@ def test_exploitation_teaches_neither_decoder_nor_exploration(untrained, part):
 
 def test_beliefs_are_used_but_not_taught(untrained):
     """A decoder that believes otherwise makes another loss, and no gradient flows back to it."""
-    params, batch = untrained.state.params, untrained.trials.exploitation
+    params, batch = untrained.params, untrained.trials.exploitation
     batch = batch._replace(decoded=jnp.ones_like(batch.decoded))
 
     def loss(decoder):
         beliefs = jax.vmap(decoder.unroll)(untrained.trials.explored.trajectory)[:, -1]
         believing = batch._replace(beliefs=beliefs)
-        return loss_of_exploitation(told(params), believing)
+        return loss_of_exploitation(untrained, informed(params), believing)
 
+    both = eqx.filter_jit(eqx.filter_value_and_grad(loss))
     other = jax.tree.map(lambda x: 2 * x, params.decoder)
-    assert float(loss(other)) != float(loss(params.decoder))
-    assert largest(eqx.filter_grad(loss)(params.decoder)) == 0
+    value, grads = both(params.decoder)
+    assert float(both(other)[0]) != float(value)
+    assert largest(grads) == 0
 
 
 def test_the_decoder_does_not_teach_the_encoder(untrained):
-    params, explored = untrained.state.params, untrained.trials.explored
+    params = untrained.params
 
     def loss(parts):
         encoder, decoder = parts
-        return decoder_loss(decoder, explored.trajectory, encoder(explored.problem_id))
+        return untrained.losses(params._replace(encoder=encoder))["decoder"](decoder)[0]
 
-    to_encoder, to_decoder = eqx.filter_grad(loss)((params.encoder, params.decoder))
+    to_encoder, to_decoder = eqx.filter_jit(eqx.filter_grad(loss))((params.encoder, params.decoder))
     assert largest(to_encoder) == 0
     assert largest(to_decoder) > 0
 
 
 def encoder_gradient(untrained, decoded, dual):
-    params, batch = untrained.state.params, untrained.trials.exploitation
+    params, batch = untrained.params, untrained.trials.exploitation
     batch = batch._replace(decoded=decoded)
 
     def loss(encoder):
-        return loss_of_exploitation((encoder, params.exploitation), batch, dual)
+        return loss_of_exploitation(untrained, (encoder, params.exploitation), batch, dual)
 
-    return eqx.filter_grad(loss)(params.encoder).means
+    return eqx.filter_jit(eqx.filter_grad(loss))(params.encoder).means
 
 
 def test_the_encoder_learns_from_episodes_on_its_own_z(untrained):
@@ -92,7 +97,7 @@ def test_the_encoder_learns_from_episodes_on_its_own_z(untrained):
 
 
 def test_episodes_on_the_decoders_z_leave_only_the_bottleneck(untrained):
-    batch, means = untrained.trials.exploitation, untrained.state.params.encoder.means
+    batch, means = untrained.trials.exploitation, untrained.params.encoder.means
     all_decoded = jnp.ones_like(batch.decoded)
     assert largest(encoder_gradient(untrained, all_decoded, 0.0)) == 0
     dual = 0.7
@@ -103,62 +108,120 @@ def test_episodes_on_the_decoders_z_leave_only_the_bottleneck(untrained):
 
 
 def test_the_stop_rule_does_not_move_what_it_reads(untrained):
-    policy, batch = untrained.state.params.exploration, untrained.trials.exploration
+    policy, batch = untrained.params.exploration, untrained.trials.exploration
 
-    def grads(worth):
-        stopping = batch._replace(worth=worth)
-        return eqx.filter_grad(lambda p: exploration_loss(p, stopping, 0.2, 0.1)[0])(policy)
+    @jax.jit
+    def grads(continuation):
+        stopping = batch._replace(continuation=continuation)
+        loss = untrained.losses(exploration=stopping)["exploration"]
+        return eqx.filter_grad(lambda policy: loss(policy)[0])(policy)
 
-    first, second = grads(batch.worth), grads(batch.worth + 10)
+    first, second = grads(batch.continuation), grads(batch.continuation + 10)
     assert same(first.network, second.network)
     assert not same(first.stop, second.stop)
     assert largest(first.network) > 0
 
 
 def test_explorations_are_paid_alike_whatever_exploitation_does(untrained):
-    params = untrained.state.params
+    params, progress, key = untrained.params, jnp.array(1.0), jax.random.key(4)
     other = jax.tree.map(lambda x: -2 * x, params.exploitation)
-    varied = untrained.play(params._replace(exploitation=other), jnp.array(1.0), jax.random.key(4))
+    varied = untrained.play(params._replace(exploitation=other), progress, key)
     assert same(varied.exploration, untrained.trials.exploration)
     assert same(varied.explored, untrained.trials.explored)
     assert not same(varied.exploitation, untrained.trials.exploitation)
 
 
+def test_no_loss_reaches_the_parameters_of_another_group(untrained):
+    """What a loss sees beside its own group, it takes as it is: data, means, targets."""
+    algorithm, params = untrained.algorithm, untrained.params
+    groups = algorithm.groups(params)
+    assert list(groups) == list(untrained.losses())
+    for name, group in groups.items():
+
+        def loss(everything, name=name, group=group):
+            rest = (untrained.state.memory, jnp.array(1.0), jax.random.key(0))
+            learned_from = algorithm.stored(untrained.trials.experience)
+            if untrained.ppo:
+                learned_from = untrained.trials.experience
+            batch, _ = algorithm.prepare(everything, learned_from, jnp.array(1.0))
+            batch = (batch, untrained.trials.explored)
+            target = None if untrained.ppo else algorithm.target(everything)
+            return algorithm.losses(everything, target, batch, *rest)[name](group)[0]
+
+        own = eqx.filter_grad(lambda group, name=name: untrained.losses()[name](group)[0])
+        assert largest(eqx.filter_jit(own)(group)) > 0
+        assert largest(eqx.filter_jit(eqx.filter_grad(loss))(params)) == 0, name
+
+
+def test_groups_hold_each_parameter_once(untrained):
+    algorithm, params = untrained.algorithm, untrained.params
+    leaves = [id(x) for x in jax.tree.leaves(params)]
+    held = {name: jax.tree.leaves(group) for name, group in algorithm.groups(params).items()}
+    assert sorted(id(x) for group in held.values() for x in group) == sorted(leaves)
+    assert same(algorithm.merge(params, algorithm.groups(params)), params)
+    for name, changed_parts in LEARNERS.items():
+        groups = algorithm.groups(params)
+        groups[name] = jax.tree.map(lambda x: x + 1, groups[name])
+        assert moved(params, algorithm.merge(params, groups)) == changed_parts
+
+
+LEARNERS = {
+    "exploitation": {"encoder", "exploitation"},
+    "exploration": {"exploration"},
+    "decoder": {"decoder"},
+}
+"""The components that learn from each kind of data."""
+
+
+def moved(before, after):
+    """The names of the components that differ."""
+    parts = zip(before._fields, before, after, strict=True)
+    return {name for name, old, new in parts if not same(old, new)}
+
+
+@dataclasses.dataclass(frozen=True)
+class Disturbed(Dream):
+    """Learns from data of which one kind or another is not what it was."""
+
+    kinds: Any = None
+    """{kind of data: 1 where it is disturbed, else 0}"""
+
+    def prepare(self, params, experience, progress):
+        batch, metrics = super().prepare(params, experience, progress)
+
+        def turned(part, disturbed):
+            learner, sign = part.learner, 1 - 2 * disturbed
+            if self.settings.learner.name == "ppo":
+                return part._replace(learner=learner._replace(advantages=sign * learner.advantages))
+            turned = dataclasses.replace(learner, rewards=learner.rewards + 3 * disturbed)
+            return part._replace(learner=turned)
+
+        parts = {name: turned(getattr(batch, name), self.kinds[name]) for name in batch._fields}
+        return batch._replace(**parts), metrics
+
+    def recalled(self, memory, key):
+        explored = super().recalled(memory, key)
+        rewards = explored.trajectory.rewards + self.kinds["decoder"]
+        return explored._replace(trajectory=explored.trajectory._replace(rewards=rewards))
+
+
 @pytest.fixture(scope="module")
 def update(untrained):
     """The parameters after one update whose data of one kind is another than usual."""
-    algorithm, state, _, new = untrained
-    compiled = jax.jit(algorithm._update)
+    once = {"minibatches": 1} if untrained.ppo else {"updates": 1}
+    settings = changed(untrained.algorithm.settings, once)
+
+    @jax.jit
+    def iterate(state, kinds):
+        return Trainer(Disturbed(untrained.algorithm.family, settings, kinds=kinds)).iterate(state)
 
     def after(disturbed):
-        data = {
-            "exploitation": new.exploitation,
-            "exploration": new.exploration,
-            "replayed": new.explored,
-        }
-        if disturbed == "replayed":
-            trajectory = new.explored.trajectory
-            trajectory = trajectory._replace(rewards=trajectory.rewards + 1)
-            data[disturbed] = new.explored._replace(trajectory=trajectory)
-        elif disturbed:
-            flipped = data[disturbed].ppo._replace(advantages=-data[disturbed].ppo.advantages)
-            data[disturbed] = data[disturbed]._replace(ppo=flipped)
-        minibatch = tuple(data.values())
-        progress = jnp.array(0.5)
-        return compiled(state.params, state.optimisers, minibatch, progress, state.dual)[0][0]
+        kinds = {kind: jnp.array(float(kind == disturbed)) for kind in LEARNERS}
+        return iterate(untrained.state, kinds)[0].params
 
     return after
 
 
-@pytest.mark.parametrize(
-    ("disturbed", "learners"),
-    [
-        ("exploitation", {"encoder", "exploitation"}),
-        ("exploration", {"exploration"}),
-        ("replayed", {"decoder"}),
-    ],
-)
+@pytest.mark.parametrize(("disturbed", "learners"), LEARNERS.items())
 def test_an_update_teaches_from_one_kind_of_data_those_it_is_for(update, disturbed, learners):
-    before, after = update(None), update(disturbed)
-    parts = zip(before._fields, before, after, strict=True)
-    assert {name for name, old, new in parts if not same(old, new)} == learners
+    assert moved(update(None), update(disturbed)) == learners

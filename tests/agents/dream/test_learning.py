@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from jaxtyping import Float
 
-from dreamrl.agents import make_algorithm
+from dreamrl.agents.registry import make_trainer
+from dreamrl.configuration import changed
 from dreamrl.evaluation import outcome
 from dreamrl.training import RUN_SELDOM
 from dreamrl.types import ProblemID
@@ -33,16 +34,16 @@ def learner(settings):
     """(family, key) -> what one seed learns; the family's fields may be traced."""
 
     def learn(family, key):
-        algorithm = make_algorithm("dream", family, settings)
+        trainer = make_trainer("dream", family, settings)
 
         def iterate(state, _):
-            return algorithm.iterate(state)[0], None
+            return trainer.iterate(state)[0], None
 
-        state, _ = jax.lax.scan(iterate, algorithm.init(key), None, settings.iterations)
-        agent, ids = algorithm.agent(state), jnp.array(family.test_ids)
+        state, _ = jax.lax.scan(iterate, trainer.init(key), None, settings.budget.iterations)
+        agent, ids = trainer.agent(state), jnp.array(family.test_ids)
         play = jax.vmap(lambda i, key: outcome(family, agent, i, key))
         found = play(ids, jax.random.split(key, len(ids)))
-        means = algorithm.encode(state, ProblemID(ids))
+        means = trainer.encode(state, ProblemID(ids))
         return Learned(found.returns.mean(), found.length.mean(), means)
 
     return learn
@@ -112,12 +113,14 @@ def test_a_fact_two_steps_away_is_found_in_every_seed(trained, relevant_fact):
 def test_an_irrelevant_fact_is_left_out_of_z(trained, irrelevant_fact, small):
     learned = trained(irrelevant_fact)
     assert (learned.returns >= 0.95 * BEST).all()
-    assert (np.array([bits_about_symbol(means, small.rho) for means in learned.means]) < 0.1).all()
+    assert (
+        np.array([bits_about_symbol(means, small.encoding.rho) for means in learned.means]) < 0.1
+    ).all()
 
 
 def test_without_the_bottleneck_an_irrelevant_fact_stays_in_z(irrelevant_fact, small):
-    settings = dataclasses.replace(small, bottleneck="none", iterations=100)
+    settings = changed(small, {"bottleneck": "none", "iterations": 100})
     program = jax.jit(lambda key: learner(settings)(irrelevant_fact, key)).lower(jax.random.key(0))
     learned = program.compile(compiler_options=RUN_SELDOM)(jax.random.key(0))
     assert float(learned.returns) >= 0.95 * BEST
-    assert bits_about_symbol(np.asarray(learned.means), small.rho) > 1
+    assert bits_about_symbol(np.asarray(learned.means), small.encoding.rho) > 1

@@ -1,18 +1,20 @@
 """DREAM's ablations: what exploration is paid for, and whether it is learned."""
 
-import dataclasses
-
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dreamrl.agents import make_algorithm, settings_for
+from dreamrl.agents.dream.algorithm import Dream
 from dreamrl.agents.dream.dynamics import Dynamics
 from dreamrl.agents.dream.exploration import returns_as_rewards
+from dreamrl.agents.loop import Trainer
+from dreamrl.agents.registry import make_trainer, settings_for
+from dreamrl.configuration import changed
 from dreamrl.errors import UserError
 from dreamrl.families import make, memory
+from dreamrl.trial import play
 from dreamrl.types import ProblemID
 
 
@@ -23,16 +25,23 @@ def test_end_to_end_the_last_step_is_paid_the_exploitation_return(steps, paid):
 
 
 @pytest.fixture(scope="module")
-def end_to_end(relevant_fact, small):
-    settings = dataclasses.replace(small, objective="end-to-end", random_share=0.0)
-    algorithm = make_algorithm("dream", relevant_fact, settings)
-    state = jax.jit(algorithm.init)(jax.random.key(0))
-    return jax.jit(algorithm._player.play)(state.params, jnp.array(1.0), jax.random.key(1))
+def end_to_end(relevant_fact, small, play_trials):
+    """What two policies may learn from trials."""
+    settings = changed(small, {"exploration.objective": "end-to-end", "random_share": 0.0})
+    algorithm = Dream(relevant_fact, settings)
+
+    @jax.jit
+    def batch(key):
+        state, progress = Trainer(algorithm).init(key), jnp.array(1.0)
+        new = play_trials(algorithm, state.params, state.memory, progress, jax.random.key(1))
+        return algorithm.prepare(state.params, new, progress)[0]
+
+    return batch(jax.random.key(0))
 
 
 def test_end_to_end_trials_on_the_encoders_z_teach_exploration_nothing(end_to_end):
     decoded = end_to_end.exploitation.decoded
-    taught = end_to_end.exploration.ppo.mask.any(1)
+    taught = end_to_end.exploration.learner.mask.any(1)
     assert decoded.any()
     assert not decoded.all()
     np.testing.assert_array_equal(taught, decoded)
@@ -41,14 +50,14 @@ def test_end_to_end_trials_on_the_encoders_z_teach_exploration_nothing(end_to_en
 def test_end_to_end_an_exploration_is_worth_what_exploitation_returned(end_to_end):
     """The values are those of a new critic, near 0, and the discount is near 1."""
     taught = end_to_end.exploitation.decoded
-    first = end_to_end.exploration.ppo.targets[:, 0][taught]
+    first = end_to_end.exploration.learner.targets[:, 0][taught]
     # Of an episode of one step, the exploitation's target is its return.
-    returns = end_to_end.exploitation.ppo.targets[:, 0][taught]
+    returns = end_to_end.exploitation.learner.targets[:, 0][taught]
     assert float(jnp.corrcoef(first, returns)[0, 1]) > 0.5
 
 
 def test_end_to_end_explorations_are_not_stopped(end_to_end):
-    np.testing.assert_array_equal(end_to_end.exploration.worth, 1.0)
+    np.testing.assert_array_equal(end_to_end.exploration.continuation, 1.0)
 
 
 def test_dynamics_are_alike_where_nothing_can_tell_problems_apart(relevant_fact):
@@ -66,10 +75,10 @@ def test_dynamics_of_too_many_problems_are_refused_at_once(monkeypatch):
     monkeypatch.setattr(memory, "machine_bytes", lambda: 2**36)
     family = make("growth:problems=1000000")
     settings = settings_for("dream", family.name)
-    make_algorithm("dream", family, settings)
-    settings = dataclasses.replace(settings, objective="predict-dynamics")
+    make_trainer("dream", family, settings)
+    settings = changed(settings, {"exploration.objective": "predict-dynamics"})
     with pytest.raises(UserError, match=r"256 .* 64.0 GB that there are"):
-        make_algorithm("dream", family, settings)
+        make_trainer("dream", family, settings)
 
 
 def test_dynamics_are_not_learned(relevant_fact):
@@ -79,21 +88,27 @@ def test_dynamics_are_not_learned(relevant_fact):
     np.testing.assert_array_equal(grads.means, 0)
 
 
-def test_a_random_explorer_does_anything_but_end(relevant_fact, small):
-    settings = dataclasses.replace(small, explorer="random")
-    algorithm = make_algorithm("dream", relevant_fact, settings)
-    state = jax.jit(algorithm.init)(jax.random.key(0))
-    new = jax.jit(algorithm._player.play)(state.params, jnp.array(0.0), jax.random.key(1))
-    taken = np.asarray(new.explored.trajectory.actions)[np.asarray(new.explored.trajectory.mask)]
+@pytest.mark.parametrize("learner", ["ppo", "dqn"])
+def test_a_random_explorer_does_anything_but_end(
+    learner, relevant_fact, small, small_dqn, play_trials
+):
+    settings = changed(small if learner == "ppo" else small_dqn, {"exploration.policy": "random"})
+    algorithm = Dream(relevant_fact, settings)
+
+    @jax.jit
+    def trials(key):
+        state = Trainer(algorithm).init(key)
+        progress, keys = jnp.array(0.0), jax.random.split(jax.random.key(2), 60)
+        new = play_trials(algorithm, state.params, state.memory, progress, jax.random.key(1))
+        agent, problem = algorithm.agent(state.params), relevant_fact.problem(jnp.array(0))
+        tested = jax.vmap(lambda key: play(relevant_fact, problem, agent, key))(keys)
+        return new.trial.exploration, tested.exploration
+
+    explored, tested = trials(jax.random.key(0))
+    taken = np.asarray(explored.actions)[np.asarray(explored.mask)]
     shares = np.bincount(taken, minlength=4) / len(taken)
     np.testing.assert_allclose(shares, [1 / 3, 1 / 3, 1 / 3, 0], atol=0.1)
-    policy = algorithm.agent(state).exploration
-    decision = policy.at_random(
-        policy.network.step(
-            policy.network.start(), jnp.zeros(policy.network.hidden.weight.shape[0])
-        )[1]
-    )
-    chosen = jax.vmap(lambda key: policy.choose(decision, key))(
-        jax.random.split(jax.random.key(2), 60)
-    )
-    assert set(np.asarray(chosen).tolist()) == {0, 1, 2}
+    # At meta-test it is as random, and does not stop.
+    first = np.asarray(tested.actions[:, 0])
+    assert set(first.tolist()) == {0, 1, 2}
+    assert tested.mask[:, 0].all()

@@ -6,6 +6,7 @@ import pytest
 
 from dreamrl.agents import registry
 from dreamrl.agents.dream.settings import DreamSettings
+from dreamrl.configuration import changed
 from dreamrl.errors import UserError
 
 
@@ -17,8 +18,8 @@ from dreamrl.errors import UserError
         (dict(rho=0.0), "rho is 0.0"),
         (dict(learning_rate=0.0), "learning_rate is 0.0"),
         (dict(learning_rate=float("nan")), "learning_rate is nan"),
-        (dict(discount=1.5), "discount is 1.5: it must be from 0 to 1"),
-        (dict(entropy=-0.1), "entropy is -0.1"),
+        ({"exploitation.discount": 1.5}, "discount is 1.5: it must be from 0 to 1"),
+        ({"learner.exploitation.entropy": -0.1}, "entropy is -0.1"),
         (dict(random_share=1.0), "random_share is 1.0"),
         (dict(cost=2.0), "cost is 2.0"),
         (
@@ -27,27 +28,28 @@ from dreamrl.errors import UserError
         ),
         (dict(replay=1000), r"replay \(1000\) must be a multiple of trials \(512\)"),
         (
+            dict(learner="dqn", capacity=1000),
+            r"capacity \(1000\) must be a multiple of trials \(512\)",
+        ),
+        (
             dict(decoder_share_begin=0.7),
             "decoder_share_begin must be smaller than decoder_share_end",
         ),
         (
-            dict(exploration_entropy_end=0.1),
-            "exploration_entropy_begin must be smaller than exploration_entropy_end",
+            {"learner.exploration.entropy_end": 0.1},
+            "entropy_begin must be smaller than entropy_end",
         ),
     ],
 )
 def test_refused(settings, said):
     with pytest.raises(UserError, match=said) as caught:
-        DreamSettings(**settings)
+        changed(DreamSettings(), settings)
     assert "\n" not in str(caught.value)
 
 
 def test_an_unknown_bottleneck_is_refused():
-    """As it is where types are not checked."""
-    settings = DreamSettings()
-    object.__setattr__(settings, "bottleneck", "tight")
-    with pytest.raises(UserError, match="'tight': it must be constrained, fixed or none"):
-        settings.__post_init__()
+    with pytest.raises(UserError, match="'tight': it must be constrained or fixed or none"):
+        changed(DreamSettings(), {"bottleneck": "tight"})
 
 
 PRESETS = registry.METHODS["dream"].presets

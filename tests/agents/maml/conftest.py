@@ -1,19 +1,19 @@
 """MAML before its first update, with every parameter stirred, and its first trials."""
 
-import dataclasses
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import pytest
-from dreamrl.agents.maml.adaptation import InitialPolicy
-from dreamrl.agents.maml.maml import Maml
 
+from dreamrl.agents.maml.algorithm import Maml
+from dreamrl.agents.maml.networks import InitialPolicy
 from dreamrl.agents.maml.settings import MamlSettings
+from dreamrl.configuration import changed
 
 COUNT = 12
-SETTINGS = MamlSettings(
-    trials=COUNT, minibatches=1, episodes=2, hidden=8, recurrent=True, inner_rate=0.5
-)
+SMALL = {"trials": COUNT, "minibatches": 1, "episodes": 2, "hidden": 8, "inner.rate": 0.5}
+SETTINGS = changed(MamlSettings(recurrent=True), SMALL)
 
 
 class Untrained(NamedTuple):
@@ -23,18 +23,24 @@ class Untrained(NamedTuple):
 
     def under(self, **changes):
         """The same parameters under other settings."""
-        settings = dataclasses.replace(self.params.settings, **changes)
+        settings = changed(self.params.settings, changes)
         other = InitialPolicy(jax.random.key(0), self.algorithm.family, settings)
         return jax.tree.unflatten(jax.tree.structure(other), jax.tree.leaves(self.params))
 
 
 @pytest.fixture(scope="package")
-def untrained(relevant_fact):
+def untrained(relevant_fact, play_trials):
     algorithm = Maml(relevant_fact, SETTINGS)
-    params = jax.jit(algorithm.init)(jax.random.key(0)).params
+    params = jax.jit(lambda key: algorithm.init(key)[0])(jax.random.key(0))
     leaves, structure = jax.tree.flatten(params)
     keys = jax.random.split(jax.random.key(1), len(leaves))
     stirred = [x + 0.3 * jax.random.normal(k, x.shape) for x, k in zip(leaves, keys, strict=True)]
     params = jax.tree.unflatten(structure, stirred)
-    batch, _ = jax.jit(algorithm._play)(params, jax.random.key(2))
+
+    @jax.jit
+    def prepared(params, key):
+        new = play_trials(algorithm, params, (), jnp.array(0.0), key)
+        return algorithm.prepare(params, new, jnp.array(0.0))[0]
+
+    batch = prepared(params, jax.random.key(2))
     return Untrained(algorithm, params, batch)

@@ -5,9 +5,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from dreamrl.agents.maml.adaptation import InitialPolicy
 
+from dreamrl.agents.maml.networks import InitialPolicy
 from dreamrl.agents.maml.settings import MamlSettings
+from dreamrl.configuration import changed
 from dreamrl.families.bandit import Bandit
 from dreamrl.types import Trajectory
 
@@ -22,7 +23,8 @@ def biases(initial):
 
 def one_pull(**settings):
     """An initial policy that pulls arms as PROBABILITIES say and adapts its biases alone."""
-    made = MamlSettings(hidden=4, inner_discount=1.0, inner_gae_lambda=1.0, **settings)
+    fixed = {"hidden": 4, "inner.discount": 1.0, "learner.exploration.gae_lambda": 1.0}
+    made = changed(MamlSettings(), fixed | settings)
     initial = InitialPolicy(jax.random.key(0), Bandit(arms=3, horizon=1), made)
     flat = jax.tree.map(jnp.zeros_like, initial)
     flat = eqx.tree_at(biases, flat, jnp.log(PROBABILITIES))
@@ -93,7 +95,7 @@ def test_first_order_takes_the_step_for_a_constant(objective):
 
 
 def test_several_steps_are_one_after_the_other():
-    initial = one_pull(objective="e-maml", inner_steps=2)
+    initial = one_pull(objective="e-maml", **{"inner.steps": 2})
     once = adapted_biases(one_pull(objective="e-maml"), 0)(biases(initial))
     found = adapted_biases(initial, 0)(biases(initial))
     expected = np.asarray(once) + RATE * WORTH[0] * (np.eye(3)[0] - jax.nn.softmax(once))
@@ -102,7 +104,7 @@ def test_several_steps_are_one_after_the_other():
 
 def test_rates_are_learned_or_not():
     for rates, learned in (("learned", True), ("fixed", False)):
-        initial = one_pull(inner_rates=rates)
+        initial = one_pull(**{"inner.rates": rates})
         explored = initial.read(pull(0))
         grads = jax.grad(lambda x, e: x.adapt(e).network.policy.bias[0])(initial, explored)
         found = grads.rates.network.policy.bias

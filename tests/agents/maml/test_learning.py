@@ -5,9 +5,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from dreamrl.agents.maml.maml import Maml
 
+from dreamrl.agents.loop import Trainer
+from dreamrl.agents.maml.algorithm import Maml
 from dreamrl.agents.maml.settings import MamlSettings
+from dreamrl.configuration import changed
 from dreamrl.evaluation import outcome, spread
 from dreamrl.families.bandit import Bandit
 from dreamrl.training import RUN_SELDOM
@@ -23,7 +25,7 @@ FOUND = 1 - 0.8**5
 
 def train(settings, seeds):
     """Greedy returns of the adapted and of the unadapted policies, means of each seed."""
-    algorithm = Maml(FAMILY, settings)
+    algorithm = Trainer(Maml(FAMILY, settings))
     ids = jnp.array(spread(FAMILY.test_ids, 1000))
     keys = jax.random.split(jax.random.key(9), 1000)
 
@@ -34,7 +36,7 @@ def train(settings, seeds):
         def iterate(state, _):
             return algorithm.iterate(state)[0], None
 
-        state, _ = jax.lax.scan(iterate, algorithm.init(key), None, settings.iterations)
+        state, _ = jax.lax.scan(iterate, algorithm.init(key), None, settings.budget.iterations)
         agent = algorithm.agent(state)
         still = eqx.tree_at(
             lambda a: a.initial.rates, agent, jax.tree.map(jnp.zeros_like, agent.initial.rates)
@@ -47,7 +49,7 @@ def train(settings, seeds):
 
 
 def test_an_adapted_policy_knows_the_arm_that_pays():
-    settings = MamlSettings(iterations=80, hidden=32, inner_rate=0.2)
+    settings = changed(MamlSettings(), {"iterations": 80, "hidden": 32, "inner.rate": 0.2})
     adapted, unadapted = train(settings, seeds=2)
     assert (unadapted <= UNADAPTED + 0.1).all()
     assert (adapted >= 0.9 * (5 * FOUND + 1 - FOUND)).all()

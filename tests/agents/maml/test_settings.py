@@ -6,6 +6,7 @@ import pytest
 
 from dreamrl.agents import registry
 from dreamrl.agents.maml.settings import MamlSettings
+from dreamrl.configuration import changed
 from dreamrl.errors import UserError
 
 PRESETS = registry.METHODS["maml"].presets
@@ -15,26 +16,28 @@ PRESETS = registry.METHODS["maml"].presets
     ("settings", "said"),
     [
         (dict(iterations=0), "iterations is 0: it must be from 1"),
-        (dict(inner_steps=0), "inner_steps is 0: it must be from 1 to 100"),
-        (dict(inner_rate=0.0), "inner_rate is 0.0"),
-        (dict(inner_discount=1.5), "inner_discount is 1.5: it must be from 0 to 1"),
+        ({"inner.steps": 0}, "steps is 0: it must be from 1 to 100"),
+        ({"inner.rate": 0.0}, "rate is 0.0"),
+        ({"inner.discount": 1.5}, "discount is 1.5: it must be from 0 to 1"),
         (dict(learning_rate=float("nan")), "learning_rate is nan"),
         (dict(minibatches=3), r"trials \(256\) must be a multiple of minibatches \(3\)"),
     ],
 )
 def test_refused(settings, said):
     with pytest.raises(UserError, match=said) as caught:
-        MamlSettings(**settings)
+        changed(MamlSettings(), settings)
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["objective", "order", "inner_rates"])
+@pytest.mark.parametrize("name", ["objective", "order", "rates"])
 def test_unknown_choices_are_refused(name):
     """As they are where types are not checked."""
     settings = MamlSettings()
+    settings = settings if name == "objective" else settings.inner
     object.__setattr__(settings, name, "third")
     with pytest.raises(UserError, match=f"{name} is 'third': it must be .* or "):
         settings.__post_init__()
+    object.__setattr__(settings, name, getattr(type(settings)(), name))
 
 
 @pytest.mark.parametrize("preset", PRESETS.values(), ids=PRESETS)

@@ -1,6 +1,5 @@
 """What PEARL learns from, and what meta-test gets of it."""
 
-import dataclasses
 import inspect
 import typing
 
@@ -9,37 +8,42 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from dreamrl.agents.pearl.agent import PearlAgent
-from dreamrl.agents.pearl.memory import Task
-from dreamrl.agents.pearl.pearl import pearl_loss
 
 from dreamrl import make
-from dreamrl.agents import make_algorithm
-from dreamrl.agents.algorithm import Agent, Algorithm
+from dreamrl.agents.algorithm import Agent
+from dreamrl.agents.loop import Trainable
+from dreamrl.agents.pearl.contexts import Task
+from dreamrl.agents.pearl.losses import pearl_loss
+from dreamrl.agents.pearl.networks import PearlAgent
 from dreamrl.agents.pearl.settings import PearlSettings
+from dreamrl.agents.registry import make_trainer
+from dreamrl.configuration import changed
 from dreamrl.evaluation import outcome
-from dreamrl.trial import percepts
+from dreamrl.trial import percepts, play
 from dreamrl.types import ProblemID
 
-TINY = PearlSettings(
-    iterations=150,
-    trials=32,
-    updates=4,
-    tasks=16,
-    replayed=4,
-    contexts=2,
-    recent=256,
-    replay=1024,
-    learning_rate=1e-2,
-    target_rate=0.1,
-    hidden=16,
-    z=4,
+TINY = changed(
+    PearlSettings(),
+    {
+        "iterations": 150,
+        "trials": 32,
+        "updates": 4,
+        "batch": 64,
+        "replayed": 4,
+        "contexts": 2,
+        "recent": 256,
+        "capacity": 1024,
+        "learning_rate": 1e-2,
+        "target_rate": 0.1,
+        "hidden": 16,
+        "z": 4,
+    },
 )
 
 
 @pytest.fixture(scope="module")
 def untrained(relevant_fact):
-    algorithm = make_algorithm("pearl", relevant_fact, TINY)
+    algorithm = make_trainer("pearl", relevant_fact, TINY)
     return algorithm, jax.jit(algorithm.init)(jax.random.key(0))
 
 
@@ -51,12 +55,14 @@ def iterated(untrained):
 
 def test_it_is_an_algorithm_with_an_agent(untrained):
     algorithm, state = untrained
-    assert isinstance(algorithm, Algorithm)
+    assert isinstance(algorithm, Trainable)
     assert isinstance(algorithm.agent(state), Agent)
     assert algorithm.encode(state, ProblemID(jnp.array(0))) is None
 
 
-@pytest.mark.parametrize("function", ["explorer", "explore", "beliefs", "exploiter", "exploit"])
+@pytest.mark.parametrize(
+    "function", ["init_exploration", "explore", "beliefs", "init_exploitation", "exploit"]
+)
 def test_no_function_of_the_agent_takes_a_problem_id(function):
     hints = typing.get_type_hints(getattr(PearlAgent, function))
     assert set(inspect.signature(getattr(PearlAgent, function)).parameters) - {"self"} <= set(hints)
@@ -76,19 +82,19 @@ def test_an_iteration_changes_what_is_trained_and_follows_with_the_target(untrai
     moved = distance(before.params.policy, after.params.policy)
     assert 0 < distance(before.target, after.target) < moved
     assert float(metrics["finite"]) == 1
-    assert float(metrics["bad_q"]) == 0
-    kept = after.replay.items
+    assert float(metrics["bad_policy"]) == 0
+    kept = after.replay.items.trial
     steps = kept.exploration.mask.sum() + kept.exploitation.mask.sum()
     assert float(metrics["steps"]) == int(steps)
 
 
 def test_trials_are_played_in_the_problems_that_their_numbers_say(iterated, relevant_fact):
     """Episodes that arrive are paid as their problem says: odd ones at the right end."""
-    episodes = iterated[0].replay.items.exploitation
-    arrived = np.asarray(episodes.terminated)[: TINY.trials, 0]
-    where = np.asarray(episodes.observations)[: TINY.trials, 0, 1:, 0]
-    paid = np.asarray(episodes.rewards)[: TINY.trials, 0]
-    number = np.arange(TINY.trials)[:, None] * np.ones_like(where)
+    episodes = iterated[0].replay.items.trial.exploitation
+    arrived = np.asarray(episodes.terminated)[: TINY.budget.trials, 0]
+    where = np.asarray(episodes.observations)[: TINY.budget.trials, 0, 1:, 0]
+    paid = np.asarray(episodes.rewards)[: TINY.budget.trials, 0]
+    number = np.arange(TINY.budget.trials)[:, None] * np.ones_like(where)
     ends = arrived & (where % 4 == 0)
     assert ends.sum() > 4
     expected = np.where((where == 4) == (number % 2 == 1), 1.0, -1.0)
@@ -96,7 +102,7 @@ def test_trials_are_played_in_the_problems_that_their_numbers_say(iterated, rele
 
 
 def test_explorations_do_not_end_themselves(iterated, relevant_fact):
-    explored = iterated[0].replay.items.exploration
+    explored = iterated[0].replay.items.trial.exploration
     taken = np.asarray(explored.actions)[np.asarray(explored.mask)]
     assert len(taken) > 20
     assert relevant_fact.end_action not in taken
@@ -104,13 +110,13 @@ def test_explorations_do_not_end_themselves(iterated, relevant_fact):
 
 def test_the_error_of_q_reaches_the_encoder_and_not_the_target(untrained, iterated):
     _, state = untrained
-    items = iterated[0].replay.items
+    items = iterated[0].replay.items.trial
     task = jax.tree.map(lambda x: x[:8], items)
     contexts = jax.tree.map(lambda x: x[:, None], task.exploration)
     tasks = Task(contexts, task.goals, task.exploitation)
 
     def loss(nets, target):
-        return pearl_loss(nets, target, tasks, 0.0, jax.random.key(0), TINY)[0]
+        return pearl_loss(nets, target, tasks, TINY, jnp.array(0.0), jax.random.key(0))[0]
 
     nets = (state.params.encoder, state.params.policy)
     to_encoder = eqx.filter_grad(loss)(nets, state.target)[0]
@@ -124,26 +130,28 @@ def test_z_is_drawn_once_an_episode(untrained, relevant_fact, act_on_mean):
     _, state = untrained
     agent = PearlAgent(state.params, relevant_fact.end_action, act_on_mean)
     key = jax.random.key(1)
-    trial = play(relevant_fact, agent, relevant_fact.problem(jnp.array(0)), key)
+    trial = play(relevant_fact, relevant_fact.problem(jnp.array(0)), agent, key)
     belief = jax.tree.map(lambda x: x[3], trial.beliefs)
     seen = percepts(trial.exploration)
     first = jax.tree.map(lambda x: x[0], seen)
     later = jax.tree.map(lambda x: x[1], seen)
     one, other = jax.random.split(key)
-    drawn, _, _ = agent.explore(agent.explorer(), first, one)
+    drawn, _ = agent.explore(agent.init_exploration(), first, one)
     assert (agent.explore(drawn, later, other)[0].z == drawn.z).all()
-    assert (agent.explore(agent.explorer(), first, other)[0].z != drawn.z).all()
-    memory, _ = agent.exploit(agent.exploiter(belief), first, jnp.array(0), one)
-    assert (memory.z == belief.mean).all() == act_on_mean
-    assert (agent.exploit(memory, later, jnp.array(0), other)[0].z == memory.z).all()
+    assert (agent.explore(agent.init_exploration(), first, other)[0].z != drawn.z).all()
+    carry, _ = agent.exploit(agent.init_exploitation(belief, 0, one), first, jnp.array(0), one)
+    assert (carry.z == belief.mean).all() == act_on_mean
+    assert (agent.exploit(carry, later, jnp.array(0), other)[0].z == carry.z).all()
+    again = agent.init_exploitation(belief, 0, other)
+    assert (again.z == carry.z).all() == act_on_mean
 
 
 @pytest.mark.learns
 def test_a_bandit_is_played_as_well_as_thompson_sampling_can():
     """One pull explores: 1/3 finds the arm that pays; else one of the two others is drawn."""
     family = make("bandit", arms=3, horizon=1)
-    settings = dataclasses.replace(TINY, iterations=300)
-    algorithm = make_algorithm("pearl", family, settings)
+    settings = changed(TINY, {"iterations": 300})
+    algorithm = make_trainer("pearl", family, settings)
 
     @jax.jit
     @jax.vmap
@@ -151,11 +159,11 @@ def test_a_bandit_is_played_as_well_as_thompson_sampling_can():
         def iterate(state, _):
             return algorithm.iterate(state)[0], None
 
-        state, _ = jax.lax.scan(iterate, algorithm.init(key), None, settings.iterations)
+        state, _ = jax.lax.scan(iterate, algorithm.init(key), None, settings.budget.iterations)
         agent = algorithm.agent(state)
         ids = jnp.arange(999) % 3
-        play = jax.vmap(lambda i, key: outcome(family, agent, i, key).returns)
-        return play(ids, jax.random.split(key, len(ids))).mean()
+        many = jax.vmap(lambda i, key: outcome(family, agent, i, key).returns)
+        return many(ids, jax.random.split(key, len(ids))).mean()
 
     returns = learn(jax.random.split(jax.random.key(0), 2))
     bound = 1 / 3 + 2 / 3 / 2

@@ -4,30 +4,38 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from dreamrl.agents.pearl.posterior import (
+
+from dreamrl.agents.pearl.networks import (
     ContextEncoder,
     Factors,
     Posterior,
-    information,
+    kl_to_prior,
     posteriors,
     product,
     sample,
 )
-
+from dreamrl.families.bandit import Bandit
 from dreamrl.spaces import Discrete, MultiDiscrete
 from dreamrl.types import Trajectory
 
 STEPS, TAKEN = 5, 3
 
 
+class Spaces(Bandit):
+    """A family of which only the spaces matter."""
+
+    observation_space = MultiDiscrete((4, 3))
+    action_space = Discrete(6)
+
+
 @pytest.fixture(scope="module")
 def encoder():
-    return ContextEncoder(jax.random.key(0), MultiDiscrete((4, 3)), Discrete(6), 16, 7)
+    return ContextEncoder(jax.random.key(0), Spaces(), 16, 7)
 
 
 @pytest.fixture(scope="module")
 def trajectory():
-    """Three steps of five; behind the end stands rubbish."""
+    """Three steps of five; rubbish after the end."""
     rows = jnp.arange(STEPS + 1)
     flags = jnp.arange(STEPS) == TAKEN - 1
     return Trajectory(
@@ -54,7 +62,7 @@ def test_no_transition_is_the_prior(encoder, trajectory):
     np.testing.assert_array_equal(found.variance[0], 1)
 
 
-def test_more_is_known_after_each_step_and_nothing_behind_the_end(encoder, trajectory):
+def test_more_is_known_after_each_step_and_nothing_after_the_end(encoder, trajectory):
     found = posteriors(encoder, trajectory)
     assert found.mean.shape == found.variance.shape == (STEPS + 1, 7)
     assert (np.diff(found.variance[: TAKEN + 1], axis=0) < 0).all()
@@ -85,7 +93,7 @@ def test_information_about_z():
     mean = jnp.array([[0.0, 0.0], [2.0, 0.0], [0.0, 1.0]])
     variance = jnp.array([[1.0, 1.0], [1.0, 1.0], [0.5, 0.25]])
     expected = [0.0, 2.0, (1 + 0.75 - 2 + np.log(8)) / 2]
-    np.testing.assert_allclose(information(Posterior(mean, variance)), expected, atol=1e-6)
+    np.testing.assert_allclose(kl_to_prior(Posterior(mean, variance)), expected, atol=1e-6)
 
 
 def test_draws_have_the_posteriors_mean_and_variance():

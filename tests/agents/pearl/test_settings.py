@@ -6,7 +6,9 @@ import pytest
 
 from dreamrl.agents import registry
 from dreamrl.agents.pearl.settings import PearlSettings
+from dreamrl.configuration import changed
 from dreamrl.errors import UserError
+from dreamrl.learners.dqn import DQN
 
 
 @pytest.mark.parametrize(
@@ -19,19 +21,20 @@ from dreamrl.errors import UserError
         (dict(temperature_end=0.0), "temperature_end is 0.0"),
         (dict(kl_begin=0.9), "kl_begin must be smaller than kl_end"),
         (dict(learning_rate=float("nan")), "learning_rate is nan"),
-        (dict(replay=1000), r"replay \(1000\) must be a multiple of trials \(512\)"),
+        (dict(capacity=1000), r"capacity \(1000\) must be a multiple of trials \(512\)"),
+        (dict(replayed=7), r"batch \(256\) must be a multiple of replayed \(7\)"),
     ],
 )
 def test_refused(settings, said):
     with pytest.raises(UserError, match=said) as caught:
-        PearlSettings(**settings)
+        changed(PearlSettings(), settings)
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("name", ["returns", "act_on"])
 def test_an_unknown_choice_is_refused(name):
     """As it is where types are not checked."""
-    settings = PearlSettings()
+    settings = PearlSettings() if name == "act_on" else DQN()
     object.__setattr__(settings, name, "magic")
     with pytest.raises(UserError, match=f"{name} is 'magic': it must be"):
         settings.__post_init__()

@@ -7,20 +7,27 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from dreamrl.agents.varibad.elbo import _moved, elbo
-from dreamrl.agents.varibad.posterior import divergence
 
 from dreamrl.agents import registry
-from dreamrl.agents.whole_trial import trials as whole
+from dreamrl.agents.loop import Trainer
+from dreamrl.agents.varibad.losses import divergence, elbo
+from dreamrl.agents.whole_trial.losses import decide, policy_loss, read
+from dreamrl.configuration import changed
 
 
 @pytest.fixture(scope="module")
-def made(relevant_fact):
-    settings = registry.settings_for("varibad", "")
-    settings = dataclasses.replace(settings, trials=8, minibatches=1, hidden=8, z=3)
-    algorithm = registry.make_trainer("varibad", relevant_fact, settings)
-    state = jax.jit(algorithm.init)(jax.random.key(0))
-    return algorithm, state.params, jax.jit(algorithm._play)(state.params, jax.random.key(1))
+def made(relevant_fact, play_trials):
+    small = {"trials": 8, "minibatches": 1, "hidden": 8, "z": 3}
+    settings = changed(registry.settings_for("varibad"), small)
+    algorithm = registry.make_trainer("varibad", relevant_fact, settings).algorithm
+    params = jax.jit(lambda key: algorithm.init(key)[0])(jax.random.key(0))
+
+    @jax.jit
+    def prepared(params, key):
+        new = play_trials(algorithm, params, (), jnp.array(0.0), key)
+        return algorithm.prepare(params, new, jnp.array(0.0))[0]
+
+    return algorithm, params, prepared(params, jax.random.key(1))
 
 
 def test_divergences_of_gaussians():
@@ -34,22 +41,22 @@ def test_divergences_of_gaussians():
 
 def test_the_first_posterior_is_measured_from_the_prior(made):
     """With a posterior that never moves, that is all there is: the rest diverge by nothing."""
-    _, nets, trials = made
-    still = jax.tree.map(jnp.zeros_like, nets.tell)
+    _, nets, batch = made
+    still = jax.tree.map(jnp.zeros_like, nets.belief_head)
     mean = jnp.array([1.0, 0.0, 0.0])
     still = eqx.tree_at(lambda posterior: posterior.mean.bias, still, mean)
-    memories = whole.read(nets, trials.recorded.played)
-    one = jax.tree.map(lambda x: x[0], (trials.recorded.played, memories))
-    times = int(one[0].exploration.length + 1 + one[0].exploitation.mask.sum())
-    np.testing.assert_allclose(_moved(*one, still), 0.5 / times, rtol=1e-5)
+    one = jax.tree.map(lambda x: x[:1], batch.trial)
+    hidden = read(nets, one)
+    times = int(one.exploration.mask.sum() + 1 + one.exploitation.mask.sum())
+    found = elbo(still, nets.auxiliary, one, hidden, 2, jax.random.key(0))
+    np.testing.assert_allclose(found.divergence, 0.5 / times, rtol=1e-5)
 
 
 def test_errors_count_every_transition_of_the_trial(made):
-    _, nets, trials = made
-    decoder = jax.tree.map(jnp.zeros_like, nets.beside)
-    memories = whole.read(nets, trials.recorded.played)
-    found = elbo(nets.tell, decoder, trials.recorded.played, memories, 2, jax.random.key(0))
-    played = trials.recorded.played
+    _, nets, batch = made
+    decoder = jax.tree.map(jnp.zeros_like, nets.auxiliary)
+    played = batch.trial
+    found = elbo(nets.belief_head, decoder, played, read(nets, played), 2, jax.random.key(0))
     rewards = [(e.rewards**2 * e.mask) for e in (played.exploration, played.exploitation)]
     expected = rewards[0].sum(-1) + rewards[1].sum((-1, -2))
     np.testing.assert_allclose(found.reward, expected.mean(), rtol=1e-5)
@@ -59,19 +66,16 @@ def test_errors_count_every_transition_of_the_trial(made):
 
 
 def test_the_policy_teaches_no_posterior_and_the_elbo_no_policy(made):
-    algorithm, nets, trials = made
-    weights = whole.Weights(jnp.array(0.1), jnp.array(0.1), jnp.array(0.1))
+    algorithm, nets, batch = made
+    learner, nothing = algorithm.settings.learner, (None, None)
 
     def policy(nets):
-        memories = whole.read(nets, trials.recorded.played)
-        return whole.policy_loss(nets, trials, memories, None, 0.2, weights)[0]
+        decisions = decide(nets, batch.trial, None, read(nets, batch.trial), None)
+        return policy_loss(decisions, nothing, batch, learner, jnp.array(0.5))[0]
 
-    def beside(nets):
-        memories = whole.read(nets, trials.recorded.played)
-        key = jax.random.key(0)
-        return algorithm.objective.beside(nets, trials.recorded, memories, algorithm.settings, key)[
-            0
-        ]
+    def auxiliary(nets):
+        hidden = read(nets, batch.trial)
+        return algorithm.auxiliary_loss(nets, batch, hidden, jax.random.key(0))[0]
 
     def taught(loss):
         grads = eqx.filter_jit(eqx.filter_grad(loss))(nets)._asdict()
@@ -79,9 +83,9 @@ def test_the_policy_teaches_no_posterior_and_the_elbo_no_policy(made):
             part: any((leaf != 0).any() for leaf in jax.tree.leaves(g)) for part, g in grads.items()
         }
 
-    only_policy = {"reader": False, "tell": False, "policy": True, "beside": False}
+    only_policy = {"encoder": False, "belief_head": False, "policy": True, "auxiliary": False}
     assert taught(policy) == only_policy
-    assert taught(beside) == {part: not learns for part, learns in only_policy.items()}
+    assert taught(auxiliary) == {part: not learns for part, learns in only_policy.items()}
 
 
 def test_a_large_elbo_does_not_shrink_the_policys_step(made):
@@ -90,11 +94,11 @@ def test_a_large_elbo_does_not_shrink_the_policys_step(made):
     policies, readers = [], []
     for weight in (1.0, 1e4):
         settings = dataclasses.replace(algorithm.settings, observation_weight=weight)
-        weighed = dataclasses.replace(algorithm, settings=settings)
+        weighed = Trainer(dataclasses.replace(algorithm, settings=settings))
         state = jax.jit(weighed.init)(jax.random.key(0))
         after, _ = jax.jit(weighed.iterate)(state)
         assert not eqx.tree_equal(after.params.policy, state.params.policy)
         policies.append(after.params.policy)
-        readers.append(after.params.reader)
+        readers.append(after.params.encoder)
     jax.tree.map(np.testing.assert_array_equal, *policies)
     assert not eqx.tree_equal(*readers)

@@ -1,6 +1,5 @@
 """Methods with one policy for the whole trial, before their first update."""
 
-import dataclasses
 from typing import Any, NamedTuple
 
 import jax
@@ -8,30 +7,42 @@ import jax.numpy as jnp
 import pytest
 
 from dreamrl.agents import registry
+from dreamrl.configuration import changed
 from dreamrl.types import ProblemID
 
 COUNT = 12
 
 
 class Untrained(NamedTuple):
-    algorithm: Any
+    trainer: Any
     state: Any
-    trials: Any
+    experience: Any
+    batch: Any
+    """What the algorithm prepares of the experience."""
+
+    @property
+    def algorithm(self):
+        return self.trainer.algorithm
 
 
 @pytest.fixture(scope="package", params=["rl2", "e-rl2", "varibad", "import"])
-def untrained(request, relevant_fact):
-    """(algorithm, state) with every parameter stirred, and its first trials of two episodes."""
-    settings = registry.settings_for(request.param, "")
-    settings = dataclasses.replace(settings, trials=COUNT, minibatches=1, episodes=2, hidden=8)
-    algorithm = registry.make_trainer(request.param, relevant_fact, settings)
-    state = jax.jit(algorithm.init)(jax.random.key(0))
+def untrained(request, relevant_fact, play_trials):
+    """A trainer and a state with every parameter stirred, and its first trials of two episodes."""
+    small = {"trials": COUNT, "minibatches": 1, "episodes": 2, "hidden": 8}
+    settings = changed(registry.settings_for(request.param), small)
+    trainer = registry.make_trainer(request.param, relevant_fact, settings)
+    algorithm, state = trainer.algorithm, jax.jit(trainer.init)(jax.random.key(0))
     leaves, structure = jax.tree.flatten(state.params)
     keys = jax.random.split(jax.random.key(1), len(leaves))
     stirred = [x + 0.3 * jax.random.normal(k, x.shape) for x, k in zip(leaves, keys, strict=True)]
     state = state._replace(params=jax.tree.unflatten(structure, stirred))
-    trials = jax.jit(algorithm._play)(state.params, jax.random.key(2))
-    return Untrained(algorithm, state, trials)
+
+    @jax.jit
+    def prepared(params, key):
+        new = play_trials(algorithm, params, (), jnp.array(0.0), key)
+        return new, algorithm.prepare(params, new, jnp.array(0.0))[0]
+
+    return Untrained(trainer, state, *prepared(state.params, jax.random.key(2)))
 
 
 @pytest.fixture

@@ -1,11 +1,11 @@
 """Each method learns what it is known to learn: to try every arm, then pull the one that pays."""
 
-import dataclasses
-
 import pytest
 
 import dreamrl
 from dreamrl import runs
+from dreamrl.agents import registry
+from dreamrl.configuration import changed
 from dreamrl.evaluation import evaluate
 from dreamrl.training import Plan, train
 
@@ -18,7 +18,7 @@ UNEXPLORED = 3.0
 def trained_return(agent):
     family = dreamrl.make("bandit")
     settings = registry.settings_for(agent, family.name)
-    settings = dataclasses.replace(settings, iterations=120, trials=256)
+    settings = changed(settings, {"iterations": 120, "trials": 256})
     algorithm = registry.make_trainer(agent, family, settings)
     training = train(algorithm, (0,), Plan(chunk=120, evaluation_trials=8))
     trained = algorithm.agent(runs.of_seed(training.state, 0))

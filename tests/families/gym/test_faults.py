@@ -98,7 +98,7 @@ def test_factories(make, fault):
 @pytest.mark.parametrize(
     ("space", "which", "fault"),
     [
-        (gymnasium.spaces.Dict({"a": gymnasium.spaces.Discrete(2)}), "observation", "FlattenObs"),
+        (gymnasium.spaces.Text(3), "observation", "FlattenObs"),
         (gymnasium.spaces.Box(-np.inf, np.inf, (1,)), "action", "none that agents can act in"),
         (gymnasium.spaces.MultiDiscrete((2, 2)), "action", "none that agents can act in"),
     ],

@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 
 import dreamrl
+from dreamrl.agents.settings import Budget
 from dreamrl.errors import UserError, raised_on_host
-from dreamrl.families.described import Described
 from dreamrl.families.family import HasDescriptions
 from dreamrl.families.gym import GymFamily
 from dreamrl.families.gym.episodes import KEPT, OPEN
+from dreamrl.families.privileged import WithTaskInfo
 from dreamrl.spaces import Discrete
 from dreamrl.testing import check_family
 from dreamrl.training import Plan, seed_keys, train
@@ -268,7 +269,7 @@ def test_problems_may_be_told_by_features(line):
     found = jax.jit(jax.vmap(family.describe))(jnp.array([3, 50_000]))
     np.testing.assert_allclose(found, [[1, 3e-5], [0, 0.5]])
     assert isinstance(family, HasDescriptions)
-    assert Described(family).observation_space.shape == (4,)
+    assert WithTaskInfo(family).observation_space.shape == (4,)
     assert not hasattr(GymFamily("lines", line, (0,), (1,), 8), "describe")
 
 
@@ -326,27 +327,25 @@ class Wanderer(eqx.Module):
 
     horizon: int = eqx.field(static=True)
 
-    def explorer(self):
+    def init_exploration(self):
         return ()
 
-    def explore(self, memory, percept, key):
-        return (), jax.random.randint(key, (), 0, 2), jnp.array(False)
+    def explore(self, carry, percept, key):
+        return (), Choice(jax.random.randint(key, (), 0, 2))
 
-    def beliefs(self, trajectory):
+    def beliefs(self, exploration):
         return Belief(jnp.zeros((self.horizon + 1, 1)))
 
-    def exploiter(self, belief):
+    def init_exploitation(self, belief, episode, key):
         return ()
 
-    def exploit(self, memory, percept, goal, key):
-        return (), jax.random.randint(key, (), 0, 2)
+    def exploit(self, carry, percept, goal, key):
+        return (), Choice(jax.random.randint(key, (), 0, 2))
 
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    iterations: int = 6
-    trials: int = 4
-    episodes: int = 1
+    budget: Budget = Budget(iterations=6, trials=4)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -361,7 +360,7 @@ class Wander:
 
     def iterate(self, state):
         key, key_play = jax.random.split(jax.random.wrap_key_data(state["key"]))
-        keys = jax.random.split(key_play, self.settings.trials)
+        keys = jax.random.split(key_play, self.settings.budget.trials)
         episodes = jax.vmap(random_actions(self.family))(jnp.arange(len(keys)) % 2, keys)
         seen = state["seen"] + episodes.observations.sum((0, 1))
         state = {"key": jax.random.key_data(key), "seen": seen}

@@ -130,7 +130,6 @@ class Dream(Algorithm):
         return DreamAgent(params.exploration, params.decoder, params.exploitation)
 
     def encode(self, params: Components, problem_id: ProblemID) -> Float[Array, "... Z"]:
-        """Return f_psi(mu)."""
         return params.encoder(problem_id)
 
     @property
@@ -144,12 +143,10 @@ class Dream(Algorithm):
         return dict(zip(self.group_names, parts, strict=True))
 
     def merge(self, params: Components, groups: dict) -> Components:
-        """Return the components with their groups replaced."""
         (encoder, exploitation), exploration, decoder = (groups[n] for n in self.group_names)
         return Components(encoder, exploitation, exploration, decoder)
 
     def target(self, params: Components) -> tuple[InstructedPolicy, ExplorationPolicy]:
-        """Return the two policies."""
         return params.exploitation, params.exploration
 
     def starts(self) -> dict[str, int]:
@@ -214,7 +211,6 @@ class Dream(Algorithm):
     def behave(
         self, params: Components, conditions: Conditions, progress: Float[Array, ""]
     ) -> DreamBehaviour:
-        """Return the actor that plays one trial in training."""
         return DreamBehaviour(params, conditions, progress, self.settings.learner)
 
     def prepare(

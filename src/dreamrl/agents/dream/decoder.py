@@ -9,8 +9,8 @@ from jaxtyping import Array, Float, PyTree
 
 from dreamrl.families.family import Family
 from dreamrl.networks.layers import Dense
+from dreamrl.networks.observations import ObservationEncoder, make_observation_encoder
 from dreamrl.networks.recurrent import GRU, Cell, Recurrent
-from dreamrl.networks.senses import Look, look
 from dreamrl.spaces import ActionSpace
 from dreamrl.types import Key, Trajectory
 
@@ -18,7 +18,7 @@ from dreamrl.types import Key, Trajectory
 class Decoder(eqx.Module):
     """(s, a, r, s') -> hidden -> recurrent cell -> the mean of q(z | tau_:t) = N(g, rho^2 I)."""
 
-    look: Look
+    observation: ObservationEncoder
     hidden: Dense
     rnn: Recurrent
     readout: Dense
@@ -28,15 +28,16 @@ class Decoder(eqx.Module):
     def __init__(self, key: Key, family: Family, size: int, z: int, cell: Cell = GRU):
         keys = jax.random.split(key, 4)
         self.action_space = family.action_space
-        self.look = look(jax.random.fold_in(key, 4), family.observation_space, size)
-        features = 2 * self.look.features + family.action_space.features + 1
+        self.observation = make_observation_encoder(
+            jax.random.fold_in(key, 4), family.observation_space, size
+        )
+        features = 2 * self.observation.features + family.action_space.features + 1
         self.hidden = Dense(keys[0], features, size, gain=2**0.5)
         self.rnn = cell(keys[1], size, size)
         self.readout = Dense(keys[2], size, size, gain=2**0.5)
         self.mean = Dense(keys[3], size, z, gain=0.1)
 
     def init_carry(self) -> PyTree:
-        """Return the carry before the first transition."""
         return self.rnn.init_carry()
 
     def step(
@@ -57,7 +58,7 @@ class Decoder(eqx.Module):
 
     def unroll(self, trajectory: Trajectory) -> Float[Array, "times Z"]:
         """Return g_omega(tau_:t) for t = 0 .. T; after the end it stays the same."""
-        seen = self.look(trajectory.observations)
+        seen = self.observation(trajectory.observations)
         hidden = self._transition(seen[:-1], trajectory.actions, trajectory.rewards, seen[1:])
         start = self.init_carry()
         carries = self.rnn.unroll(start, hidden, trajectory.mask)

@@ -61,7 +61,6 @@ class ExplorationPolicy(eqx.Module):
         self.stop = stop_rule(key_stop, size)
 
     def init_carry(self) -> PyTree:
-        """Return the carry before the first step."""
         carry = self.network.init_carry()
         return carry if self.script is None else (carry, jnp.array(0))
 
@@ -118,7 +117,7 @@ class ExplorerCarry(NamedTuple):
 
 def init_carry(policy: ExplorationPolicy, decoder: Decoder) -> ExplorerCarry:
     """Return the carry before the first step of an exploration."""
-    nothing = jnp.zeros(decoder.look.features)
+    nothing = jnp.zeros(decoder.observation.features)
     return ExplorerCarry(policy.init_carry(), decoder.init_carry(), nothing)
 
 
@@ -126,7 +125,7 @@ def decide(
     policy: ExplorationPolicy, decoder: Decoder, carry: ExplorerCarry, percept: Percept
 ) -> tuple[ExplorerCarry, Decision, Float[Array, " Z"]]:
     """Let the decoder read the last transition, then the policy decide on what it believes."""
-    seen = decoder.look(percept.observation)
+    seen = decoder.observation(percept.observation)
     read = decoder.step(carry.decoder, carry.seen, percept.action, percept.reward, seen)
     read = jax.tree.map(lambda old, new: jnp.where(percept.first, old, new), carry.decoder, read)
     belief = decoder.belief(read)

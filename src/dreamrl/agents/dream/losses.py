@@ -51,8 +51,7 @@ def exploitation_loss(
     """Return the policy's loss plus lambda |f_psi(mu)|^2 / 2; it trains the encoder too (eq. 3)."""
     encoder, policy = nets
     learner, objective = settings.learner, settings.learner.exploitation
-    beliefs = jax.lax.stop_gradient(batch.beliefs)
-    z = encoding(encoder, batch.problem_id, beliefs, batch.decoded, batch.noise)
+    z = encoding(encoder, batch.problem_id, batch.beliefs, batch.decoded, batch.noise)
     decision = jax.vmap(policy.unroll)(batch.percepts, batch.goals, z)
     wanted = None if target is None else jax.vmap(target.unroll)(batch.percepts, batch.goals, z)
     loss, metrics = learner.loss(decision, wanted, batch.learner, objective, progress)

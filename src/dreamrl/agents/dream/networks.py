@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PyTree, Scalar
 
@@ -43,7 +44,6 @@ class DreamAgent(eqx.Module):
     exploitation: InstructedPolicy
 
     def init_exploration(self) -> ExplorerCarry:
-        """Return the carry before the first step."""
         return exploration.init_carry(self.exploration, self.decoder)
 
     def explore(
@@ -55,7 +55,6 @@ class DreamAgent(eqx.Module):
         return carry, Choice(self.exploration.choose(decision, key), stop)
 
     def beliefs(self, exploration: Trajectory) -> Belief:
-        """Return g(tau_:t), [T+1, Z]."""
         return Belief(self.decoder.unroll(exploration))
 
     def init_exploitation(
@@ -67,7 +66,6 @@ class DreamAgent(eqx.Module):
     def exploit(
         self, carry: ExploiterCarry, percept: Percept, goal: Array, key: Key
     ) -> tuple[ExploiterCarry, Choice]:
-        """Act greedily for the goal, on z."""
         inner, decision = self.exploitation.step(carry.policy, percept, goal, carry.z)
         return carry._replace(policy=inner), Choice(decision.policy.mode())
 
@@ -104,7 +102,6 @@ class DreamBehaviour(eqx.Module):
     learner: Learner = eqx.field(static=True)
 
     def init_exploration(self) -> ExplorerCarry:
-        """Return the carry before the first step."""
         return exploration.init_carry(self.params.exploration, self.params.decoder)
 
     def explore(
@@ -118,7 +115,6 @@ class DreamBehaviour(eqx.Module):
         return carry, choice._replace(extras=recorded)
 
     def beliefs(self, exploration: Trajectory) -> Belief:
-        """Return g(tau_:t), [T+1, Z]."""
         return Belief(self.params.decoder.unroll(exploration))
 
     def init_exploitation(
@@ -138,7 +134,6 @@ class DreamBehaviour(eqx.Module):
     def exploit(
         self, carry: ExploiterCarry, percept: Percept, goal: Array, key: Key
     ) -> tuple[ExploiterCarry, Choice]:
-        """Choose as the learner does."""
         inner, decision = self.params.exploitation.step(carry.policy, percept, goal, carry.z)
         return carry._replace(policy=inner), self.learner.choose(decision, key, self.progress)
 
@@ -150,5 +145,9 @@ def encoding(
     decoded: Bool[Array, "*B"],
     noise: Float[Array, "*B Z"],
 ) -> Float[Array, "*B Z"]:
-    """Return z ~ N(f_psi(mu), rho^2 I), or around the decoder's mean where `decoded`."""
+    """Return z ~ N(f_psi(mu), rho^2 I), or around the decoder's mean where `decoded`.
+
+    The decoder's mean is data here: nothing that is done on z flows back into it.
+    """
+    beliefs = jax.lax.stop_gradient(beliefs)
     return jnp.where(decoded[..., None], beliefs, encoder(problem_id)) + noise

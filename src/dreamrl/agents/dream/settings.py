@@ -26,7 +26,6 @@ class Encoding:
     """Standard deviation of the noise on z."""
 
     def __post_init__(self) -> None:
-        """Raise UserError where a value is out of range."""
         check_ranges(self)
 
 
@@ -56,7 +55,6 @@ class Constrained:
     name: ClassVar[str] = "constrained"
 
     def __post_init__(self) -> None:
-        """Raise UserError where a value is out of range."""
         check_ranges(self)
 
 
@@ -72,7 +70,6 @@ class Fixed:
     name: ClassVar[str] = "fixed"
 
     def __post_init__(self) -> None:
-        """Raise UserError where a value is out of range."""
         check_ranges(self)
 
 
@@ -105,7 +102,6 @@ class Exploitation:
     """When it is grown."""
 
     def __post_init__(self) -> None:
-        """Raise UserError where a value is out of range."""
         check_ranges(self)
         check_order(self, "decoder_share_begin", "decoder_share_end")
 
@@ -134,7 +130,6 @@ class Exploration:
     """Weight of the stop rule's error."""
 
     def __post_init__(self) -> None:
-        """Raise UserError where a value is out of range."""
         check_ranges(self)
 
 
@@ -150,7 +145,6 @@ class Decoding:
     """Explorations kept; trials must divide it."""
 
     def __post_init__(self) -> None:
-        """Raise UserError where a value is out of range."""
         check_ranges(self)
 
 
@@ -172,7 +166,6 @@ class DreamSettings:
     decoder: Decoding = Decoding()
 
     def __post_init__(self) -> None:
-        """Raise UserError where values do not fit together."""
         check_ranges(self)
         check_learner(self.learner, self.budget)
         check_divides("decoder.replay", self.decoder.replay, "trials", self.budget.trials)

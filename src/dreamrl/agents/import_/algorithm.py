@@ -19,7 +19,6 @@ class Import(WholeTrial):
     """The policy acts on g(tau), or on f(mu): the auxiliary network is f."""
 
     def nets(self, key: Key) -> Nets:
-        """Return IMPORT's networks."""
         return import_nets(key, self.family, self.settings)
 
     def context(self, nets: Nets, problem_id: ProblemID) -> PrivilegedContext:
@@ -36,5 +35,4 @@ class Import(WholeTrial):
         return self.settings.auxiliary * loss, {"loss_auxiliary": loss, "z_squared": z_squared}
 
     def encode(self, params: Nets, problem_id: ProblemID) -> Float[Array, "... Z"]:
-        """Return f(mu)."""
         return params.auxiliary(problem_id)

@@ -32,13 +32,11 @@ class Maml(Algorithm):
         return InitialPolicy(key_params, self.family, self.settings), key
 
     def agent(self, params: InitialPolicy) -> MamlAgent:
-        """Return what meta-test gets."""
         return MamlAgent(params)
 
     def behave(
         self, params: InitialPolicy, conditions: None, progress: Float[Array, ""]
     ) -> MamlBehaviour:
-        """Return the actor that plays one trial in training."""
         return MamlBehaviour(MamlAgent(params), progress)
 
     def prepare(
@@ -73,5 +71,4 @@ class Maml(Algorithm):
         progress: Float[Array, ""],
         key: Key,
     ) -> dict[str, Loss]:
-        """Return the outer loss."""
         return {"policy": lambda initial: maml_loss(initial, batch[0], progress)}

@@ -139,7 +139,6 @@ class MamlAgent(eqx.Module):
     initial: InitialPolicy
 
     def init_exploration(self) -> PyTree:
-        """Return the carry before the first step."""
         return self.initial.policy.init_carry()
 
     def explore(self, carry: PyTree, percept: Percept, key: Key) -> tuple[PyTree, Choice]:
@@ -164,14 +163,12 @@ class MamlAgent(eqx.Module):
     def init_exploitation(
         self, belief: Belief, episode: Int[Scalar, ""] | int, key: Key
     ) -> ExploiterCarry:
-        """Adapt the policy on the exploration."""
         adapted = self.initial.adapt(self.initial.read(belief.extra))
         return ExploiterCarry(adapted, adapted.init_carry())
 
     def exploit(
         self, carry: ExploiterCarry, percept: Percept, goal: Array, key: Key
     ) -> tuple[ExploiterCarry, Choice]:
-        """Act greedily for the goal, by the adapted policy."""
         carry, decision = decide(carry, percept, goal)
         return carry, Choice(decision.policy.mode())
 
@@ -189,11 +186,9 @@ class MamlBehaviour(eqx.Module):
     progress: Float[Array, ""]
 
     def init_exploration(self) -> PyTree:
-        """Return the carry before the first step."""
         return self.agent.init_exploration()
 
     def explore(self, carry: PyTree, percept: Percept, key: Key) -> tuple[PyTree, Choice]:
-        """Sample, as the agent does."""
         return self.agent.explore(carry, percept, key)
 
     def beliefs(self, exploration: Trajectory) -> Belief:
@@ -203,13 +198,11 @@ class MamlBehaviour(eqx.Module):
     def init_exploitation(
         self, belief: Belief, episode: Int[Scalar, ""] | int, key: Key
     ) -> ExploiterCarry:
-        """Adapt the policy on the exploration."""
         return self.agent.init_exploitation(belief, episode, key)
 
     def exploit(
         self, carry: ExploiterCarry, percept: Percept, goal: Array, key: Key
     ) -> tuple[ExploiterCarry, Choice]:
-        """Choose as the learner does, by the adapted policy."""
         carry, decision = decide(carry, percept, goal)
         return carry, self.agent.initial.settings.learner.choose(decision, key, self.progress)
 

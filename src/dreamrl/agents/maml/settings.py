@@ -24,7 +24,6 @@ class Inner:
     """Discount of the exploration's rewards."""
 
     def __post_init__(self) -> None:
-        """Raise UserError where a value is out of range."""
         check_ranges(self)
 
 
@@ -53,7 +52,6 @@ class MamlSettings:
     """Whether exploitation may take the family's end action, where there is one."""
 
     def __post_init__(self) -> None:
-        """Raise UserError where values do not fit together."""
         check_ranges(self)
         check_learner(self.learner, self.budget)
 

@@ -55,7 +55,6 @@ class Pearl(Algorithm):
         return Components(encoder, policy, goals), keys[3]
 
     def agent(self, params: Components) -> PearlAgent:
-        """Return what meta-test gets."""
         return PearlAgent(params, self.family.end_action, self.settings.act_on == "mean")
 
     def groups(self, params: Components) -> dict:
@@ -63,12 +62,10 @@ class Pearl(Algorithm):
         return {"policy": (params.encoder, params.policy)}
 
     def merge(self, params: Components, groups: dict) -> Components:
-        """Return the parameters with the networks replaced."""
         encoder, policy = groups["policy"]
         return Components(encoder, policy, params.goals)
 
     def target(self, params: Components) -> InstructedPolicy:
-        """Return the policy."""
         return params.policy
 
     def problems(self, key: Key, played: Int[Array, ""]) -> ProblemID:
@@ -98,7 +95,6 @@ class Pearl(Algorithm):
     def behave(
         self, params: Components, conditions: Conditions, progress: Float[Array, ""]
     ) -> PearlBehaviour:
-        """Return the actor that plays one trial in training."""
         return PearlBehaviour(self.agent(params), conditions, progress, self.settings.learner)
 
     def prepare(
@@ -135,7 +131,6 @@ class Pearl(Algorithm):
         progress: Float[Array, ""],
         key: Key,
     ) -> dict[str, Loss]:
-        """Return the one loss of encoder and policy."""
         terms = (target, batch[0], self.settings, progress, key)
         return {"policy": lambda nets: pearl_loss(nets, *terms)}
 

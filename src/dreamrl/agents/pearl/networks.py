@@ -49,7 +49,7 @@ class ContextEncoder(eqx.Module):
     def __init__(self, key: Key, family: Family, size: int, z: int):
         keys = jax.random.split(key, 3)
         self.percept_encoder = PerceptEncoder(jax.random.fold_in(key, 3), family, size)
-        features = self.percept_encoder.look.features + self.percept_encoder.features
+        features = self.percept_encoder.observation.features + self.percept_encoder.features
         self.hidden = Dense(keys[0], features, size, gain=2**0.5)
         self.deeper = Dense(keys[1], size, size, gain=2**0.5)
         self.factor = Dense(keys[2], size, 2 * z, gain=0.4)
@@ -58,7 +58,7 @@ class ContextEncoder(eqx.Module):
         """Return the factor of each transition, [T, Z]; those after the end say nothing."""
         # The percept after an action holds the action, its reward and where it led.
         after = jax.tree.map(lambda x: x[1:], percepts(trajectory))
-        before = self.percept_encoder.look(trajectory.observations[:-1])
+        before = self.percept_encoder.observation(trajectory.observations[:-1])
         features = jnp.concatenate([before, self.percept_encoder(after)], axis=-1)
         hidden = jax.nn.relu(self.hidden(features))
         pull, raw = jnp.split(self.factor(jax.nn.relu(self.deeper(hidden))), 2, axis=-1)
@@ -148,7 +148,6 @@ class PearlAgent(eqx.Module):
         return ExplorerCarry(inner, z, goal), Choice(action)
 
     def beliefs(self, exploration: Trajectory) -> Belief:
-        """Return the posterior's mean and, as extra, its variance."""
         return Belief(*posteriors(self.params.encoder, exploration))
 
     def init_exploitation(
@@ -161,7 +160,6 @@ class PearlAgent(eqx.Module):
     def exploit(
         self, carry: ExploiterCarry, percept: Percept, goal: Array, key: Key
     ) -> tuple[ExploiterCarry, Choice]:
-        """Act greedily for the goal, on z."""
         inner, decision = self.params.policy.step(carry.policy, percept, goal, carry.z)
         return carry._replace(policy=inner), Choice(decision.policy.mode())
 
@@ -191,7 +189,6 @@ class PearlBehaviour(eqx.Module):
     learner: DQN = eqx.field(static=True)
 
     def init_exploration(self) -> ExplorerCarry:
-        """Return the carry before the first step."""
         policy = self.agent.params.policy
         return ExplorerCarry(policy.init_carry(), self.conditions.z, self.conditions.goal)
 
@@ -206,20 +203,17 @@ class PearlBehaviour(eqx.Module):
         return carry._replace(policy=inner), choice
 
     def beliefs(self, exploration: Trajectory) -> Belief:
-        """Return the posterior's mean and, as extra, its variance."""
         return self.agent.beliefs(exploration)
 
     def init_exploitation(
         self, belief: Belief, episode: Int[Scalar, ""] | int, key: Key
     ) -> ExploiterCarry:
-        """Draw z from the posterior."""
         z = sample(Posterior(belief.mean, belief.extra), key)
         return ExploiterCarry(self.agent.params.policy.init_carry(), z)
 
     def exploit(
         self, carry: ExploiterCarry, percept: Percept, goal: Array, key: Key
     ) -> tuple[ExploiterCarry, Choice]:
-        """Choose as the learner does."""
         policy = self.agent.params.policy
         inner, decision = policy.step(carry.policy, percept, goal, carry.z)
         choice = self.learner.choose(decision, key, self.progress, self.conditions.random)

@@ -57,7 +57,6 @@ class PearlSettings:
     """What exploitation at meta-test acts on: a draw from the posterior, or its mean."""
 
     def __post_init__(self) -> None:
-        """Raise UserError where values do not fit together."""
         check_ranges(self)
         check_learner(self.learner, self.budget)
         check_divides("batch", self.learner.batch, "replayed", self.replayed)

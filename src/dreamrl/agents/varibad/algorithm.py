@@ -20,7 +20,6 @@ class Varibad(WholeTrial):
     """The policy acts on mean and variance: the auxiliary network is the ELBO's decoder."""
 
     def nets(self, key: Key) -> Nets:
-        """Return VariBAD's networks."""
         return varibad_nets(key, self.family, self.settings)
 
     def optimisers(self) -> dict[str, optax.GradientTransformation]:

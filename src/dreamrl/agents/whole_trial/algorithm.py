@@ -60,7 +60,6 @@ class WholeTrial(Algorithm):
         return self.nets(key_nets), key
 
     def agent(self, params: Nets) -> WholeTrialAgent:
-        """Return what meta-test gets."""
         masked, explores = self.family.end_action, self.has_exploration
         return WholeTrialAgent(params.encoder, params.belief_head, params.policy, masked, explores)
 
@@ -80,7 +79,6 @@ class WholeTrial(Algorithm):
     def behave(
         self, params: Nets, conditions: PrivilegedContext | None, progress: Float[Array, ""]
     ) -> WholeTrialBehaviour:
-        """Return the actor that plays one trial in training."""
         agent = self.agent(params)
         return WholeTrialBehaviour(agent, conditions, progress, self.settings.learner)
 

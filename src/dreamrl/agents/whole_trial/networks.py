@@ -131,7 +131,6 @@ class WholeTrialAgent(eqx.Module):
     explores: bool = eqx.field(static=True)
 
     def init_exploration(self) -> Float[Array, " size"]:
-        """Return the hidden state before the first step."""
         return self.encoder.init_carry()
 
     def explore(
@@ -142,20 +141,17 @@ class WholeTrialAgent(eqx.Module):
         return carry, Choice(decision.policy.mode(), jnp.array(not self.explores))
 
     def beliefs(self, exploration: Trajectory) -> Belief:
-        """Return z and the hidden state, [T+1]."""
         hidden = self.encoder.read(exploration)
         return Belief(self.belief_head(hidden), hidden)
 
     def init_exploitation(
         self, belief: Belief, episode: Int[Scalar, ""] | int, key: Key
     ) -> Float[Array, " size"]:
-        """Go on with the exploration's hidden state."""
         return belief.extra
 
     def exploit(
         self, carry: Float[Array, " size"], percept: Percept, goal: Array, key: Key
     ) -> tuple[Float[Array, " size"], Choice]:
-        """Act greedily for the goal."""
         carry, decision = self.decide(carry, percept, goal)
         return carry, Choice(decision.policy.mode())
 
@@ -183,30 +179,25 @@ class WholeTrialBehaviour(eqx.Module):
     learner: Learner = eqx.field(static=True)
 
     def init_exploration(self) -> Float[Array, " size"]:
-        """Return the hidden state before the first step."""
         return self.agent.init_exploration()
 
     def explore(
         self, carry: Float[Array, " size"], percept: Percept, key: Key
     ) -> tuple[Float[Array, " size"], Choice]:
-        """Choose as the learner does."""
         carry, decision = self.agent.decide(carry, percept, None, self.context)
         choice = self.learner.choose(decision, key, self.progress)
         return carry, choice._replace(stop=not self.agent.explores)
 
     def beliefs(self, exploration: Trajectory) -> Belief:
-        """Return z and the hidden state, [T+1]."""
         return self.agent.beliefs(exploration)
 
     def init_exploitation(
         self, belief: Belief, episode: Int[Scalar, ""] | int, key: Key
     ) -> Float[Array, " size"]:
-        """Go on with the exploration's hidden state."""
         return belief.extra
 
     def exploit(
         self, carry: Float[Array, " size"], percept: Percept, goal: Array, key: Key
     ) -> tuple[Float[Array, " size"], Choice]:
-        """Choose as the learner does."""
         carry, decision = self.agent.decide(carry, percept, goal, self.context)
         return carry, self.learner.choose(decision, key, self.progress)

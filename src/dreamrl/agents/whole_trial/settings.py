@@ -31,7 +31,6 @@ class WholeTrialSettings:
     """Whether exploitation may take the family's end action, where there is one."""
 
     def __post_init__(self) -> None:
-        """Raise UserError where values do not fit together."""
         check_ranges(self)
         check_learner(self.learner, self.budget)
 

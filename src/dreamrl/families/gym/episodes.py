@@ -3,13 +3,13 @@
 import dataclasses
 from collections import OrderedDict
 from collections.abc import Callable
-from concurrent.futures import Executor
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from dreamrl.errors import UserError
-from dreamrl.families.gym.slots import Block, Interface, Stock
+from dreamrl.families.gym.host import Host
+from dreamrl.families.gym.slots import Block, Interface
 
 OPEN, KEPT = 8, 16
 """Batches of episodes that hold environments, and those of which it is known how they went."""
@@ -52,13 +52,12 @@ class Episodes:
     A handle is (number of the batch, row in it, steps taken). Every call is answered from it
     alone, as of a pure function: a step that was taken before gets the answer of then, and a
     handle that cannot be gone on with, as where one episode is to be continued in several ways,
-    is played again from its beginning. All of it happens in one `thread`: environments that draw
-    with OpenGL work in no other than the one that they were made in.
+    is played again from its beginning.
     """
 
-    def __init__(self, interface: Interface, stock: Stock, horizon: int, thread: Executor):
-        self.interface, self.stock, self.horizon = interface, stock, horizon
-        self.thread = thread
+    def __init__(self, interface: Interface, host: Host, horizon: int):
+        self.interface, self.host, self.horizon = interface, host, horizon
+        self.stock = host.stock
         self.batches: OrderedDict[int, Batch] = OrderedDict()
         self.free: dict[int, list[Block]] = {}
         self.count = 0
@@ -77,7 +76,7 @@ class Episodes:
         """Arrays of any leading axes go in and out; inside they are one axis."""
         lead = np.shape(first)
         inputs = [x if x is None else _flat(np.asarray(x), len(lead)) for x in (first, *rest)]
-        results = self.thread.submit(call, *inputs).result()
+        results = self.host.call(call, *inputs)
         return tuple(x.reshape((*lead, *x.shape[1:])) for x in results)
 
     def _reset(self, problems: np.ndarray, seeds: np.ndarray) -> tuple[np.ndarray, ...]:
@@ -143,8 +142,13 @@ class Episodes:
     def _begin(self, problems: np.ndarray, seeds: np.ndarray) -> Batch:
         size, done = len(problems), self.interface.done
         idle = self.free.get(size)
+        self._make_room(size)
         block = idle.pop() if idle else Block(size, self.interface, self.stock)
-        seen = block.reset(problems, seeds)
+        try:
+            seen = block.reset(problems, seeds)
+        except BaseException:
+            block.drop()
+            raise
         over = np.zeros(size, bool)
         self.count = (self.count + 1) % 2**31
         actions = np.zeros((self.horizon, size, *done.space.shape), done.space.dtype)
@@ -163,7 +167,12 @@ class Episodes:
         batch.calls += 1
         if block is not None and live.any():
             batch.actions[batch.steps[live], live] = actions[live]
-            seen, rewards, ends = block.step(actions, live, goals)
+            try:
+                seen, rewards, ends = block.step(actions, live, goals)
+            except BaseException:
+                block.drop()
+                batch.block = None
+                raise
             batch.steps = batch.steps + live
             terminated, truncated = ends.T
             # The family's horizon is a truncation too.
@@ -201,6 +210,13 @@ class Episodes:
             batch.block.leave()
             self.free.setdefault(batch.size, []).append(batch.block)
             batch.block = None
+
+    def _make_room(self, size: int) -> None:
+        """Those that nobody has asked for the longest leave theirs to a new batch."""
+        for batch in list(self.batches.values()):
+            if len(self.stock.busy) + size <= self.stock.most:
+                return
+            self._close(batch)
 
     def _tidy(self) -> None:
         """Those that nobody has asked for the longest give their environments back."""

@@ -1,9 +1,10 @@
 """A family whose problems are Gymnasium environments, which run on the host."""
 
+import functools
 import logging
 import sys
+import weakref
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import jax
@@ -11,13 +12,25 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Scalar
 
-from dreamrl.errors import UserError, raised_on_host
+from dreamrl.errors import (
+    FamilyError,
+    HostError,
+    UserError,
+    raised,
+    raised_on_host,
+    remember_raised,
+)
+from dreamrl.families.family import GivenIDs, plain_ids
 from dreamrl.families.gym.episodes import Episodes
+from dreamrl.families.gym.host import Host
 from dreamrl.families.gym.probe import probe
-from dreamrl.families.gym.slots import Interface, Make, Stock
+from dreamrl.families.gym.slots import Interface
+from dreamrl.families.gym.spaces import Unfit
+from dreamrl.families.gym.stock import Make, Stock
 from dreamrl.families.one_goal import ONE_GOAL
 from dreamrl.spaces import ActionSpace, Space
 from dreamrl.types import Action, Goal, Key, Observation, Step
+from dreamrl.values import shown
 
 
 class GymState(NamedTuple):
@@ -42,6 +55,9 @@ class GymFamily:
 
     A second step from one and the same state gets the first one's answer, whatever the action,
     unless the two are in one batch.
+
+    Environments are closed with `close()`, with the family, and at the end of the program, also
+    one by an error, Ctrl-C or SIGTERM.
     """
 
     end_action = None
@@ -50,13 +66,13 @@ class GymFamily:
         self,
         name: str,
         make: Make,
-        train_ids: Sequence[int],
-        test_ids: Sequence[int],
-        horizon: int,
+        train_ids: GivenIDs,
+        test_ids: GivenIDs,
+        horizon: int | np.integer,
         describe: Callable[[int], Any] | None = None,
         goals: Callable[[int], Sequence[Any]] | None = None,
         goal_space: Space = ONE_GOAL,
-        kept: int = 2048,
+        kept: int | np.integer = 128,
         check: bool = True,
     ):
         """`make(problem_id)` gives a new environment.
@@ -65,36 +81,65 @@ class GymFamily:
         too many problems to learn each by its ID. `goals(problem_id)` gives the goals, of
         `goal_space`, that an exploitation episode may have; the environment then needs a method
         `set_goal(goal)`, which gets None before `reset`, and the goal before the first step.
-        `kept` environments are kept for later episodes.
+
+        There are never more than `kept` environments. Half of them at the most are played side by
+        side, and further episodes take turns; the others wait for when their problem is drawn
+        again. More are faster where environments are quick, and need memory where they are not.
 
         With `check`, some problems are made, and each is played for one episode at random:
         raises UserError, with the problem and the value, for what breaks Gymnasium's rules.
         """
-        _check_numbers(name, train_ids, test_ids, horizon)
-        self.name, self.horizon = name, horizon
-        # A range stays a range, however long.
-        self.train_ids, self.test_ids = (
-            ids if isinstance(ids, range) else tuple(map(int, ids)) for ids in (train_ids, test_ids)
-        )
+        self.train_ids = _checked_ids(name, "train_ids", train_ids)
+        self.test_ids = _checked_ids(name, "test_ids", test_ids)
+        for what, value in (("horizon", horizon), ("kept", kept)):
+            whole = isinstance(value, int | np.integer)
+            if not whole or value < 1:
+                least = "at least 1" if whole else "a whole number"
+                raise UserError(f"family {name!r}: {what} must be {least}, is {shown(value)}")
+        self.name, self.horizon = name, int(horizon)
         self.goal_space = goal_space
+        self.at_once = max(1, int(kept) // 2)
         self._goals = goals
-        stock, thread = Stock(make, kept), ThreadPoolExecutor(1, "dreamrl-gym")
-        has_goals = goals is not None
+        stock = Stock(make, int(kept))
+        self._host = host = Host(stock)
+        # Nor does an environment outlive its family in a program that goes on.
+        weakref.finalize(self, host.close).atexit = False
         try:
-            interface = thread.submit(_interface, stock, int(train_ids[0]), has_goals).result()
-        except UserError as error:
-            raise UserError(f"family {name!r}: {error}") from None
-        self.observation_space: Space = interface.seen.space
-        self.action_space: ActionSpace = interface.done.space
-        self._episodes = Episodes(interface, stock, horizon, thread)
-        self._features = 0
-        if describe is not None:
-            self._features = len(_described(describe, int(train_ids[0])))
-            self._describe = describe
-            self.describe = self._description
-        if check:
-            ids = [int(i) for i in (*_few(train_ids), *_few(test_ids))]
-            thread.submit(probe, name, interface, stock, ids, horizon).result()
+            self._interface = host.call(_interface, stock, self.train_ids[0], goals is not None)
+            self.observation_space: Space = self._interface.seen.space
+            self.action_space: ActionSpace = self._interface.done.space
+            self._episodes = Episodes(self._interface, host, self.horizon)
+            self._features = 0
+            if describe is not None:
+                self._features = len(_described(describe, self.train_ids[0]))
+                self._describe = describe
+                self.describe = self._description
+            if check:
+                some = [*_few(self.train_ids), *_few(self.test_ids)]
+                host.call(probe, name, self._interface, stock, some, self.horizon)
+        except BaseException as error:
+            host.close()
+            if isinstance(error, UserError) and not isinstance(error, FamilyError):
+                raise UserError(f"family {name!r}: {error}") from None
+            raise
+
+    def close(self) -> None:
+        """Closes all environments; whatever is played later makes new ones."""
+        self._host.close()
+
+    def observation(self, observation: Any) -> np.ndarray:
+        """What an environment shows, as agents of this family are to be shown it.
+
+        For a loop of one's own: `explorer.observe(family.observation(env.reset()[0]))`.
+        """
+        seen = self._interface.seen
+        try:
+            batch = seen.read(observation)[None]
+        except Unfit as error:
+            raise UserError(f"family {self.name!r}: {error}") from None
+        if (found := seen.strange(batch)) is not None:
+            raise UserError(f"family {self.name!r}: {found[1]}")
+        return np.asarray(seen(batch)[0])
 
     def problem(self, problem_id: Int[Scalar, ""]) -> Int[Array, ""]:
         """The ID: all that differs is on the host."""
@@ -109,7 +154,8 @@ class GymFamily:
         return _call(self._draw, shape, problem, bits)
 
     def reset(self, key: Key, problem: Int[Array, ""]) -> tuple[GymState, Observation]:
-        seed = jax.random.bits(key, dtype=jnp.uint32)
+        # Many environments take no seed from 2^31 on.
+        seed = jax.random.bits(key, dtype=jnp.uint32) & jnp.uint32(2**31 - 1)
         shapes = (*_handle_shapes(), self._seen_shape)
         *handle, seen = _call(self._episodes.reset, shapes, problem, seed)
         return GymState(*handle), seen
@@ -131,24 +177,39 @@ class GymFamily:
     def _description(self, problem_id: Int[Scalar, ""]) -> Float[Array, " features"]:
         """What `describe` says of a problem."""
         shape = jax.ShapeDtypeStruct((self._features,), jnp.float32)
+        return _call(self._described_all, shape, problem_id)
 
-        def look(ids: Any) -> np.ndarray:
-            found = [_described(self._describe, i) for i in np.ravel(ids).tolist()]
-            return np.reshape(found, (*np.shape(ids), self._features))
-
-        return _call(look, shape, problem_id)
+    def _described_all(self, ids: Any) -> np.ndarray:
+        found = []
+        for i in np.ravel(ids).tolist():
+            found.append(_described(self._describe, i))
+            if len(found[-1]) != self._features:
+                raise HostError(
+                    f"describe({i}) must return {self._features} numbers, as that of the first "
+                    f"problem, returned {len(found[-1])}"
+                )
+        return np.reshape(found, (*np.shape(ids), self._features))
 
     def _draw(self, ids: Any, bits: Any) -> np.ndarray:
         ids, bits = np.asarray(ids), np.asarray(bits)
         space = self.goal_space
         drawn = []
         for i, number in zip(ids.ravel().tolist(), bits.ravel().tolist(), strict=True):
-            goals = self._goals(i) if self._goals is not None else ()
-            if not len(goals):
-                raise UserError(f"goals({i}) must return some goals, returned {goals!r}")
-            goal = np.asarray(goals[number % len(goals)], space.dtype)
-            if not space.contains(goal):
-                raise UserError(f"goals({i}): {goal.tolist()} is not in goal_space {space}")
+            given = () if self._goals is None else _asked("goals", self._goals, i)
+            try:
+                goals = list(given)
+            except TypeError:
+                goals = []
+            if not goals:
+                raise HostError(f"goals({i}) must return some goals, returned {shown(given)}")
+            chosen = goals[number % len(goals)]
+            try:
+                goal = np.asarray(chosen, space.dtype)
+                fits = space.contains(goal)
+            except (TypeError, ValueError, OverflowError):
+                fits = False
+            if not fits:
+                raise HostError(f"goals({i}): {shown(chosen)} is not in goal_space {space}")
             drawn.append(goal)
         return np.reshape(drawn, (*ids.shape, *space.shape))
 
@@ -162,7 +223,16 @@ def _interface(stock: Stock, problem_id: int, has_goals: bool) -> Interface:
 def _call(function: Callable[..., Any], shapes: Any, *inputs: Any) -> Any:
     """On the host, once for a whole batch; nothing is differentiated through it."""
     inputs = tuple(jax.lax.stop_gradient(jnp.asarray(x)) for x in inputs)
-    return jax.pure_callback(function, shapes, *inputs, vmap_method="broadcast_all")
+
+    @functools.wraps(function)
+    def told(*inputs: Any) -> Any:
+        try:
+            return function(*inputs)
+        except UserError as error:
+            remember_raised(error)
+            raise
+
+    return jax.pure_callback(told, shapes, *inputs, vmap_method="broadcast_all")
 
 
 def _quieten() -> None:
@@ -194,24 +264,32 @@ def _few(ids: Sequence[int]) -> Sequence[int]:
     return [ids[i] for i in sorted({0, len(ids) // 2, len(ids) - 1})]
 
 
-def _check_numbers(
-    name: str, train_ids: Sequence[int], test_ids: Sequence[int], horizon: int
-) -> None:
-    for split, ids in (("train_ids", train_ids), ("test_ids", test_ids)):
-        if not len(ids):
-            raise UserError(f"family {name!r}: {split} is empty")
-    if horizon < 1:
-        raise UserError(f"family {name!r}: horizon must be at least 1, is {horizon}")
+def _checked_ids(name: str, split: str, ids: Any) -> tuple[int, ...] | range:
+    try:
+        found = plain_ids(ids)
+    except (TypeError, ValueError) as error:
+        raise UserError(f"family {name!r}: {split} {error}") from None
+    if not found:
+        raise UserError(f"family {name!r}: {split} is empty")
+    return found
 
 
 def _described(describe: Callable[[int], Any], problem_id: int) -> np.ndarray:
+    given = _asked("describe", describe, problem_id)
     try:
-        found = np.asarray(describe(problem_id), np.float32)
+        found = np.asarray(given, np.float32)
     except (TypeError, ValueError):
         found = np.array(np.nan)
     if found.ndim != 1 or not np.isfinite(found).all():
-        raise UserError(
-            f"describe({problem_id}) must return a vector of finite numbers, "
-            f"returned {describe(problem_id)!r:.80}"
+        raise HostError(
+            f"describe({problem_id}) must return a vector of finite numbers, returned "
+            f"{shown(given)}"
         )
     return found
+
+
+def _asked(name: str, function: Callable[[int], Any], problem_id: int) -> Any:
+    try:
+        return function(problem_id)
+    except Exception as error:
+        raise HostError(f"{name}({problem_id}) raised {raised(error)}") from error

@@ -81,8 +81,10 @@ def _play(interface: Interface, stock: Stock, problem_id: int, horizon: int) -> 
             after, _, ends = block.step(actions, live, None)
             seen.append(after)
             ended = bool(ends.any())
-    finally:
-        block.leave()
+    except BaseException:
+        block.drop()
+        raise
+    block.leave()
     return seen
 
 

@@ -1,17 +1,15 @@
 """Environments in slots of a `gymnasium.vector.SyncVectorEnv`: any problem in any slot."""
 
-from collections import OrderedDict
-from collections.abc import Callable
 from typing import Any, NamedTuple, cast
 
 import gymnasium
 import numpy as np
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
-from dreamrl.errors import UserError
-from dreamrl.families.gym.spaces import Done, Seen, actions, observations
-
-Make = Callable[[int], gymnasium.Env]
+from dreamrl.errors import HostError, raised
+from dreamrl.families.gym.spaces import Done, Seen, Unfit, actions, observations
+from dreamrl.families.gym.stock import Stock
+from dreamrl.values import flag, number, shown
 
 
 class Interface(NamedTuple):
@@ -27,41 +25,10 @@ class Interface(NamedTuple):
     @classmethod
     def of(cls, env: gymnasium.Env, has_goals: bool) -> "Interface":
         """Raises UserError where the environment's spaces are of no use."""
-        seen, done = observations(env.observation_space), actions(env.action_space)
-        return cls(env.observation_space, env.action_space, seen, done, has_goals)
-
-
-class Stock:
-    """Environments that were made and are not in use; of too many, the oldest are closed."""
-
-    def __init__(self, make: Make, most: int):
-        self.make, self.most = make, most
-        self.idle: OrderedDict[int, tuple[int, gymnasium.Env]] = OrderedDict()
-        """{number: (problem ID, environment)}, the oldest first."""
-        self.of: dict[int, list[int]] = {}
-        """{problem ID: numbers}"""
-        self.count = 0
-
-    def take(self, problem_id: int) -> gymnasium.Env:
-        """One that was made before, or else a new one; UserError where it cannot be made."""
-        if found := self.of.get(problem_id):
-            return self.idle.pop(found.pop())[1]
-        try:
-            env = self.make(problem_id)
-        except Exception as error:
-            raise UserError(f"make({problem_id}) {_raised(error)}") from error
-        if not isinstance(env, gymnasium.Env):
-            raise UserError(f"make({problem_id}) must return a gymnasium.Env, returned {env!r}")
-        return env
-
-    def give(self, problem_id: int, env: gymnasium.Env) -> None:
-        self.count += 1
-        self.idle[self.count] = problem_id, env
-        self.of.setdefault(problem_id, []).append(self.count)
-        if len(self.idle) > self.most:
-            oldest, (of, env) = self.idle.popitem(last=False)
-            self.of[of].remove(oldest)
-            env.close()
+        space: Any = getattr(env, "observation_space", None)
+        action: Any = getattr(env, "action_space", None)
+        inner = getattr(env.unwrapped, "observation_space", None)
+        return cls(space, action, observations(space, inner), actions(action), has_goals)
 
 
 class Slot(gymnasium.Env):
@@ -71,8 +38,7 @@ class Slot(gymnasium.Env):
         self.interface, self.stock = interface, stock
         # Its own: the vector writes into it.
         self.metadata: dict[str, Any] = {"render_modes": []}
-        self.observation_space, self.action_space = interface.observation, interface.action
-        self.shape, self.dtype = interface.observation.shape, np.dtype(interface.observation.dtype)
+        self.observation_space, self.action_space = interface.seen.raw, interface.action
         self.env: gymnasium.Env | None = None
         self.problem_id = 0
         """Of the next reset."""
@@ -95,10 +61,10 @@ class Slot(gymnasium.Env):
                 self.env.get_wrapper_attr("set_goal")(None)
             result = self.env.reset(seed=seed)
         except Exception as error:
-            raise UserError(f"{self.where} {_raised(error)}") from error
+            raise HostError(f"{self.where} raised {raised(error)}") from error
         if not isinstance(result, tuple) or len(result) != 2:
-            raise UserError(
-                f"{self.where} must return (observation, info), returned {result!r:.80}"
+            raise HostError(
+                f"{self.where} must return (observation, info), returned {shown(result)}"
             )
         self.seen = self._fitting(result[0])
         return self.seen, {}
@@ -112,40 +78,39 @@ class Slot(gymnasium.Env):
                 self.env.get_wrapper_attr("set_goal")(self.goal)
             result = self.env.step(action)
         except Exception as error:
-            raise UserError(f"{self.where} {_raised(error)}") from error
+            raise HostError(f"{self.where} raised {raised(error)}") from error
         if not isinstance(result, tuple) or len(result) != 5:
-            raise UserError(
+            raise HostError(
                 f"{self.where} must return (observation, reward, terminated, truncated, info), "
-                f"returned {result!r:.80}"
+                f"returned {shown(result)}"
             )
         seen, reward, terminated, truncated, _ = cast(tuple[Any, ...], result)
         self.seen = self._fitting(seen)
-        self.ends = bool(terminated), bool(truncated)
         try:
-            return self.seen, float(reward), False, False, {}
-        except (TypeError, ValueError):
-            raise UserError(
-                f"{self.where}: the reward is {reward!r}, and must be a number"
-            ) from None
+            reward = number(reward)
+        except ValueError:
+            raise self._must_be("the reward", reward, "a number") from None
+        ends = []
+        for name, end in (("terminated", terminated), ("truncated", truncated)):
+            try:
+                ends.append(flag(end))
+            except ValueError:
+                raise self._must_be(name, end, "True or False") from None
+        self.ends = ends[0], ends[1]
+        return self.seen, reward, False, False, {}
+
+    def _must_be(self, what: str, value: Any, kind: str) -> HostError:
+        return HostError(f"{self.where}: {what} is {shown(value)}, and must be {kind}")
 
     @property
     def where(self) -> str:
         return f"problem {self.problem_id}, {f'step {self.steps}' if self.steps else 'reset'}"
 
     def _fitting(self, seen: Any) -> np.ndarray:
-        """The observation, or a UserError where its shape or type is another."""
-        if isinstance(seen, np.ndarray) and seen.shape == self.shape and seen.dtype == self.dtype:
-            return seen
         try:
-            found = np.asarray(seen)
-        except ValueError:
-            found = np.empty((0,))
-        if found.shape != self.shape or not np.can_cast(found.dtype, self.dtype, "same_kind"):
-            raise UserError(
-                f"{self.where}: the observation must be {self.dtype}{self.shape}, as "
-                f"observation_space says, is {_kind(seen)}"
-            )
-        return found
+            return self.interface.seen.read(seen)
+        except Unfit as error:
+            raise HostError(f"{self.where}: {error}") from None
 
     def leave(self) -> None:
         """Gives the environment back."""
@@ -155,6 +120,12 @@ class Slot(gymnasium.Env):
 
     def close(self) -> None:
         self.leave()
+
+    def drop(self) -> None:
+        """Closes the environment."""
+        if self.env is not None:
+            self.stock.drop(self.env)
+            self.env = None
 
 
 class Block:
@@ -171,7 +142,7 @@ class Block:
         for slot, problem_id in zip(self.slots, problems.tolist(), strict=True):
             slot.problem_id = problem_id
         seen, _ = cast(tuple[Any, Any], self.vector.reset(seed=seeds.tolist()))
-        return self._finite(self.interface.seen(seen), "observation")
+        return self._converted(seen)
 
     def step(
         self, actions: np.ndarray, live: np.ndarray, goals: np.ndarray | None
@@ -180,9 +151,13 @@ class Block:
         for i, (slot, go) in enumerate(zip(self.slots, live.tolist(), strict=True)):
             slot.live, slot.goal = go, None if goals is None else goals[i]
         result: Any = self.vector.step(self.interface.done(actions))
-        seen = self._finite(self.interface.seen(result[0]), "observation")
+        seen = self._converted(result[0])
         with np.errstate(over="ignore"):
-            rewards = self._finite(result[1].astype(np.float32), "reward")
+            rewards = result[1].astype(np.float32)
+        if not (finite := np.isfinite(rewards)).all():
+            row = int(finite.argmin())
+            where = self.slots[row].where
+            raise HostError(f"{where}: the reward is {rewards[row]}, and must be finite")
         return seen, rewards, np.array([slot.ends for slot in self.slots])
 
     def leave(self) -> None:
@@ -190,20 +165,13 @@ class Block:
         for slot in self.slots:
             slot.leave()
 
-    def _finite(self, values: np.ndarray, what: str) -> np.ndarray:
-        if values.dtype.kind == "f" and not (finite := np.isfinite(values)).all():
-            row, *_ = np.argwhere(~finite)[0]
-            bad = values[row][~finite[row]].ravel()[0]
-            raise UserError(f"{self.slots[row].where}: the {what} is {bad}, and must be finite")
-        return values
+    def drop(self) -> None:
+        """Closes all environments, after one went wrong."""
+        for slot in self.slots:
+            slot.drop()
 
-
-def _kind(seen: Any) -> str:
-    if isinstance(seen, np.ndarray | np.generic):
-        return f"{seen.dtype}{np.shape(seen)}"
-    return f"{type(seen).__name__} {seen!r:.60}"
-
-
-def _raised(error: Exception) -> str:
-    message = str(error).strip().splitlines()
-    return f"raised {type(error).__name__}: {message[0] if message else ''}"
+    def _converted(self, batch: np.ndarray) -> np.ndarray:
+        if (found := self.interface.seen.strange(batch)) is not None:
+            row, what = found
+            raise HostError(f"{self.slots[row].where}: {what}")
+        return self.interface.seen(batch)

@@ -1,27 +1,169 @@
 """Gymnasium's spaces as dreamrl's: what is seen and done, in other words but the same."""
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import gymnasium
 import numpy as np
+from gymnasium import spaces
 
 from dreamrl.errors import UserError
-from dreamrl.spaces import ActionSpace, Box, Discrete, Image, MultiDiscrete, Space
+from dreamrl.families.gym.minigrid import codes_of, is_minigrid, is_view, words_of
+from dreamrl.families.gym.pictures import Picture, picture_of
+from dreamrl.spaces import ActionSpace, Box, Discrete, MultiDiscrete, Product, Scaled, Space, Tiles
+from dreamrl.values import shown
 
-SMALLEST_IMAGE = 20
-"""Pixels of an edge: what is smaller is a table of numbers to agents, as in MiniGrid."""
+UNBOUNDED = 2.0**31 - 1
+"""A bound of this size and above is none that anybody meant."""
+FAR = 2.0
+"""How many widths of its bounds a number may lie outside of them: few environments keep those
+that they give to the last digit, and what is that far off was never meant by them."""
+MOST = 2**20
+"""Values that are seen one by one."""
+LARGEST = float(np.finfo(np.float32).max)
+
+
+class Unfit(ValueError):
+    """A value that is not of its space, in words."""
+
+
+class Part(NamedTuple):
+    """One space within an observation, and how a batch of its values becomes one of `space`."""
+
+    source: gymnasium.Space
+    space: Space
+    keys: tuple[Any, ...] = ()
+    """Where in the observation it is."""
+    start: Any = 0
+    """What is taken off a value."""
+    low: Any = None
+    """The least that a value may be, and the largest; None where its type says it all."""
+    high: Any = None
+    picture: Picture | None = None
+    words: tuple[str, ...] = ()
+    """Of text: all that may be said, in place of which its number is seen."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return () if self.words else self.source.shape or ()
+
+    @property
+    def dtype(self) -> np.dtype:
+        return np.dtype(np.int64 if self.words else self.source.dtype)
+
+    @property
+    def name(self) -> str:
+        return "observation" + "".join(f"[{key!r}]" for key in self.keys)
+
+    def pick(self, observation: Any) -> Any:
+        """The value within an observation; raises Unfit where there is none."""
+        for depth, key in enumerate(self.keys):
+            kinds = dict if isinstance(key, str) else (tuple, list)
+            try:
+                if not isinstance(observation, kinds):
+                    raise TypeError
+                observation = observation[key]
+            except (LookupError, TypeError):
+                name = self._replace(keys=self.keys[: depth + 1]).name
+                raise Unfit(f"the {name} is missing in {shown(observation)}") from None
+        return observation
+
+    def read(self, observation: Any) -> np.ndarray:
+        """The value as an array of the shape and type that its space says, or Unfit."""
+        seen = self.pick(observation)
+        if self.words:
+            if not isinstance(seen, str) or seen not in self.words:
+                raise Unfit(f"the {self.name} is {shown(seen)}, none of {shown(self.words)}")
+            return np.array(self.words.index(seen))
+        if isinstance(seen, np.ndarray) and seen.shape == self.shape and seen.dtype == self.dtype:
+            return seen
+        try:
+            found = np.asarray(seen)
+        except Exception:
+            found = np.empty((0,), object)
+        if found.shape != self.shape or not np.can_cast(found.dtype, self.dtype, "same_kind"):
+            is_array = isinstance(seen, np.ndarray | np.generic)
+            kind = f"{type(seen).__name__} {shown(seen)}"
+            raise Unfit(
+                f"the {self.name} must be {self.dtype}{self.shape}, as observation_space says, is "
+                f"{f'{seen.dtype}{seen.shape}' if is_array else kind}"
+            )
+        return found.astype(self.dtype)
+
+    def strange(self, batch: np.ndarray) -> tuple[int, str] | None:
+        """The first row with a value outside of the space, and what is wrong with it."""
+        if self.low is None:
+            return None
+        fits = (batch >= self.low) & (batch <= self.high)
+        if fits.all():
+            return None
+        row, *rest = np.argwhere(~fits)[0].tolist()
+        place = tuple(rest)
+        value = batch[(row, *place)]
+        with np.errstate(over="ignore"):
+            single = np.float32(value)
+        if not np.isfinite(single):
+            return row, f"the {self.name} is {single}, and must be finite"
+        limits = self.low, self.high
+        if isinstance(self.source, spaces.Box) and not isinstance(self.space, MultiDiscrete):
+            limits = self.source.low, self.source.high
+        low, high = (np.broadcast_to(x, self.shape)[place] for x in limits)
+        entry = f" at {list(place)}" if place else ""
+        return row, (
+            f"the {self.name} is {value}{entry}, and must be from {low} to {high}, "
+            f"as {shown(self.words or self.source)} says"
+        )
+
+    def convert(self, batch: np.ndarray) -> np.ndarray:
+        """A batch of values of `space`, from one of values that fit."""
+        if self.picture is not None:
+            return self.picture(batch)
+        return (batch.reshape(len(batch), *self.space.shape) - self.start).astype(self.space.dtype)
 
 
 class Seen(NamedTuple):
-    """How a batch of observations becomes one of `space`: less `start`."""
+    """How observations become ones of `space`: each is read, then a batch of them converted."""
 
     space: Space
-    start: Any = 0
+    parts: tuple[Part, ...]
+
+    @property
+    def raw(self) -> gymnasium.Space:
+        """The space of what is read."""
+        if len(self.parts) == 1 and not self.parts[0].words:
+            return self.parts[0].source
+        size = sum(int(np.prod(part.shape)) for part in self.parts)
+        return spaces.Box(-np.inf, np.inf, (size,), np.float64)
+
+    def read(self, observation: Any) -> np.ndarray:
+        """Raises Unfit where shapes or types are others than the spaces say."""
+        if len(self.parts) == 1 and not self.parts[0].words:
+            return self.parts[0].read(observation)
+        return np.concatenate(
+            [part.read(observation).ravel().astype(np.float64) for part in self.parts]
+        )
+
+    def strange(self, batch: np.ndarray) -> tuple[int, str] | None:
+        """The first row with a value that its space has not, and what is wrong with it."""
+        found = (part.strange(piece) for part, piece in self._pieces(batch))
+        return next((each for each in found if each is not None), None)
 
     def __call__(self, batch: np.ndarray) -> np.ndarray:
-        seen = batch.reshape(len(batch), *self.space.shape) - self.start
-        with np.errstate(over="ignore"):
-            return seen.astype(self.space.dtype)
+        pieces = [part.convert(piece) for part, piece in self._pieces(batch)]
+        if len(pieces) == 1:
+            return pieces[0].reshape(len(batch), *self.space.shape)
+        flat = [piece.reshape(len(batch), -1) for piece in pieces]
+        return np.concatenate(flat, axis=1).astype(self.space.dtype)
+
+    def _pieces(self, batch: np.ndarray) -> Iterator[tuple[Part, np.ndarray]]:
+        if len(self.parts) == 1 and not self.parts[0].words:
+            yield self.parts[0], batch
+            return
+        begin = 0
+        for part in self.parts:
+            end = begin + int(np.prod(part.shape))
+            yield part, batch[:, begin:end].reshape(len(batch), *part.shape).astype(part.dtype)
+            begin = end
 
 
 class Done(NamedTuple):
@@ -39,44 +181,128 @@ class Done(NamedTuple):
         return (self.start + (batch + 1) * self.scale).astype(self.dtype)
 
 
-def observations(space: gymnasium.Space) -> Seen:
-    """Raises UserError for a space that agents cannot look at."""
+def observations(space: Any, inner: Any = None) -> Seen:
+    """Raises UserError for a space that agents cannot look at.
+
+    `inner` is that of the environment within all wrappers, which tells what numbers mean.
+    """
+    if is_minigrid(space):
+        return _minigrid(space.spaces)
+    if is_minigrid(inner) and is_view(space):
+        # The view alone, as ImgObsWrapper leaves it.
+        return _minigrid({"image": space})
+    parts = tuple(_parts(space, space))
+    if not sum(int(np.prod(part.shape)) for part in parts):
+        raise _unseen(space, space, "has no numbers in it")
+    if len(parts) == 1:
+        return Seen(parts[0].space, parts)
+    kinds = [part.space for part in parts]
+    if all(isinstance(kind, Discrete | MultiDiscrete) for kind in kinds):
+        ns = (kind.ns if isinstance(kind, MultiDiscrete) else (kind.n,) for kind in kinds)  # type: ignore[union-attr]
+        return Seen(MultiDiscrete(sum(ns, ())), parts)
+    return Seen(Product(tuple(kinds)), parts)
+
+
+def _minigrid(inside: dict[str, Any]) -> Seen:
+    """A view of tiles, and beside it the direction and the mission, if it is one of a few."""
+    image, ns = inside["image"], codes_of()
+    width, height, _ = image.shape
+    view = MultiDiscrete(ns * (width * height))
+    parts = [Part(image, view, ("image",) if len(inside) > 1 else (), 0, 0, np.array(ns) - 1)]
+    for key in ("direction", "mission") if len(inside) > 1 else ():
+        parts += _parts(inside[key], inside[key], (key,))
+    beside = tuple(part.space.features for part in parts[1:])
+    return Seen(Tiles(width * height, ns, beside), tuple(parts))
+
+
+def _parts(space: Any, whole: Any, keys: tuple[Any, ...] = ()) -> Iterator[Part]:
     match space:
-        case gymnasium.spaces.Discrete():
-            return Seen(Discrete(int(space.n)), int(space.start))
-        case gymnasium.spaces.MultiDiscrete():
-            return Seen(MultiDiscrete(tuple(space.nvec.ravel().tolist())), space.start.ravel())
-        case gymnasium.spaces.MultiBinary():
-            return Seen(MultiDiscrete((2,) * int(np.prod(space.shape))))
-        case gymnasium.spaces.Box() if _is_image(space):
-            return Seen(Image(space.shape[0], space.shape[1]))
-        case gymnasium.spaces.Box():
-            # Without bounds: few environments keep those that they give to the last digit.
-            return Seen(Box(-np.inf, np.inf, space.shape))
-    raise UserError(
-        f"observation_space {space} is none that agents can look at: let make(problem_id) wrap "
-        "the environment in gymnasium.wrappers.FlattenObservation"
+        case spaces.Dict():
+            for key, inner in space.spaces.items():
+                yield from _parts(inner, whole, (*keys, key))
+        case spaces.Tuple():
+            for number, inner in enumerate(space.spaces):
+                yield from _parts(inner, whole, (*keys, number))
+        case spaces.Discrete() if space.n <= MOST:
+            start, n = int(space.start), int(space.n)
+            yield Part(space, Discrete(n), keys, start, start, start + n - 1)
+        case spaces.MultiDiscrete() if space.nvec.sum() <= MOST:
+            seen, low = MultiDiscrete(tuple(space.nvec.ravel().tolist())), space.start
+            yield Part(space, seen, keys, low.ravel(), low, low + (space.nvec - 1))
+        case spaces.MultiBinary():
+            yield Part(space, MultiDiscrete((2,) * int(np.prod(space.shape))), keys, 0, 0, 1)
+        case spaces.Box() if np.dtype(space.dtype).kind in "biuf":
+            yield _box(space, keys)
+        case _ if (words := words_of(space)) is not None:
+            # A mission that is always the same, or one of countless, is not looked at.
+            if words:
+                yield Part(space, Discrete(len(words)), keys, 0, 0, len(words) - 1, words=words)
+        case spaces.Discrete() | spaces.MultiDiscrete():
+            raise _unseen(space, whole, "has too many values to be seen one by one")
+        case _:
+            raise _unseen(space, whole, "is none that agents can look at")
+
+
+def _box(space: spaces.Box, keys: tuple[Any, ...]) -> Part:
+    low: Any = np.asarray(space.low, np.float64)
+    high: Any = np.asarray(space.high, np.float64)
+    bounded = (np.maximum(np.abs(low), np.abs(high)) < UNBOUNDED) & (low <= high)
+    low, high = np.where(bounded, low, 0.0), np.where(bounded, high, 0.0)
+    width = high - low
+    room = FAR * np.where(width > 0, width, 1.0)
+    least = np.where(bounded, low - room, -LARGEST)
+    most = np.where(bounded, high + room, LARGEST)
+    picture = picture_of(space)
+    if picture is not None:
+        whole = space.dtype == np.uint8 and picture.top == 255
+        low, high = (None, None) if whole else (_one(least), _one(most))
+        return Part(space, picture.space, keys, 0, low, high, picture)
+    seen: Space = Box(-np.inf, np.inf, space.shape)
+    if bounded.any():
+        middle = (low + high) / 2
+        half = np.where(width > 0, width / 2, 1.0)
+        seen = Scaled(_tuple(middle), _tuple(half), space.shape)
+    return Part(space, seen, keys, 0, _one(least), _one(most))
+
+
+def _one(values: Any) -> Any:
+    """One number in place of many that are the same."""
+    values = np.asarray(values)
+    return values.flat[0] if values.size and (values == values.flat[0]).all() else values
+
+
+def _tuple(values: Any) -> tuple[float, ...]:
+    return tuple(np.atleast_1d(_one(values)).ravel().tolist())
+
+
+def _unseen(space: Any, whole: Any, what: str) -> UserError:
+    """With advice that works for the space at hand."""
+    within = "" if space is whole else f" in {shown(whole)}"
+    try:
+        flat = spaces.flatten_space(whole)
+        can = isinstance(flat, spaces.Box) and 0 < flat.shape[0] <= MOST
+    except Exception:
+        can = False
+    wrapper = (
+        "gymnasium.wrappers.FlattenObservation(env)"
+        if can
+        else "gymnasium.wrappers.TransformObservation(env, function, space), whose function makes "
+        "an array of one length of each observation, and whose space is a gymnasium.spaces.Box"
+    )
+    return UserError(
+        f"observation_space {shown(space)}{within} {what}: let make(problem_id) return {wrapper}"
     )
 
 
-def actions(space: gymnasium.Space) -> Done:
+def actions(space: Any) -> Done:
     """A Box becomes one from -1 to 1. Raises UserError for a space that agents cannot act in."""
     match space:
-        case gymnasium.spaces.Discrete():
+        case spaces.Discrete() if space.n <= MOST:
             return Done(Discrete(int(space.n)), int(space.start))
-        case gymnasium.spaces.Box() if space.is_bounded() and np.dtype(space.dtype).kind == "f":
+        case spaces.Box() if space.is_bounded() and np.dtype(space.dtype).kind == "f":
             half = (space.high.astype(np.float64) - space.low) / 2
             return Done(Box(-1.0, 1.0, space.shape), space.low, half, space.dtype)
     raise UserError(
-        f"action_space {space} is none that agents can act in: let make(problem_id) wrap the "
-        "environment so that it is a Discrete, or a Box of real numbers with bounds"
-    )
-
-
-def _is_image(space: gymnasium.spaces.Box) -> bool:
-    return (
-        space.dtype == np.uint8
-        and len(space.shape) == 3
-        and space.shape[2] == 3
-        and min(space.shape[:2]) >= SMALLEST_IMAGE
+        f"action_space {shown(space)} is none that agents can act in: let make(problem_id) wrap "
+        "the environment so that it is a Discrete, or a Box of real numbers with bounds"
     )

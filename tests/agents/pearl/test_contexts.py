@@ -4,10 +4,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from dreamrl.agents.pearl.memory import draw_task, of_same_problem
 
+from dreamrl.agents.algorithm import Experience
+from dreamrl.agents.pearl.contexts import draw_task, of_same_problem
 from dreamrl.learners import replay
-from dreamrl.trial import Played
+from dreamrl.trial import Trial
 from dreamrl.types import Trajectory
 
 PROBLEMS, CAPACITY, STEPS = 3, 8, 2
@@ -42,7 +43,7 @@ def played(number, length):
     flags = jnp.zeros(STEPS, bool)
     episode = Trajectory(jnp.zeros((STEPS + 1, 1)), value, value * 1.0, flags, flags, mask)
     twice = jax.tree.map(lambda x: jnp.stack([x, x]), episode)
-    return Played(episode, jnp.full((2, 1), number), twice)
+    return Experience(None, None, Trial(episode, None, jnp.full((2, 1), number), twice))
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +89,7 @@ def test_contexts_are_recent_and_of_one_to_all_explorations(tasks):
     assert set(np.asarray(tasks.contexts.actions)[mask].ravel().tolist()) <= set(range(16, 20))
 
 
-def test_what_stands_behind_an_end_stays_out(tasks):
+def test_padding_after_an_end_stays_out(tasks):
     lengths = np.asarray(tasks.contexts.mask).sum(-1)
     odd = np.asarray(tasks.contexts.actions)[..., 0] % 2
     assert ((lengths == 0) | (lengths == 1 + odd)).all()

@@ -6,18 +6,18 @@ import numpy as np
 import pytest
 
 import dreamrl
-from dreamrl.families.described import Described
+from dreamrl.families.privileged import WithTaskInfo
 from dreamrl.testing import check_family
 
 
 @pytest.mark.parametrize("name", ["bandit", "cooking", "map"])
 def test_it_is_a_family(name):
-    check_family(Described(dreamrl.make(name)))
+    check_family(WithTaskInfo(dreamrl.make(name)))
 
 
 @pytest.mark.parametrize("name", ["bandit", "distracting-bus", "cooking", "treasure"])
 def test_every_problem_is_described_by_itself(name):
-    described = Described(dreamrl.make(name))
+    described = WithTaskInfo(dreamrl.make(name))
     family, key = described.family, jax.random.key(0)
     ids = jnp.array(sorted({*described.train_ids, *described.test_ids}))
 
@@ -33,7 +33,7 @@ def test_every_problem_is_described_by_itself(name):
 
 
 def test_a_step_tells_the_same_as_the_start():
-    described = Described(dreamrl.make("cooking"))
+    described = WithTaskInfo(dreamrl.make("cooking"))
     problem = described.problem(jnp.array(27))
     state, seen = described.reset(jax.random.key(0), problem)
     _, outcome = described.step(jax.random.key(1), problem, None, state, jnp.array(2))
@@ -45,8 +45,8 @@ def test_a_step_tells_the_same_as_the_start():
 
 def test_it_can_be_asked_for_first_while_a_program_is_traced():
     def features():
-        described = Described(dreamrl.make("bandit"))
+        described = WithTaskInfo(dreamrl.make("bandit"))
         return described.reset(jax.random.key(0), described.problem(jnp.array(2)))[1]
 
-    space = Described(dreamrl.make("bandit")).observation_space
+    space = WithTaskInfo(dreamrl.make("bandit")).observation_space
     np.testing.assert_array_equal(space.split(jax.jit(features)())[1], [0, 0, 1, 0, 0])

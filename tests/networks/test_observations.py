@@ -6,8 +6,8 @@ import numpy as np
 import optax
 import pytest
 
-from dreamrl.networks.senses import TILE, attend, look
-from dreamrl.spaces import Box, Discrete, Image, MultiDiscrete, Tiles, Told
+from dreamrl.networks.observations import TILE, gate_tiles, make_observation_encoder
+from dreamrl.spaces import Box, Discrete, Image, MultiDiscrete, Privileged, Tiles
 
 IMAGE = Image(60, 80)
 TILES = Tiles(4, (5, 3), (6,))
@@ -15,7 +15,7 @@ TILES = Tiles(4, (5, 3), (6,))
 
 @pytest.mark.parametrize("space", [MultiDiscrete((3, 4)), Box(-1.0, 1.0, (5,))])
 def test_what_is_no_image_is_seen_as_it_is(space):
-    seen = look(jax.random.key(0), space, 16)
+    seen = make_observation_encoder(jax.random.key(0), space, 16)
     observation = space.sample(jax.random.key(1))
     np.testing.assert_array_equal(seen(observation), space.encode(observation))
     assert seen.features == space.features
@@ -23,7 +23,7 @@ def test_what_is_no_image_is_seen_as_it_is(space):
 
 @pytest.mark.parametrize("space", [IMAGE, Image(37, 41)], ids=str)
 def test_an_image_becomes_a_vector(space):
-    seen = look(jax.random.key(0), space, 16)
+    seen = make_observation_encoder(jax.random.key(0), space, 16)
     images = jax.vmap(jax.vmap(space.sample))(jax.random.split(jax.random.key(1), (2, 3)))
     found = jax.jit(lambda x: seen(x))(images)
     assert found.shape == (2, 3, 16) == (2, 3, seen.features)
@@ -42,7 +42,7 @@ def test_the_light_does_not_matter():
     """A picture, and the same with another contrast and brightness of each colour."""
     picture = jax.random.randint(jax.random.key(1), (60, 80, 3), 80, 150)
     lit = picture * jnp.array([1.3, 0.8, 1.0]) + jnp.array([-20.0, 30.0, 40.0])
-    seen = look(jax.random.key(0), IMAGE, 16)
+    seen = make_observation_encoder(jax.random.key(0), IMAGE, 16)
     first, second = seen(picture.astype(jnp.uint8)), seen(lit.astype(jnp.uint8))
     other = seen(picture[::-1].astype(jnp.uint8))
     assert jnp.abs(first - second).max() < 0.2 * jnp.abs(first - other).max()
@@ -58,7 +58,7 @@ def test_where_something_is_can_be_learned():
         )
         return jnp.repeat(place[..., None], 3, -1), jnp.array([row / 60, column / 80])
 
-    seen = look(jax.random.key(0), IMAGE, 32)
+    seen = make_observation_encoder(jax.random.key(0), IMAGE, 32)
     readout = jnp.zeros((32, 2))
     adam = optax.adam(3e-3)
 
@@ -82,7 +82,7 @@ def test_where_something_is_can_be_learned():
 
 
 def test_a_tile_looks_the_same_wherever_it_lies():
-    seen = look(jax.random.key(0), TILES, 16)
+    seen = make_observation_encoder(jax.random.key(0), TILES, 16)
     view = jnp.array([4, 2, 0, 0, 1, 1, 3, 0, 5])
     moved = jnp.array([3, 0, 4, 2, 0, 0, 1, 1, 5])
     first, second = seen(view), seen(moved)
@@ -96,10 +96,10 @@ def test_a_tile_looks_the_same_wherever_it_lies():
 
 
 def test_attention_is_paid_to_all_tiles_alike():
-    seen = look(jax.random.key(0), TILES, 16)
+    seen = make_observation_encoder(jax.random.key(0), TILES, 16)
     views = jax.vmap(TILES.sample)(jax.random.split(jax.random.key(1), 7))
     gate = jax.random.uniform(jax.random.key(2), (7, TILE))
-    plain, attended = seen(views), attend(seen(views), seen.tiles, gate)
+    plain, attended = seen(views), gate_tiles(seen(views), seen.tiles, gate)
     for tile in range(4):
         part = slice(tile * TILE, (tile + 1) * TILE)
         np.testing.assert_allclose(attended[:, part], plain[:, part] * gate, rtol=1e-6)
@@ -108,13 +108,15 @@ def test_attention_is_paid_to_all_tiles_alike():
 
 @pytest.mark.parametrize("space", [TILES, IMAGE, Discrete(4), MultiDiscrete((3, 4))], ids=str)
 def test_what_is_said_stands_behind_what_is_seen(space):
-    told = Told(space, 3)
+    told = Privileged(space, 3)
     observation, said = space.sample(jax.random.key(1)), jnp.array([0.5, -1.0, 2.0])
     both = told.join(observation, said)
     assert both.shape == told.shape
     assert both.dtype == told.dtype
     np.testing.assert_array_equal(told.split(both)[0], observation)
-    informed, plain = (look(jax.random.key(0), each, 16) for each in (told, space))
+    informed, plain = (
+        make_observation_encoder(jax.random.key(0), each, 16) for each in (told, space)
+    )
     assert informed.features == plain.features + 3
     assert informed.tiles == plain.tiles
     found = informed(both)
@@ -125,7 +127,7 @@ def test_what_is_said_stands_behind_what_is_seen(space):
     assert not told.contains(np.zeros(told.shape[0] + 1, np.float32))
     for odd in (np.nan, np.inf, 0.5, -1.0):
         assert not told.contains(np.full(told.shape, odd, np.float32)), odd
-    nothing = Told(space, 0)
+    nothing = Privileged(space, 0)
     np.testing.assert_array_equal(
         nothing.split(nothing.join(observation, jnp.zeros(0)))[0], observation
     )

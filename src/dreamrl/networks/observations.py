@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 
 from dreamrl.errors import UserError
 from dreamrl.networks.layers import Dense
-from dreamrl.spaces import Image, Space, Tiles, Told
+from dreamrl.spaces import Image, Privileged, Product, Space, Tiles
 from dreamrl.types import Key, Observation
 
 PATCH, PIXELS = 5, 32
@@ -22,7 +22,7 @@ TILE = 16
 """Channels of a tile."""
 
 
-class Plain(eqx.Module):
+class FlatEncoder(eqx.Module):
     """The space's own encoding: nothing to learn."""
 
     tiles: ClassVar[int] = 0
@@ -36,11 +36,12 @@ class Plain(eqx.Module):
         return self.space.encode(observation)
 
 
-class Patches(eqx.Module):
+class PatchEncoder(eqx.Module):
     """Squares of pixels -> 32 channels -> squares of those -> 64 channels -> a vector.
 
-    Of each colour only what differs within the picture counts: it is brought to mean 0 and to one
+    Of each channel only what differs within the picture counts: it is brought to mean 0 and to one
     contrast first, so that the light a picture was taken in does not matter (docs/lessons.md).
+    Where the space says that it does, the means stand beside the vector, from -1 to 1.
     Squares do not overlap, so each layer is one matrix product: on a processor many times as fast
     as convolutions that do (docs/sign.md). What does not fill a square is left out.
     """
@@ -55,24 +56,30 @@ class Patches(eqx.Module):
         keys = jax.random.split(key, 3)
         self.space = space
         rows, columns = (n // PATCH // BLOCK for n in (space.height, space.width))
-        self.pixels = Dense(keys[0], PATCH * PATCH * 3, PIXELS, gain=2**0.5)
+        self.pixels = Dense(keys[0], PATCH * PATCH * space.channels, PIXELS, gain=2**0.5)
         self.patches = Dense(keys[1], BLOCK * BLOCK * PIXELS, SEEN, gain=2**0.5)
         self.all = Dense(keys[2], rows * columns * SEEN, size, gain=2**0.5)
 
     @property
     def features(self) -> int:
-        return self.all.bias.shape[0]
+        return self.all.bias.shape[0] + self.space.light * self.space.channels
 
     def __call__(self, observation: Observation) -> Float[Array, "... features"]:
-        x = _evened(observation.astype(jnp.float32) / 255)
-        x = jax.nn.relu(self.pixels(_squares(x, PATCH)))
+        picture = observation.astype(jnp.float32) / 255
+        x = jax.nn.relu(self.pixels(_squares(_evened(picture), PATCH)))
         x = jax.nn.relu(self.patches(_squares(x, BLOCK)))
-        return jax.nn.relu(self.all(x.reshape(*x.shape[:-3], -1)))
+        x = jax.nn.relu(self.all(x.reshape(*x.shape[:-3], -1)))
+        if self.space.light:
+            x = jnp.concatenate([x, 2 * picture.mean((-3, -2)) - 1], axis=-1)
+        return x
 
 
-def check_sight(space: Space) -> None:
+def check_pictures(space: Space) -> None:
     """Raises UserError for pictures in which there is not one patch."""
     least = PATCH * BLOCK
+    if isinstance(space, Product):
+        for part in space.parts:
+            check_pictures(part)
     if isinstance(space, Image) and min(space.height, space.width) < least:
         raise UserError(
             f"agents see pictures from {least} x {least} pixels on: "
@@ -80,11 +87,11 @@ def check_sight(space: Space) -> None:
         )
 
 
-class Board(eqx.Module):
+class TileEncoder(eqx.Module):
     """Each tile -> `TILE` channels, by one layer for all places; what is beside them as it is.
 
     What a thing is does not depend on where it lies: seen once, it is known everywhere. The
-    channels stand first, so that `attend` finds them.
+    channels stand first, so that `gate_tiles` finds them.
     """
 
     tile: Dense
@@ -110,11 +117,11 @@ class Board(eqx.Module):
         return jnp.concatenate([tiles.reshape(*x.shape[:-1], -1), beside], axis=-1)
 
 
-class Informed(eqx.Module):
+class PrivilegedEncoder(eqx.Module):
     """What is seen, through its own trunk, and what is said of the problem as it is."""
 
-    seen: "Look"
-    space: Told = eqx.field(static=True)
+    seen: "ObservationEncoder"
+    space: Privileged = eqx.field(static=True)
 
     @property
     def tiles(self) -> int:
@@ -129,19 +136,49 @@ class Informed(eqx.Module):
         return jnp.concatenate([self.seen(seen), said], axis=-1)
 
 
-Look: TypeAlias = Plain | Patches | Board | Informed
+class Several(eqx.Module):
+    """Each part of a product through its own trunk."""
+
+    parts: "tuple[ObservationEncoder, ...]"
+    space: Product = eqx.field(static=True)
+
+    @property
+    def tiles(self) -> int:
+        """Of the first part: no other's channels stand in front."""
+        return self.parts[0].tiles
+
+    @property
+    def features(self) -> int:
+        return sum(part.features for part in self.parts)
+
+    def __call__(self, observation: Observation) -> Float[Array, "... features"]:
+        pieces = self.space.split(observation)
+        seen = [part(piece) for part, piece in zip(self.parts, pieces, strict=True)]
+        return jnp.concatenate(seen, axis=-1)
 
 
-def look(key: Key, space: Space, size: int) -> Look:
+ObservationEncoder: TypeAlias = (
+    FlatEncoder | PatchEncoder | TileEncoder | PrivilegedEncoder | Several
+)
+
+
+def make_observation_encoder(key: Key, space: Space, size: int) -> ObservationEncoder:
     """How observations of a space are looked at; an image becomes a vector of `size`."""
-    if isinstance(space, Told):
-        return Informed(look(key, space.seen, size), space)
+    if isinstance(space, Privileged):
+        return PrivilegedEncoder(make_observation_encoder(key, space.seen, size), space)
+    if isinstance(space, Product):
+        keys = jax.random.split(key, len(space.parts))
+        parts = (
+            make_observation_encoder(k, part, size)
+            for k, part in zip(keys, space.parts, strict=True)
+        )
+        return Several(tuple(parts), space)
     if isinstance(space, Tiles):
-        return Board(key, space)
-    return Patches(key, space, size) if isinstance(space, Image) else Plain(space)
+        return TileEncoder(key, space)
+    return PatchEncoder(key, space, size) if isinstance(space, Image) else FlatEncoder(space)
 
 
-def attend(
+def gate_tiles(
     seen: Float[Array, "... features"], tiles: int, gate: Float[Array, "... channels"]
 ) -> Float[Array, "... features"]:
     """What is seen, with the channels of all its tiles multiplied by those of the gate."""
@@ -150,8 +187,10 @@ def attend(
     return jnp.concatenate([attended, seen[..., tiles * TILE :]], axis=-1)
 
 
-def _evened(picture: Float[Array, "... height width 3"]) -> Float[Array, "... height width 3"]:
-    """Each colour with mean 0 and standard deviation `CONTRAST`, or less where it hardly varies."""
+def _evened(
+    picture: Float[Array, "... height width channels"],
+) -> Float[Array, "... height width channels"]:
+    """Each channel with mean 0 and deviation `CONTRAST`, or less where it hardly varies."""
     x = picture - picture.mean((-3, -2), keepdims=True)
     deviation = jnp.sqrt(jnp.square(x).mean((-3, -2), keepdims=True))
     return CONTRAST * x / (deviation + FAINT)

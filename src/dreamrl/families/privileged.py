@@ -9,7 +9,8 @@ import numpy as np
 from jaxtyping import Array, Float, Int, Scalar
 
 from dreamrl.families.family import Family, HasDescriptions
-from dreamrl.spaces import ActionSpace, Space, Told
+from dreamrl.families.turns import at_once
+from dreamrl.spaces import ActionSpace, Privileged, Space
 from dreamrl.types import Action, Goal, Key, Problem, State, Step
 
 MANY = 32
@@ -50,7 +51,7 @@ def said_of(
 
 
 @dataclasses.dataclass(frozen=True)
-class Described:
+class WithTaskInfo:
     """`family`, every observation followed by all that differs between its problems."""
 
     family: Family
@@ -72,6 +73,10 @@ class Described:
         return self.family.horizon
 
     @property
+    def at_once(self) -> int | None:
+        return at_once(self.family)
+
+    @property
     def end_action(self) -> int | None:
         return self.family.end_action
 
@@ -84,9 +89,9 @@ class Described:
         return self.family.goal_space
 
     @property
-    def observation_space(self) -> Told:
+    def observation_space(self) -> Privileged:
         said = jax.eval_shape(self._said, jnp.array(0)).shape[0]
-        return Told(self.family.observation_space, said)
+        return Privileged(self.family.observation_space, said)
 
     @functools.cached_property
     def _values(self) -> tuple[np.ndarray, np.ndarray]:

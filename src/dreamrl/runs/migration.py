@@ -11,6 +11,7 @@ from dreamrl.agents.registry import method_of
 from dreamrl.agents.varibad import VaribadSettings
 from dreamrl.agents.whole_trial.settings import WholeTrialSettings
 from dreamrl.configuration import changed, from_dict
+from dreamrl.learners.dqn import DQN
 
 _BUDGET = {
     name: f"budget.{name}"
@@ -122,9 +123,12 @@ _PEARL = (
 )
 
 
-def is_flat(held: Mapping[str, Any]) -> bool:
+_FLAT = (DreamSettings, MamlSettings, PearlSettings, WholeTrialSettings)
+
+
+def is_flat(kind: type, held: Mapping[str, Any]) -> bool:
     """Tell whether settings were written before they were nested."""
-    return "iterations" in held
+    return "iterations" in held and issubclass(kind, _FLAT)
 
 
 def nested(kind: type, held: Mapping[str, Any]) -> dict[str, Any]:
@@ -151,6 +155,11 @@ def _dream(held: Mapping[str, Any]) -> dict[str, Any]:
     found |= {"bottleneck": limit} | _renamed(_BOTTLENECKS[limit], held)
     if limit == "constrained" and "entropy_end" in held:
         found["bottleneck.begin"] = held["entropy_end"]
+    if held.get("learner") == "dqn":
+        # The decoder learned from the trials that the policies learned from.
+        default = DQN()
+        found["decoder.batch"] = held.get("q_batch", default.batch)
+        found["decoder.replay"] = held.get("q_replay", default.capacity)
     return found | _learner(_DREAM_PPO, held)
 
 
@@ -192,9 +201,8 @@ def settings_of(agent: str, held: Mapping[str, Any]) -> Any:
 
 def stored_settings(agent: str, held: Mapping[str, Any]) -> Any:
     """Return the settings that a file holds, nested or of before."""
-    if is_flat(held):
-        return settings_of(agent, held)
-    return from_dict(method_of(agent).settings, dict(held))
+    kind = method_of(agent).settings
+    return settings_of(agent, held) if is_flat(kind, held) else from_dict(kind, dict(held))
 
 
 def called_now(kind: type, name: str) -> tuple[str, ...]:

@@ -1,0 +1,49 @@
+"""One mean a training problem and none for any other, or one made of its description."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from dreamrl.families.bandit import Bandit
+from dreamrl.families.point_robot import PointRobot
+from dreamrl.networks.encoder import (
+    EmbeddingEncoder,
+    MLPEncoder,
+    bottleneck_penalty,
+    make_encoder,
+)
+from dreamrl.types import ProblemID
+
+
+def test_problems_find_their_means_whatever_their_order():
+    encoder = EmbeddingEncoder(jax.random.key(0), (22, 0, 11), 5)
+    found = encoder(ProblemID(jnp.array([0, 22, 11, 0])))
+    np.testing.assert_array_equal(found, encoder.means[jnp.array([0, 2, 1, 0])])
+    np.testing.assert_array_equal(encoder(ProblemID(jnp.array(11))), encoder.means[1])
+
+
+def test_unknown_problems_have_no_mean():
+    encoder = EmbeddingEncoder(jax.random.key(0), (22, 0, 11), 5)
+    for unknown in (-1, 1, 12, 23):
+        assert np.isnan(encoder(ProblemID(jnp.array(unknown)))).all()
+
+
+def test_the_penalty_is_half_the_squared_norm():
+    means = jnp.array([[3.0, 4.0], [0.0, 1.0]])
+    np.testing.assert_allclose(bottleneck_penalty(means), [12.5, 0.5])
+    # The first 10 cost nothing.
+    np.testing.assert_allclose(bottleneck_penalty(means, 10.0), [7.5, 0.0])
+
+
+def test_descriptions_are_encoded_where_there_are_any():
+    key = jax.random.key(0)
+    assert isinstance(make_encoder(key, Bandit(arms=3, horizon=3), 5), EmbeddingEncoder)
+    family = PointRobot()
+    encoder = make_encoder(key, family, 5)
+    assert isinstance(encoder, MLPEncoder)
+    known, unseen = family.train_ids[3], family.test_ids[7]
+    means = encoder(ProblemID(jnp.array([[known, unseen], [0, known]])))
+    assert means.shape == (2, 2, 5)
+    assert np.isfinite(means).all(), "a problem never seen has a description too"
+    np.testing.assert_allclose(means[0, 0], means[1, 1], rtol=1e-6)
+    assert (means[0, 0] != means[0, 1]).any()
