@@ -19,9 +19,6 @@ OWN = {
     "jax_enable_x64": False,
     "jax_numpy_dtype_promotion": "standard",
     "jax_numpy_rank_promotion": "allow",
-    # NaN stands for "not known" in compiled programs; training looks at its losses itself.
-    "jax_debug_nans": False,
-    "jax_debug_infs": False,
 }
 """Switches that dreamrl's programs do not work with, and what they are while one runs."""
 

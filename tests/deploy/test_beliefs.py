@@ -3,10 +3,13 @@
 import json
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from dreamrl.deploy import ProblemEnvironment
 from dreamrl.errors import UserError
+from dreamrl.runs.store import save_tree
 
 
 def test_saved_and_loaded(circling, tmp_path):
@@ -19,6 +22,33 @@ def test_saved_and_loaded(circling, tmp_path):
     jax.tree.map(np.testing.assert_array_equal, *episodes)
     for ending in (".json", ".safetensors"):
         assert circling.load_belief(tmp_path / f"kitchen{ending}").steps == 7
+
+
+def test_files_of_before_say_not_a_number_where_nothing_is_known(circling, tmp_path):
+    untold = circling.explore(circling.family.problem(jnp.array(3)))
+    old = untold.held._replace(errors=np.full_like(untold.held.errors, np.nan))
+    save_tree(tmp_path / "old", old, kind="belief", agent=circling.fingerprint)
+    with jax.debug_nans(True):
+        found = circling.load_belief(tmp_path / "old")
+        assert found.errors is found.gained is untold.errors is None
+    np.testing.assert_array_equal(found.means, untold.means)
+
+
+def test_no_number_stands_for_nothing(circling):
+    """Whoever looks for NaN and infinity in an environment finds none of the agent's."""
+    with jax.debug_nans(True), jax.debug_infs(True):
+        belief = circling.explore(Quiet(circling.family, 3))
+        assert belief.errors is None
+        assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(belief.held))
+        assert circling.exploit(3, (8, 8), belief).terminated[-1]
+        assert circling.explore(3).errors is not None
+
+
+class Quiet(ProblemEnvironment):
+    """An environment that does not say what problem it is."""
+
+    def __init__(self, family, problem_id):
+        super().__init__(family, family.problem(jnp.array(problem_id)))
 
 
 def test_no_problem_id_is_kept(circling, tmp_path):

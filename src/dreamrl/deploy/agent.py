@@ -15,7 +15,7 @@ from jaxtyping import Array, Float, PyTree
 from dreamrl import runs
 from dreamrl.agents.algorithm import Agent
 from dreamrl.agents.loop import Trainable
-from dreamrl.deploy.beliefs import ExplorationRecord, Known, StoredRecord, load_held
+from dreamrl.deploy.beliefs import UNKNOWN, ExplorationRecord, Known, StoredRecord, load_held
 from dreamrl.deploy.driver import Driver, blank, checked, drive
 from dreamrl.deploy.environment import environment_of
 from dreamrl.deploy.posterior import calibrate
@@ -70,20 +70,24 @@ class TrainedAgent:
         self.agent = agent
         self.known = None
         if encodings is not None:
-            fitted = functools.cache(functools.partial(calibrate, family, agent, encodings))
-            self.known = Known(tuple(plain_ids(family.train_ids)), encodings, fitted)
-        # Compiled once, with the parameters as an input: another agent finds it in the cache.
+            fit = functools.partial(calibrate, family, agent, encodings)
+            self.known = Known(tuple(plain_ids(family.train_ids)), encodings, fit)
         arrays, rest = eqx.partition(agent, eqx.is_array)
+        leaves, structure = jax.tree.flatten(rest)
 
         def of_agent(use: Callable[..., Any]) -> Callable[..., Any]:
-            program = jax.jit(lambda arrays, *inputs: use(eqx.combine(arrays, rest), *inputs))
-            return functools.partial(in_own_switches(program), arrays)
+            return functools.partial(_program(use, structure, tuple(leaves)), arrays)
 
-        self._begin_exploring = of_agent(lambda agent: agent.init_exploration())
+        self._begin_exploring = of_agent(_begin_exploring)
         self._explore = of_agent(_explore)
         self._hold = of_agent(_hold)
         self._begin_exploiting = of_agent(_begin_exploiting)
         self._exploit = of_agent(_exploit)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle what the agent is made of: programs are compiled where it arrives."""
+        encodings = None if self.known is None else self.known.encodings
+        return TrainedAgent, (self.family, self.agent, encodings)
 
     @functools.cached_property
     def fingerprint(self) -> str:
@@ -157,6 +161,31 @@ class TrainedAgent:
         return ExplorationRecord(self._hold(trajectory), self.fingerprint, self.known)
 
 
+def _program(
+    use: Callable[..., Any], structure: Any, leaves: tuple[Any, ...]
+) -> Callable[..., Any]:
+    """Return `use` compiled with an agent's arrays as an input: equal agents share a program."""
+    try:
+        return _kept_program(use, structure, leaves)
+    except TypeError:
+        # An agent that holds what cannot be hashed is compiled anew each time.
+        return _kept_program.__wrapped__(use, structure, leaves)
+
+
+@functools.lru_cache(maxsize=64)
+def _kept_program(
+    use: Callable[..., Any], structure: Any, leaves: tuple[Any, ...]
+) -> Callable[..., Any]:
+    def run(arrays: PyTree, *inputs: Any) -> Any:
+        return use(eqx.combine(arrays, jax.tree.unflatten(structure, leaves)), *inputs)
+
+    return in_own_switches(jax.jit(run))
+
+
+def _begin_exploring(agent: Agent) -> PyTree:
+    return agent.init_exploration()
+
+
 def _explore(
     agent: Agent, seed: Array, carry: PyTree, percept: Percept, step: Array
 ) -> tuple[PyTree, Array, Array | bool]:
@@ -183,6 +212,6 @@ def _key(seed: Array, step: Array) -> Array:
 
 def _hold(agent: Agent, trajectory: Trajectory) -> StoredRecord:
     beliefs = agent.beliefs(trajectory)
-    unknown = jnp.full(len(beliefs.mean), jnp.nan)
+    unknown = jnp.full(len(beliefs.mean), UNKNOWN)
     last = jax.tree.map(lambda x: x[trajectory.length], beliefs)
     return StoredRecord(trajectory, beliefs.mean, unknown, last)

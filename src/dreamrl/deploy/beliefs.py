@@ -16,6 +16,9 @@ from dreamrl.runs.store import load_tree, read_json, save_tree
 from dreamrl.types import Belief, Trajectory
 from dreamrl.values import AnyPath
 
+UNKNOWN = -1.0
+"""No squared distance, and a number: NaN would set off `JAX_DEBUG_NANS`."""
+
 
 class StoredRecord(NamedTuple):
     """What is saved, in arrays whose shapes do not depend on how long the exploration was."""
@@ -25,18 +28,23 @@ class StoredRecord(NamedTuple):
     means: Float[Array, "times Z"]
     """[T+1, Z], padded: g(tau_:t)."""
     errors: Float[Array, " times"]
-    """[T+1], padded: squared distance to the problem's true z; NaN where it is not known."""
+    """[T+1], padded: squared distance to the problem's true z; UNKNOWN where that is not known."""
     last: Belief
     """What is carried over."""
 
 
-class Known(NamedTuple):
+@dataclasses.dataclass(frozen=True, eq=False)
+class Known:
     """The problems that the agent was trained on, as its encoder sees them."""
 
     ids: tuple[int, ...]
     encodings: Float[np.ndarray, "problems Z"]
-    posterior: Callable[[], Posterior]
-    """Fitted when it is first asked for."""
+    fit: Callable[[], Posterior] = dataclasses.field(repr=False)
+
+    @functools.cached_property
+    def posterior(self) -> Posterior:
+        """Fitted when it is first asked for."""
+        return self.fit()
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -76,7 +84,8 @@ class ExplorationRecord:
     def errors(self) -> Float[np.ndarray, " times"] | None:
         """[n+1]: |f - g_t|^2, if the exploration was in a training problem given by its ID."""
         errors = np.asarray(self.held.errors)[: self.steps + 1]
-        return None if np.isnan(errors).any() else errors
+        # Files of before have NaN where the distance is not known.
+        return errors if (errors >= 0).all() else None
 
     @property
     def gained(self) -> Float[np.ndarray, " steps"] | None:
@@ -93,7 +102,7 @@ class ExplorationRecord:
         encoder: then no known problem has a z that a belief could be near to. The first call
         fits the posterior, which takes a second or two.
         """
-        return None if self.known is None else self.known.posterior().shares(self.means)
+        return None if self.known is None else self.known.posterior.shares(self.means)
 
     def save(self, path: AnyPath) -> Path:
         """Writes `path`.safetensors and `path`.json; the agent's `load_belief` reads them."""

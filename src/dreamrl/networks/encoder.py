@@ -17,7 +17,7 @@ HIDDEN = 64
 
 
 class EmbeddingEncoder(eqx.Module):
-    """One mean a training problem: z ~ N(f_psi(mu), rho^2 I). An unknown ID gives NaN."""
+    """One mean a training problem: z ~ N(f_psi(mu), rho^2 I). An unknown ID has the prior's, 0."""
 
     means: Float[Array, "problems Z"]
     ids: tuple[int, ...] = eqx.field(static=True)
@@ -32,7 +32,7 @@ class EmbeddingEncoder(eqx.Module):
         rows: Int[Array, ...] = jnp.searchsorted(ids, problem_id.value)
         rows = jnp.minimum(rows, len(self.ids) - 1)
         known = ids[rows] == problem_id.value
-        return jnp.where(known[..., None], self.means[rows], jnp.nan)
+        return jnp.where(known[..., None], self.means[rows], 0.0)
 
 
 class MLPEncoder(eqx.Module):

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from dreamrl.agents.dream import DreamSettings
+from dreamrl.agents.dream.settings import AT_ONCE
 from dreamrl.agents.import_ import ImportSettings
 from dreamrl.agents.maml import MamlSettings
 from dreamrl.agents.pearl import PearlSettings
@@ -156,7 +157,10 @@ def _dream(held: Mapping[str, Any]) -> dict[str, Any]:
     if limit == "constrained" and "entropy_end" in held:
         found["bottleneck.begin"] = held["entropy_end"]
     if held.get("learner") == "dqn":
-        # The decoder learned from the trials that the policies learned from.
+        # Nothing was ramped or at random by trials then, and the decoder learned from the trials
+        # that the policies learned from.
+        found["exploration.random_share"] = found["exploitation.decoder_share_begin"] = 0.0
+        found["exploitation.decoder_share_end"] = AT_ONCE
         default = DQN()
         found["decoder.batch"] = held.get("q_batch", default.batch)
         found["decoder.replay"] = held.get("q_replay", default.capacity)

@@ -235,5 +235,6 @@ def _plain(leaf: Any) -> np.ndarray:
 
 
 def _restored(array: np.ndarray, leaf: Any) -> jax.Array:
-    value = jax.numpy.asarray(array)
+    # Not by asarray, which `JAX_DEBUG_NANS` watches: files of before have NaN and infinity.
+    value = jax.device_put(array)
     return jax.random.wrap_key_data(value) if _is_key(leaf) else value

@@ -32,7 +32,9 @@ def init_dual(bottleneck: Bottleneck) -> Dual:
     """Return the dual variable before training; of a bottleneck without one it stays unused."""
     first = bottleneck.first_dual if isinstance(bottleneck, Constrained) else 1e-3
     zero = jnp.zeros(())
-    return Dual(jnp.array(first), zero, zero, jnp.array(jnp.inf), jnp.array(-jnp.inf), zero)
+    # Whatever comes first is the worst and the best; infinity would set off `JAX_DEBUG_INFS`.
+    most = jnp.finfo(jnp.float32).max
+    return Dual(jnp.array(first), zero, zero, jnp.array(most), jnp.array(-most), zero)
 
 
 def adapt(

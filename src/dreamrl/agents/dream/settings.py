@@ -176,6 +176,9 @@ class DreamSettings:
         return self.learner.capacity * (1 + self.budget.episodes) + self.decoder.replay
 
 
+AT_ONCE = 1e-6
+"""The end of a ramp that begins at 0: there is none."""
+
 _DEFAULT = DreamSettings()
 
 PRESETS = {
@@ -198,7 +201,8 @@ PRESETS = {
         budget=PAPER_BUDGET,
         learner=PAPER_DQN_EPISODE,
         bottleneck=Fixed(weight=2.0, free=10.0),
-        exploration=Exploration(hidden=64, discount=0.99, cost=0.01, starts=8000),
+        exploitation=Exploitation(decoder_share_begin=0.0, decoder_share_end=AT_ONCE),
+        exploration=Exploration(hidden=64, discount=0.99, cost=0.01, random_share=0.0, starts=8000),
         decoder=Decoding(hidden=128, batch=512, replay=16384),
     ),
 }
