@@ -83,9 +83,9 @@ class FakeSettings:
     """Whether the parameters are then not finite, and the loss is."""
 
     def __post_init__(self):
-        check_ranges(self)
         if not 0 <= self.rate <= 1:
             raise UserError(f"rate must be from 0 to 1, is {self.rate}")
+        check_ranges(self)
 
 
 @dataclasses.dataclass(frozen=True)

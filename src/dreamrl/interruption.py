@@ -36,7 +36,7 @@ def interruptible(say: Callable[[], None] = lambda: None) -> Iterator[Callable[[
 
     The first signal calls `say`, in another thread; the second one leaves the program.
     """
-    asked = threading.Event()
+    asked, heard = threading.Event(), threading.Event()
     first = 0.0
 
     def tell(number: int) -> None:
@@ -49,8 +49,10 @@ def interruptible(say: Callable[[], None] = lambda: None) -> Iterator[Callable[[
             leave()
 
     ignored = [n for n in MAYBE if signal.getsignal(n) is signal.SIG_IGN]
-    with _heard(tell, [n for n in (*ALWAYS, *MAYBE) if n not in ignored], lambda *_: None):
-        yield asked.is_set
+    numbers = [n for n in (*ALWAYS, *MAYBE) if n not in ignored]
+    # Python's own handler is there first where Python is at work.
+    with _heard(tell, numbers, lambda *_: heard.set()):
+        yield lambda: asked.is_set() or heard.is_set()
 
 
 @contextlib.contextmanager
