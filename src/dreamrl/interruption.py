@@ -37,19 +37,19 @@ def interruptible(say: Callable[[], None] = lambda: None) -> Iterator[Callable[[
     The first signal calls `say`, in another thread; the second one leaves the program.
     """
     asked = threading.Event()
-    first = 0.0
+    first: float | None = None
 
     def tell(number: int) -> None:
         nonlocal first
-        if not asked.is_set():
-            asked.set()
+        asked.set()
+        if first is None:
             first = time.monotonic()
             say()
         elif time.monotonic() > first + ECHO:
             leave()
 
     ignored = [n for n in MAYBE if signal.getsignal(n) is signal.SIG_IGN]
-    with _heard(tell, [n for n in (*ALWAYS, *MAYBE) if n not in ignored], lambda *_: None):
+    with _heard(tell, [n for n in (*ALWAYS, *MAYBE) if n not in ignored], lambda *_: asked.set()):
         yield asked.is_set
 
 
