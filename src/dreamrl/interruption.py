@@ -36,23 +36,21 @@ def interruptible(say: Callable[[], None] = lambda: None) -> Iterator[Callable[[
 
     The first signal calls `say`, in another thread; the second one leaves the program.
     """
-    asked, heard = threading.Event(), threading.Event()
-    first = 0.0
+    asked = threading.Event()
+    first: float | None = None
 
     def tell(number: int) -> None:
         nonlocal first
-        if not asked.is_set():
-            asked.set()
+        asked.set()
+        if first is None:
             first = time.monotonic()
             say()
         elif time.monotonic() > first + ECHO:
             leave()
 
     ignored = [n for n in MAYBE if signal.getsignal(n) is signal.SIG_IGN]
-    numbers = [n for n in (*ALWAYS, *MAYBE) if n not in ignored]
-    # Python's own handler is there first where Python is at work.
-    with _heard(tell, numbers, lambda *_: heard.set()):
-        yield lambda: asked.is_set() or heard.is_set()
+    with _heard(tell, [n for n in (*ALWAYS, *MAYBE) if n not in ignored], lambda *_: asked.set()):
+        yield asked.is_set
 
 
 @contextlib.contextmanager

@@ -1,9 +1,13 @@
 """Signals, in processes of their own: what is heard at once, and what is left behind."""
 
+import contextlib
 import os
+import pty
+import select
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -22,19 +26,18 @@ QUICK = ["--chunk", "1", "--evaluation-trials", "4", "--checkpoint-every", "0"]
 class Process:
     """The command, slow in one place."""
 
-    def __init__(self, folder, where, *words):
+    def __init__(self, folder, where, *words, said=None):
         self.folder = folder
         paths = os.pathsep.join([str(ROOT / "src"), str(ROOT)])
         program = Path(__file__).with_name("slow_command.py")
-        with (folder / "said").open("wb") as said:
+        with (folder / "said").open("wb") as file:
             self.process = subprocess.Popen(
                 [sys.executable, str(program), where, *words],
                 cwd=folder,
-                env={**os.environ, "PYTHONPATH": paths},
-                stdout=said,
+                env={**os.environ, "PYTHONPATH": paths, "TERM": "xterm"},
+                stdout=file if said is None else said,
                 stderr=subprocess.STDOUT,
             )
-        self.where = where
         self.send = self.process.send_signal
 
     @property
@@ -50,10 +53,7 @@ class Process:
 
     def inside(self):
         """Whether what is slow has begun."""
-        lines = self.folder / "run" / "metrics.jsonl"
-        return (self.folder / "inside").exists() or (
-            self.where == "chunk" and lines.exists() and lines.read_text().count("\n") == 2
-        )
+        return (self.folder / "inside").exists()
 
 
 @pytest.fixture
@@ -99,7 +99,7 @@ def test_the_first_is_told_at_once_and_the_second_ends_it(
     assert "Traceback" not in slow.said
     run = Run(tmp_path / "run")
     assert run.manifest["status"] == "interrupted"
-    assert (tmp_path / "run" / "agent.json").exists() == (where == "evaluation")
+    assert (tmp_path / "run" / "agent.json").exists() == (where == "evaluation"), slow.said
     checkpoints = [int(path.stem) for path in (run.path / "checkpoints").glob("*.json")]
     assert max(checkpoints, default=0) == iteration
 
@@ -124,6 +124,46 @@ def test_other_commands_end_with_the_first(begin, fake, train, tmp_path):
     assert slow.process.wait(LIMIT) == 130
     assert slow.said.endswith("dreamrl: stopped\n")
     assert "Traceback" not in slow.said
+
+
+@pytest.mark.parametrize("closed", [False, True], ids=["left at once", "closed"])
+def test_a_terminal_is_left_as_it_was_and_may_be_gone(tmp_path, closed):
+    """A second Ctrl-C leaves no hidden cursor; a window that is closed stops as SIGTERM does."""
+    master, slave = pty.openpty()
+    slow = Process(tmp_path, "callbacks", *TRAIN, said=slave)
+    os.close(slave)
+    shown, enough = bytearray(), threading.Event()
+
+    def read():
+        with contextlib.suppress(OSError):
+            while not enough.is_set():
+                if select.select([master], [], [], 0.05)[0]:
+                    shown.extend(os.read(master, 4096))
+
+    reader = threading.Thread(target=read, daemon=True)
+    reader.start()
+    try:
+        slow.until(slow.inside)
+        for _ in range(1 if closed else 2):
+            if closed:
+                enough.set()
+                reader.join()
+                os.close(master)
+            slow.send(signal.SIGHUP if closed else signal.SIGINT)
+            time.sleep(2 * ECHO)
+        if closed:
+            (tmp_path / "go").touch()
+        assert slow.process.wait(LIMIT) == 130
+    finally:
+        slow.process.kill()
+    manifest = Run(tmp_path / "run").manifest
+    assert manifest["status"] == "interrupted"
+    assert manifest.get("iteration") == (3 if closed else None)
+    if not closed:
+        reader.join(LIMIT)
+        os.close(master)
+        assert b"stopping after this chunk" in shown
+        assert shown.rindex(b"\x1b[?25h") > shown.rindex(b"\x1b[?25l")
 
 
 def heard(number, times=1):

@@ -27,7 +27,18 @@ def test_a_list_of_runs(train, tmp_path):
     }
     assert found["finished"].seeds == (0, 1)
     assert found["finished"].return_unseen == pytest.approx(0.3)
-    assert found["killed"][1:] == ("fake", "bus", (0,), "interrupted", 3, 6, 30, 0.3, None, ())
+    assert found["killed"][1:] == (
+        "fake",
+        "bus",
+        (0,),
+        "interrupted",
+        3,
+        6,
+        30,
+        pytest.approx(0.3),
+        None,
+        (),
+    )
     assert "run.json is damaged" in found["damaged"].error
     with lock(killed):
         assert {s.state for s in survey(killed)} == {"running"}

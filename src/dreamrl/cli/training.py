@@ -15,7 +15,7 @@ from dreamrl.cli.progress import Goal, Limits, View, progress
 from dreamrl.cli.values import command_line, describe, drawn, print_json, print_rows
 from dreamrl.errors import UserError
 from dreamrl.families.family import Family
-from dreamrl.interruption import interruptible
+from dreamrl.interruption import STOPPED, interruptible
 from dreamrl.runs import Run
 from dreamrl.runs.checkpoint import CHECKPOINTS
 from dreamrl.runs.lock import UNLOCKED, locks
@@ -40,7 +40,7 @@ def train_run(out: Path, until: int | None, as_json: bool) -> int:
         print_json({**done.result, "run": str(out), "status": done.status})
     else:
         _summary(out, figure, done, session.manifest["family"])
-    return 0 if done.training.finished else 130
+    return 0 if done.status == "finished" else STOPPED
 
 
 def _random_numbers_of(out: Path) -> contextlib.AbstractContextManager[Any]:
@@ -125,7 +125,7 @@ def _best(out: Path) -> list[str]:
 
 def _summary(out: Path, figure: Path | None, done: Done, family: str) -> None:
     training, result = done.training, done.result
-    if not training.finished:
+    if done.status != "finished":
         best = ", or the best before" if _best(out) else ""
         print(f"stopped at iteration {training.iteration}; the agent is kept as it was then{best}")
     clock = f"{training.seconds:.1f} s, of which {training.compile_seconds:.1f} s compiling"
@@ -135,7 +135,7 @@ def _summary(out: Path, figure: Path | None, done: Done, family: str) -> None:
     single = out if "seeds" not in result else out / f"seed-{result['seeds'][0]['seed']}"
     where = ["--family", family] if families.is_own(family) else []
     print("\nnext:")
-    if not training.finished:
+    if done.status != "finished":
         print(f"  {command_line('dreamrl', 'resume', out, *where)}")
     print(f"  {command_line('dreamrl', 'trial', single, *where)}")
     print(f"  {command_line('dreamrl', 'evaluate', out, '--split', 'train', *where)}")
