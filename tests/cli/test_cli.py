@@ -237,7 +237,7 @@ def test_a_stopped_run_is_resumed_extended_and_listed(fake, capsys, monkeypatch)
     assert (listed["run"], listed["state"], listed["steps"]) == ("runs/one", "finished", 100)
     assert main(["runs"]) == 0
     assert (
-        "runs/one  fake   bus     1      10/6        100    0.300   finished"
+        "runs/one  fake   bus     1      10          100    0.300   finished"
         in capsys.readouterr().out
     )
 

@@ -33,6 +33,16 @@ def test_a_list_of_runs(train, tmp_path):
         assert {s.state for s in survey(killed)} == {"running"}
 
 
+def test_a_run_that_is_linked_is_listed_once(train, tmp_path):
+    run, _ = train("elsewhere/run")
+    (tmp_path / "all").mkdir()
+    (tmp_path / "all" / "linked").symlink_to(run)
+    (tmp_path / "all" / "back").symlink_to(tmp_path / "all")
+    assert [Path(found.run).name for found in survey(tmp_path / "all")] == ["linked"]
+    (tmp_path / "elsewhere" / "again").symlink_to(run)
+    assert [Path(found.run).name for found in survey(tmp_path / "elsewhere")] == ["run"]
+
+
 def test_what_is_no_directory_is_refused(tmp_path):
     with pytest.raises(UserError, match="is not a directory"):
         survey(tmp_path / "nowhere")

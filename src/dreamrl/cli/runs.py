@@ -49,6 +49,11 @@ def run(options: Options) -> None:
             print(f"{summary.run}: {summary.error}")
 
 
+def _done(iteration: int, iterations: int) -> str:
+    """Return how far a run is; behind its last iteration it goes on for steps alone."""
+    return f"{iteration}/{iterations}" if iteration <= iterations else str(iteration)
+
+
 def _words(summary: Summary) -> tuple[str, ...]:
     value = summary.return_unseen
     return (
@@ -56,7 +61,7 @@ def _words(summary: Summary) -> tuple[str, ...]:
         summary.agent,
         summary.family,
         str(len(summary.seeds)),
-        f"{summary.iteration}/{summary.iterations}",
+        _done(summary.iteration, summary.iterations),
         f"{summary.steps:,}",
         "-" if value is None else f"{value:.3f}",
         summary.state + (f", {len(summary.failed)} failed" if summary.failed else ""),

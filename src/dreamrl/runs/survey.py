@@ -41,7 +41,7 @@ def survey(directory: AnyPath) -> list[Summary]:
     directory = Path(directory)
     if not directory.is_dir():
         raise UserError(f"{directory} is not a directory: give the one that holds runs")
-    return [_summary(path) for path in _runs(directory)]
+    return [_summary(path) for path in sorted(_runs(directory))]
 
 
 def state(path: Path, manifest: dict[str, Any]) -> str:
@@ -51,11 +51,16 @@ def state(path: Path, manifest: dict[str, Any]) -> str:
 
 
 def _runs(directory: Path) -> Iterator[Path]:
-    for path, names, files in os.walk(directory):
-        names.sort()
-        if MANIFEST in files:
-            names.clear()
+    seen: set[Path] = set()
+    # Runs may lie elsewhere, and be linked here; links may also lead back to where they are.
+    for path, names, files in os.walk(directory, followlinks=True):
+        real = Path(path).resolve()
+        if MANIFEST in files and real not in seen:
             yield Path(path)
+        if MANIFEST in files or real in seen:
+            names.clear()
+        seen.add(real)
+        names.sort(key=lambda name: os.path.islink(os.path.join(path, name)))
 
 
 def _summary(path: Path) -> Summary:
@@ -90,7 +95,8 @@ def _why(path: Path, failed: Sequence[int]) -> str | None:
 
 
 def _return(manifest: dict[str, Any], last: list[Record], where: Path) -> float | None:
-    if "result" in manifest:
-        return entry(entry(manifest, "result", dict, where), "return_mean", float, where)
     values = [record["return_unseen"] for record in last if "return_unseen" in record]
+    # A training that was stopped is evaluated at its end with few trials.
+    if "result" in manifest and (manifest.get("status") == "finished" or not values):
+        return entry(entry(manifest, "result", dict, where), "return_mean", float, where)
     return statistics.fmean(values) if values else None

@@ -52,12 +52,12 @@ def test_explorations_never_end_by_choice(untrained):
     assert (trial.exploitation.actions == untrained.algorithm.family.end_action).any()
 
 
-def credited(algorithm, experience, discount, lambda_):
+def credited(untrained, algorithm, experience, discount, lambda_):
     """The learner's batch of trials, without normalisation but of advantages."""
     both = {f"learner.{part}.gae_lambda": lambda_ for part in ("exploration", "exploitation")}
     settings = changed(algorithm.settings, both | {"discount": discount})
     algorithm = dataclasses.replace(algorithm, settings=settings)
-    return algorithm.prepare(None, experience, jnp.array(0.0))[0]
+    return algorithm.prepare(untrained.state.params, experience, jnp.array(0.0))[0]
 
 
 @pytest.mark.parametrize(("counts", "expected"), [(True, 0.5), (False, 0.0)], ids=["rl2", "e-rl2"])
@@ -82,7 +82,7 @@ def test_the_exploration_leads_to_what_the_exploitation_returns(counts, expected
     trial = Trial(explored, None, goals, exploited, Extras(*recorded))
     algorithm = dataclasses.replace(untrained.algorithm, include_exploration_reward=counts)
     experience = Experience(ProblemID(jnp.array([0])), None, trial)
-    batch = credited(algorithm, experience, 1.0, 1.0)
+    batch = credited(untrained, algorithm, experience, 1.0, 1.0)
     np.testing.assert_allclose(batch.exploration.targets, [[2 + expected, 2 + expected / 2]])
     np.testing.assert_allclose(batch.exploitation.targets, [[[1, 1], [3, 2]]])
 
@@ -94,7 +94,7 @@ def test_only_e_rl2_and_its_like_leave_out_the_explorations_rewards(untrained):
     assert (trial.exploration.rewards < 0).any()
     poorer = trial.exploration._replace(rewards=trial.exploration.rewards - 5.0)
     targets = [
-        credited(algorithm, each, 0.9, 0.9).exploration.targets
+        credited(untrained, algorithm, each, 0.9, 0.9).exploration.targets
         for each in (experience, experience._replace(trial=trial._replace(exploration=poorer)))
     ]
     assert bool((targets[0] == targets[1]).all()) is not is_rl2
