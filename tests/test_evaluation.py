@@ -11,10 +11,12 @@ import pytest
 
 import dreamrl
 from dreamrl.agents import registry
+from dreamrl.cli.values import describe
 from dreamrl.errors import UserError
-from dreamrl.evaluation import evaluate, spread
+from dreamrl.evaluation import FEW_SEEDS, _interval, evaluate, spread
 from dreamrl.families.bus import OTHER_STOPS, STOPS
 from dreamrl.families.grid import GridAction
+from dreamrl.runs.results import over_seeds
 from dreamrl.testing import replay
 from dreamrl.trial import Actor, Percept, play
 from dreamrl.types import ProblemID, Trajectory
@@ -50,6 +52,33 @@ def test_an_evaluation_says_how_well_and_how_sure(agent):
     assert result.returns.shape == (24, 3)
     assert Counter(result.ids.tolist()) == dict.fromkeys(range(24), 1)
     assert result.statistics == {}
+
+
+def test_few_unseen_problems_say_little_of_others(agent):
+    """An interval over their trials would be of these problems alone."""
+    family = dreamrl.make("cooking")
+    unseen, known = family.test_ids, family.train_ids
+    assert len(unseen) == 1
+    assert evaluate(family, agent, unseen, 8).return_ci95 is None
+    low, high = evaluate(family, agent, known[:1], 8).return_ci95
+    assert low <= high
+    scores = np.array([0.0, 0.0, 0.0, 1.0, 1.0, 1.0])
+    of_two = _interval(family, np.array([unseen[0], known[0]] * 3)[[0, 2, 4, 1, 3, 5]], scores)
+    # Two means, 0 and 1: t of one degree of freedom is 12.706, the standard error 0.5.
+    assert of_two == pytest.approx((0.5 - 6.353, 0.5 + 6.353), abs=1e-3)
+    of_trials = _interval(family, np.array(known[:2] * 3), scores)
+    assert of_trials == pytest.approx((0.5 - 0.575, 0.5 + 0.575), abs=1e-3)
+
+
+def test_few_seeds_have_students_interval():
+    one = {"seed": 0, "return_mean": 1.0, "return_ci95": None, "optimal": None}
+    both = over_seeds([one, one | {"seed": 1, "return_mean": 2.8}])
+    assert both["return_ci95"] == pytest.approx([1.9 - 11.4356, 1.9 + 11.4356], abs=1e-3)
+    assert over_seeds([one]) is one
+    more = {"split": "unseen", "exploration_length_mean": 1.0}
+    assert ("", FEW_SEEDS) in describe(both | more)
+    assert "–, as there is one problem" in describe(one | more)[0][1]
+    assert ("", FEW_SEEDS) not in describe(one | more)
 
 
 def test_the_same_seed_gives_the_same_numbers(agent):

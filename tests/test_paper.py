@@ -61,7 +61,7 @@ def test_a_result_of_other_settings_is_kept_unless_told(paper, tmp_path, capsys)
     assert "other settings: budget.iterations is 6, not 2; --replace" in capsys.readouterr().out
     assert path.read_text() == before
     assert paper(*once, "--budget", 320, "--replace") == 0
-    assert json.loads(path.read_text())["settings"]["iterations"] == 2
+    assert json.loads(path.read_text())["settings"]["budget"]["iterations"] == 2
 
 
 def test_mistakes_get_one_line(paper, capsys):

@@ -13,7 +13,7 @@ from dreamrl.agents.method import Method
 from dreamrl.agents.registry import make_trainer, method_of, settings_for, trainer_of
 from dreamrl.comparison.fill import fill
 from dreamrl.comparison.spec import Result, cells
-from dreamrl.comparison.table import Row, rows, tables
+from dreamrl.comparison.table import Row, in_words, rows
 from dreamrl.configuration import changed
 from dreamrl.deploy import TrainedAgent, load, prepare
 from dreamrl.errors import UserError
@@ -145,8 +145,7 @@ class Comparison:
 
     def __str__(self) -> str:
         """Return the tables, one a family, as Markdown."""
-        parts = tables(self.results, self.base).items()
-        return "\n\n".join(f"{family}\n\n{table}" for family, table in parts)
+        return in_words(self.results, self.base)
 
 
 def compare(

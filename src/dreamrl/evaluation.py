@@ -10,6 +10,7 @@ import equinox as eqx
 import jax
 import numpy as np
 from jaxtyping import Array, Float, Int, Scalar
+from scipy import special
 
 from dreamrl.agents.algorithm import Agent
 from dreamrl.errors import UserError, without_jax
@@ -19,6 +20,10 @@ from dreamrl.host import in_own_switches
 from dreamrl.trial import play
 from dreamrl.types import Key
 from dreamrl.values import Whole, seed_from, whole
+
+FEW = 5
+"""Fewer seeds or unseen problems say little of others."""
+FEW_SEEDS = f"Fewer than {FEW} seeds say little: other seeds may turn the order round."
 
 
 class Outcome(NamedTuple):
@@ -40,8 +45,8 @@ class Evaluation:
     episodes: int
     """Exploitation episodes a trial."""
     return_mean: float
-    return_ci95: tuple[float, float]
-    """Normal approximation over trials: mean ± 1.96 standard errors."""
+    return_ci95: tuple[float, float] | None
+    """By Student's t over trials, or over problems where fewer than 5 are unseen; None of one."""
     exploration_length_mean: float
     statistics: dict[str, float]
     """Means of what the family counts."""
@@ -86,13 +91,12 @@ def evaluate(
     found = per_family(_many, family, episodes)(agent, drawn, keys)
     returns, lengths, counted = jax.tree.map(np.asarray, found)
     scores = returns.mean(1)
-    mean, interval = mean_ci95(scores)
     return Evaluation(
         family=family.name,
         trials=trials,
         episodes=episodes,
-        return_mean=mean,
-        return_ci95=interval,
+        return_mean=float(scores.mean()),
+        return_ci95=_interval(family, drawn, scores),
         exploration_length_mean=float(lengths.mean()),
         statistics={name: float(values.mean()) for name, values in counted.items()},
         ids=drawn,
@@ -111,11 +115,28 @@ def _some(ids: GivenIDs) -> tuple[int, ...] | range:
     return found
 
 
-def mean_ci95(scores: Float[np.ndarray, " trials"]) -> tuple[float, tuple[float, float]]:
-    """The mean, and mean ± 1.96 standard errors."""
+def mean_ci95(scores: Float[np.ndarray, " n"]) -> tuple[float, tuple[float, float]]:
+    """The mean, and its 95 % interval by Student's t, which is wide where there are few."""
     mean = float(scores.mean())
-    margin = 1.96 * float(scores.std(ddof=1)) / math.sqrt(len(scores))
+    margin = t_margin(float(scores.std(ddof=1)) / math.sqrt(len(scores)), len(scores) - 1)
     return mean, (mean - margin, mean + margin)
+
+
+def t_margin(error: float, freedom: float | int) -> float:
+    """How far a 95 % interval goes to either side, for a standard error of so many degrees."""
+    return error * float(special.stdtrit(freedom, 0.975))
+
+
+def _interval(
+    family: Family, drawn: np.ndarray, scores: Float[np.ndarray, " trials"]
+) -> tuple[float, float] | None:
+    """Over trials; where unseen problems are few, over problems, and of one there is none."""
+    problems = np.unique(drawn)
+    if len(problems) < FEW and any(int(i) not in family.train_ids for i in problems):
+        if len(problems) == 1:
+            return None
+        scores = np.array([scores[drawn == i].mean() for i in problems])
+    return mean_ci95(scores)[1]
 
 
 def spread(ids: Sequence[int], number: int, seed: int = 0) -> Int[np.ndarray, " number"]:

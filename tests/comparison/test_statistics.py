@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from dreamrl.comparison.statistics import (
     gap_interval,
@@ -75,12 +76,55 @@ def test_intervals_are_repeatable_and_hold_the_estimate():
 
 
 def test_a_gap_is_as_uncertain_as_both_sides_are():
-    x, y = scores((5, 2), 5), scores((4, 2), 6, -0.5)
+    x, y = scores((5, 2), 5), scores((6, 2), 6, -0.5)
     gap, of_x, of_y = gap_interval(x, y), iqm_interval(x), iqm_interval(y)
     assert gap.estimate == pytest.approx(of_x.estimate - of_y.estimate)
     assert of_x.low - of_y.high <= gap.low < gap.estimate < gap.high <= of_x.high - of_y.low
     # Against scores that all agree only X's own seeds matter.
-    assert gap_interval(x, np.full((3, 2), 0.25)) == pytest.approx([v - 0.25 for v in of_x])
+    assert gap_interval(x, np.full((5, 2), 0.25)) == pytest.approx([v - 0.25 for v in of_x])
+
+
+def test_one_seed_has_no_interval():
+    one, many = np.array([[3.2]]), scores((6, 1), 5)
+    assert iqm_interval(one) == (3.2, None, None)
+    for x, y in ((one, many), (many, one), (one, one)):
+        assert gap_interval(x, y) == (pytest.approx(iqm(x) - iqm(y)), None, None)
+        assert improvement_interval(x, y) is None
+
+
+def test_few_seeds_have_students_interval():
+    two = np.array([[1.0], [2.8]])
+    # t of one degree of freedom is 12.706; the standard error is 0.9.
+    assert iqm_interval(two) == pytest.approx((1.9, 1.9 - 11.4356, 1.9 + 11.4356), abs=1e-3)
+    # Welch: variances 0.81 and 0.27 / 4 of 1 and 3 degrees make 1.17 of both.
+    four = np.array([[0.1], [0.4], [1.0], [1.3]])
+    variances = np.array([two.var(ddof=1) / 2, four.var(ddof=1) / 4])
+    freedom = variances.sum() ** 2 / (variances**2 / [1, 3]).sum()
+    margin = stats.t.ppf(0.975, freedom) * variances.sum() ** 0.5
+    assert gap_interval(two, four) == pytest.approx((1.2, 1.2 - margin, 1.2 + margin))
+    expected = stats.ttest_ind(two[:, 0], four[:, 0], equal_var=False).confidence_interval()
+    assert gap_interval(two, four)[1:] == pytest.approx(tuple(expected))
+
+
+@pytest.mark.parametrize("seeds", [2, 3, 4])
+def test_few_seeds_are_seldom_surer_than_they_may_be(seeds):
+    """Of many samples with a mean of 0, about one in twenty has an interval without it."""
+    drawn = np.random.default_rng(0).normal(size=(2000, seeds, 1))
+    found = np.array([iqm_interval(each)[1:] for each in drawn])
+    missed = ((found[:, 0] > 0) | (found[:, 1] < 0)).mean()
+    assert missed < 0.07
+
+
+def test_probabilities_of_few_seeds_are_not_certain():
+    below, above = np.zeros((2, 1)), np.ones((2, 1))
+    sure = improvement_interval(above, below)
+    assert (sure.estimate, sure.high) == (1.0, 1.0)
+    assert 0.2 < sure.low < 0.5
+    assert improvement_interval(below, above) == pytest.approx((0, 0, 1 - sure.low), abs=1e-3)
+    more = improvement_interval(np.ones((4, 1)), np.zeros((4, 1)))
+    assert sure.low < more.low < 1
+    even = improvement_interval(scores((3, 2), 1), scores((3, 2), 1))
+    assert even.low < even.estimate < even.high
 
 
 def test_strata_are_kept_apart():

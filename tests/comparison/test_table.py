@@ -1,8 +1,10 @@
 """Tables of results that are made up, with numbers that can be worked out by hand."""
 
+import json
+
 import pytest
 
-from dreamrl.comparison.table import ALL, base_of, rows, tables
+from dreamrl.comparison.table import ALL, as_json, base_of, in_words, rows, tables
 
 
 def result(name, family, returns, references=(0.3, 0.8)):
@@ -34,7 +36,8 @@ def test_rows_by_hand():
     assert rl2.score.estimate == pytest.approx(0.4)
     assert rl2.behind.estimate == pytest.approx((0.5 + 1 + 1) / 3)
     assert dream.gap is None
-    assert rl2.gap == pytest.approx((0.4, 0.8 - 0.8, 0.8 - 0.1))
+    # Student's t of two degrees of freedom, with a standard error of 0.2082.
+    assert rl2.gap == pytest.approx((0.4, 0.4 - 0.8957, 0.4 + 0.8957), abs=1e-3)
     assert rl2.details["return, training"] == pytest.approx(0.5)
     assert rl2.details["exploration length"] == pytest.approx(5.0)
     assert rl2.details["seconds"] == 90
@@ -73,8 +76,22 @@ def test_tables_are_even():
     assert len(lines) == 4
     assert lines[0].startswith("| agent        | seeds | return, unseen | ")
     assert "| dream:cost=0 |     3 |          0.100 | 0.100 to 0.100 | " in lines[3]
-    assert "1.00 to 1.00" in lines[3]
+    assert "0.50 to 1.00" in lines[3]
     assert "12,345" in lines[3]
+
+
+@pytest.mark.parametrize("seeds", [1, 2, 4, 5])
+def test_few_seeds_are_called_few(seeds):
+    results = [result(name, "bus", [0.8, 0.7, 0.3, 0.5, 0.6][:seeds]) for name in ("dream", "rl2")]
+    text, found = in_words(results, "dream"), rows(results, "dream")
+    assert ("Fewer than 5 seeds say little" in text) == (seeds < 5)
+    told = json.loads(json.dumps([as_json(row) for row in found], allow_nan=False))
+    assert (told[1]["behind"] is None) == (told[1]["gap"]["low"] is None) == (seeds == 1)
+    assert (told[0]["score"]["low"] is None) == (seeds == 1)
+    line = text.splitlines()[-1 if seeds == 5 else -3].split("|")
+    cells = [cell.strip() for cell in line]
+    assert cells[:4] == ["", "rl2", str(seeds), "0.800" if seeds == 1 else cells[3]]
+    assert (cells[4:9] == ["–", "0.000", "–", "–", "–"]) == (seeds == 1)
 
 
 def test_whom_the_others_are_held_against():

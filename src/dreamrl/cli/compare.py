@@ -14,7 +14,7 @@ from dreamrl.cli.cells import board
 from dreamrl.cli.values import TRIALS, check_number, command_line, drawn, print_json
 from dreamrl.comparison.fill import fill
 from dreamrl.comparison.spec import Result, cells
-from dreamrl.comparison.table import as_json, base_of, rows, tables
+from dreamrl.comparison.table import as_json, base_of, in_words, rows
 from dreamrl.errors import UserError
 from dreamrl.host import unwritable
 from dreamrl.runs.store import write, write_json
@@ -86,7 +86,7 @@ def _report(options: Options, results: Sequence[Result], base: str, command: str
         "rows": [as_json(row) for row in rows(results, base)],
         "results": list(results),
     }
-    text = "\n\n".join(f"{family}\n\n{table}" for family, table in tables(results, base).items())
+    text = in_words(results, base)
     write_json(options.out / "compare.json", told)
     write(options.out / "table.md", f"{text}\n".encode())
     figures = drawn(lambda: _curves(results, options.out / "curves")) or []

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from dreamrl.errors import UserError, quoted
+from dreamrl.evaluation import FEW, FEW_SEEDS
 
 T = TypeVar("T")
 
@@ -31,11 +32,12 @@ def check_seed(seed: int) -> None:
 
 def describe(result: dict[str, Any]) -> list[tuple[str, str]]:
     """An evaluation as rows of words."""
-    low, high = result["return_ci95"]
     of = "unseen" if result["split"] == "unseen" else "training"
     rows = [
-        (f"return on {of} problems", f"{result['return_mean']:.3f}  (95 %: {low:.3f}..{high:.3f})"),
+        (f"return on {of} problems", f"{result['return_mean']:.3f}  ({_interval(result)})"),
     ]
+    if len(result.get("seeds", ())) in range(2, FEW):
+        rows.append(("", FEW_SEEDS))
     if "return_lowest" in result:
         rows.append(("  in the worst seed", f"{result['return_lowest']:.3f}"))
     if failed := result.get("failed"):
@@ -48,6 +50,13 @@ def describe(result: dict[str, Any]) -> list[tuple[str, str]]:
     if "gray_line_ridden" in result:
         rows.append(("a gray line ridden", f"{result['gray_line_ridden']:.1%} of trials"))
     return rows
+
+
+def _interval(result: dict[str, Any]) -> str:
+    if result["return_ci95"] is None:
+        return "95 %: –, as there is one problem"
+    low, high = result["return_ci95"]
+    return f"95 %: {low:.3f}..{high:.3f}"
 
 
 def drawn(draw: Callable[[], T]) -> T | None:

@@ -1,7 +1,9 @@
 """What a few seeds say of a method: the statistics of Agarwal et al. (NeurIPS 2021).
 
 Scores are arrays [seeds, families]. Intervals are percentile bootstraps, stratified by family:
-each family's seeds are drawn anew from that family's own.
+each family's seeds are drawn anew from that family's own. From fewer than 5 seeds a bootstrap is
+too sure: there, means have Student's t, and probabilities Newcombe's interval of the area under a
+curve (Statistics in Medicine 2006). From one seed there is no interval.
 """
 
 from collections.abc import Callable
@@ -9,6 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
+
+from dreamrl.evaluation import FEW, t_margin
 
 Scores = Float[np.ndarray, "seeds families"]
 
@@ -19,8 +23,9 @@ class Interval(NamedTuple):
     """An estimate with its 95 % interval."""
 
     estimate: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
+    """Both None where one seed is all there is."""
 
 
 def iqm(scores: Scores) -> float:
@@ -38,7 +43,7 @@ def probability_of_improvement(x: Scores, y: Float[np.ndarray, "others families"
 
 def iqm_interval(scores: Scores, resamples: int = RESAMPLES, seed: int = 0) -> Interval:
     """The interquartile mean, with its interval; the same seed gives the same interval."""
-    return _interval(iqm(scores), _iqm, [scores], resamples, seed)
+    return _few(iqm(scores), [scores]) or _interval(iqm(scores), _iqm, [scores], resamples, seed)
 
 
 def improvement_interval(
@@ -46,9 +51,17 @@ def improvement_interval(
     y: Float[np.ndarray, "others families"],
     resamples: int = RESAMPLES,
     seed: int = 0,
-) -> Interval:
-    """P(X > Y) with its interval, for which the seeds of X and of Y are drawn independently."""
+) -> Interval | None:
+    """P(X > Y) with its interval, for which the seeds of X and of Y are drawn independently.
+
+    None where X or Y is one seed.
+    """
+    fewest = min(len(x), len(y))
+    if fewest < 2:
+        return None
     estimate = probability_of_improvement(x, y)
+    if fewest < FEW:
+        return _newcombe(estimate, len(x), len(y), x.shape[1])
     return _interval(estimate, _improvement, [x, y], resamples, seed)
 
 
@@ -59,7 +72,39 @@ def gap_interval(
     seed: int = 0,
 ) -> Interval:
     """By how much the interquartile mean of X lies above that of Y; seeds drawn independently."""
-    return _interval(iqm(x) - iqm(y), lambda x, y: _iqm(x) - _iqm(y), [x, y], resamples, seed)
+    estimate = iqm(x) - iqm(y)
+    few = _few(estimate, [x, y])
+    return few or _interval(estimate, lambda x, y: _iqm(x) - _iqm(y), [x, y], resamples, seed)
+
+
+def _few(estimate: float, samples: list[np.ndarray]) -> Interval | None:
+    """Student's t with Welch's degrees of freedom for sums of means; None where seeds are many."""
+    fewest = min(map(len, samples))
+    if fewest >= FEW:
+        return None
+    if fewest < 2:
+        return Interval(estimate, None, None)
+    families = samples[0].shape[1]
+    parts = [sample.var(0, ddof=1) / len(sample) / families**2 for sample in samples]
+    variance = sum(float(part.sum()) for part in parts)
+    if variance == 0:
+        return Interval(estimate, estimate, estimate)
+    pairs = zip(parts, samples, strict=True)
+    freedom = variance**2 / sum(
+        float(np.square(part).sum()) / (len(sample) - 1) for part, sample in pairs
+    )
+    margin = t_margin(variance**0.5, freedom)
+    return Interval(estimate, estimate - margin, estimate + margin)
+
+
+def _newcombe(estimate: float, seeds: int, others: int, families: int) -> Interval:
+    """The probabilities from which the estimate is no further than 1.96 standard errors."""
+    p = np.linspace(0.0, 1.0, 10_001)
+    half = (seeds + others) / 2 - 1
+    spread = 1 + half * ((1 - p) / (2 - p) + p / (1 + p))
+    error = np.sqrt(p * (1 - p) * spread / (seeds * others * families))
+    near = p[np.abs(p - estimate) <= 1.96 * error + 1e-9]
+    return Interval(estimate, float(near.min()), float(near.max()))
 
 
 def _iqm(scores: Float[np.ndarray, "draws seeds families"]) -> Float[np.ndarray, " draws"]:

@@ -15,6 +15,7 @@ from dreamrl.comparison.statistics import (
     iqm,
     iqm_interval,
 )
+from dreamrl.evaluation import FEW, FEW_SEEDS
 
 ALL = "all families"
 
@@ -30,7 +31,7 @@ class Row(NamedTuple):
     gap: Interval | None
     """By how much the base agent's score lies above this agent's."""
     behind: Interval | None
-    """Probability that a seed of the base agent does better than one of this agent."""
+    """Probability that a seed of the base agent does better than one of this agent; None of one."""
     details: dict[str, float]
     """Further columns: means over seeds, and what the training took."""
 
@@ -88,6 +89,13 @@ def tables(results: Sequence[Result], base: str) -> dict[str, str]:
     for row in rows(results, base):
         groups.setdefault(row.family, []).append(row)
     return {family: markdown(group, base) for family, group in groups.items()}
+
+
+def in_words(results: Sequence[Result], base: str) -> str:
+    """All tables, one below the other, and a line where seeds are few."""
+    parts = [f"{family}\n\n{table}" for family, table in tables(results, base).items()]
+    few = any(len(result["seeds"]) < FEW for result in results)
+    return "\n\n".join([*parts, *([FEW_SEEDS] if few else [])])
 
 
 def base_of(names: Sequence[str]) -> str:
@@ -174,5 +182,7 @@ def _line(row: Row, names: Sequence[str]) -> list[str]:
 def _words(interval: Interval | None, form: str) -> list[str]:
     if interval is None:
         return ["–", "–"]
-    estimate, low, high = (format(value, form) for value in interval)
-    return [estimate, f"{low} to {high}"]
+    estimate, low, high = interval
+    if low is None or high is None:
+        return [format(estimate, form), "–"]
+    return [format(estimate, form), f"{low:{form}} to {high:{form}}"]

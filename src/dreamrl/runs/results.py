@@ -1,14 +1,15 @@
 """What a run's agent returns, beside what can be reached."""
 
 import functools
-import math
 import statistics
 from collections.abc import Sequence
 from typing import Any, Literal
 
+import numpy as np
+
 from dreamrl import references
 from dreamrl.errors import UserError
-from dreamrl.evaluation import evaluate
+from dreamrl.evaluation import evaluate, mean_ci95
 from dreamrl.families.family import Family, plain_ids
 from dreamrl.runs.run import Run
 from dreamrl.values import Whole
@@ -56,7 +57,7 @@ def evaluate_run(
         "trials": result.trials,
         "episodes": result.episodes,
         "return_mean": result.return_mean,
-        "return_ci95": list(result.return_ci95),
+        "return_ci95": result.return_ci95 and list(result.return_ci95),
         "exploration_length_mean": result.exploration_length_mean,
         **result.statistics,
         **limits(family, split),
@@ -80,7 +81,7 @@ def evaluate_runs(
 def over_seeds(results: Sequence[dict[str, Any]], failed: Sequence[int] = ()) -> dict[str, Any]:
     """One object for several seeds: means over seeds, and each seed's own result in `seeds`.
 
-    The interval is mean ± 1.96 standard errors over seeds, of which there are few. A single
+    The interval is Student's t over seeds, of which there are few. A single
     seed's result stays as it is. Seeds that have failed are named and not part of any mean.
     """
     first = results[0]
@@ -96,8 +97,7 @@ def over_seeds(results: Sequence[dict[str, Any]], failed: Sequence[int] = ()) ->
     returns = [result["return_mean"] for result in results]
     interval = first["return_ci95"]
     if len(results) > 1:
-        margin = 1.96 * statistics.stdev(returns) / math.sqrt(len(returns))
-        interval = [means["return_mean"] - margin, means["return_mean"] + margin]
+        interval = list(mean_ci95(np.array(returns))[1])
     return {
         **means,
         "return_ci95": interval,
