@@ -180,7 +180,7 @@ def test_a_run_by_any_path_and_with_any_numbers(fake, tmp_path, quick, path):
     assert runs.only(path(one)) == Run(path(one)) == found[1]
     assert Run(path(one)).records
     assert dreamrl.load(path(one)).explore(np.int64(3), seed=np.int64(2)).steps == 7
-    assert len(survey(path(tmp_path))) == 1
+    assert [each.seeds for each in survey(path(tmp_path))] == [(0, 1)]
     assert len(list(os.walk(tmp_path / "run"))) == 4
 
 
