@@ -10,6 +10,7 @@ import ast
 import dataclasses
 import inspect
 import itertools
+import re
 import sys
 import textwrap
 import types
@@ -98,7 +99,8 @@ def signature(function: Any, name: str) -> str:
     """Return `name(parameters) -> type` as written in the source."""
     tree = source(inspect.unwrap(function))
     if not isinstance(tree, ast.FunctionDef):
-        return f"{name}{inspect.signature(function)}"
+        # Functions among the defaults by their name, not by where they lie in memory.
+        return re.sub(r"<function (\w+) at 0x\w+>", r"\1", f"{name}{inspect.signature(function)}")
     words = parameters(tree)
     returns = f" -> {as_written(tree.returns)}" if tree.returns else ""
     line = f"{name}({', '.join(words)}){returns}"

@@ -14,6 +14,7 @@ from dreamrl.families.sign.world import Pose
 from dreamrl.figures.sign import _free
 from dreamrl.figures.trial import animate_trial, draw_trial, scene_of
 from dreamrl.story import Story, play_story
+from dreamrl.trial import Choice
 from dreamrl.types import Belief
 
 LEFT, RIGHT, AHEAD, END = range(4)
@@ -25,21 +26,21 @@ class Scripted(eqx.Module):
 
     ways: Array
 
-    def explorer(self):
+    def init_exploration(self):
         return jnp.array(0)
 
-    def explore(self, memory, percept, key):
-        return memory + 1, self.ways[0, memory], memory >= 3
+    def explore(self, carry, percept, key):
+        return carry + 1, Choice(self.ways[0, carry], carry >= 3)
 
-    def beliefs(self, trajectory):
-        seen = jnp.arange(len(trajectory.observations), dtype=jnp.float32)
+    def beliefs(self, exploration):
+        seen = jnp.arange(len(exploration.observations), dtype=jnp.float32)
         return Belief(seen[:, None] * jnp.array([0.0, 1 / 3, 0.0]))
 
-    def exploiter(self, belief):
+    def init_exploitation(self, belief, episode, key):
         return jnp.array(0)
 
-    def exploit(self, memory, percept, goal, key):
-        return memory + 1, self.ways[1, memory]
+    def exploit(self, carry, percept, goal, key):
+        return carry + 1, Choice(self.ways[1, carry])
 
 
 @pytest.fixture

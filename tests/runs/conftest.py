@@ -57,7 +57,8 @@ def compiled_once(monkeypatch):
     compile_programs = loop._compile
 
     def once(algorithm, seeds, plan, compiling):
-        asked = (algorithm.settings, tuple(seeds), plan.evaluation_trials)
+        # Settings alone would not do: methods share them.
+        asked = (algorithm, tuple(seeds), plan.evaluation_trials)
         if asked not in COMPILED:
             COMPILED[asked] = compile_programs(algorithm, seeds, plan, compiling)
         return COMPILED[asked]

@@ -7,6 +7,7 @@ import pytest
 
 from dreamrl.agents.loop import Trainer
 from dreamrl.agents.maml.losses import exploit_unroll, maml_loss
+from dreamrl.learners import ppo
 from dreamrl.training import RUN_SELDOM
 
 START = jnp.array(0.0)
@@ -80,10 +81,36 @@ def test_e_maml_credits_the_exploration_with_what_followed(untrained):
 
 
 def test_the_critic_of_explorations_is_taught_alone(untrained):
-    """Its targets are the exploration's rewards: they are in no policy's loss."""
-    batch = untrained.batch
-    richer = batch._replace(explored=batch.explored._replace(targets=batch.explored.targets + 1.0))
-    grads = [slopes(untrained.params, each).policy.network for each in (batch, richer)]
+    """Its targets are the exploration's rewards: they are in no policy's loss.
+
+    So the loss is the exploitation's, and of the exploration the value error and the entropy.
+    """
+    params, batch = untrained.params, untrained.batch
+    learner, explored = params.settings.learner, batch.explored
+    richer = batch._replace(explored=explored._replace(targets=explored.targets + 1.0))
+
+    @jax.jit
+    def parts(batch):
+        explored = batch.explored
+        nothing = jnp.zeros_like(explored.advantages)
+        own = ppo.Batch(
+            explored.actions, explored.log_probs, nothing, explored.targets, explored.mask
+        )
+        adapted = jax.vmap(params.adapt)(explored)
+        unroll = jax.vmap(jax.vmap(exploit_unroll, (None, 0, 0)))
+        decision = unroll(adapted, batch.percepts, batch.goals)
+        exploitation, _ = learner.loss(decision, None, batch.ppo, learner.exploitation, START)
+        exploration = ppo.ppo_loss(jax.vmap(params.unroll)(explored.percepts), own, learner.clip)
+        return maml_loss(params, batch, START)[0], exploitation, exploration
+
+    found = [parts(batch), parts(richer)]
+    for loss, exploitation, exploration in found:
+        assert float(exploration.policy) == 0
+        value, entropy = learner.value_weight * exploration.value, 0.1 * exploration.entropy
+        np.testing.assert_allclose(loss, exploitation + value - entropy, rtol=1e-5)
+    assert float(found[0][2].value) != float(found[1][2].value)
+    np.testing.assert_array_equal(found[0][1], found[1][1])
+    grads = [slopes(params, each).policy.network for each in (batch, richer)]
     critics, policies = ([getattr(g, n).bias for g in grads] for n in ("critic", "policy"))
     assert (critics[0] != critics[1]).any()
     # The rates and the heads of the policy see no difference but through shared features.

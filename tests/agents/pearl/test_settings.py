@@ -1,5 +1,6 @@
 """Settings that make no sense are refused in one line that says why."""
 
+import copy
 import dataclasses
 
 import pytest
@@ -34,7 +35,8 @@ def test_refused(settings, said):
 @pytest.mark.parametrize("name", ["returns", "act_on"])
 def test_an_unknown_choice_is_refused(name):
     """As it is where types are not checked."""
-    settings = PearlSettings() if name == "act_on" else DQN()
+    # A copy, as defaults are shared.
+    settings = copy.copy(PearlSettings() if name == "act_on" else DQN())
     object.__setattr__(settings, name, "magic")
     with pytest.raises(UserError, match=f"{name} is 'magic': it must be"):
         settings.__post_init__()
