@@ -138,7 +138,11 @@ def class_entry(name: str, kind: type) -> str:
     if public:
         lines = []
         for key, words in public.items():
-            default = f" = {defaults[key]}" if defaults.get(key) else ""
+            default = (
+                re.sub(r"<function (\w+) at 0x\w+>", r"\1", f" = {defaults[key]}")
+                if defaults.get(key)
+                else ""
+            )
             meaning = f": {docs[key]}" if key in docs else ""
             lines.append(f"- `{key}: {words}{default}`{meaning}")
         parts.append("\n".join(lines))
