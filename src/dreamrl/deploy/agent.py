@@ -100,7 +100,7 @@ class TrainedAgent:
     def explorer(self, seed: Whole = 0) -> Driver[ExplorationRecord]:
         """For a loop of one's own: see `Driver`. `explorer.belief` is what `explore` returns."""
         decide = functools.partial(self._explore, np.uint32(seed_from(seed)))
-        return Driver(self.family, self._begin_exploring(), decide, self._read, "the explorer")
+        return Driver(self.family, self._begin_exploring(), decide, self.read, "the explorer")
 
     def exploiter(
         self, belief: ExplorationRecord, goal: Any, seed: Whole = 0
@@ -155,10 +155,7 @@ class TrainedAgent:
 
     def read(self, exploration: Trajectory) -> ExplorationRecord:
         """Return the beliefs that an exploration leaves, given whole: [T], padded."""
-        return self._read(exploration)
-
-    def _read(self, trajectory: Trajectory) -> ExplorationRecord:
-        return ExplorationRecord(self._hold(trajectory), self.fingerprint, self.known)
+        return ExplorationRecord(self._hold(exploration), self.fingerprint, self.known)
 
 
 def _program(
