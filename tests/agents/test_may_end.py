@@ -74,4 +74,5 @@ def test_it_is_never_taken_and_training_goes_on(case, relevant_fact, play_trials
     assert len(set(taken.tolist())) == 3
     assert metrics["finite"] == 1
     losses = [value for key, value in metrics.items() if key.startswith("loss")]
-    assert np.abs(losses).max() < 100
+    # The logit of a masked action, -1e9 or so, is in none of them.
+    assert np.abs(losses).max() < 1000

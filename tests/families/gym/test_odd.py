@@ -41,6 +41,7 @@ def boxes(draw):
         low, high = sorted(draw(st.tuples(EDGES | REALS, EDGES | REALS).filter(all_numbers)))
         limit = float(np.finfo(dtype).max)
         low, high = (x if np.isinf(x) else float(np.clip(x, -limit, limit)) for x in (low, high))
+        low, high = low + 0.0, high + 0.0  # NumPy samples nothing from 0 to -0
     else:
         least, most = np.iinfo(dtype).min, np.iinfo(dtype).max
         low, high = sorted(draw(st.tuples(*[st.integers(int(least), int(most))] * 2)))

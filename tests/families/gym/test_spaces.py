@@ -10,7 +10,7 @@ from gymnasium import spaces
 from dreamrl.errors import UserError
 from dreamrl.families.gym import GymFamily
 from dreamrl.families.gym.spaces import observations
-from dreamrl.networks.observations import check_pictures, look
+from dreamrl.networks.observations import check_pictures, make_observation_encoder
 from dreamrl.spaces import Box, Discrete, Image, MultiDiscrete, Product, Scaled, Tiles
 
 
@@ -92,7 +92,7 @@ def test_whatever_has_bounds_is_seen_from_minus_one_to_one(space, low, high):
     for value, wanted in ((low, -1), (high, 1)):
         found, seen = shown(space, np.full(space.shape, value, space.dtype))
         np.testing.assert_allclose(found.encode(jnp.asarray(seen)), wanted, rtol=1e-5)
-        assert look(jax.random.key(0), found, 8).features == space.low.size
+        assert make_observation_encoder(jax.random.key(0), found, 8).features == space.low.size
 
 
 @pytest.mark.parametrize(
@@ -156,9 +156,9 @@ def test_pictures_of_all_kinds_are_seen_through_the_trunk(shape, wanted, dtype, 
 def test_how_bright_a_picture_is_can_be_seen_where_it_matters(channels):
     """A picture of one colour has nothing in it but that."""
     dim, bright = (jnp.full((30, 30, channels), n, jnp.uint8) for n in (0, 255))
-    even = look(jax.random.key(0), Image(30, 30, channels), 8)
+    even = make_observation_encoder(jax.random.key(0), Image(30, 30, channels), 8)
     np.testing.assert_array_equal(even(dim), even(bright))
-    lit = look(jax.random.key(0), Image(30, 30, channels, light=True), 8)
+    lit = make_observation_encoder(jax.random.key(0), Image(30, 30, channels, light=True), 8)
     assert lit.features == 8 + channels == lit(dim).shape[0]
     np.testing.assert_array_equal(lit(dim)[8:], -1)
     np.testing.assert_allclose(lit(bright)[8:], 1, rtol=1e-6)
@@ -167,10 +167,10 @@ def test_how_bright_a_picture_is_can_be_seen_where_it_matters(channels):
 
 def test_the_trunk_of_coloured_pictures_is_what_it_was():
     picture = Image(60, 80).sample(jax.random.key(1))
-    seen = look(jax.random.key(0), Image(60, 80), 16)(picture)
+    seen = make_observation_encoder(jax.random.key(0), Image(60, 80), 16)(picture)
     # By dreamrl before pictures of other channels.
     np.testing.assert_allclose(seen[:3], [0.13600543, 0.64407712, 0.0], rtol=1e-5, atol=1e-6)
-    wide = look(jax.random.key(0), Image(60, 80, 6), 16)
+    wide = make_observation_encoder(jax.random.key(0), Image(60, 80, 6), 16)
     assert wide(jnp.concatenate([picture, picture], -1)).shape == seen.shape == (16,)
 
 
@@ -200,7 +200,7 @@ def test_nested_spaces_become_one_vector_in_parts_of_their_own():
     np.testing.assert_array_equal(value, [1, 0, 10, 5, 1, 0, 1, 1, 0])
     wanted = [0, 1, 1, 0, 0, 1, 0, 0, 1, 0, 1, 0, 0, 1, 0, 1, 1, 0]
     np.testing.assert_allclose(space.encode(jnp.asarray(value)), wanted)
-    seen = look(jax.random.key(0), space, 8)
+    seen = make_observation_encoder(jax.random.key(0), space, 8)
     np.testing.assert_allclose(seen(jnp.asarray(value)), wanted)
 
 
@@ -208,7 +208,7 @@ def test_a_nested_picture_has_its_trunk():
     space = spaces.Dict({"eye": spaces.Box(0, 255, (30, 40), np.uint8), "on": spaces.Discrete(2)})
     found, value = shown(space, {"eye": np.full((30, 40), 9, np.uint8), "on": 1})
     assert found == Product((Image(30, 40, 1, light=True), Discrete(2)))
-    seen = look(jax.random.key(0), found, 8)(jnp.asarray(value))
+    seen = make_observation_encoder(jax.random.key(0), found, 8)(jnp.asarray(value))
     assert seen.shape == (8 + 1 + 2,)
     np.testing.assert_allclose(seen[8:], [2 * 9 / 255 - 1, 0, 1], rtol=1e-5)
     with pytest.raises(UserError, match="too few"):
