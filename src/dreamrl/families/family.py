@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Protocol, TypeAlias, cast, runtime_checkable
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int, Scalar
+from jaxtyping import Array, Float, Int, Scalar, Shaped
 
 from dreamrl.spaces import ActionSpace, Space
 from dreamrl.types import Action, Goal, Key, Observation, Problem, State, Step
@@ -30,7 +30,7 @@ class Symmetry(NamedTuple):
 
 
 def plain_ids(ids: Any) -> tuple[int, ...] | range:
-    """IDs as Python's own numbers, from a list or an array of them; a `range` stays one.
+    """Return IDs as Python's own numbers, from a list or an array of them; a `range` stays one.
 
     Raises ValueError, with what is wrong, where they are no whole numbers side by side.
     """
@@ -50,7 +50,7 @@ def plain_ids(ids: Any) -> tuple[int, ...] | range:
 
 
 def plain(family: Any) -> Any:
-    """The family, with Python's own numbers where it has those of NumPy or JAX.
+    """Return the family, with Python's own numbers where it has those of NumPy or JAX.
 
     Whatever takes a family calls this first. A family that has others, or breaks the rules, is
     returned as it is.
@@ -81,7 +81,7 @@ def _kinds(value: Any) -> set[type]:
 
 @functools.cache
 def _with(kind: Any, fields: tuple[tuple[str, Any], ...]) -> type:
-    """A class like `kind`, of which some attributes are no property or field but just values.
+    """Return a class like `kind`, of which some attributes are just values.
 
     The same one each time, so that families of it can be equal.
     """
@@ -102,7 +102,7 @@ def _remade(kind: Any, fields: tuple[tuple[str, Any], ...], held: dict[str, Any]
 
 
 def draw_ids(ids: Sequence[int], key: Key, number: int) -> Int[Array, " number"]:
-    """`number` of the IDs, each as likely as any other; of a `range`, no table is made."""
+    """Return `number` of the IDs, each as likely as any other; of a `range`, no table is made."""
     if isinstance(ids, range):
         return ids.start + ids.step * jax.random.randint(key, (number,), 0, len(ids))
     return jax.random.choice(key, jnp.array(ids), (number,))
@@ -160,7 +160,7 @@ class Family(Protocol):
 
     def problem(self, problem_id: Int[Scalar, ""]) -> Problem: ...
 
-    def sample_goal(self, key: Key, problem: Problem) -> Array: ...
+    def sample_goal(self, key: Key, problem: Problem) -> Shaped[Array, "..."]: ...
 
     def reset(self, key: Key, problem: Problem) -> tuple[State, Observation]: ...
 
@@ -176,7 +176,7 @@ class HasGoals(Protocol):
     def goals(
         self, problem: Problem
     ) -> tuple[Int[Array, "goals ..."] | Float[Array, "goals ..."], Float[Array, " goals"]]:
-        """All that `sample_goal` may draw, and how likely each is."""
+        """Return all that `sample_goal` may draw, and how likely each is."""
         ...
 
 
@@ -185,7 +185,7 @@ class HasSymmetries(Protocol):
     """What makes `dreamrl.references` faster."""
 
     def symmetries(self) -> Iterable[Symmetry]:
-        """Names that may be swapped without changing anything."""
+        """Return names that may be swapped without changing anything."""
         ...
 
 
@@ -201,5 +201,5 @@ class HasDescriptions(Protocol):
     """Where problems are too many for an encoding each, or drawn anew each time."""
 
     def describe(self, problem_id: Int[Scalar, ""]) -> Float[Array, " features"]:
-        """What is known about a problem in training, beside its ID: about -1 to 1 each."""
+        """Return what is known about a problem in training, beside its ID: about -1 to 1 each."""
         ...
