@@ -17,7 +17,7 @@ from dreamrl.families.point_robot import PointRobot
 from dreamrl.families.sign import Sign
 from dreamrl.families.tabular import TabularDidactic
 from dreamrl.families.treasure import Treasure
-from dreamrl.families.user_families import bring, is_own, recall, remember
+from dreamrl.families.user_families import import_family, is_own, lookup, register_user_family
 from dreamrl.values import plain_value
 
 _FAMILIES: dict[str, Callable[..., Family]] = {
@@ -33,7 +33,7 @@ _FAMILIES: dict[str, Callable[..., Family]] = {
     "sign": Sign,
 }
 
-__all__ = ["NAMES", "check_name", "is_own", "make", "of_run", "register_family", "remember"]
+__all__ = ["NAMES", "check_name", "is_own", "make", "of_run", "register", "register_family"]
 
 NAMES: tuple[str, ...] = tuple(_FAMILIES)
 
@@ -71,7 +71,7 @@ def make(name: str, **fields: Any) -> Family:
     """
     check_name(name)
     if is_own(name):
-        return bring(name, **fields)
+        return import_family(name, **fields)
     name, _, given = name.partition(":")
     fields = _fields(name, given) | {name: plain_value(value) for name, value in fields.items()}
     build = _FAMILIES[name]
@@ -96,7 +96,7 @@ def check_name(name: str) -> None:
 
 def of_run(name: str) -> Family:
     """Return the family that a run's file names. No code is run that the user has not asked for."""
-    return recall(name) if is_own(name) else make(name)
+    return lookup(name) if is_own(name) else make(name)
 
 
 def _fields(name: str, text: str) -> dict[str, int | float]:
