@@ -33,7 +33,15 @@ _FAMILIES: dict[str, Callable[..., Family]] = {
     "sign": Sign,
 }
 
-__all__ = ["NAMES", "check_name", "is_own", "make", "of_run", "register", "register_family"]
+__all__ = [
+    "NAMES",
+    "check_name",
+    "is_own",
+    "make",
+    "of_run",
+    "register_family",
+    "register_user_family",
+]
 
 NAMES: tuple[str, ...] = tuple(_FAMILIES)
 
