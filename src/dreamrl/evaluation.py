@@ -18,7 +18,7 @@ from dreamrl.families.family import Family, GivenIDs, plain, plain_ids
 from dreamrl.families.memory import side_by_side
 from dreamrl.host import in_own_switches
 from dreamrl.trial import play
-from dreamrl.types import Key
+from dreamrl.types import Key, Keys
 from dreamrl.values import Whole, seed_from, whole
 
 FEW = 5
@@ -166,7 +166,7 @@ def _many(family: Family, episodes: int) -> Callable[..., Outcome]:
 
 
 def outcomes(
-    family: Family, agent: Agent, ids: Int[Array, " trials"], keys: Key, episodes: int = 1
+    family: Family, agent: Agent, ids: Int[Array, " trials"], keys: Keys, episodes: int = 1
 ) -> Outcome:
     """Return those of many trials, side by side as far as their observations fit."""
 
