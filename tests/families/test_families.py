@@ -57,7 +57,13 @@ def test_compiled_batches_do_what_single_calls_do(family):
         for i in range(2):
             alone = play(ids[i], keys[i], actions[i], exploring)
             one = jax.tree.map(lambda x, i=i: x[i], wide)
-            jax.tree.map(np.testing.assert_array_equal, alone, one)
+            jax.tree.map(same_but_for_rounding, alone, one)
+
+
+def same_but_for_rounding(alone, one):
+    """Programs may differ in the last bit of a real number, and in nothing else."""
+    rounding = 1e-6 if jnp.issubdtype(alone.dtype, jnp.floating) else 0
+    np.testing.assert_allclose(alone, one, rtol=rounding, atol=0)
 
 
 def test_goals_are_what_sample_goal_draws(family):
