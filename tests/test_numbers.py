@@ -46,7 +46,7 @@ class AsPath:
 def quick(monkeypatch):
     """Spares the two thousand trials of a training's last evaluation."""
     short = lambda run: evaluate_run(run, trials=4)  # noqa: E731
-    monkeypatch.setattr("dreamrl.runs.session.evaluate_run", short)
+    monkeypatch.setattr("dreamrl.runs.results.evaluate_run", short)
 
 
 @pytest.mark.parametrize(

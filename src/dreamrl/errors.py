@@ -134,7 +134,13 @@ def without_jax() -> Iterator[None]:
         raise told.with_traceback(None) from told.__cause__
 
 
-def raised(error: Exception) -> str:
+def words(error: BaseException) -> str:
+    """Return what an error says, without JAX's words around it."""
+    known = raised_on_host(error) or raised_by_runtime(error)
+    return str(known or (error if isinstance(error, UserError) else raised(error)))
+
+
+def raised(error: BaseException) -> str:
     """An exception of somebody's code in one line: its type, text, file and line."""
     try:
         lines = str(error).strip().splitlines()

@@ -23,7 +23,7 @@ MAYBE = tuple(getattr(signal, n) for n in ("SIGHUP", "SIGUSR1", "SIGUSR2") if ha
 """Of a terminal that is closed, and of schedulers; left alone where they are ignored (nohup)."""
 ECHO = 0.3
 """Seconds in which another signal is the same one: `timeout` and shells send it twice."""
-PATIENCE = 0.8
+PATIENCE = 0.6
 """Seconds in which a program has come to its end, however slow its disk and its environments."""
 
 _last_words: list[Callable[[], None]] = []

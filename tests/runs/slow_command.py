@@ -1,7 +1,8 @@
 """The command with a fake agent that never ends something, until there is a file `go`.
 
 The first argument says what: a chunk (in JAX alone, or with callbacks), compiling, the closing
-evaluation, or the commands evaluate, trial and references. There is a file `inside` once that has begun.
+evaluation, or the commands evaluate, trial and references. There is a file `inside` once that has
+begun.
 """
 
 import sys
@@ -13,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import dreamrl.references
-import dreamrl.runs.session
+import dreamrl.runs.results
 import dreamrl.training
 from dreamrl.agents import registry
 from dreamrl.agents.method import Method
@@ -80,5 +81,5 @@ if __name__ == "__main__":
     if WHERE == "references":
         dreamrl.references.references = slowly(dreamrl.references.references)
     if WHERE == "evaluation":
-        dreamrl.runs.session.evaluate_run = slowly(dreamrl.runs.session.evaluate_run)
+        dreamrl.runs.results.evaluate_run = slowly(dreamrl.runs.results.evaluate_run)
     sys.exit(main())

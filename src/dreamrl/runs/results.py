@@ -8,9 +8,10 @@ from typing import Any, Literal
 import numpy as np
 
 from dreamrl import references
-from dreamrl.errors import UserError
+from dreamrl.errors import quoted, words
 from dreamrl.evaluation import evaluate, mean_ci95
 from dreamrl.families.family import Family, plain_ids
+from dreamrl.interruption import stand_back
 from dreamrl.runs.run import Run
 from dreamrl.values import Whole
 
@@ -38,7 +39,8 @@ def _limits(family: Family, split: Split) -> dict[str, float | None]:
             "optimal": references.optimum(family, ids_of(family, split)),
             "no_exploration": references.no_exploration(family),
         }
-    except UserError:
+    except Exception:
+        # They stand beside a result, which is there without them.
         return {"optimal": None, "no_exploration": None}
 
 
@@ -62,6 +64,19 @@ def evaluate_run(
         **result.statistics,
         **limits(family, split),
     }
+
+
+def evaluation(run: Run, trials: int = 2000) -> dict[str, Any]:
+    """Return {"result": ...} at the end of a training, or {"error": why there is none}.
+
+    Training is over, and no fault here undoes it.
+    """
+    try:
+        return {"result": evaluate_run(run, trials=trials)}
+    except Exception as error:
+        stand_back()
+        again = f"dreamrl evaluate {quoted(run.path)} tries again"
+        return {"error": f"the agent is kept, but could not be evaluated: {words(error)}; {again}"}
 
 
 def evaluate_runs(
