@@ -96,8 +96,8 @@ def evaluate_runs(
 def over_seeds(results: Sequence[dict[str, Any]], failed: Sequence[int] = ()) -> dict[str, Any]:
     """One object for several seeds: means over seeds, and each seed's own result in `seeds`.
 
-    The interval is Student's t over seeds, of which there are few. A single
-    seed's result stays as it is. Seeds that have failed are named and not part of any mean.
+    The interval is Student's t over seeds, of which there are few; None where these agree exactly.
+    A single seed's result stays as it is. Seeds that have failed are named, and part of no mean.
     """
     first = results[0]
     if len(results) == 1 and not failed:
@@ -112,7 +112,8 @@ def over_seeds(results: Sequence[dict[str, Any]], failed: Sequence[int] = ()) ->
     returns = [result["return_mean"] for result in results]
     interval = first["return_ci95"]
     if len(results) > 1:
-        interval = list(mean_ci95(np.array(returns))[1])
+        found = mean_ci95(np.array(returns))[1]
+        interval = found and list(found)
     return {
         **means,
         "return_ci95": interval,
