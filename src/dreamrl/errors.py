@@ -10,6 +10,7 @@ import sys
 import traceback
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 HERE = str(Path(__file__).parent)
 
@@ -18,6 +19,14 @@ class UserError(Exception):
     """A mistake in what the user asked for; shown as its message alone, without a traceback."""
 
     exit_code = 2
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Come back from another process as it was raised there, however it is made."""
+        return _as_it_was, (type(self), self.args), vars(self)
+
+
+def _as_it_was(kind: type[UserError], args: tuple[Any, ...]) -> UserError:
+    return kind.__new__(kind, *args)
 
 
 class FamilyError(UserError):
