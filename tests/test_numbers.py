@@ -72,10 +72,14 @@ def test_plain_values(given, wanted):
 
 
 @pytest.mark.parametrize(
-    "seeds", [(0, 1), [0, 1], range(2), np.arange(2), jnp.arange(2), [np.int64(0), jnp.array(1)]]
+    "seeds",
+    [
+        *((0, 1), [0, 1], range(2), np.arange(2), jnp.arange(2), [np.int64(0), jnp.array(1)]),
+        *({0: "a", 1: "b"}.keys(), "a generator"),
+    ],
 )
 def test_seeds_of_all_kinds(seeds):
-    found = seeds_from(seeds)
+    found = seeds_from((i for i in range(2)) if seeds == "a generator" else seeds)
     assert found == (0, 1)
     assert {type(seed) for seed in found} == {int}
 
