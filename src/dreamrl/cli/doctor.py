@@ -14,7 +14,6 @@ from typing import Any
 
 from rich.console import Console
 
-import dreamrl
 from dreamrl import host
 from dreamrl.cli.screen import can_redraw
 from dreamrl.cli.values import print_json
@@ -36,7 +35,7 @@ EXTRAS = {
     "wandb": "wandb",
 }
 """The package that each extra of dreamrl's brings."""
-LOCKS = tuple((Path(dreamrl.__file__).parents[2] / "requirements").glob("*.txt"))
+LOCKS = tuple((Path(host.__file__).parents[2] / "requirements").glob("*.txt"))
 """Of a checkout that is installed in place."""
 PATIENCE = 60
 """Seconds in which a package is imported, on any disk."""
