@@ -21,7 +21,7 @@ class UserError(Exception):
     exit_code = 2
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Return come back from another process as it was raised there, however it is made."""
+        """Come back from another process as it was raised there, however it is made."""
         return _as_it_was, (type(self), self.args), vars(self)
 
 

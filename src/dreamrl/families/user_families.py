@@ -27,7 +27,7 @@ def is_own(name: str) -> bool:
 
 
 def import_family(name: str, **fields: Any) -> Family:
-    """Return import a family, which runs the module that it is in, or the file.
+    """Import a family, which runs the module that it is in, or the file.
 
     The attribute is a family, or what makes one when it is called with `fields`. Without fields
     it is made once. Raises UserError where that fails, and FamilyError where it is no family.

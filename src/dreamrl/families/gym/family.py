@@ -127,7 +127,7 @@ class GymFamily:
         self._own = frozenset(vars(self))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Return pickle and copy what was asked for: there it has environments of its own."""
+        """Pickle and copy what was asked for: there it has environments of its own."""
         more = {name: value for name, value in vars(self).items() if name not in self._own}
         more.pop("_own")
         return _again, (type(self), self._asked), more
