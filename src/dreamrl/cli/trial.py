@@ -10,6 +10,7 @@ import tyro
 from dreamrl.cli.values import check_number, check_seed, drawn, print_json
 from dreamrl.deploy import load
 from dreamrl.errors import UserError
+from dreamrl.families.family import prior_of
 from dreamrl.runs import Run, only
 from dreamrl.spaces import Image, Privileged
 from dreamrl.story import Story, play_story
@@ -55,7 +56,9 @@ def run(options: Options) -> None:
     agent = load(chosen.path, options.family)
     problem = options.problem
     if problem is None:
-        problem = int(np.random.default_rng(options.seed).choice(agent.family.test_ids))
+        ids = agent.family.test_ids
+        rng = np.random.default_rng(options.seed)
+        problem = int(rng.choice(ids, p=prior_of(agent.family, ids)))
     story = play_story(agent, problem, options.seed)
     figures = _figures(story, chosen, options.out)
     if options.json:
@@ -126,7 +129,7 @@ def _as_json(story: Story) -> dict[str, Any]:
     exploitation = [
         {
             "step": t + 1,
-            "action": story.name_of(action),
+            "action": story.name_of(action, exploring=False),
             **_observed(story, story.exploitation.observations[t + 1]),
             "reward": float(story.exploitation.rewards[t]),
         }

@@ -2,13 +2,14 @@
 
 import dataclasses
 import functools
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Scalar
 
-from dreamrl.families.family import Family, HasDescriptions
+from dreamrl.families.family import Family, HasDescriptions, prior_of
 from dreamrl.families.turns import at_once
 from dreamrl.spaces import ActionSpace, Privileged, Space
 from dreamrl.types import Action, Goal, Key, Problem, State, Step
@@ -92,6 +93,9 @@ class WithTaskInfo:
     def observation_space(self) -> Privileged:
         said = jax.eval_shape(self._said, jnp.array(0)).shape[0]
         return Privileged(self.family.observation_space, said)
+
+    def prior(self, ids: Sequence[int]) -> Float[np.ndarray, " ids"] | None:
+        return prior_of(self.family, ids)
 
     @functools.cached_property
     def _values(self) -> tuple[np.ndarray, np.ndarray]:
