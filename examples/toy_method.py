@@ -62,26 +62,26 @@ class Tally(Algorithm):
     def agent(self, params):
         return TallyActor(params, self.family.action_space)
 
-    def behave(self, params, conditions, progress):
+    def behave(self, now, conditions):
         def choose(decision, key):
-            return self.settings.learner.choose(decision, key, progress)
+            return self.settings.learner.choose(decision, key, now.progress)
 
-        return TallyActor(params, self.family.action_space, choose)
+        return TallyActor(now.params, self.family.action_space, choose)
 
-    def prepare(self, params, experience, progress):
+    def prepare(self, now, experience):
         trial, learner = experience.trial, self.settings.learner
         recorded, objective = trial.extras.exploitation, learner.exploitation
         batch = learner.prepare(trial.exploitation, recorded, objective, 0.99)
         seen = jax.vmap(jax.vmap(before))(trial.exploitation)
         return (seen, trial.goals, trial.beliefs.mean[:, -1], batch), {}
 
-    def losses(self, params, target, batch, memory, progress, key):
-        (seen, goals, tallies, steps), learner = batch[0], self.settings.learner
+    def losses(self, now, batch, recalled, key):
+        (seen, goals, tallies, steps), learner = batch, self.settings.learner
 
         def loss(policy):
             each = jax.vmap(policy.unroll, in_axes=(0, 0, None))
             decision = jax.vmap(each)(seen, goals, tallies)
-            return learner.loss(decision, None, steps, learner.exploitation, progress)
+            return learner.loss(decision, None, steps, learner.exploitation, now.progress)
 
         return {"policy": loss}
 

@@ -21,8 +21,11 @@ from dreamrl.families.grid import GridAction
 from dreamrl.trial import Choice
 from dreamrl.types import Belief, Key
 
-# Most of what tests compile runs once: read by XLA when the first program is compiled.
-os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
+# Most of what tests compile runs once: read by XLA when the first program is compiled. Without
+# fusion emitters, DREAM's iteration compiles in a third of the time.
+os.environ.setdefault(
+    "XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
+)
 
 CACHE = Path(__file__).parent.parent / ".cache" / "jax"
 

@@ -26,7 +26,7 @@ from dreamrl.types import Key, State
 def env_speed(
     family_name: str, batch: int = 2048, repeats: int = 5, seconds: float = 1.0
 ) -> dict[str, Any]:
-    """Steps a second of a built-in family, with `batch` environments side by side.
+    """Return steps a second of a built-in family, with `batch` environments side by side.
 
     Every step counts, and is a real one: episodes that end begin anew at once, and after as many
     steps as the horizon all environments draw new problems and goals. The figure is the median
@@ -67,7 +67,7 @@ def env_speed(
 def train_speed(
     family_name: str, agent: str = "dream", chunks: int = 6, chunk: int = 25
 ) -> dict[str, Any]:
-    """Environment steps a second of training, and what a start costs, cold and from the cache.
+    """Return environment steps a second of training, and what a start costs, cold and from cache.
 
     Two processes are started, one after the other, that share a fresh compilation cache. The
     first one gives the speed, as the median over chunks, the compile time and the peak memory;
@@ -115,7 +115,7 @@ def _in_process(cache: str, *inputs: Any) -> dict[str, Any]:
 def train_start(
     family_name: str, agent: str, chunks: int, chunk: int, began: float
 ) -> dict[str, Any]:
-    """Trains for a few chunks of iterations; `began` is when the process did."""
+    """Train for a few chunks of iterations; `began` is when the process did."""
     family = families.make(family_name)
     # The settings stay as they are, however soon it stops: they are part of the program.
     algorithm = registry.make_trainer(agent, family, registry.settings_for(agent, family_name))
@@ -148,7 +148,7 @@ def _peak_memory_mb() -> float | None:
 
 
 def _play(family: Family, key: Key, batch: int) -> Any:
-    """As many steps as the horizon in new problems.
+    """Return as many steps as the horizon in new problems.
 
     Sums of all that was seen come back: what nobody asks for, the compiler leaves out.
     """
@@ -175,7 +175,7 @@ def _play(family: Family, key: Key, batch: int) -> Any:
 
 
 def _actions(space: ActionSpace, key: Key, shape: tuple[int, ...]) -> jax.Array:
-    """Random ones, drawn all at once: one by one would take longer than the steps."""
+    """Return random ones, drawn all at once: one by one would take longer than the steps."""
     if isinstance(space, Discrete):
         return jax.random.randint(key, shape, 0, space.n, jnp.int32)
     return jax.random.uniform(key, (*shape, *space.shape), minval=space.low, maxval=space.high)

@@ -44,7 +44,7 @@ class TooLarge(UserError):
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> UserError:
-    """The error for a name that does not exist, with the nearest one that does."""
+    """Return the error for a name that does not exist, with the nearest one that does."""
     known = list(known)
     near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
@@ -56,12 +56,12 @@ _ON_HOST: collections.deque[UserError] = collections.deque(maxlen=32)
 
 
 def remember_raised(error: UserError) -> None:
-    """Lets `raised_on_host` find an error that is about to go through a compiled program."""
+    """Let `raised_on_host` find an error that is about to go through a compiled program."""
     _ON_HOST.append(error)
 
 
 def raised_on_host(error: BaseException) -> UserError | None:
-    """The UserError that a function on the host raised while a compiled program ran, if one did.
+    """Return the UserError that the host raised while a compiled program ran, if one did.
 
     JAX tells it only within its own error's text.
     """
@@ -118,7 +118,7 @@ def quoted(word: str | os.PathLike[str]) -> str:
 
 @contextlib.contextmanager
 def without_jax() -> Iterator[None]:
-    """Raises what code on the host raised as it was, without JAX's words around it.
+    """Raise what code on the host raised as it was, without JAX's words around it.
 
     Also a decorator, for whatever calls compiled programs.
     """
@@ -135,7 +135,7 @@ def without_jax() -> Iterator[None]:
 
 
 def raised(error: Exception) -> str:
-    """An exception of somebody's code in one line: its type, text, file and line."""
+    """Return an exception of somebody's code in one line: its type, text, file and line."""
     try:
         lines = str(error).strip().splitlines()
     except Exception:

@@ -61,7 +61,7 @@ class Evaluation:
 def outcome(
     family: Family, agent: Agent, problem_id: Int[Scalar, ""], key: Key, episodes: int = 1
 ) -> Outcome:
-    """What one trial in a problem came to; the ID goes no further than the family."""
+    """Return what one trial in a problem came to; the ID goes no further than the family."""
     problem = family.problem(problem_id)
     trial = play(family, problem, agent, key, episodes=episodes)
     count = getattr(family, "statistics", None)
@@ -80,7 +80,7 @@ def evaluate(
     seed: Whole = 0,
     episodes: Whole = 1,
 ) -> Evaluation:
-    """The mean over `trials` trials, each of `ids` being their problem as often as it is likely.
+    """Return the mean over `trials` trials, each of `ids` as often as it is likely.
 
     The same seed gives the same trials and, on one machine, the same numbers.
     """
@@ -116,21 +116,21 @@ def _some(ids: GivenIDs) -> tuple[int, ...] | range:
 
 
 def mean_ci95(scores: Float[np.ndarray, " n"]) -> tuple[float, tuple[float, float]]:
-    """The mean, and its 95 % interval by Student's t, which is wide where there are few."""
+    """Return the mean, and its 95 % interval by Student's t, which is wide where there are few."""
     mean = float(scores.mean())
     margin = t_margin(float(scores.std(ddof=1)) / math.sqrt(len(scores)), len(scores) - 1)
     return mean, (mean - margin, mean + margin)
 
 
 def t_margin(error: float, freedom: float | int) -> float:
-    """How far a 95 % interval goes to either side, for a standard error of so many degrees."""
+    """Return how far a 95 % interval goes to either side of a mean with this standard error."""
     return error * float(special.stdtrit(freedom, 0.975))
 
 
 def _interval(
     family: Family, drawn: np.ndarray, scores: Float[np.ndarray, " trials"]
 ) -> tuple[float, float] | None:
-    """Over trials; where unseen problems are few, over problems, and of one there is none."""
+    """Return that over trials; where unseen problems are few, over problems, and of one none."""
     problems = np.unique(drawn)
     if len(problems) < FEW and any(int(i) not in family.train_ids for i in problems):
         if len(problems) == 1:
@@ -145,7 +145,7 @@ def spread(
     seed: int = 0,
     prior: Float[np.ndarray, " ids"] | None = None,
 ) -> Int[np.ndarray, " number"]:
-    """`number` of the IDs, in random order, each as often as it is likely, rounded up or down.
+    """Return `number` of the IDs, in random order, each as often as it is likely, give or take one.
 
     Without a prior none is drawn more than once more than any other.
     """
@@ -161,7 +161,7 @@ def spread(
 
 
 def per_family(build: Callable[..., Callable[..., Any]], *inputs: Any) -> Callable[..., Any]:
-    """The jitted function that `build` makes of a family, kept for when it is asked for again."""
+    """Return the jitted function that `build` makes of a family, kept for the next time."""
     try:
         return _kept(build, *inputs)
     except TypeError:
@@ -179,9 +179,9 @@ def _many(family: Family, episodes: int) -> Callable[..., Outcome]:
 
 
 def outcomes(
-    family: Family, agent: Agent, ids: Int[Array, " trials"], keys: Array, episodes: int = 1
+    family: Family, agent: Agent, ids: Int[Array, " trials"], keys: Key, episodes: int = 1
 ) -> Outcome:
-    """Of many trials, side by side as far as their observations fit."""
+    """Return those of many trials, side by side as far as their observations fit."""
 
     def one(inputs: tuple[Array, Key]) -> Outcome:
         problem_id, key = inputs

@@ -8,9 +8,12 @@ from typing import Any, TypeAlias
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int, UInt8
+from jaxtyping import Array, Float, Int, Shaped, UInt8
 
-from dreamrl.types import Key
+from dreamrl.types import Action, Key
+
+Value: TypeAlias = Shaped[Array, "..."] | Shaped[np.ndarray, "..."]
+"""What a space may be asked about."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,7 +38,7 @@ class Discrete:
     def sample(self, key: Key) -> Int[Array, ""]:
         return jax.random.randint(key, (), 0, self.n)
 
-    def contains(self, value: Array | np.ndarray) -> bool:
+    def contains(self, value: Value) -> bool:
         value = np.asarray(value)
         integer = np.issubdtype(value.dtype, np.integer)
         return bool(integer and value.shape == () and 0 <= value < self.n)
@@ -65,7 +68,7 @@ class MultiDiscrete:
     def sample(self, key: Key) -> Int[Array, " entries"]:
         return jax.random.randint(key, self.shape, 0, jnp.array(self.ns))
 
-    def contains(self, value: Array | np.ndarray) -> bool:
+    def contains(self, value: Value) -> bool:
         value = np.asarray(value)
         integer = np.issubdtype(value.dtype, np.integer)
         if not integer or value.shape != self.shape:
@@ -73,7 +76,7 @@ class MultiDiscrete:
         return bool(((value >= 0) & (value < np.array(self.ns))).all())
 
     def encode(self, value: Int[Array, "... entries"]) -> Float[Array, "... features"]:
-        """One-hot vectors, one after the other."""
+        """Return one-hot vectors, one after the other."""
         # One comparison for all entries: a vector for each takes minutes to compile where there
         # are many, as the tiles of a view.
         entries = np.repeat(np.arange(len(self.ns)), self.ns)
@@ -112,11 +115,11 @@ class Tiles:
     def sample(self, key: Key) -> Int[Array, " entries"]:
         return self.entries.sample(key)
 
-    def contains(self, value: Array | np.ndarray) -> bool:
+    def contains(self, value: Value) -> bool:
         return self.entries.contains(value)
 
     def encode(self, value: Int[Array, "... entries"]) -> Float[Array, "... features"]:
-        """One-hot vectors, place after place."""
+        """Return one-hot vectors, place after place."""
         return self.entries.encode(value)
 
 
@@ -139,7 +142,7 @@ class Box:
     def sample(self, key: Key) -> Float[Array, "..."]:
         return jax.random.uniform(key, self.shape, minval=self.low, maxval=self.high)
 
-    def contains(self, value: Array | np.ndarray) -> bool:
+    def contains(self, value: Value) -> bool:
         value = np.asarray(value)
         if not np.issubdtype(value.dtype, np.floating) or value.shape != self.shape:
             return False
@@ -173,13 +176,13 @@ class Scaled:
         drawn = jax.random.uniform(key, (self.features,), minval=-1.0, maxval=1.0)
         return (drawn * jnp.array(self.half) + jnp.array(self.middle)).reshape(self.shape)
 
-    def contains(self, value: Array | np.ndarray) -> bool:
+    def contains(self, value: Value) -> bool:
         value = np.asarray(value)
         real = np.issubdtype(value.dtype, np.floating) and value.shape == self.shape
         return bool(real and np.isfinite(value).all())
 
     def encode(self, value: Float[Array, "..."]) -> Float[Array, "... features"]:
-        """About -1 to 1."""
+        """Return about -1 to 1."""
         lead = value.shape[: value.ndim - len(self.shape)]
         flat = value.reshape(*lead, self.features).astype(jnp.float32)
         middle, half = (jnp.array(x, jnp.float32) for x in (self.middle, self.half))
@@ -220,14 +223,14 @@ class Image:
     def sample(self, key: Key) -> UInt8[Array, "height width channels"]:
         return jax.random.bits(key, self.shape, jnp.uint8)
 
-    def contains(self, value: Array | np.ndarray) -> bool:
+    def contains(self, value: Value) -> bool:
         value = np.asarray(value)
         return value.dtype == np.uint8 and value.shape == self.shape
 
     def encode(
         self, value: UInt8[Array, "... height width channels"]
     ) -> Float[Array, "... features"]:
-        """A coarse picture, 0 to 1: means over squares of `COARSE` pixels or so."""
+        """Return a coarse picture, 0 to 1: means over squares of `COARSE` pixels or so."""
         lead, (tall, wide) = value.shape[:-3], self.blocks
         rows, columns = self.height // tall, self.width // wide
         split = value.reshape(*lead, rows, tall, columns, wide, self.channels)
@@ -257,11 +260,15 @@ class Privileged:
     def features(self) -> int:
         return self.seen.features + self.said
 
-    def join(self, seen: Array, said: Float[Array, "... said"]) -> Float[Array, "... both"]:
+    def join(
+        self, seen: Shaped[Array, "..."], said: Float[Array, "... said"]
+    ) -> Float[Array, "... both"]:
         lead = said.shape[:-1]
         return jnp.concatenate([seen.reshape(*lead, -1).astype(jnp.float32), said], axis=-1)
 
-    def split(self, value: Float[Array, "... both"]) -> tuple[Array, Float[Array, "... said"]]:
+    def split(
+        self, value: Float[Array, "... both"]
+    ) -> tuple[Shaped[Array, "..."], Float[Array, "... said"]]:
         length = math.prod(self.seen.shape)
         seen, said = value[..., :length], value[..., length:]
         return seen.reshape(*value.shape[:-1], *self.seen.shape).astype(self.seen.dtype), said
@@ -270,7 +277,7 @@ class Privileged:
         key_seen, key_said = jax.random.split(key)
         return self.join(self.seen.sample(key_seen), jax.random.normal(key_said, (self.said,)))
 
-    def contains(self, value: Array | np.ndarray) -> bool:
+    def contains(self, value: Value) -> bool:
         value = np.asarray(value)
         if not np.issubdtype(value.dtype, np.floating) or value.shape != self.shape:
             return False
@@ -302,8 +309,8 @@ class Product:
     def features(self) -> int:
         return sum(part.features for part in self.parts)
 
-    def split(self, value: Float[Array, "... all"]) -> list[Array]:
-        """The values of the parts."""
+    def split(self, value: Float[Array, "... all"]) -> list[Shaped[Array, "..."]]:
+        """Return the values of the parts."""
         lead, ends = value.shape[:-1], np.cumsum([math.prod(part.shape) for part in self.parts])
         pieces = jnp.split(value, ends[:-1], axis=-1)
         return [
@@ -311,14 +318,14 @@ class Product:
             for part, piece in zip(self.parts, pieces, strict=True)
         ]
 
-    def join(self, values: Sequence[Array]) -> Float[Array, " all"]:
+    def join(self, values: Sequence[Shaped[Array, "..."]]) -> Float[Array, " all"]:
         return jnp.concatenate([jnp.ravel(value).astype(jnp.float32) for value in values])
 
     def sample(self, key: Key) -> Float[Array, " all"]:
         keys = jax.random.split(key, len(self.parts))
         return self.join([part.sample(k) for part, k in zip(self.parts, keys, strict=True)])
 
-    def contains(self, value: Array | np.ndarray) -> bool:
+    def contains(self, value: Value) -> bool:
         value = np.asarray(value)
         if not np.issubdtype(value.dtype, np.floating) or value.shape != self.shape:
             return False
@@ -339,6 +346,6 @@ ActionSpace: TypeAlias = Discrete | Box
 action inside."""
 
 
-def inside(space: ActionSpace, action: Array) -> Array:
-    """The action, or the nearest one that the space contains."""
+def inside(space: ActionSpace, action: Action) -> Action:
+    """Return the action, or the nearest one that the space contains."""
     return jnp.clip(action, space.low, space.high) if isinstance(space, Box) else action

@@ -17,6 +17,7 @@ from dreamrl.errors import UserError, without_jax
 from dreamrl.evaluation import outcomes, spread
 from dreamrl.families.family import plain_ids, prior_of
 from dreamrl.host import in_own_switches
+from dreamrl.types import Key
 from dreamrl.values import Wholes, seeds_from
 
 Record = dict[str, int | float]
@@ -127,7 +128,7 @@ def train(
     until: int | None = None,
     keep: Callable[[Training], None] = lambda training: None,
 ) -> Training:
-    """Trains all seeds in one program for as many iterations as the settings say.
+    """Train all seeds in one program for as many iterations as the settings say.
 
     With `until` it then goes on, all schedules at their ends, until every seed has taken so many
     environment steps. `start` is what an earlier training left: with the same settings, plan and
@@ -209,7 +210,7 @@ def train(
 
 
 def complete(training: Training, iterations: int, until: int | None = None) -> bool:
-    """Whether nothing is left to do."""
+    """Return whether nothing is left to do."""
     steps = min(training.steps[place] for place in training.healthy)
     return training.iteration >= iterations and steps >= (until or 0)
 
@@ -221,8 +222,8 @@ def _held(healthy: Bool[Array, " seeds"], new: PyTree, old: PyTree) -> PyTree:
     return jax.tree.map(lambda x, y: choose(healthy, x, y), new, old)
 
 
-def seed_keys(seeds: Sequence[int]) -> Array:
-    """The random key that each seed begins with."""
+def seed_keys(seeds: Sequence[int]) -> Key:
+    """Return the random key that each seed begins with."""
     return jax.vmap(jax.random.key)(jnp.array(seeds, jnp.uint32))
 
 
@@ -258,13 +259,13 @@ def _compile(
 
 
 def _give_back() -> None:
-    """Returns what compilers freed to the system, where the C library can: 2 GB for pictures."""
+    """Return what compilers freed to the system, where the C library can: 2 GB for pictures."""
     with contextlib.suppress(AttributeError, OSError, TypeError):  # Others than glibc do it anyway.
         ctypes.CDLL(None).malloc_trim(0)
 
 
 def _chunk(algorithm: Trainable) -> Callable[..., Any]:
-    """Up to `number` iterations of all seeds, ended early where none is `alive` any more.
+    """Run up to `number` iterations of all seeds, ended early where none is `alive` any more.
 
     Returns the states, iterations done, the one at which each seed broke (0: it did not), which of
     its parts did, and sums of the metrics. The number is an input, so that a shorter last chunk is
@@ -308,7 +309,7 @@ def _has_nan(tree: PyTree) -> Bool[Array, ""]:
 
 
 def _evaluation(algorithm: Trainable, trials: int) -> Callable[[PyTree], dict[str, Array]]:
-    """Greedy returns of all seeds on the same trials, every time."""
+    """Return greedy returns of all seeds on the same trials, every time."""
     family = algorithm.family
     test_ids, train_ids = plain_ids(family.test_ids), plain_ids(family.train_ids)
     unseen, known = (

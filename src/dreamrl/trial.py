@@ -70,7 +70,7 @@ class Actor(Protocol):
         ...
 
     def exploit(
-        self, carry: PyTree, percept: Percept, goal: Array, key: Key
+        self, carry: PyTree, percept: Percept, goal: Goal, key: Key
     ) -> tuple[PyTree, Choice]:
         """Return the next carry and what to do; exploitation does not stop by itself."""
         ...

@@ -23,7 +23,7 @@ _SHORT.maxother, _SHORT.maxstring = 80, 60
 
 
 def number(value: Any) -> float:
-    """A number, or an array, list or tensor of one, as a float; raises ValueError for all else."""
+    """Return a number, or an array or list of one, as a float; raise ValueError for all else."""
     try:
         return float(_single(value))
     except (TypeError, OverflowError) as error:
@@ -31,7 +31,7 @@ def number(value: Any) -> float:
 
 
 def flag(value: Any) -> bool:
-    """True, False, 1 or 0, or an array, list or tensor of one; raises ValueError for all else."""
+    """Return True or False for these, 1 or 0, or an array of one; raise ValueError for others."""
     single = _single(value)
     if not isinstance(single, PLAIN) or single not in (0, 1):
         raise ValueError(f"{shown(value)} is neither True nor False")
@@ -39,7 +39,7 @@ def flag(value: Any) -> bool:
 
 
 def shown(value: Any) -> str:
-    """A value on one short line, whatever its own `repr` does."""
+    """Return a value on one short line, whatever its own `repr` does."""
     try:
         if isinstance(value, np.ndarray) and value.size > 8:
             return f"an array of {value.dtype}{value.shape}"
@@ -51,7 +51,7 @@ def shown(value: Any) -> str:
 
 
 def _single(value: Any) -> Any:
-    """What is in a value of size 1; ValueError where it is no number, or not one."""
+    """Return what is in a value of size 1; ValueError where it is no number, or not one."""
     if isinstance(value, PLAIN):
         return value
     if isinstance(value, list | tuple):

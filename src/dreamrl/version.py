@@ -4,7 +4,7 @@ from importlib import metadata
 
 
 def version(package: str = "dreamrl") -> str:
-    """The version; `0.0.0` for a source tree on the path, which has no metadata."""
+    """Return the version; `0.0.0` for a source tree on the path, which has no metadata."""
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:

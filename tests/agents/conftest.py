@@ -3,14 +3,11 @@
 import dataclasses
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 import pytest
 from jaxtyping import Array, Int
 
-from dreamrl.agents.algorithm import Experience
 from dreamrl.spaces import Discrete, MultiDiscrete
-from dreamrl.trial import play
 from dreamrl.types import Step
 
 LEFT, RIGHT, STAY, END = range(4)
@@ -100,22 +97,3 @@ def irrelevant_fact():
 def relevant_fact():
     """What to do is written two steps away; IDs differ in more than can be found out."""
     return RELEVANT_FACT
-
-
-@pytest.fixture(scope="session")
-def play_trials():
-    """(algorithm, params, memory, progress, key) -> the new trials of one iteration."""
-
-    def played(algorithm, params, memory, progress, key):
-        family, episodes = algorithm.family, algorithm.settings.budget.episodes
-        key_ids, *keys = jax.random.split(key, 3)
-        ids = algorithm.problems(key_ids, jnp.array(0))
-        conditions, keys = algorithm.conditions(params, memory, ids, progress, *keys)
-
-        def one(problem_id, conditions, keys):
-            actor = algorithm.behave(params, conditions, progress)
-            return play(family, family.problem(problem_id.value), actor, keys, episodes=episodes)
-
-        return Experience(ids, conditions, jax.vmap(one)(ids, conditions, keys))
-
-    return played

@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from dreamrl.agents.algorithm import Snapshot
 from dreamrl.agents.import_.losses import pull_loss
 from dreamrl.agents.registry import make_trainer, settings_for
 from dreamrl.agents.whole_trial.losses import read
@@ -13,7 +14,7 @@ from dreamrl.configuration import changed
 
 
 @pytest.fixture(scope="module")
-def made(relevant_fact, play_trials):
+def made(relevant_fact):
     """The algorithm, first networks, new trials and the batch made of them."""
     changes = {"trials": 8, "minibatches": 1, "hidden": 8, "z": 4}
     trainer = make_trainer("import", relevant_fact, changed(settings_for("import"), changes))
@@ -21,9 +22,9 @@ def made(relevant_fact, play_trials):
 
     @jax.jit
     def make(key):
-        state, progress = trainer.init(key), jnp.array(0.0)
-        new = play_trials(algorithm, state.params, state.memory, progress, jax.random.key(1))
-        return state.params, new, algorithm.prepare(state.params, new, progress)[0]
+        now = Snapshot(trainer.init(key).params, jnp.array(0.0))
+        new = trainer.play(now, jnp.array(0), jax.random.key(1))
+        return now.params, new, algorithm.prepare(now, new)[0]
 
     return algorithm, *make(jax.random.key(0))
 

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from dreamrl.agents.algorithm import Snapshot
 from dreamrl.agents.registry import make_trainer, settings_for
 from dreamrl.configuration import changed
 from dreamrl.trial import Percept
@@ -45,7 +46,7 @@ def a_trainer(case, family, may_end):
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_it_is_never_taken_and_training_goes_on(case, relevant_fact, play_trials):
+def test_it_is_never_taken_and_training_goes_on(case, relevant_fact):
     free, kept = (a_trainer(case, relevant_fact, may) for may in (True, False))
     chances = []
     for trainer in (free, kept):
@@ -59,13 +60,13 @@ def test_it_is_never_taken_and_training_goes_on(case, relevant_fact, play_trials
         end = jnp.array(relevant_fact.end_action)
         chances.append(float(jnp.exp(decision.policy.log_prob(end))))
     np.testing.assert_allclose(chances, [0.25, 0], atol=0.05)
-    algorithm = kept.algorithm
 
     @jax.jit
     def iterate(key):
         state = kept.init(key)
         # By either learner: one that acts at random does anything but end.
-        new = play_trials(algorithm, state.params, state.memory, jnp.array(0.0), key)
+        now = Snapshot(state.params, jnp.array(0.0), state.memory)
+        new = kept.play(now, jnp.array(0), key)
         return new.trial.exploitation, kept.iterate(state)[1]
 
     exploited, metrics = iterate(jax.random.key(0))

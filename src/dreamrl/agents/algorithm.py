@@ -36,12 +36,25 @@ class Experience(NamedTuple):
     trial: Trial
 
 
+class Snapshot(NamedTuple):
+    """What a method has learned so far, and how far training has come."""
+
+    params: PyTree
+    """All networks."""
+    progress: Float[Array, ""]
+    """From 0 to 1."""
+    memory: PyTree = ()
+    """What the method keeps beside its parameters."""
+    target: PyTree = None
+    """What an off-policy learner follows slowly; None on-policy."""
+
+
 @runtime_checkable
 class Algorithm(Protocol):
     """One method on one family, subclassed by name; only what it does not need is left out.
 
-    `params` is a pytree of all networks. It is trained in named groups, each by its own loss, with
-    its own optimiser: no gradient of one group's loss reaches another.
+    Parameters are trained in named groups, each by its own loss, with its own optimiser: no
+    gradient of one group's loss reaches another.
     """
 
     family: Family
@@ -55,13 +68,11 @@ class Algorithm(Protocol):
         """Return first parameters, and the key that training goes on with."""
         ...
 
-    def behave(self, params: PyTree, conditions: PyTree, progress: Float[Array, ""]) -> Actor:
+    def behave(self, now: Snapshot, conditions: PyTree) -> Actor:
         """Return the actor that plays one trial in training."""
         ...
 
-    def prepare(
-        self, params: PyTree, experience: Experience, progress: Float[Array, ""]
-    ) -> tuple[PyTree, Metrics]:
+    def prepare(self, now: Snapshot, experience: Experience) -> tuple[PyTree, Metrics]:
         """Return what the losses need of trials, and what to report of them.
 
         The leading axis of every leaf is B, or a multiple of it: minibatches are cut from it.
@@ -71,16 +82,8 @@ class Algorithm(Protocol):
         """
         ...
 
-    def losses(
-        self,
-        params: PyTree,
-        target: PyTree,
-        batch: PyTree,
-        memory: PyTree,
-        progress: Float[Array, ""],
-        key: Key,
-    ) -> dict[str, Loss]:
-        """Return the loss of each group of parameters on a minibatch."""
+    def losses(self, now: Snapshot, batch: PyTree, recalled: PyTree, key: Key) -> dict[str, Loss]:
+        """Return the loss of each group of parameters on a minibatch, and on what was recalled."""
         ...
 
     def agent(self, params: PyTree) -> Agent:
@@ -126,13 +129,7 @@ class Algorithm(Protocol):
         return ProblemID(drawn)
 
     def conditions(
-        self,
-        params: PyTree,
-        memory: PyTree,
-        problem_id: ProblemID,
-        progress: Float[Array, ""],
-        key: Key,
-        key_episodes: Key,
+        self, now: Snapshot, problem_id: ProblemID, key: Key, key_episodes: Key
     ) -> tuple[PyTree, TrialKeys]:
         """Return what makes each trial's behaviour, and each trial's random keys, all [B, ...].
 
@@ -159,23 +156,16 @@ class Algorithm(Protocol):
         trial = experience.trial._replace(beliefs=None, extras=Extras())
         return experience._replace(trial=trial)
 
-    def replayed(
-        self, params: PyTree, stored: replay.Replay, progress: Float[Array, ""], key: Key
-    ) -> PyTree:
+    def replayed(self, now: Snapshot, stored: replay.Replay, key: Key) -> PyTree:
         """Return what the losses need of the trials that one off-policy update replays."""
         experience = replay.sample(stored, key, self.settings.learner.batch)
-        return self.prepare(params, experience, progress)[0]
+        return self.prepare(now, experience)[0]
 
     def conclude(
-        self,
-        params: PyTree,
-        memory: PyTree,
-        experience: Experience,
-        metrics: Metrics,
-        progress: Float[Array, ""],
-    ) -> tuple[PyTree, PyTree, Metrics]:
-        """Return parameters, memory and metrics at the end of an iteration."""
-        return params, memory, metrics
+        self, now: Snapshot, experience: Experience, metrics: Metrics
+    ) -> tuple[Snapshot, Metrics]:
+        """Return what is learned, and the metrics, at the end of an iteration."""
+        return now, metrics
 
     def encode(self, params: PyTree, problem_id: ProblemID) -> Float[Array, "... Z"] | None:
         """Return the true z of a training problem, to draw beside beliefs; None without one."""

@@ -13,11 +13,11 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
-from dreamrl.agents.algorithm import Agent, Algorithm, Experience, Loss, Metrics
+from dreamrl.agents.algorithm import Agent, Algorithm, Experience, Loss, Metrics, Snapshot
 from dreamrl.families.family import Family
 from dreamrl.learners import replay
 from dreamrl.learners.dqn import DQN
-from dreamrl.trial import TrialKeys, play
+from dreamrl.trial import Trial, TrialKeys, play
 from dreamrl.types import Key, ProblemID
 
 
@@ -97,15 +97,13 @@ class Trainer:
                 algorithm.optimisers().items(), algorithm.groups(params).values(), strict=True
             )
         }
-        memory = algorithm.memory(params)
+        now = Snapshot(params, jnp.array(0.0), algorithm.memory(params))
         target = ring = None
         if isinstance(learner, DQN):
             target = algorithm.target(params)
-            played = jax.eval_shape(
-                lambda: self._play(params, memory, jnp.array(0), jnp.array(0.0), key)
-            )
+            played = jax.eval_shape(lambda: self.play(now, jnp.array(0), key))
             ring = replay.empty(_example(algorithm.stored(played)), learner.capacity)
-        return State(params, target, optimisers, ring, memory, jnp.array(0), key)
+        return State(params, target, optimisers, ring, now.memory, jnp.array(0), key)
 
     def agent(self, state: State) -> Agent:
         """Return the agent that meta-test gets."""
@@ -121,16 +119,17 @@ class Trainer:
         updates, number = learner.updates, state.iteration
         key, key_trials, key_updates = jax.random.split(state.key, 3)
         progress = number / self.settings.budget.iterations
+        now = Snapshot(state.params, progress, state.memory, state.target)
         trials = self.settings.budget.trials
-        new = self._play(state.params, state.memory, number * trials, progress, key_trials)
+        new = self.play(now, number * trials, key_trials)
         played = (number + 1) * trials
-        fresh, metrics = algorithm.prepare(state.params, new, progress)
-        memory = algorithm.remember(state.memory, new)
+        fresh, metrics = algorithm.prepare(now, new)
+        now = now._replace(memory=algorithm.remember(now.memory, new))
         off_policy = state.replay is not None
         ring = replay.add(state.replay, algorithm.stored(new)) if state.replay is not None else None
         # Off-policy updates draw from these keys themselves.
         key_recalled = jax.random.fold_in(key_updates, updates) if off_policy else key_updates
-        recalled = _minibatches(algorithm.recalled(memory, key_recalled), updates, True)
+        recalled = _minibatches(algorithm.recalled(now.memory, key_recalled), updates, True)
         keys = jax.random.split(key_updates, updates)
         if off_policy:
             inputs: Any = (keys, jnp.arange(updates), recalled)
@@ -141,11 +140,12 @@ class Trainer:
         def update(carry, inputs):
             params, target, optimisers = carry
             key, batch, recalled = inputs
+            then = now._replace(params=params, target=target)
             if ring is not None:
                 done = number * updates + batch + 1
                 key_replay, key = jax.random.split(key)
-                batch = algorithm.replayed(params, ring, progress, key_replay)
-            losses = algorithm.losses(params, target, (batch, recalled), memory, progress, key)
+                batch = algorithm.replayed(then, ring, key_replay)
+            losses = algorithm.losses(then, batch, recalled, key)
             params, optimisers, reported = self._descend(params, optimisers, losses, played)
             if ring is not None:
                 target = learner.follow(target, algorithm.target(params), done)
@@ -155,28 +155,24 @@ class Trainer:
         (params, target, optimisers), losses = jax.lax.scan(update, carry, inputs)
         metrics = metrics | {name: value.mean() for name, value in losses.items()}
         metrics["steps"] = new.trial.exploration.mask.sum() + new.trial.exploitation.mask.sum()
-        params, memory, metrics = algorithm.conclude(params, memory, new, metrics, progress)
+        now, metrics = algorithm.conclude(now._replace(params=params), new, metrics)
         metrics = {name: jnp.asarray(x).astype(jnp.float32) for name, x in metrics.items()}
-        after = State(params, target, optimisers, ring, memory, number + 1, key)
+        after = State(now.params, target, optimisers, ring, now.memory, number + 1, key)
         return after, with_finite_flags(metrics, algorithm.group_names)
 
-    def _play(
-        self, params: PyTree, memory: PyTree, played: Array, progress: Array, key: Key
-    ) -> Experience:
-        """Play the new trials of an iteration, side by side."""
+    def play(self, now: Snapshot, played: Int[Array, ""], key: Key) -> Experience:
+        """Play the new trials of an iteration, side by side, when so many have been `played`."""
         algorithm, episodes = self.algorithm, self.settings.budget.episodes
         key_ids, key_trials, key_episodes = jax.random.split(key, 3)
         problem_id = algorithm.problems(key_ids, played)
-        keys = (key_trials, key_episodes)
-        conditions, trial_keys = algorithm.conditions(params, memory, problem_id, progress, *keys)
+        conditions, keys = algorithm.conditions(now, problem_id, key_trials, key_episodes)
 
-        def one(problem_id: ProblemID, conditions: PyTree, keys: TrialKeys) -> Any:
+        def one(problem_id: ProblemID, conditions: PyTree, keys: TrialKeys) -> Trial:
             problem = self.family.problem(problem_id.value)
-            actor = algorithm.behave(params, conditions, progress)
+            actor = algorithm.behave(now, conditions)
             return play(self.family, problem, actor, keys, episodes=episodes)
 
-        trials = jax.vmap(one)(problem_id, conditions, trial_keys)
-        return Experience(problem_id, conditions, trials)
+        return Experience(problem_id, conditions, jax.vmap(one)(problem_id, conditions, keys))
 
     def _descend(
         self,

@@ -124,7 +124,7 @@ class InstructedPolicy(eqx.Module):
 
 
 def _gate(layer: Dense, task: Float[Array, "... size"]) -> Float[Array, "... outputs"]:
-    """Around 1, from 0 to 2."""
+    """Return factors around 1, from 0 to 2."""
     return 2 * jax.nn.sigmoid(2 * layer(task))
 
 

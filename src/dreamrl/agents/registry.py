@@ -42,7 +42,7 @@ def register_method(name: str, method: Method) -> None:
 
 
 def method_of(agent: str) -> Method:
-    """Return the method of that name; raises UserError where there is none."""
+    """Return the method of that name; raise UserError where there is none."""
     if agent not in METHODS:
         raise unknown("agent", agent, METHODS)
     return METHODS[agent]

@@ -14,7 +14,7 @@ from dreamrl.errors import UserError, unknown
 
 
 def parse(command: ModuleType, prog: str, arguments: list[str]) -> Any:
-    """What the arguments say, as the command's Options; None if they only ask for help."""
+    """Return what the arguments say, as the command's Options; None if they only ask for help."""
     helping = any(a in ("-h", "--help") for a in arguments)
     build = getattr(command, "options_for", None)
     kind = command.Options
@@ -41,7 +41,7 @@ def parse(command: ModuleType, prog: str, arguments: list[str]) -> Any:
 
 
 def positionals(kind: type, arguments: list[str]) -> list[str]:
-    """The arguments that belong to no flag, before the others are understood."""
+    """Return the arguments that belong to no flag, before the others are understood."""
     flags = {flag for flag, takes_value in _flags(kind).items() if takes_value}
     found, skip = [], False
     for argument in arguments:
@@ -99,7 +99,7 @@ def _is_positional(field: dataclasses.Field) -> bool:
 
 
 def _plain(box: str) -> str:
-    """What stands in the first part of the box that tyro draws around an error."""
+    """Return what stands in the first part of the box that tyro draws around an error."""
     lines = [line.strip("│ \t") for line in box.splitlines()]
     said = []
     for line in lines:

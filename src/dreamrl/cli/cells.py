@@ -47,14 +47,14 @@ class Board:
         )
 
     def compiling(self) -> None:
-        """`begin` has said so."""
+        """Show that programs are compiled: `begin` has said so."""
 
     def warn(self, line: str) -> None:
         self.notes.append(line)
         self._say(line)
 
     def show(self, records: Sequence[Record]) -> None:
-        """What a chunk of the running cell came to, in each seed."""
+        """Show what a chunk of the running cell came to, in each seed."""
         assert self.running is not None
         cell, first = self.cells[self.running], records[0]
         share = first["iteration"] / cell.settings.budget.iterations
@@ -70,7 +70,7 @@ class Board:
         self._say(f"{cell.name} on {cell.family}: {words}  {rate:,.0f} steps/s  {self._left()}")
 
     def done(self, cell: Cell, result: Result) -> None:
-        """What came of a cell, just now or in an earlier call."""
+        """Show what came of a cell, just now or in an earlier call."""
         key, self.running = _key(cell), None
         score = statistics.fmean(seed["unseen"]["return"] for seed in result["seeds"])
         self.states[key] = f"done, {score:.3f}"
@@ -83,7 +83,7 @@ class Board:
         self.warn(f"{cell.name} on {cell.family}: {error}")
 
     def stopping(self) -> None:
-        """That Ctrl-C has been heard."""
+        """Show that Ctrl-C has been heard."""
         self.warn(STOPPING)
 
     def __rich__(self) -> Panel:
@@ -101,7 +101,7 @@ class Board:
         return Panel(grid, title="[bold]compare[/]", expand=False)
 
     def _left(self) -> str:
-        """How long the cells that are running and to come will take, as the others did."""
+        """Return how long the cells that are running and to come will take, as the others did."""
         known = {key: s for key, s in self.seconds.items() if s > 0}
         if not known:
             return "time left: not known yet"
@@ -127,7 +127,7 @@ _STYLES = {"to come": "[dim]", "done": "[green]", "failed": "[bold red]"}
 
 @contextlib.contextmanager
 def board(cells: Sequence[Cell], console: Console) -> Iterator[Board]:
-    """A view of the cells for as long as they are worked on, which Ctrl-C ends."""
+    """Yield a view of the cells for as long as they are worked on, which Ctrl-C ends."""
     made = Board(cells)
     with contextlib.ExitStack() as stack:
         if can_redraw(console):

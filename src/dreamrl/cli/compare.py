@@ -55,7 +55,7 @@ class Options:
 
 
 def run(options: Options) -> int:
-    """Compares; returns the exit code."""
+    """Compare; return the exit code."""
     if not options.agent:
         raise UserError("AGENT missing: agents come first, as in dream rl2 --family bus")
     if not options.family:

@@ -130,7 +130,7 @@ def _terminal() -> dict[str, dict[str, Any]]:
 
 
 def _extras() -> dict[str, dict[str, Any]]:
-    """What is not installed is nothing that fails."""
+    """Report extras; one that is not installed is nothing that fails."""
     return {
         extra: _row(
             f"{package} {version(package)}"

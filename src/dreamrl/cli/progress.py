@@ -31,12 +31,12 @@ class Goal(NamedTuple):
     until: int | None
 
     def done(self, record: Record) -> str:
-        """How much of it is done, in words."""
+        """Return how much of it is done, in words."""
         steps = "" if self.until is None else f", {record['steps']:,}/{self.until:,} steps"
         return f"{record['iteration']:.0f}/{self.iterations}{steps}"
 
     def left(self, record: Record) -> float:
-        """Seconds, if it goes on as so far."""
+        """Return seconds, if it goes on as so far."""
         share = min(record["iteration"] / self.iterations, record["steps"] / (self.until or 1))
         trained = record["seconds"] - record["compile_seconds"]
         return trained * (1 / share - 1) if 0 < share < 1 else 0.0
@@ -45,18 +45,18 @@ class Goal(NamedTuple):
 @runtime_checkable
 class View(Protocol):
     def show(self, records: Sequence[Record], limits: Limits) -> None:
-        """What a chunk came to, in each seed."""
+        """Show what a chunk came to, in each seed."""
 
     def stopping(self) -> None:
-        """That Ctrl-C has been heard."""
+        """Show that Ctrl-C has been heard."""
 
     def warn(self, line: str) -> None:
-        """What went wrong without stopping the training."""
+        """Show what went wrong without stopping the training."""
 
 
 @contextlib.contextmanager
 def progress(title: str, where: str, goal: Goal, horizon: int, console: Console) -> Iterator[View]:
-    """A view of a training, for as long as it goes on."""
+    """Yield a view of a training, for as long as it goes on."""
     if not can_redraw(console):
         yield _Lines(title, where, goal, console)
         return
@@ -139,7 +139,7 @@ class _LivePanel:
         return Panel(rows, title=title, subtitle=where, expand=False)
 
     def _fill(self, rows: Table, since: float) -> None:
-        """`since` so many seconds ago the records came."""
+        """Fill the panel; `since` so many seconds ago the records came."""
         records, first = self.records, self.records[0]
         elapsed, left = first["seconds"] + since, max(0.0, self.goal.left(first) - since)
         total, done = self.goal.iterations, first["iteration"]
@@ -184,7 +184,7 @@ def _short(record: Record) -> list[tuple[str, str]]:
 
 
 def _all(records: Sequence[Record], name: str, form: str) -> str:
-    """One seed's value; of several, the mean and the lowest and highest."""
+    """Return one seed's value; of several, the mean and the lowest and highest."""
     values = [record[name] for record in records if name in record]
     if not values:
         return "-"

@@ -35,7 +35,7 @@ class Options:
 
 
 def run(options: Options) -> int:
-    """Trains; returns the exit code."""
+    """Train; return the exit code."""
     check_number("until", options.until, 1, 2**62)
     runs.tell_family(options.run, options.family)
     return train_run(options.run, options.until, options.json)

@@ -105,7 +105,7 @@ def options_for(arguments: list[str], helping: bool) -> tuple[type[Options], lis
 
 
 def run(options: Any) -> int:
-    """Trains; returns the exit code."""
+    """Train; return the exit code."""
     check_installed(options.sink)
     check_number("evaluation_trials", options.evaluation_trials, 1, TRIALS)
     terms = Terms(

@@ -26,7 +26,7 @@ from dreamrl.training import Record
 
 
 def train_run(out: Path, until: int | None, as_json: bool) -> int:
-    """Trains the run in a directory until it is finished or stopped; returns the exit code."""
+    """Train the run in a directory until it is finished or stopped; return the exit code."""
     with _random_numbers_of(out), runs.open_session(out, until) as session:
         if session is None:
             _tell_finished(out, as_json)

@@ -95,14 +95,14 @@ def _short(numbers: Any) -> str:
 
 
 def _observed(story: Story, observation: Any) -> dict[str, Any]:
-    """A picture is drawn, and not written down."""
+    """Return an observation to be written down; a picture is drawn instead."""
     space = story.family.observation_space
     seen = space.seen if isinstance(space, Privileged) else space
     return {} if isinstance(seen, Image) else {"observation": observation.tolist()}
 
 
 def _steps(story: Story) -> list[dict[str, Any]]:
-    """The exploration, one object a step; the observation is what the step led to."""
+    """Return the exploration, one object a step; the observation is what the step led to."""
     beliefs = story.beliefs
     exploration, moved, gained = beliefs.trajectory, beliefs.moved, beliefs.gained
     steps = []

@@ -31,7 +31,7 @@ def check_seed(seed: int) -> None:
 
 
 def describe(result: dict[str, Any]) -> list[tuple[str, str]]:
-    """An evaluation as rows of words."""
+    """Return an evaluation as rows of words."""
     of = "unseen" if result["split"] == "unseen" else "training"
     rows = [
         (f"return on {of} problems", f"{result['return_mean']:.3f}  ({_interval(result)})"),

@@ -49,7 +49,7 @@ class Contender(NamedTuple):
 
 
 def contender(text: str) -> Contender:
-    """Reads what is asked for; raises UserError for an unknown agent or what is not SETTING=VALUE.
+    """Read what is asked for; raise UserError for an unknown agent or what is not SETTING=VALUE.
 
     What the settings may be, `Contender.settings` finds out.
     """

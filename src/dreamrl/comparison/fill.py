@@ -21,13 +21,13 @@ class View(Watch, Protocol):
     """Who is told how the table fills; the trainings of cells are told to it as to any watch."""
 
     def begin(self, cell: Cell, seeds: Sequence[int]) -> None:
-        """That these seeds of a cell are trained now."""
+        """Hear that these seeds of a cell are trained now."""
 
     def done(self, cell: Cell, result: Result) -> None:
-        """What came of a cell, just now or in an earlier call."""
+        """Hear what came of a cell, just now or in an earlier call."""
 
     def failed(self, cell: Cell, error: UserError) -> None:
-        """That a cell's training cannot go on; the others do."""
+        """Hear that a cell's training cannot go on; the others do."""
 
 
 class Filled(NamedTuple):
@@ -41,7 +41,7 @@ class Filled(NamedTuple):
 def fill(
     asked: Sequence[Cell], results: AnyPath, runs: AnyPath, view: View, command: str = ""
 ) -> Filled:
-    """All results: read from `results` where it holds them, else made and written there.
+    """Return all results: read from `results` where it holds them, else made and written there.
 
     A result with other settings than the cell's is not used, but replaced. Trainings are
     directories in `runs`; finished ones of the same agent, family, settings and seed are used
@@ -77,7 +77,7 @@ def _usable(cell: Cell, results: Path) -> Result | None:
 
 
 def _complete(cell: Cell, results: Path, runs: Path, view: View, command: str) -> Result | None:
-    """The result of a cell that lacks seeds; None if its training was stopped."""
+    """Return the result of a cell that lacks seeds; None if its training was stopped."""
     before = _usable(cell, results)
     wanted = cells.missing(cell, before)
     trained = cells.finished_runs(cell, runs)
@@ -100,7 +100,7 @@ def _complete(cell: Cell, results: Path, runs: Path, view: View, command: str) -
 
 @functools.cache
 def _references(family_name: str) -> dict[str, float]:
-    """What can be reached in a family, as far as that has exact values."""
+    """Return what can be reached in a family, as far as that has exact values."""
     family = families.make(family_name)
     found = limits(family)
     with contextlib.suppress(UserError):

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from jaxtyping import Shaped
 
 from dreamrl import families
 from dreamrl.agents import registry
@@ -81,7 +82,7 @@ class Cell(NamedTuple):
         return folder / _slug(self.family) / f"{self.slug}.json"
 
     def directory(self, folder: Path, seeds: Sequence[int]) -> Path:
-        """Where these seeds are trained: another place for other settings."""
+        """Return where these seeds are trained: another place for other settings."""
         content = json.dumps([self.wanted, list(seeds)]).encode()
         return (
             folder / f"{self.slug}-{_slug(self.family)}-{hashlib.sha256(content).hexdigest()[:8]}"
@@ -93,14 +94,14 @@ def _slug(name: str) -> str:
 
 
 def cells(
-    names: Sequence[str] | np.ndarray,
-    family_names: Sequence[str] | np.ndarray,
+    names: Sequence[str] | Shaped[np.ndarray, " names"],
+    family_names: Sequence[str] | Shaped[np.ndarray, " families"],
     seeds: Whole,
     budget: Whole | None = None,
     trials: Whole = 2000,
     base: str | None = None,
 ) -> list[Cell]:
-    """All agents on all families, family by family.
+    """Return all agents on all families, family by family.
 
     With a budget each agent gets as many iterations as fit into so many environment steps,
     counted as trials x horizon x (1 + episodes). Without one, all get what the preset of `base`
@@ -135,18 +136,18 @@ def cells(
     return found
 
 
-def _texts(names: Sequence[str] | np.ndarray) -> tuple[str, ...]:
+def _texts(names: Sequence[str] | Shaped[np.ndarray, " names"]) -> tuple[str, ...]:
     return tuple(map(str, names))
 
 
 def held(cell: Cell, folder: Path) -> Result | None:
-    """The result in a folder that has the cell's name, whatever its settings."""
+    """Return the result in a folder that has the cell's name, whatever its settings."""
     path = cell.file(folder)
     return read_json(path) if path.exists() else None
 
 
 def difference(cell: Cell, result: Result) -> str:
-    """In what a result is not the cell's, in words; nothing if it is."""
+    """Return in what a result is not the cell's, in words; nothing if it is."""
     wanted = {**cell.wanted, "trials": cell.trials}
     pairs = {name: (result.get(name), value) for name, value in wanted.items()}
     del pairs["settings"]
@@ -165,7 +166,7 @@ def missing(cell: Cell, result: Result | None) -> tuple[int, ...]:
 
 
 def finished_runs(cell: Cell, folder: Path) -> dict[int, Run]:
-    """{seed: run} of those under a folder that were trained as the cell wants it, to the end."""
+    """Return {seed: run} of those under a folder that were trained to the end as the cell wants."""
     found = {}
     for path in sorted(folder.rglob("run.json")):
         try:
@@ -189,7 +190,7 @@ def measure(
     references: Mapping[str, float],
     command: str,
 ) -> Result:
-    """The result of trained seeds, beside those that were measured before."""
+    """Return the result of trained seeds, beside those that were measured before."""
     before = before or {"seeds": [], "trainings": []}
     programs: dict[Path, list[Run]] = {}
     for run in trained.values():
@@ -208,7 +209,7 @@ def measure(
 
 
 def save(cell: Cell, folder: Path, result: Result) -> None:
-    """Writes a result, with each list of numbers on one line."""
+    """Write a result, with each list of numbers on one line."""
     path = cell.file(folder)
     path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(result, indent=1, allow_nan=False)
@@ -217,7 +218,7 @@ def save(cell: Cell, folder: Path, result: Result) -> None:
 
 
 def of_seeds(cell: Cell, result: Result) -> Result:
-    """The result without seeds that are not asked for."""
+    """Return the result without seeds that are not asked for."""
     return {**result, "seeds": [seed for seed in result["seeds"] if seed["seed"] in cell.seeds]}
 
 
@@ -245,7 +246,7 @@ def _within(budget: int, settings: Any, family: Family, name: str) -> Any:
 
 
 def _program(path: Path) -> Path:
-    """The directory of the training that a seed's run is part of."""
+    """Return the directory of the training that a seed's run is part of."""
     above = path.parent
     return above if path.name.startswith("seed-") and (above / "run.json").exists() else path
 

@@ -29,7 +29,7 @@ class Interval(NamedTuple):
 
 
 def iqm(scores: Scores) -> float:
-    """Interquartile mean: the mean of what is left without the lowest and the highest quarter.
+    """Return the interquartile mean: that without the lowest and the highest quarter.
 
     A quarter of n scores is ⌊n / 4⌋ of them, so that nothing is cut from fewer than 4.
     """
@@ -37,12 +37,12 @@ def iqm(scores: Scores) -> float:
 
 
 def probability_of_improvement(x: Scores, y: Float[np.ndarray, "others families"]) -> float:
-    """P(X > Y) of a seed of each, a tie counting half; the mean over families."""
+    """Return P(X > Y) of a seed of each, a tie counting half; the mean over families."""
     return float(_improvement(x[None], y[None])[0])
 
 
 def iqm_interval(scores: Scores, resamples: int = RESAMPLES, seed: int = 0) -> Interval:
-    """The interquartile mean, with its interval; the same seed gives the same interval."""
+    """Return the interquartile mean, with its interval; the same seed gives the same interval."""
     return _few(iqm(scores), [scores]) or _interval(iqm(scores), _iqm, [scores], resamples, seed)
 
 
@@ -52,7 +52,7 @@ def improvement_interval(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> Interval | None:
-    """P(X > Y) with its interval, for which the seeds of X and of Y are drawn independently.
+    """Return P(X > Y) with its interval, for which the seeds of X and of Y are drawn independently.
 
     None where X or Y is one seed.
     """
@@ -71,14 +71,14 @@ def gap_interval(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> Interval:
-    """By how much the interquartile mean of X lies above that of Y; seeds drawn independently."""
+    """Return by how much the interquartile mean of X lies above that of Y; seeds drawn apart."""
     estimate = iqm(x) - iqm(y)
     few = _few(estimate, [x, y])
     return few or _interval(estimate, lambda x, y: _iqm(x) - _iqm(y), [x, y], resamples, seed)
 
 
 def _few(estimate: float, samples: list[np.ndarray]) -> Interval | None:
-    """Student's t with Welch's degrees of freedom for sums of means; None where seeds are many."""
+    """Return Student's t by Welch, for sums of means; None where seeds are many."""
     fewest = min(map(len, samples))
     if fewest >= FEW:
         return None
@@ -98,7 +98,7 @@ def _few(estimate: float, samples: list[np.ndarray]) -> Interval | None:
 
 
 def _newcombe(estimate: float, seeds: int, others: int, families: int) -> Interval:
-    """The probabilities from which the estimate is no further than 1.96 standard errors."""
+    """Return the probabilities from which the estimate is no further than 1.96 standard errors."""
     p = np.linspace(0.0, 1.0, 10_001)
     half = (seeds + others) / 2 - 1
     spread = 1 + half * ((1 - p) / (2 - p) + p / (1 + p))

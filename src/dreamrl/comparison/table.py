@@ -37,7 +37,7 @@ class Row(NamedTuple):
 
 
 def rows(results: Sequence[Result], base: str) -> list[Row]:
-    """One row a result, family by family; those of agents with every family at the end.
+    """Return one row a result, family by family; those of agents with every family at the end.
 
     Over families, returns count on a scale from 0, without exploration, to 1, the optimum; they
     are left out where a family has no such references or an agent not all families.
@@ -67,7 +67,7 @@ def rows(results: Sequence[Result], base: str) -> list[Row]:
 
 
 def markdown(found: Sequence[Row], base: str) -> str:
-    """Rows of one family as a table, with columns of one width so that it reads as it is."""
+    """Return rows of one family as a table, with columns of one width so that it reads as it is."""
     names = list(dict.fromkeys(name for row in found for name in row.details))
     score = "scaled return" if found[0].family == ALL else "return, unseen"
     against = [f"{base} above by", "95 %", f"P({base} better)", "95 %"]
@@ -84,7 +84,7 @@ def markdown(found: Sequence[Row], base: str) -> str:
 
 
 def tables(results: Sequence[Result], base: str) -> dict[str, str]:
-    """{family: its table}, the one over families last."""
+    """Return {family: its table}, the one over families last."""
     groups: dict[str, list[Row]] = {}
     for row in rows(results, base):
         groups.setdefault(row.family, []).append(row)
@@ -92,14 +92,14 @@ def tables(results: Sequence[Result], base: str) -> dict[str, str]:
 
 
 def in_words(results: Sequence[Result], base: str) -> str:
-    """All tables, one below the other, and a line where seeds are few."""
+    """Return all tables, one below the other, and a line where seeds are few."""
     parts = [f"{family}\n\n{table}" for family, table in tables(results, base).items()]
     few = any(len(result["seeds"]) < FEW for result in results)
     return "\n\n".join([*parts, *([FEW_SEEDS] if few else [])])
 
 
 def base_of(names: Sequence[str]) -> str:
-    """Whom the others are held against: DREAM, or else the first."""
+    """Return whom the others are held against: DREAM, or else the first."""
     return "dream" if "dream" in names else names[0]
 
 
@@ -121,13 +121,13 @@ def _group(
 
 
 def _worth_knowing(references: dict[str, float]) -> bool:
-    """Whether there is a scale from the best without exploration to the best of all."""
+    """Return whether there is a scale from the best without exploration to the best of all."""
     best, blind = (references.get(name) for name in ("optimal", "no_exploration"))
     return best is not None and blind is not None and best > blind
 
 
 def _scores(results: Sequence[Result], scaled: bool = False) -> Scores:
-    """[seeds, families] of the seeds that all of the results have."""
+    """Return [seeds, families] of the seeds that all of the results have."""
     columns = []
     for result in results:
         low, high = 0.0, 1.0

@@ -29,7 +29,7 @@ from dreamrl.values import AnyPath, Whole, seed_from
 
 @in_own_switches
 def load(run: AnyPath, family: Family | str | None = None) -> "TrainedAgent":
-    """The agent of a run's directory, of one seed; a UserError says what is wrong with it.
+    """Return the agent of a run's directory, of one seed; a UserError says what is wrong with it.
 
     Of a run on a family of one's own, `family` is that family, or where it is, as
     `module:attribute` or `path/to/file.py:attribute`; no other code of a run is ever executed.
@@ -41,7 +41,7 @@ def load(run: AnyPath, family: Family | str | None = None) -> "TrainedAgent":
 
 @in_own_switches
 def prepare(family: Family, algorithm: Trainable, state: PyTree) -> "TrainedAgent":
-    """The agent of one seed's training state.
+    """Return the agent of one seed's training state.
 
     This is the last place that sees problem IDs: of the encoder only the means go further.
     """
@@ -98,14 +98,14 @@ class TrainedAgent:
         return digest.hexdigest()
 
     def explorer(self, seed: Whole = 0) -> Driver[ExplorationRecord]:
-        """For a loop of one's own: see `Driver`. `explorer.belief` is what `explore` returns."""
+        """Return a `Driver` for any loop; `explorer.belief` is what `explore` returns."""
         decide = functools.partial(self._explore, np.uint32(seed_from(seed)))
         return Driver(self.family, self._begin_exploring(), decide, self.read, "the explorer")
 
     def exploiter(
         self, belief: ExplorationRecord, goal: Any, seed: Whole = 0
     ) -> Driver[ExplorationRecord]:
-        """For a loop of one's own; the goal is one of the family's `goal_space`."""
+        """Return a `Driver` for any loop; the goal is one of the family's `goal_space`."""
         if belief.agent != self.fingerprint:
             raise UserError(
                 "this is a belief of another agent, which means nothing to this one: explore anew"
@@ -118,7 +118,7 @@ class TrainedAgent:
 
     @in_own_switches
     def explore(self, where: Any, seed: Whole = 0) -> ExplorationRecord:
-        """Plays an exploration episode, which ends when the agent knows enough."""
+        """Play an exploration episode, which ends when the agent knows enough."""
         explorer = self.explorer(seed)
         drive(explorer, environment_of(self.family, where, None, seed))
         return self.measured(explorer.belief, where)
@@ -127,7 +127,7 @@ class TrainedAgent:
     def exploit(
         self, where: Any, goal: Any, belief: ExplorationRecord, seed: Whole = 0
     ) -> Trajectory:
-        """Plays an episode that is asked for `goal`; `.episode_return` is the sum of its rewards.
+        """Play an episode that is asked for `goal`; `.episode_return` is the sum of its rewards.
 
         An `Environment` knows the goal by itself; a problem is told it.
         """
@@ -137,7 +137,7 @@ class TrainedAgent:
         return exploiter.trajectory
 
     def load_belief(self, path: AnyPath) -> ExplorationRecord:
-        """What `ExplorationRecord.save` wrote; a UserError if it is damaged or another agent's."""
+        """Load what `ExplorationRecord.save` wrote; UserError if it is damaged or another's."""
         like = jax.eval_shape(self._hold, blank(self.family))
         return ExplorationRecord(
             load_held(path, like, self.fingerprint), self.fingerprint, self.known

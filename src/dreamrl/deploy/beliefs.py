@@ -105,7 +105,7 @@ class ExplorationRecord:
         return None if self.known is None else self.known.posterior.shares(self.means)
 
     def save(self, path: AnyPath) -> Path:
-        """Writes `path`.safetensors and `path`.json; the agent's `load_belief` reads them."""
+        """Write `path`.safetensors and `path`.json; the agent's `load_belief` reads them."""
         stem = stem_of(path)
         if not stem.parent.is_dir():
             raise UserError(f"{stem.parent} is not a directory: a belief is saved into one")
@@ -122,7 +122,7 @@ class ExplorationRecord:
 
 
 def load_held(path: AnyPath, like: StoredRecord, agent: str) -> StoredRecord:
-    """What `save` wrote, if it was a belief of this very agent; a UserError if not."""
+    """Return what `save` wrote, if it was a belief of this very agent; a UserError if not."""
     stem = stem_of(path)
     manifest = read_json(stem.with_suffix(".json"))
     if manifest.get("kind") != "belief":
@@ -136,7 +136,7 @@ def load_held(path: AnyPath, like: StoredRecord, agent: str) -> StoredRecord:
 
 
 def stem_of(path: AnyPath) -> Path:
-    """A path without .safetensors or .json."""
+    """Return a path without .safetensors or .json."""
     path = Path(path)
     stem = path.with_suffix("") if path.suffix in (".safetensors", ".json") else path
     if stem.suffix:

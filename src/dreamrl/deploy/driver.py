@@ -6,7 +6,7 @@ from typing import Any, Generic, TypeVar
 
 import jax
 import numpy as np
-from jaxtyping import PyTree
+from jaxtyping import Float, PyTree, Shaped
 
 from dreamrl.deploy.environment import Environment
 from dreamrl.errors import UserError
@@ -68,8 +68,8 @@ class Driver(Generic[TBelief]):
         held.observations[self._steps + 1 :] = held.observations[self._steps]
         return self._read(held)
 
-    def act(self) -> int | np.ndarray:
-        """The action to take now: a number or, where actions are continuous, an array.
+    def act(self) -> int | Float[np.ndarray, " size"]:
+        """Return the action to take now: a number or, where actions are continuous, an array.
 
         It wants to be answered by `observe`.
         """
@@ -157,7 +157,7 @@ class Driver(Generic[TBelief]):
 
 
 def drive(driver: Driver[TBelief], environment: Environment) -> None:
-    """Plays an episode to its end."""
+    """Play an episode to its end."""
     driver.observe(environment.reset())
     while not driver.done:
         outcome = environment.step(driver.act())
@@ -170,7 +170,7 @@ def drive(driver: Driver[TBelief], environment: Environment) -> None:
 
 
 def blank(family: Family) -> Trajectory:
-    """A trajectory as long as the horizon, in which no step was taken."""
+    """Return a trajectory as long as the horizon, in which no step was taken."""
     times, seen, done = family.horizon, family.observation_space, family.action_space
     observations: Any = np.zeros((times + 1, *seen.shape), seen.dtype)
     actions: Any = np.zeros((times, *done.shape), done.dtype)
@@ -179,13 +179,13 @@ def blank(family: Family) -> Trajectory:
 
 
 def first_steps(trajectory: Trajectory, number: int) -> Trajectory:
-    """A copy of a trajectory's first steps, and the observation they led to."""
+    """Return a copy of a trajectory's first steps, and the observation they led to."""
     cut = jax.tree.map(lambda x: np.array(x[:number]), trajectory)
     return cut._replace(observations=np.array(trajectory.observations[: number + 1]))
 
 
-def checked(space: Space, value: Any, what: str) -> np.ndarray:
-    """A value as the array that training had of its kind; a UserError unless it is in the space."""
+def checked(space: Space, value: Any, what: str) -> Shaped[np.ndarray, "..."]:
+    """Return a value as training had it; raise UserError unless it is in the space."""
     wanted = np.dtype(space.dtype)
     try:
         given = np.asarray(value)

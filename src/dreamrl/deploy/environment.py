@@ -6,6 +6,7 @@ from typing import Any, Protocol, runtime_checkable
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Shaped
 
 from dreamrl.errors import UserError, without_jax
 from dreamrl.evaluation import per_family
@@ -19,11 +20,11 @@ class Environment(Protocol):
     """An episode: a robot, a simulator, a service."""
 
     def reset(self) -> Any:
-        """Begins an episode and gives its first observation."""
+        """Begin an episode and give its first observation."""
         ...
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool]:
-        """Observation, reward, terminated, truncated."""
+        """Return observation, reward, terminated, truncated."""
         ...
 
 
@@ -46,13 +47,13 @@ class ProblemEnvironment:
         return self._state
 
     @without_jax()
-    def reset(self) -> np.ndarray:
+    def reset(self) -> Shaped[np.ndarray, "..."]:
         self._steps = 0
         self._state, observation = per_family(_reset, self._family)(self._problem, self._key)
         return np.asarray(observation)
 
     @without_jax()
-    def step(self, action: Any) -> tuple[np.ndarray, float, bool, bool]:
+    def step(self, action: Any) -> tuple[Shaped[np.ndarray, "..."], float, bool, bool]:
         if self._state is None:
             raise UserError("step before reset: an episode begins with reset()")
         self._steps += 1
@@ -64,7 +65,7 @@ class ProblemEnvironment:
 
 
 def environment_of(family: Family, where: Any, goal: Goal, seed: Whole) -> Environment:
-    """`where` itself, or an environment of the problem that it is or whose ID it is."""
+    """Return `where` itself, or an environment of the problem that it is or whose ID it is."""
     if isinstance(where, Environment):
         return where
     if isinstance(where, int | np.integer):

@@ -60,7 +60,7 @@ class Original:
         self.begin(0)
 
     def begin(self, word: int, goal: int | None = None, seed: int = 0) -> None:
-        """The next episode: what the sign says, 0 BLUE, 1 RED, 2 GREEN; and its goal, 0 or 1."""
+        """Begin the next episode; return its word, 0 BLUE, 1 RED, 2 GREEN, and its goal."""
         self.word, self.goal, self.seed = word, goal, seed
         self.sign_read = False
 
@@ -69,7 +69,7 @@ class Original:
         return self._show(self.world.reset(seed=self.seed)[0])
 
     def step(self, action: Any) -> tuple[UInt8[np.ndarray, "height width 3"], float, bool, bool]:
-        """Observation, reward, terminated, truncated."""
+        """Return observation, reward, terminated, truncated."""
         self.world._goal = 0 if self.goal is None else self.goal
         seen, reward, terminated, truncated, _ = self.world.step(int(action))
         # Miniworld pays for a touch in an exploration, too, and for nothing else.
@@ -97,7 +97,7 @@ class Found(NamedTuple):
 
 
 def evaluate_there(agent: TrainedAgent, trials: int = 200, seed: int = 0) -> Found:
-    """Trials in Miniworld with greedy policies; words in turn, goals drawn.
+    """Return trials in Miniworld with greedy policies; words in turn, goals drawn.
 
     Raises UserError where the agent was not trained on `sign`, or Miniworld cannot draw.
     """

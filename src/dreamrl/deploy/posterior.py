@@ -36,7 +36,7 @@ class Posterior(NamedTuple):
     slope: float
 
     def shares(self, means: Float[np.ndarray, "*times Z"]) -> Float[np.ndarray, "*times problems"]:
-        """p(k | tau), with the encodings' order of problems; each row sums to 1."""
+        """Return p(k | tau), with the encodings' order of problems; each row sums to 1."""
         return np.exp(_log_shares(squared_distances(means, self.encodings), self.noise, self.slope))
 
 
@@ -60,14 +60,14 @@ class Reliability(NamedTuple):
 def squared_distances(
     means: Float[np.ndarray, "*times Z"], encodings: Float[np.ndarray, "problems Z"]
 ) -> Float[np.ndarray, "*times problems"]:
-    """|f(k) - g|^2."""
+    """Return |f(k) - g|^2."""
     return np.square(means[..., None, :] - encodings).sum(-1)
 
 
 def calibrate(
     family: Family, agent: Agent, encodings: Float[np.ndarray, "problems Z"], seed: int = 0
 ) -> Posterior:
-    """The posterior over the training problems, fitted on explorations of them."""
+    """Return the posterior over the training problems, fitted on explorations of them."""
     means, rows = known_beliefs(family, agent, seed)
     return fit(encodings, means, rows)
 
@@ -93,7 +93,7 @@ def fit(
     means: Float[np.ndarray, "beliefs Z"],
     rows: Int[np.ndarray, " beliefs"],
 ) -> Posterior:
-    """Noise and slope of the highest likelihood: each slope with its best noise."""
+    """Return noise and slope of the highest likelihood: each slope with its best noise."""
     distances = squared_distances(means, encodings)
     unit = max(float(np.square(encodings - encodings.mean(0)).sum(-1).mean()), 1e-6)
 
@@ -133,7 +133,7 @@ def _log_shares(distances: np.ndarray, noise: float, slope: float) -> np.ndarray
 
 
 def _explored(family: Family) -> Callable[..., Any]:
-    """(agent, ids, keys) -> beliefs and mask; what follows the explorations is left out."""
+    """Return (agent, ids, keys) -> beliefs and mask; what follows the explorations is left out."""
 
     def one(agent, problem_id, key):
         trial = play(family, family.problem(problem_id), agent, key)

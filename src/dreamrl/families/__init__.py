@@ -92,7 +92,7 @@ def make(name: str, **fields: Any) -> Family:
 
 
 def check_name(name: str) -> None:
-    """Raises UserError for a name that there is not, as far as that is known without its code."""
+    """Raise UserError for a name that there is not, as far as that is known without its code."""
     first, _, rest = name.partition(":")
     if first not in _FAMILIES:
         if not is_own(name):
@@ -102,12 +102,12 @@ def check_name(name: str) -> None:
 
 
 def of_run(name: str) -> Family:
-    """The family that a run's file names. No code is run that the user has not asked for."""
+    """Return the family that a run's file names. No code is run that the user has not asked for."""
     return recall(name) if is_own(name) else make(name)
 
 
 def _fields(name: str, text: str, texts: set[str]) -> dict[str, int | float | str]:
-    """FIELD=NUMBER,FIELD=NUMBER as it stands behind a family's name; `texts` hold text."""
+    """Return FIELD=NUMBER,FIELD=NUMBER as it stands behind a family's name; `texts` hold text."""
     fields: dict[str, int | float | str] = {}
     for part in text.split(",") if text else ():
         field, _, value = part.partition("=")

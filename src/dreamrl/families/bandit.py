@@ -48,11 +48,11 @@ class Bandit:
         return Discrete(self.arms)
 
     def problem(self, problem_id: Int[Scalar, ""]) -> Int[Array, ""]:
-        """The arm that pays."""
+        """Return the arm that pays."""
         return jnp.asarray(problem_id)
 
     def reset(self, key: Key, problem: Int[Array, ""]) -> tuple[Int[Array, ""], Int[Array, ""]]:
-        """The state counts pulls."""
+        """Return the start: the state counts pulls."""
         return jnp.array(0), jnp.array(0)
 
     def step(

@@ -108,7 +108,7 @@ class Bus:
         return BusProblem(partners, problem_id)
 
     def goals(self, problem: BusProblem) -> tuple[Int[Array, "goals 2"], Float[Array, " goals"]]:
-        """All goals that `sample_goal` may draw, and how likely they are."""
+        """Return all goals that `sample_goal` may draw, and how likely they are."""
         return jnp.asarray(CORNERS), jnp.full(len(CORNERS), 1 / len(CORNERS))
 
     def sample_goal(self, key: Key, problem: BusProblem) -> Int[Array, "2"]:
@@ -116,7 +116,7 @@ class Bus:
         return jax.random.choice(key, goals, p=probabilities)
 
     def symmetries(self) -> list[Symmetry]:
-        """Mirror images: left for right, up for down. A map has its place and its numbers."""
+        """Return mirror images, left for right and up for down; a map has its place and numbers."""
         if self.has_map:
             return []
         return [self._mirrored(axes) for axes in ([], [0], [1], [0, 1])]
@@ -160,8 +160,10 @@ class Bus:
             entries.append((on_map * (problem.problem_id + 1))[None])
         return jnp.concatenate(entries).astype(jnp.int32)
 
-    def statistics(self, problem: BusProblem, exploration: Trajectory) -> dict[str, Array]:
-        """`gray_line_ridden`: 1 if the exploration rode a line that leads nowhere useful."""
+    def statistics(
+        self, problem: BusProblem, exploration: Trajectory
+    ) -> dict[str, Float[Array, ""]]:
+        """Return `gray_line_ridden`: 1 if the exploration rode a line that leads nowhere useful."""
         if not self.distractors:
             return {}
         gray = np.concatenate([OTHER_STOPS, OTHER_DESTINATIONS])
@@ -171,7 +173,7 @@ class Bus:
         return {"gray_line_ridden": ridden.astype(jnp.float32)}
 
     def drawing(self, problem: BusProblem) -> Drawing:
-        """Corners, the map if there is one, and the lines: a color for each stop, or gray."""
+        """Return corners, the map if there is one, and the lines: a color a stop, or gray."""
         ends = np.asarray(problem.partners)
         marks = [Mark((int(x), int(y)), "", "lightgray") for x, y in CORNERS]
         if self.has_map:
@@ -197,7 +199,7 @@ def _partners(stops: np.ndarray, destinations: np.ndarray) -> np.ndarray:
 def _renamed(
     mirror: Callable[[np.ndarray], np.ndarray], stops: np.ndarray, destinations: np.ndarray
 ) -> np.ndarray:
-    """[24]: the permutation that each permutation becomes when all places are mirrored."""
+    """Return [24]: the permutation that each permutation becomes when all places are mirrored."""
 
     def images(places: np.ndarray) -> np.ndarray:
         return (mirror(places)[:, None] == places).all(-1).argmax(-1)

@@ -35,7 +35,7 @@ _TRACED = (
 
 
 def find_faults(family: Any) -> list[str]:
-    """All faults that can be found; those hidden behind others are found once these are mended."""
+    """Return all faults that can be found; those hidden by others are found once these are gone."""
     family = plain(family)
     faults = list(_attribute_faults(family))
     if any(not callable(getattr(family, method, None)) for method in METHODS):
@@ -96,7 +96,7 @@ def _id_faults(split: str, given: Any) -> Iterator[str]:
 
 
 def _ids(family: Any) -> list[int]:
-    """Some problems of both splits, evenly spread."""
+    """Return some problems of both splits, evenly spread."""
     try:
         every = {i for s in ("train_ids", "test_ids") for i in plain_ids(getattr(family, s, ()))}
     except ValueError:
@@ -146,7 +146,7 @@ class _Trial:
                 yield from self._step(inputs)
 
     def _problems(self) -> Faults:
-        """Yields faults; returns the problems, or None if they cannot be made."""
+        """Yield faults; return the problems, or None if they cannot be made."""
         problems = []
         for i in self.ids:
             problem = yield from _attempt(f"problem({i})", self.family.problem, jnp.array(i))
@@ -165,7 +165,7 @@ class _Trial:
         return problems
 
     def _method(self, name: str, function: Callable, inputs: tuple) -> Faults:
-        """Yields what is wrong with one method; returns its plain result, None if it fails."""
+        """Yield what is wrong with one method; return its plain result, None if it fails."""
         result = yield from _attempt(name, function, *inputs)
         if result is None:
             return None
@@ -267,7 +267,7 @@ def _result_faults(family: Any, where: list[str], alive: np.ndarray, result: Ste
 
 
 def _attempt(what: str, function: Callable, *inputs: Any) -> Faults:
-    """Yields a fault if the call fails; returns its result, else None."""
+    """Yield a fault if the call fails; return its result, else None."""
     try:
         return function(*inputs)
     except _TRACED as error:
@@ -288,7 +288,7 @@ def _raised(error: Exception) -> str:
 def _draw(
     space: ActionSpace, rng: np.random.Generator, number: int, end: int | None = None
 ) -> np.ndarray:
-    """Random actions other than the one that ends an episode."""
+    """Return random actions other than the one that ends an episode."""
     if isinstance(space, Box):
         return rng.uniform(space.low, space.high, (number, *space.shape)).astype(np.float32)
     others = [a for a in range(space.n) if a != end] or [0]
@@ -296,7 +296,7 @@ def _draw(
 
 
 def _drain(generator: Iterator[str]) -> Iterator[str]:
-    """The faults without the result."""
+    """Return the faults without the result."""
     yield from generator
 
 

@@ -81,7 +81,7 @@ class Cooking:
     def goals(
         self, problem: CookingProblem
     ) -> tuple[Int[Array, "goals 2"], Float[Array, " goals"]]:
-        """Every two drawers, the same one twice included, and how likely they are."""
+        """Return every two drawers, the same one twice included, and how likely they are."""
         pairs = np.array(list(itertools.product(range(len(DRAWERS)), repeat=2)))
         return problem.drawers[pairs], jnp.full(len(pairs), 1 / len(pairs))
 
@@ -90,7 +90,7 @@ class Cooking:
         return jax.random.choice(key, goals, p=probabilities)
 
     def symmetries(self) -> list[Symmetry]:
-        """Ingredients are but names."""
+        """Return those of the ingredients, which are but names."""
         powers = INGREDIENTS ** np.arange(len(DRAWERS))
         contents = np.arange(INGREDIENTS ** len(DRAWERS))[:, None] // powers % INGREDIENTS
         renamings = map(np.array, itertools.permutations(range(INGREDIENTS)))
@@ -137,7 +137,7 @@ class Cooking:
         return jnp.concatenate(entries).astype(jnp.int32)
 
     def drawing(self, problem: CookingProblem) -> Drawing:
-        """The bowl, and what each drawer holds."""
+        """Return the bowl, and what each drawer holds."""
         drawers = zip(DRAWERS, np.asarray(problem.drawers), strict=True)
         marks = [
             Mark((int(x), int(y)), str(ingredient), INGREDIENT_COLORS[ingredient])
@@ -153,7 +153,7 @@ def _follow(
     bowl: Int[Array, "3"],
     picks: Bool[Array, ""],
 ) -> tuple[Int[Array, ""], Float[Array, ""]]:
-    """The recipe's progress after a step, and its reward."""
+    """Return the recipe's progress after a step, and its reward."""
     holds = hand == jnp.where(progress < 2, goal[0], goal[1])
     first_in = bowl[0] == goal[0]
     in_bowl = first_in & ((progress < 2) | (bowl[1] == goal[1]))

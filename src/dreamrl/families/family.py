@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Protocol, TypeAlias, cast, runtime_checkable
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int, Scalar
+from jaxtyping import Array, Float, Int, Scalar, Shaped
 
 from dreamrl.spaces import ActionSpace, Space
 from dreamrl.types import Action, Goal, Key, Observation, Problem, State, Step
@@ -30,7 +30,7 @@ class Symmetry(NamedTuple):
 
 
 def plain_ids(ids: Any) -> tuple[int, ...] | range:
-    """IDs as Python's own numbers, from a list or an array of them; a `range` stays one.
+    """Return IDs as Python's own numbers, from a list or an array of them; a `range` stays one.
 
     Raises ValueError, with what is wrong, where they are no whole numbers side by side.
     """
@@ -50,7 +50,7 @@ def plain_ids(ids: Any) -> tuple[int, ...] | range:
 
 
 def plain(family: Any) -> Any:
-    """The family, with Python's own numbers where it has those of NumPy or JAX.
+    """Return the family, with Python's own numbers where it has those of NumPy or JAX.
 
     Whatever takes a family calls this first. A family that has others, or breaks the rules, is
     returned as it is.
@@ -81,7 +81,7 @@ def _kinds(value: Any) -> set[type]:
 
 @functools.cache
 def _with(kind: Any, fields: tuple[tuple[str, Any], ...]) -> type:
-    """A class like `kind`, of which some attributes are no property or field but just values.
+    """Return a class like `kind`, of which some attributes are just values.
 
     The same one each time, so that families of it can be equal.
     """
@@ -104,7 +104,7 @@ def _remade(kind: Any, fields: tuple[tuple[str, Any], ...], held: dict[str, Any]
 def draw_ids(
     ids: Sequence[int], key: Key, number: int, prior: Float[np.ndarray, " ids"] | None = None
 ) -> Int[Array, " number"]:
-    """`number` of the IDs by their `prior_of`, or each as likely as any other.
+    """Return `number` of the IDs by their `prior_of`, or each as likely as any other.
 
     Of a `range` without a prior, no table is made.
     """
@@ -168,7 +168,7 @@ class Family(Protocol):
 
     def problem(self, problem_id: Int[Scalar, ""]) -> Problem: ...
 
-    def sample_goal(self, key: Key, problem: Problem) -> Array: ...
+    def sample_goal(self, key: Key, problem: Problem) -> Shaped[Array, "..."]: ...
 
     def reset(self, key: Key, problem: Problem) -> tuple[State, Observation]: ...
 
@@ -184,7 +184,7 @@ class HasGoals(Protocol):
     def goals(
         self, problem: Problem
     ) -> tuple[Int[Array, "goals ..."] | Float[Array, "goals ..."], Float[Array, " goals"]]:
-        """All that `sample_goal` may draw, and how likely each is."""
+        """Return all that `sample_goal` may draw, and how likely each is."""
         ...
 
 
@@ -193,7 +193,7 @@ class HasSymmetries(Protocol):
     """What makes `dreamrl.references` faster."""
 
     def symmetries(self) -> Iterable[Symmetry]:
-        """Names that may be swapped without changing anything."""
+        """Return names that may be swapped without changing anything."""
         ...
 
 
@@ -209,7 +209,7 @@ class HasDescriptions(Protocol):
     """Where problems are too many for an encoding each, or drawn anew each time."""
 
     def describe(self, problem_id: Int[Scalar, ""]) -> Float[Array, " features"]:
-        """What is known about a problem in training, beside its ID: about -1 to 1 each."""
+        """Return what is known about a problem in training, beside its ID: about -1 to 1 each."""
         ...
 
 
@@ -218,12 +218,12 @@ class HasPrior(Protocol):
     """Where some problems are met more often than others."""
 
     def prior(self, ids: Sequence[int]) -> Float[np.ndarray, " ids"] | None:
-        """How likely each of these problems is, up to a common factor; None: all as likely."""
+        """Return how likely each of these problems is, up to a factor; None: all as likely."""
         ...
 
 
 def prior_of(family: Family, ids: Sequence[int]) -> Float[np.ndarray, " ids"] | None:
-    """How likely each of these problems is, if it is one of them; None where all are as likely.
+    """Return how likely each of these problems is; None where all are as likely.
 
     Training, meta-test and reports draw their problems by it.
     """

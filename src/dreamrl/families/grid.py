@@ -65,7 +65,7 @@ class GridState(NamedTuple):
 
 
 def move(position: Int[Array, "2"], action: Int[Array, ""], size: int) -> Int[Array, "2"]:
-    """One step left, up, right or down, clipped at the border; other actions stay."""
+    """Return one step left, up, right or down, clipped at the border; other actions stay."""
     x = (action == GridAction.RIGHT).astype(jnp.int32) - (action == GridAction.LEFT)
     y = (action == GridAction.UP).astype(jnp.int32) - (action == GridAction.DOWN)
     return jnp.clip(position + jnp.stack([x, y]), 0, size - 1)
@@ -76,5 +76,5 @@ def standing_on(position: Int[Array, "2"], places: Int[np.ndarray, "n 2"]) -> Bo
 
 
 def end_cost(action: Int[Array, ""], steps: Int[Array, ""]) -> Float[Array, ""]:
-    """What ending the episode costs: a step's cost for every step that remains."""
+    """Return what ending the episode costs: a step's cost for every step that remains."""
     return jnp.where(action == GridAction.END, STEP_COST * (HORIZON - steps), 0.0)

@@ -67,18 +67,18 @@ class Growth:
         return MultiDiscrete((self.doors, 3))
 
     def problem(self, problem_id: Int[Scalar, ""]) -> Bool[Array, " doors"]:
-        """The digits."""
+        """Return the digits."""
         scrambled = jnp.asarray(problem_id).astype(jnp.uint32) * jnp.uint32(SCRAMBLE)
         return (scrambled >> jnp.arange(self.doors, dtype=jnp.uint32)) % 2 == 1
 
     def describe(self, problem_id: Int[Scalar, ""]) -> Float[Array, " doors"]:
-        """The digits, as -1 and 1."""
+        """Return the digits, as -1 and 1."""
         return jnp.where(self.problem(problem_id), 1.0, -1.0)
 
     def reset(
         self, key: Key, problem: Bool[Array, " doors"]
     ) -> tuple[Int[Array, ""], Int[Array, "2"]]:
-        """The state counts steps."""
+        """Return the start: the state counts steps."""
         return jnp.array(0), jnp.array([0, 0])
 
     def step(

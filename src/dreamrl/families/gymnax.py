@@ -49,7 +49,7 @@ class GymnaxFamily:
         name: str | None = None,
         described: bool = False,
     ):
-        """`env` is a name that gymnax knows, or one of its environments.
+        """Bring an environment: `env` is a name that gymnax knows, or one of its environments.
 
         `parameters` has an array of values, one a problem, for each parameter that differs: the
         i-th values make the problem with the ID i. Those of `test_ids` are held out of training.
@@ -80,7 +80,7 @@ class GymnaxFamily:
             self.describe = self._description
 
     def problem(self, problem_id: Int[Scalar, ""]) -> Values:
-        """The values of the parameters that differ."""
+        """Return the values of the parameters that differ."""
         return {name: values[problem_id] for name, values in self.table.items()}
 
     def reset(self, key: Key, problem: Values) -> tuple[GymnaxState, Observation]:
@@ -106,7 +106,7 @@ class GymnaxFamily:
         return jnp.asarray(seen, space.dtype).reshape(space.shape)
 
     def _description(self, problem_id: Int[Scalar, ""]) -> Float[Array, " features"]:
-        """The parameters, each scaled to -1..1."""
+        """Return the parameters, each scaled to -1..1."""
         scaled = []
         for values in self.table.values():
             flat = values.reshape(len(values), -1)

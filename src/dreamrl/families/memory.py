@@ -13,7 +13,7 @@ AT_ONCE = 2**28
 
 
 def trial_bytes(family: Family, trials: int = 1, episodes: int = 1) -> int:
-    """Bytes that the observations of so many trials side by side take, at the least.
+    """Return bytes that the observations of so many trials side by side take, at the least.
 
     A trial is an exploration and `episodes` exploitation episodes. Each is held twice for a
     moment, when the last observation is joined to the others. What agents make of them is not
@@ -25,7 +25,7 @@ def trial_bytes(family: Family, trials: int = 1, episodes: int = 1) -> int:
 
 
 def side_by_side(family: Family, episodes: int = 1) -> int:
-    """How many trials to play at once: all of 2,000 where observations are small."""
+    """Return how many trials to play at once: all of 2,000 where observations are small."""
     return max(1, AT_ONCE // trial_bytes(family, 1, episodes))
 
 
@@ -36,7 +36,7 @@ def check_memory(
     available: int | None = None,
     replayed: int = 0,
 ) -> None:
-    """Raises UserError if the observations of so many trials do not fit.
+    """Raise UserError if the observations of so many trials do not fit.
 
     Beside them `replayed` episodes are kept. `available` is in bytes, by default all the
     memory of this machine. Where that cannot be found out, nothing is raised.
@@ -50,7 +50,7 @@ def check_memory(
 
 
 def check_fits(needed: int, what: str, advice: str, available: int | None = None) -> None:
-    """Raises UserError, with advice, if `what` needs more bytes than are available.
+    """Raise UserError, with advice, if `what` needs more bytes than are available.
 
     That is by default all the memory of this machine; where it cannot be found out, nothing is
     raised.
@@ -64,7 +64,7 @@ def check_fits(needed: int, what: str, advice: str, available: int | None = None
 
 
 def machine_bytes() -> int | None:
-    """All the memory of this machine, used or not; None where the system does not say."""
+    """Return all the memory of this machine, used or not; None where the system does not say."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, OSError, ValueError):

@@ -10,10 +10,10 @@ ONE_GOAL = Discrete(1)
 
 
 def the_goal(key: Key, problem: Problem) -> Int[Array, ""]:
-    """A family's `sample_goal`."""
+    """Return a family's `sample_goal`."""
     return jnp.array(0)
 
 
 def all_goals(problem: Problem) -> tuple[Int[Array, " 1"], Float[Array, " 1"]]:
-    """A family's `goals`."""
+    """Return a family's `goals`."""
     return jnp.array([0]), jnp.array([1.0])

@@ -9,7 +9,7 @@ IDs = tuple[int, ...]
 
 
 def needs(package: str, extra: str) -> None:
-    """Raises UserError, with the command that mends it, where the package is not installed."""
+    """Raise UserError, with the command that mends it, where the package is not installed."""
     try:
         found = importlib.util.find_spec(package) is not None
     except ValueError:
@@ -19,7 +19,7 @@ def needs(package: str, extra: str) -> None:
 
 
 def held_out(number: int, test_ids: Sequence[int]) -> tuple[IDs, IDs]:
-    """IDs of training and of meta-test, out of 0 .. number-1; with none held out, both are all.
+    """Return IDs of training and of meta-test, out of 0 .. number-1; both all if none is held out.
 
     Raises UserError for an ID that there is not, and where none is left to train on.
     """

@@ -64,12 +64,12 @@ class PointRobot:
         return range(1, 2 * self.problems, 2)
 
     def problem(self, problem_id: Int[Scalar, ""]) -> Float[Array, "2"]:
-        """The place that pays."""
+        """Return the place that pays."""
         angle = jnp.pi * (problem_id + 0.5) / (2 * self.problems)
         return jnp.stack([jnp.cos(angle), jnp.sin(angle)])
 
     def describe(self, problem_id: Int[Scalar, ""]) -> Float[Array, "2"]:
-        """The place that pays: near places are to be dealt with alike."""
+        """Return the place that pays: near places are to be dealt with alike."""
         return self.problem(problem_id)
 
     def reset(self, key: Key, problem: Float[Array, "2"]) -> tuple[PointState, Float[Array, "2"]]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int, Scalar
+from jaxtyping import Array, Float, Int, Scalar, Shaped
 
 from dreamrl.families.family import Family, HasDescriptions, prior_of
 from dreamrl.families.turns import at_once
@@ -19,13 +19,15 @@ MANY = 32
 
 
 def entries_of(problem: Problem) -> Float[Array, " entries"]:
-    """All numbers that a problem is made of."""
+    """Return all numbers that a problem is made of."""
     leaves = jax.tree.leaves(problem)
     return jnp.concatenate([jnp.ravel(leaf).astype(jnp.float32) for leaf in leaves])
 
 
-def what_differs(entries: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Features that tell problems apart, from the [problems, entries] of all of them.
+def what_differs(
+    entries: Float[np.ndarray, "problems entries"],
+) -> tuple[Int[np.ndarray, " said"], Float[np.ndarray, " said"]]:
+    """Return features that tell problems apart, from the [problems, entries] of all of them.
 
     For each feature: which entry it is about, and the value it stands for; NaN stands for the
     entry itself, divided by 100.
@@ -43,9 +45,11 @@ def what_differs(entries: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def said_of(
-    entries: Float[Array, " entries"], about: np.ndarray, values: np.ndarray
+    entries: Float[Array, " entries"],
+    about: Int[np.ndarray, " said"],
+    values: Float[np.ndarray, " said"],
 ) -> Float[Array, " said"]:
-    """The features of `what_differs`, of one problem."""
+    """Return the features of `what_differs`, of one problem."""
     numbers = entries[about]
     said = jnp.where(np.isnan(values), numbers / 100, numbers == values)
     return said.astype(jnp.float32)
@@ -105,10 +109,10 @@ class WithTaskInfo:
             return what_differs(np.asarray(jax.vmap(self._entries)(ids)))
 
     def problem(self, problem_id: Int[Scalar, ""]) -> Problem:
-        """The family's own problem, and what is said of it."""
+        """Return the family's own problem, and what is said of it."""
         return self.family.problem(problem_id), self._said(problem_id)
 
-    def sample_goal(self, key: Key, problem: Problem) -> Array:
+    def sample_goal(self, key: Key, problem: Problem) -> Shaped[Array, "..."]:
         return self.family.sample_goal(key, problem[0])
 
     def reset(self, key: Key, problem: Problem) -> tuple[State, Float[Array, " both"]]:
@@ -126,7 +130,7 @@ class WithTaskInfo:
         return self.observation_space.join(observation, problem[1])
 
     def _said(self, problem_id: Int[Scalar, ""]) -> Float[Array, " said"]:
-        """The family's own description, or else one made of all entries of the problem."""
+        """Return the family's own description, or else one made of all entries of the problem."""
         if isinstance(self.family, HasDescriptions):
             return self.family.describe(problem_id)
         return said_of(self._entries(problem_id), *self._values)

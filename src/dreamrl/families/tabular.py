@@ -58,11 +58,11 @@ class TabularDidactic:
         return Discrete(self.actions + 1)
 
     def problem(self, problem_id: Int[Scalar, ""]) -> Int[Array, ""]:
-        """The action that pays."""
+        """Return the action that pays."""
         return jnp.asarray(problem_id)
 
     def reset(self, key: Key, problem: Int[Array, ""]) -> tuple[Int[Array, ""], Int[Array, ""]]:
-        """The state tells nothing: there is but one step."""
+        """Return the start: the state tells nothing, as there is but one step."""
         return jnp.array(0), jnp.array(0)
 
     def step(

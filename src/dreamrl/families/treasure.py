@@ -59,7 +59,7 @@ class Treasure:
         return TreasureProblem(jnp.asarray(CELLS)[jnp.asarray(problem_id)])
 
     def symmetries(self) -> list[Symmetry]:
-        """The two sides of the diagonal."""
+        """Return the two sides of the diagonal."""
         same, mirrored = np.arange(len(CELLS)), (CELLS[:, None, ::-1] == CELLS).all(-1).argmax(-1)
         return [
             Symmetry(same, lambda goal: goal),

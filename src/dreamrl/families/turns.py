@@ -9,12 +9,12 @@ from jaxtyping import PyTree
 
 
 def at_once(family: Any) -> int | None:
-    """How many episodes a family plays side by side at the most; None where any number will do."""
+    """Return how many episodes a family plays side by side at most; None for any number."""
     return getattr(family, "at_once", None)
 
 
 def in_turns(play: Callable[..., PyTree], most: int | None) -> Callable[..., PyTree]:
-    """`play`, of which however many `jax.vmap`s never run more than `most` side by side.
+    """Return `play`, of which however many `jax.vmap`s never run more than `most` side by side.
 
     Nothing is differentiated through it. What it comes to is the same as without.
     """
@@ -22,7 +22,7 @@ def in_turns(play: Callable[..., PyTree], most: int | None) -> Callable[..., PyT
 
 
 def _hoisted(play: Callable[..., PyTree], most: int, *inputs: PyTree) -> PyTree:
-    """`play` may know arrays that are mapped over, as parameters of agents: they become inputs."""
+    """Make inputs of arrays that `play` knows and that are mapped over, as parameters of agents."""
     jaxpr, shapes = jax.make_jaxpr(play, return_shape=True)(*inputs)
     leaves = tuple(map(jnp.asarray, jax.tree.leaves(inputs)))
     number = len(jaxpr.consts)

@@ -21,13 +21,13 @@ _BROUGHT: dict[str, Family] = {}
 
 
 def is_own(name: str) -> bool:
-    """Whether a name is none of the library's, but says where a family is."""
+    """Return whether a name is none of the library's, but says where a family is."""
     _, colon, attribute = name.rpartition(":")
     return bool(colon) and "=" not in attribute
 
 
 def bring(name: str, **fields: Any) -> Family:
-    """Imports a family, which runs the module that it is in, or the file.
+    """Import a family, which runs the module that it is in, or the file.
 
     The attribute is a family, or what makes one when it is called with `fields`. Without fields
     it is made once. Raises UserError where that fails, and FamilyError where it is no family.
@@ -56,12 +56,12 @@ def bring(name: str, **fields: Any) -> Family:
 
 
 def remember(name: str, family: Family) -> None:
-    """Lets this be the family of that name, of a run for example, in this process."""
+    """Let this be the family of that name, of a run for example, in this process."""
     _BROUGHT[name] = plain(family)
 
 
 def recall(name: str) -> Family:
-    """The family of that name; raises UserError where it was not brought."""
+    """Return the family of that name; raise UserError where it was not brought."""
     if name not in _BROUGHT:
         raise UserError(
             f"{name} is a family of one's own, whose code is run only if you say so: "

@@ -59,7 +59,7 @@ class XMiniGridFamily:
         described: bool = False,
         **params: Any,
     ):
-        """`env` is a name that xminigrid knows, as `XLand-MiniGrid-R1-9x9`.
+        """Bring an environment: `env` is a name that xminigrid knows, as `XLand-MiniGrid-R1-9x9`.
 
         `rulesets` has a leading axis: the i-th makes the problem with the ID i. Those of
         `test_ids` are held out of training. `described` tells agents what differs between the
@@ -113,7 +113,7 @@ class XMiniGridFamily:
         return state, Step(_observed(after), after.reward, terminated, truncated)
 
     def _description(self, problem_id: Int[Scalar, ""]) -> Float[Array, " features"]:
-        """What differs between the rulesets: for each value of an entry, whether it has it."""
+        """Return what differs between rulesets: for each value of an entry, whether it has it."""
         return said_of(entries_of(self.problem(problem_id)), *self._differs)
 
 
@@ -124,7 +124,7 @@ def hidden_objects(
     among: Sequence[tuple[int, int]] = MIXED,
     seed: int = 0,
 ) -> RuleSet:
-    """`number` rulesets, all different: one of several objects pays, and nothing shows which.
+    """Return `number` rulesets, all different: one of several objects pays, and nothing tells.
 
     The objects are drawn from `among`, pairs of xminigrid's tiles and colours; `reach` pays for
     moving next to the right one, `hold` for picking it up. Each set of objects makes as many

@@ -24,7 +24,7 @@ POINTS = 200
 
 
 def draw_curves(results: Sequence[Result], stem: Path) -> list[Path]:
-    """Return on unseen problems against environment steps; returns `stem`.png and `stem`.svg.
+    """Draw return on unseen problems against environment steps; return `stem`.png and `stem`.svg.
 
     A line is the interquartile mean over seeds, its band from the lowest seed to the highest.
     """
@@ -89,7 +89,7 @@ def _panel(
 def _aligned(
     result: Result,
 ) -> tuple[Float[np.ndarray, " points"], Float[np.ndarray, "seeds points"]]:
-    """All seeds' curves on the steps that all of them have been measured between."""
+    """Return all seeds' curves on the steps that all of them have been measured between."""
     curves = [seed["curve"] for seed in result["seeds"]]
     begin = max(curve["steps"][0] for curve in curves)
     end = min(curve["steps"][-1] for curve in curves)

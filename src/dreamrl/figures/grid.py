@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float, Shaped
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PatchCollection
 from matplotlib.colors import to_rgba
@@ -29,8 +30,8 @@ class Belief(NamedTuple):
     marks: list[tuple[Any, float]]
 
 
-def blend(drawings: Sequence[Drawing], shares: np.ndarray) -> Belief:
-    """What many problems, each likely by its share, have in common."""
+def blend(drawings: Sequence[Drawing], shares: Float[np.ndarray, " problems"]) -> Belief:
+    """Return what many problems, each likely by its share, have in common."""
     lines: dict[Line, float] = {}
     marks: dict[Any, float] = {}
     for drawing, share in zip(drawings, shares, strict=True):
@@ -58,7 +59,7 @@ def draw_board(axes: Axes, size: int) -> None:
 
 
 def draw_problem(axes: Axes, belief: Belief, text: bool = True) -> None:
-    """Lines and marks, the fainter the less sure."""
+    """Draw lines and marks, the fainter the less sure."""
     for mark, share in belief.marks:
         x, y = mark.position
         corner = (x - 0.42, y - 0.42)
@@ -76,7 +77,7 @@ def draw_problem(axes: Axes, belief: Belief, text: bool = True) -> None:
 
 
 def draw_stations(axes: Axes, drawing: Drawing) -> None:
-    """Where lines begin and end, without telling which is which."""
+    """Draw where lines begin and end, without telling which is which."""
     ends = [place for line in drawing.lines for place in (line.start, line.end)]
     _dots(axes, ends, 0.2, facecolors="none", edgecolors="0.75", linewidths=0.8, zorder=0.8)
 
@@ -86,8 +87,8 @@ def _dots(axes: Axes, places: Sequence[Any], radius: float, **look: Any) -> None
     axes.add_collection(PatchCollection(circles, **{"linewidths": 0, **look}))
 
 
-def draw_path(axes: Axes, positions: np.ndarray, numbers: bool = True) -> None:
-    """The way through a grid; leaps, as rides are, are bent arrows with the number of the step."""
+def draw_path(axes: Axes, positions: Shaped[np.ndarray, "times 2"], numbers: bool = True) -> None:
+    """Draw the way through a grid; leaps are bent arrows with the number of the step."""
     for step, (here, there) in enumerate(itertools.pairwise(positions), 1):
         distance = np.abs(there - here).sum()
         if distance == 0:
@@ -119,7 +120,7 @@ def draw_path(axes: Axes, positions: np.ndarray, numbers: bool = True) -> None:
     axes.add_patch(Circle((x, y), 0.2, color="crimson", zorder=6, lw=0))
 
 
-def draw_goal(axes: Axes, goal: np.ndarray) -> None:
+def draw_goal(axes: Axes, goal: Shaped[np.ndarray, " 2"]) -> None:
     axes.plot(*goal, marker="*", ms=19, color="gold", mec="0.3", mew=0.7, zorder=3)
 
 

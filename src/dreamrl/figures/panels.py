@@ -17,7 +17,7 @@ from dreamrl.types import Trajectory
 
 
 def say_moment(story: Story, steps: int, exploring: bool) -> str:
-    """Which episode, how far it is, and what was last done."""
+    """Write which episode it is, how far it has come, and what was last done."""
     episode = story.beliefs.trajectory if exploring else story.exploitation
     words = f"{'exploration' if exploring else 'exploitation'}, step {steps}"
     if steps:
@@ -28,13 +28,13 @@ def say_moment(story: Story, steps: int, exploring: bool) -> str:
 
 
 def stopped(exploration: Trajectory) -> bool:
-    """Whether the agent ended it, before the environment did."""
+    """Return whether the agent ended it, before the environment did."""
     ended = exploration.terminated | exploration.truncated
     return not bool(ended.any())
 
 
 def draw_knowledge(axes: Axes, beliefs: ExplorationRecord, steps: int) -> None:
-    """How much is known after each step, or how far the belief has moved."""
+    """Draw how much is known after each step, or how far the belief has moved."""
     if beliefs.gained is not None:
         curve = np.concatenate([[0.0], np.cumsum(beliefs.gained)])
         axes.set_title("share of the information gained", fontsize=10)
@@ -57,7 +57,7 @@ def draw_shares(
     colors: Sequence[str],
     fontsize: int,
 ) -> None:
-    """How likely each known problem is, a bar each, from the top down."""
+    """Draw how likely each known problem is, a bar each, from the top down."""
     places = range(len(names))
     axes.barh(places, 1, color="0.95")
     axes.barh(places, shares, color=colors)
@@ -72,7 +72,7 @@ def draw_shares(
 
 
 def photograph(figure: Figure) -> Image.Image:
-    """The figure as it is now, for a frame."""
+    """Return the figure as it is now, for a frame."""
     content = io.BytesIO()
     figure.savefig(content, format="png", dpi=80)
     return Image.open(content).convert("RGB")
@@ -81,7 +81,7 @@ def photograph(figure: Figure) -> Image.Image:
 def save_gif(
     frames: Sequence[Image.Image], milliseconds: Sequence[int], path: Path, one_palette: bool
 ) -> None:
-    """Frames that share a palette make a smaller file, but photographs need more colours."""
+    """Save frames; a palette for all makes a smaller file, but photographs need more colours."""
     palette = frames[-1].quantize(128) if one_palette else None
     small = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
     # No frame is left out for being like the one before: the file has one for each step.

@@ -29,11 +29,11 @@ class Scene(Protocol):
     """Whether few colours do for an animation."""
 
     def walk(self, axes: Axes, steps: int, exploring: bool) -> None:
-        """An episode's first steps from above: its exploration, or its exploitation."""
+        """Draw an episode's first steps from above: its exploration, or its exploitation."""
         ...
 
     def strips(self) -> list[Strip]: ...
 
     def frame(self, figure: Figure, explored: int, exploited: int | None) -> None:
-        """Everything at one moment; `exploited` is None before the exploitation."""
+        """Draw everything at one moment; `exploited` is None before the exploitation."""
         ...

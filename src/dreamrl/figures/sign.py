@@ -131,7 +131,7 @@ class SignScene:
         draw_knowledge(panels["known"], self.story.beliefs, explored)
 
     def _cell(self, axes: Axes, step: int, exploring: bool) -> None:
-        """A picture of a strip, with the action that led to it."""
+        """Draw a picture of a strip, with the action that led to it."""
         episode = self.episodes[exploring]
         _show(axes, episode.pictures[step], episode.read[step])
         actions = episode.actions
@@ -140,7 +140,7 @@ class SignScene:
 
 
 def _show(axes: Axes, picture: np.ndarray, read: bool) -> None:
-    """A picture, framed where the sign can be read."""
+    """Draw a picture, framed where the sign can be read."""
     axes.imshow(picture, interpolation="nearest")
     axes.set(xticks=[], yticks=[])
     if read:
@@ -169,7 +169,7 @@ def _episode(story: Story, exploring: bool) -> _Episode:
 
 
 def _draw_rooms(axes: Axes, color: int) -> None:
-    """Walls, and the sign with what it says; z runs down, so that turning left is to the left."""
+    """Draw walls, and the sign with what it says; z runs down, so that left is to the left."""
     axes.set_aspect("equal")
     axes.set_axis_off()
     axes.set_xlim(-0.3, SIZE[0] + 1.0)
@@ -194,7 +194,7 @@ def _draw_rooms(axes: Axes, color: int) -> None:
 
 
 def _draw_object(axes: Axes, i: int, turn: float) -> None:
-    """A box, or a key as if it lay on the ground, and how near it is touched."""
+    """Draw a box, or a key as if it lay on the ground, and how near it is touched."""
     place, color = OBJECTS[i], COLORS[i % 3]
     _draw_reach(axes, i, fill=False, ec=color, lw=0.8, ls=":", zorder=1)
     is_key = i >= len(BOXES)
@@ -210,12 +210,12 @@ def _draw_object(axes: Axes, i: int, turn: float) -> None:
 
 
 def _draw_reach(axes: Axes, i: int, **look: Any) -> None:
-    """The circle in which an object is touched."""
+    """Draw the circle in which an object is touched."""
     _inside(axes, Circle(OBJECTS[i], np.asarray(TOUCH)[i], **look))
 
 
 def _draw_way(axes: Axes, places: np.ndarray, headings: np.ndarray, half_angle: float) -> None:
-    """Where the agent stood and looked, the darker the later; and what it has before it now."""
+    """Draw where the agent stood and looked, the darker the later, and what it looks at now."""
     axes.plot(*places.T, color="0.6", lw=1, zorder=3)
     ahead = np.stack([np.cos(headings), -np.sin(headings)])
     times = np.linspace(0.25, 1, len(places))
@@ -236,7 +236,7 @@ def _draw_way(axes: Axes, places: np.ndarray, headings: np.ndarray, half_angle: 
 
 
 def _free(place: np.ndarray, rays: np.ndarray) -> np.ndarray:
-    """How far each ray goes before it meets a wall, in metres."""
+    """Return how far each ray goes before it meets a wall, in metres."""
     rays = np.where(np.abs(rays) < 1e-9, 1e-9, rays)
     to_outer = np.maximum(-place / rays, (np.array(SIZE) - place) / rays).min(1)
     # The wall between the rooms is a box: a ray is in it from its last entry to its first exit.
@@ -247,6 +247,6 @@ def _free(place: np.ndarray, rays: np.ndarray) -> np.ndarray:
 
 
 def _inside(axes: Axes, patch: Patch) -> None:
-    """Adds what ends at the outer walls."""
+    """Add what ends at the outer walls."""
     axes.add_patch(patch)
     patch.set_clip_path(Rectangle((0, 0), *SIZE, transform=axes.transData))

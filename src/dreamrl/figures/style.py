@@ -7,7 +7,7 @@ DPI = 120
 
 
 def bare(axes: Axes) -> None:
-    """Takes away the lines that carry nothing."""
+    """Take away the lines that carry nothing."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="y", color="0.92")
     axes.set_axisbelow(True)

@@ -23,7 +23,7 @@ SMALL = (
 def draw_training(
     histories: Histories, limits: Mapping[str, float | None], horizon: int, path: Path
 ) -> Path:
-    """Draws {seed: records} to a file; one seed is a line, of several each is a thin one."""
+    """Draw {seed: records} to a file; one seed is a line, of several each is a thin one."""
     every = [record for records in histories.values() for record in records]
     small = [entry for entry in SMALL if any(entry[0] in record for record in every)]
     columns = max(len(small), 1)

@@ -17,14 +17,14 @@ COLUMNS = 7
 
 
 def scene_of(story: Story) -> Scene | None:
-    """The story as its family is drawn; None for a family of which there is no drawing."""
+    """Return the story as its family is drawn; None for a family of which there is no drawing."""
     if isinstance(story.family, Sign):
         return SignScene(story)
     return GridScene(story) if hasattr(story.family, "drawing") else None
 
 
 def draw_trial(scene: Scene, path: Path) -> Path:
-    """Both episodes, what was known, and what each step showed or made believe, as one image."""
+    """Draw both episodes, what was known, and what each step showed or made believe, to a file."""
     story, strips = scene.story, scene.strips()
     rows = [-(-(strip.steps + 1) // COLUMNS) for strip in strips]
     heights = [4.4, *(strip.height * n for strip, n in zip(strips, rows, strict=True))]
@@ -47,7 +47,7 @@ def draw_trial(scene: Scene, path: Path) -> Path:
 
 
 def animate_trial(scene: Scene, path: Path) -> Path:
-    """The same, a frame a step, as a GIF."""
+    """Draw the same, a frame a step, as a GIF."""
     explored = scene.story.beliefs.steps
     moments: list[tuple[int, int | None]] = [(step, None) for step in range(explored + 1)]
     moments += [(explored, step) for step in range(len(scene.story.exploitation.actions) + 1)]

@@ -132,7 +132,7 @@ class DQN:
         batch: Any,
         objective: Any,
         progress: Float[Array, ""],
-    ) -> tuple[Float[Array, ""], dict[str, Array]]:
+    ) -> tuple[Float[Array, ""], dict[str, Float[Array, ""]]]:
         """Return half the squared error of Q, a mean over the steps of episodes [*B, T]."""
         lead = batch.mask.ndim - 1
         decision, target, batch = jax.tree.map(

@@ -163,7 +163,7 @@ class PPO:
         batch: Any,
         objective: PolicyObjective,
         progress: Float[Array, ""],
-    ) -> tuple[Float[Array, ""], dict[str, Array]]:
+    ) -> tuple[Float[Array, ""], dict[str, Float[Array, ""]]]:
         """Return policy, value and entropy terms as one loss, and the entropy to report.
 
         `target` is unused: there is no target network.

@@ -17,13 +17,13 @@ class Replay(NamedTuple):
 
 
 def empty(example: Any, capacity: int) -> Replay:
-    """A ring for items shaped like `example`, given as arrays or shapes."""
+    """Return a ring for items shaped like `example`, given as arrays or shapes."""
     items = jax.tree.map(lambda x: jnp.zeros((capacity, *x.shape), x.dtype), example)
     return Replay(items, jnp.array(0))
 
 
-def add(replay: Replay, items: PyTree[Array]) -> Replay:
-    """Adds a batch whose size divides the capacity, over the oldest where full."""
+def add(replay: Replay, items: PyTree) -> Replay:
+    """Add a batch whose size divides the capacity, over the oldest where full."""
     capacity = jax.tree.leaves(replay.items)[0].shape[0]
     count = jax.tree.leaves(items)[0].shape[0]
     start = replay.added % capacity
@@ -37,8 +37,8 @@ def add(replay: Replay, items: PyTree[Array]) -> Replay:
     return Replay(merged, replay.added + count)
 
 
-def sample(replay: Replay, key: Key, count: int) -> PyTree[Array]:
-    """`count` items drawn evenly, with replacement, from those that are there."""
+def sample(replay: Replay, key: Key, count: int) -> PyTree:
+    """Return `count` items drawn evenly, with replacement, from those that are there."""
     capacity = jax.tree.leaves(replay.items)[0].shape[0]
     rows = jax.random.randint(key, (count,), 0, jnp.minimum(replay.added, capacity))
     return jax.tree.map(lambda ring: ring[rows], replay.items)

@@ -8,7 +8,7 @@ from jaxtyping import Array, Float
 def ramp(
     progress: Float[Array, ""], start: float, end: float, begin: float, finish: float
 ) -> Float[Array, ""]:
-    """From `start` to `end` while progress goes from `begin` to `finish`; flat outside."""
+    """Go from `start` to `end` while progress goes from `begin` to `finish`; flat outside."""
     share = jnp.clip((progress - begin) / (finish - begin), 0.0, 1.0)
     return start + (end - start) * share
 
@@ -16,7 +16,7 @@ def ramp(
 def adam(
     rate: float, last_share: float, updates: int, max_norm: float = 1.0
 ) -> optax.GradientTransformation:
-    """Adam whose rate falls linearly to `last_share` of itself, on gradients of norm <= `max_norm`.
+    """Return Adam whose rate falls to `last_share` of itself, on gradients of norm <= `max_norm`.
 
     It works on all parameters as one vector: a tenth of the operations to compile and to start.
     """

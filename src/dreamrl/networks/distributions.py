@@ -39,7 +39,7 @@ class Categorical(eqx.Module):
         return -(jnp.exp(log_p) * log_p).sum(-1)
 
     def barrier(self) -> Float[Array, "..."]:
-        """-(mean over actions of log pi): what makes no allowed action ever impossible.
+        """Return -(mean over actions of log pi): what makes no allowed action ever impossible.
 
         The entropy's gradient vanishes where a policy has become certain; this one's does not
         (Agarwal et al. 2021, section 5).
@@ -72,7 +72,7 @@ class Gaussian(eqx.Module):
         return self._scaled(jnp.clip(self.mean, -1, 1))
 
     def log_prob(self, action: Float[Array, "..."]) -> Float[Array, "..."]:
-        """Up to the constant that the space's scale makes."""
+        """Return the log probability up to the constant that the space's scale makes."""
         middle, half = self._scale
         given = action.reshape(*action.shape[: action.ndim - len(self.space.shape)], -1)
         off = ((given - middle) / half - self.mean) / jnp.exp(self.log_deviation)
@@ -83,11 +83,11 @@ class Gaussian(eqx.Module):
         return (self.log_deviation + math.log(2 * math.pi * math.e) / 2).sum(-1)
 
     def barrier(self) -> Float[Array, "..."]:
-        """The entropy's gradient never vanishes here: nothing more is needed."""
+        """Return 0: the entropy's gradient never vanishes here, so nothing more is needed."""
         return jnp.zeros(self.mean.shape[:-1])
 
     def anything(self) -> "Gaussian":
-        """Wide, around the middle."""
+        """Return a wide one, around the middle."""
         return Gaussian(jnp.zeros_like(self.mean), jnp.zeros_like(self.log_deviation), self.space)
 
     @property
@@ -104,12 +104,12 @@ Distribution: TypeAlias = Categorical | Gaussian
 
 
 def outputs(actions: ActionSpace) -> int:
-    """How many numbers `distribution` needs."""
+    """Return how many numbers `distribution` needs."""
     return 2 * actions.features if isinstance(actions, Box) else actions.n
 
 
 def distribution(actions: ActionSpace, x: Float[Array, "... outputs"]) -> Distribution:
-    """What a policy's last layer says."""
+    """Return what a policy's last layer says."""
     if not isinstance(actions, Box):
         return Categorical(x)
     mean, raw = jnp.split(x, 2, axis=-1)

@@ -75,7 +75,7 @@ class PatchEncoder(eqx.Module):
 
 
 def check_pictures(space: Space) -> None:
-    """Raises UserError for pictures in which there is not one patch."""
+    """Raise UserError for pictures in which there is not one patch."""
     least = PATCH * BLOCK
     if isinstance(space, Product):
         for part in space.parts:
@@ -163,7 +163,7 @@ ObservationEncoder: TypeAlias = (
 
 
 def make_observation_encoder(key: Key, space: Space, size: int) -> ObservationEncoder:
-    """How observations of a space are looked at; an image becomes a vector of `size`."""
+    """Return how observations of a space are looked at; an image becomes a vector of `size`."""
     if isinstance(space, Privileged):
         return PrivilegedEncoder(make_observation_encoder(key, space.seen, size), space)
     if isinstance(space, Product):
@@ -181,7 +181,7 @@ def make_observation_encoder(key: Key, space: Space, size: int) -> ObservationEn
 def gate_tiles(
     seen: Float[Array, "... features"], tiles: int, gate: Float[Array, "... channels"]
 ) -> Float[Array, "... features"]:
-    """What is seen, with the channels of all its tiles multiplied by those of the gate."""
+    """Return what is seen, with the channels of all its tiles multiplied by those of the gate."""
     channels = seen[..., : tiles * TILE].reshape(*seen.shape[:-1], tiles, TILE)
     attended = (channels * gate[..., None, :]).reshape(*seen.shape[:-1], -1)
     return jnp.concatenate([attended, seen[..., tiles * TILE :]], axis=-1)
@@ -190,7 +190,7 @@ def gate_tiles(
 def _evened(
     picture: Float[Array, "... height width channels"],
 ) -> Float[Array, "... height width channels"]:
-    """Each channel with mean 0 and deviation `CONTRAST`, or less where it hardly varies."""
+    """Return each channel with mean 0 and deviation `CONTRAST`, or less where it hardly varies."""
     x = picture - picture.mean((-3, -2), keepdims=True)
     deviation = jnp.sqrt(jnp.square(x).mean((-3, -2), keepdims=True))
     return CONTRAST * x / (deviation + FAINT)
@@ -199,7 +199,7 @@ def _evened(
 def _squares(
     x: Float[Array, "... height width channels"], edge: int
 ) -> Float[Array, "... rows columns square"]:
-    """Squares side by side, each as one vector."""
+    """Return squares side by side, each as one vector."""
     *lead, height, width, channels = x.shape
     rows, columns = height // edge, width // edge
     x = x[..., : rows * edge, : columns * edge, :]

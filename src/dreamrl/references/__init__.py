@@ -55,7 +55,7 @@ class Reference(NamedTuple):
 
 
 def references(family: Family, number: int = 1000, seed: int = 0) -> Reference | DiagnosisReference:
-    """All values; `number` random explorations are tried. Takes seconds to half a minute."""
+    """Return all values; `number` random explorations are tried. Takes seconds to half a minute."""
     if isinstance(family, Diagnosis):
         return diagnosis.diagnosis_references(family, number, seed)
     return Reference(
@@ -71,7 +71,7 @@ def references(family: Family, number: int = 1000, seed: int = 0) -> Reference |
 
 
 def optimum(family: Family, ids: GivenIDs | None = None) -> float:
-    """The best return of a policy that is told the problem."""
+    """Return the best return of a policy that is told the problem."""
     if isinstance(family, Diagnosis):
         return diagnosis.optimum(family, _chosen(family, ids))
     exploitation, ids = _prepared(family, ids)
@@ -79,7 +79,7 @@ def optimum(family: Family, ids: GivenIDs | None = None) -> float:
 
 
 def no_exploration(family: Family, ids: GivenIDs | None = None) -> float:
-    """The best return of a policy that knows the goal, but of the problem only what it meets.
+    """Return the best return of a policy that knows the goal, and the problem as it meets it.
 
     It may learn within the exploitation episode: this is the Bayes-adaptive optimum.
     """
@@ -96,7 +96,7 @@ def random_exploration(
     end: bool = False,
     seed: int = 0,
 ) -> Estimate:
-    """The best return after an exploration with uniformly random actions.
+    """Return the best return after an exploration with uniformly random actions.
 
     The mean over `number` explorations of the exact value of what each has shown. They last the
     whole horizon, unless `end` lets them draw the action that ends the episode too.
@@ -106,7 +106,7 @@ def random_exploration(
 
 
 def shortest_informative(family: Family, ids: GivenIDs | None = None) -> int | None:
-    """The fewest steps of exploration after which nothing more need be known.
+    """Return the fewest steps of exploration after which nothing more need be known.
 
     That is: the best exploration, in the worst case over problems, leaves a policy that can do
     as well for every goal as if it were told the problem. None if there is no such exploration.
@@ -116,7 +116,7 @@ def shortest_informative(family: Family, ids: GivenIDs | None = None) -> int | N
 
 
 def bayes_optimal(family: Family, ids: GivenIDs | None = None) -> float:
-    """The best return of a trial: of any exploration, and of any use of what it has shown.
+    """Return the best return of a trial: of any exploration, and of any use of what it has shown.
 
     The exploration may end before the horizon, or bring anything: it is not paid. Equal to the
     optimum where an exploration can show all that matters. Raises TooLarge where there are too
@@ -127,7 +127,7 @@ def bayes_optimal(family: Family, ids: GivenIDs | None = None) -> float:
 
 
 def thompson(family: Family, ids: GivenIDs | None = None) -> float:
-    """The return of Thompson sampling with the true posterior and optimal policies; exact.
+    """Return the return of Thompson sampling with the true posterior and optimal policies; exact.
 
     A policy π(i, g) does, in each state and at each step, what would be best if problem i and
     goal g were the case; of equally good actions it takes the one with the lowest number.

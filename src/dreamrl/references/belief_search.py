@@ -99,7 +99,7 @@ class BeliefSearch:
 
 
 def _layers(decision: Decision) -> list[Layer]:
-    """As many layers as the budget has tests, or as there is room for."""
+    """Return as many layers as the budget has tests, or as there is room for."""
     names = np.random.default_rng(0).integers(1, 2**62, len(decision.owners), np.uint64)
     # A state is named by the sum of its outcomes' names: two of a million states have the same
     # name once in ten million times.

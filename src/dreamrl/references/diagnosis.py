@@ -75,7 +75,7 @@ class DiagnosisReference(NamedTuple):
 def diagnosis_references(
     family: Diagnosis, number: int = 1000, seed: int = 0
 ) -> DiagnosisReference:
-    """All values; `number` random explorations are tried."""
+    """Return all values; `number` random explorations are tried."""
     whole = decision_of(family)
     search = best_of(family)
     known, blind = optimum(family, family.train_ids), no_test(family, family.train_ids)
@@ -108,22 +108,22 @@ def best_of(family: Diagnosis) -> BeliefSearch:
 
 
 def optimum(family: Diagnosis, ids: Sequence[int]) -> float:
-    """The best return of one who is told the fault."""
+    """Return the best return of one who is told the fault."""
     return float(family.table.payoffs[:, list(ids)].max(0) @ _shares(family, ids))
 
 
 def no_test(family: Diagnosis, ids: Sequence[int]) -> float:
-    """The best return of one repair for all faults."""
+    """Return the best return of one repair for all faults."""
     return float((family.table.payoffs[:, list(ids)] @ _shares(family, ids)).max())
 
 
 def greedy_information(decision: Decision, seed: int = 0) -> Way:
-    """Of each test, the one with the most mutual information with the fault; see `Way`."""
+    """Choose the test with the most mutual information with the fault; return the `Way`."""
     return walk(decision, functools.partial(_most_informative, decision), seed)
 
 
 def greedy_value(decision: Decision, seed: int = 0) -> Way:
-    """Of each test, the one that is worth most, if it is worth its cost; see `Way`."""
+    """Choose the test that is worth most, if it is worth its cost; return the `Way`."""
     return walk(decision, functools.partial(_most_valuable, decision), seed)
 
 
@@ -182,7 +182,7 @@ def _in_order(decision: Decision) -> Choose:
 def _most_informative(
     decision: Decision, step: int, weights: np.ndarray, done: np.ndarray
 ) -> np.ndarray:
-    """H(outcome) - E H(outcome | fault), in each state and of each test."""
+    """Choose the highest H(outcome) - E H(outcome | fault)."""
     belief = weights / weights.sum(1, keepdims=True)
     own = np.eye(len(decision.costs))[decision.owners]
     gain = _entropies(belief @ decision.chances.T) @ own
@@ -193,7 +193,7 @@ def _most_informative(
 def _most_valuable(
     decision: Decision, step: int, weights: np.ndarray, done: np.ndarray
 ) -> np.ndarray:
-    """What a decision after the test is worth more than one before it, less the test's cost."""
+    """Choose what makes the decision after it worth most, less its cost."""
     belief = weights / weights.sum(1, keepdims=True)
     gain = np.repeat(-(belief @ decision.payoffs.T).max(1)[:, None], len(decision.costs), 1)
     for chance, owner in zip(decision.chances, decision.owners, strict=True):
@@ -212,7 +212,7 @@ def _entropies(chances: np.ndarray) -> np.ndarray:
 
 
 def _walk(decision: Decision, choose: Choose, seed: int) -> tuple[float, float, bool]:
-    """Mean return, mean number of tests, and whether beliefs were sampled."""
+    """Return the mean return, the mean number of tests, and whether beliefs were sampled."""
     rng = np.random.default_rng(seed)
     names = rng.integers(1, 2**62, len(decision.owners), np.uint64)
     named = np.zeros(1, np.uint64)
@@ -251,5 +251,5 @@ def _walk(decision: Decision, choose: Choose, seed: int) -> tuple[float, float, 
 
 
 def _starts(names: np.ndarray) -> np.ndarray:
-    """Where each distinct name begins, once they are sorted."""
+    """Return where each distinct name begins, once they are sorted."""
     return np.unique(np.sort(names), return_index=True)[1]

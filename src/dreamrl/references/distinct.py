@@ -4,13 +4,16 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+from jaxtyping import Int, Shaped
 
 LARGEST_INDEX = 20_000_000
 """Largest range of packed rows that is looked up directly rather than sorted."""
 
 
-def distinct(columns: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Returns one row number for each distinct row, and for each row which distinct one it is.
+def distinct(
+    columns: Sequence[Shaped[np.ndarray, "rows ..."]],
+) -> tuple[Int[np.ndarray, " found"], Int[np.ndarray, " rows"]]:
+    """Return one row number for each distinct row, and for each row which distinct one it is.
 
     Each array holds one or more columns, [rows, ...].
     """
@@ -28,7 +31,7 @@ def distinct(columns: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _packed(columns: list[np.ndarray]) -> tuple[np.ndarray, int]:
-    """All columns as one number a row, below the returned size; as bytes if that overflows."""
+    """Return all columns as one number a row, below the returned size; or as bytes."""
     blocks = [_integers(c).reshape(len(c), math.prod(c.shape[1:])) for c in columns]
     packed, size = np.zeros(len(columns[0]), np.int64), 1
     if not len(packed):

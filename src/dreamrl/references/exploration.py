@@ -23,7 +23,7 @@ class Estimate(NamedTuple):
 def random_value(
     exploitation: Exploitation, ids: Sequence[int], number: int, end: bool, seed: int
 ) -> Estimate:
-    """The mean return after `number` random explorations that are made the best of.
+    """Return the mean return after `number` random explorations that are made the best of.
 
     Actions are uniform, among all if `end`, else among those that do not end the episode.
     """
@@ -45,7 +45,7 @@ def random_value(
 
 @functools.lru_cache(maxsize=1)
 def shortest_informative(exploitation: Exploitation, ids: tuple[int, ...]) -> int | None:
-    """The fewest steps after which, in the worst case, nothing more need be known.
+    """Return the fewest steps after which, in the worst case, nothing more need be known.
 
     None if no exploration is sure to show enough within the horizon.
     """
@@ -59,7 +59,7 @@ def shortest_informative(exploitation: Exploitation, ids: tuple[int, ...]) -> in
 
 
 def bayes_optimal(exploitation: Exploitation, ids: tuple[int, ...]) -> float:
-    """The mean return after the best exploration within the horizon, made the best of."""
+    """Return the mean return after the best exploration within the horizon, made the best of."""
     told = sum(map(exploitation.optimum, ids))
     if shortest_informative(exploitation, ids) is not None:
         return told / len(ids)
@@ -87,7 +87,7 @@ class _Search:
         """For a step and the first row of a set: sets as bits, and bounds of their losses."""
 
     def least_loss(self, budget: int, limit: float = np.inf) -> float:
-        """The loss after the best exploration of at most so many steps; see `_loss`."""
+        """Return the loss after the best exploration of at most so many steps; see `_loss`."""
         self._known, self._bounds, lost = {}, {}, 0.0
         for rows in parts(self.tables.first):
             lost += self._loss(0, rows, budget, limit - lost)
@@ -96,7 +96,7 @@ class _Search:
         return lost
 
     def _loss(self, step: int, rows: np.ndarray, budget: int, limit: float) -> float:
-        """The least loss of a set if it is below `limit`, else a bound of it that is not."""
+        """Return the least loss of a set if it is below `limit`, else a bound of it that is not."""
         layer = self.tables.layers[step]
         if budget == 0 or self._is_enough(layer.owners[rows]):
             return self._final_loss(layer.owners[rows], limit)
@@ -129,7 +129,7 @@ class _Search:
         return least
 
     def _bound(self, step: int, rows: np.ndarray, bits: int, limit: float) -> float:
-        """A bound from the sets within this one, `limit` or more if they give so much."""
+        """Return a bound from the sets within this one, `limit` or more if they give so much."""
         highest = 0.0
         for row in rows.tolist():
             for within, loss in self._bounds.get((step, row), ()):
@@ -140,13 +140,13 @@ class _Search:
         return highest
 
     def _promising(self, step: int, rows: np.ndarray) -> list[int]:
-        """All actions, those that tell more apart first."""
+        """Return all actions, those that tell more apart first."""
         outcomes = np.sort(self.tables.layers[step].outcomes[rows], axis=0)
         told_apart = (outcomes[1:] != outcomes[:-1]).sum(0)
         return np.argsort(-told_apart, kind="stable").tolist()
 
     def _final_loss(self, owners: np.ndarray, limit: float) -> float:
-        """The loss where exploration ends with a set, or `limit` if that is small and exceeded."""
+        """Return the loss where exploration ends with a set, or `limit` if that is exceeded."""
         if self._is_enough(owners):
             return 0.0
         if limit <= TOLERANCE:
@@ -166,7 +166,7 @@ class _Search:
 
 
 def _explore(tables: Tables, owner: int, actions: np.ndarray) -> np.ndarray:
-    """The problems that look the same as the true one, `owner`, in one exploration."""
+    """Return the problems that look the same as the true one, `owner`, in one exploration."""
     rows = np.flatnonzero(tables.first == tables.first[owner])
     for step, action in enumerate(actions):
         layer = tables.layers[step]

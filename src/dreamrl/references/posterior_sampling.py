@@ -73,7 +73,7 @@ def _renamed(
     policies: np.ndarray,
     played: dict[Goal, _Episodes],
 ) -> _Episodes | None:
-    """The episodes of a goal that was played before under another name, if there is one."""
+    """Return the episodes of a goal that was played before under another name, if there is one."""
     for symmetry in exploitation.symmetries:
         other = tuple(np.asarray(symmetry.goal(np.array(goal))).reshape(-1).tolist())
         images = symmetry.problems[list(ids)]
@@ -87,13 +87,13 @@ def _renamed(
 
 
 def _choices(tables: SharedTables) -> list[np.ndarray]:
-    """By number of steps, [problems, states]: the best action, the first of equally good ones."""
+    """Return the best action by step, [problems, states]; the first of equally good ones."""
     best = tables.best()
     return [(b >= b.max(-1, keepdims=True) - TOLERANCE).argmax(-1) for b in best]
 
 
 def _told_apart(tables: Tables, actions: np.ndarray) -> np.ndarray:
-    """[policies, problems]: equal numbers in a row where a policy's exploration looks the same."""
+    """Return [policies, problems]: equal numbers in a row where an exploration looks the same."""
     shape = actions.shape[1:]
     policy, rows = np.indices(shape).reshape(2, -1)
     labels = tables.first[rows]
@@ -106,7 +106,7 @@ def _told_apart(tables: Tables, actions: np.ndarray) -> np.ndarray:
 
 
 def _renumbered(labels: np.ndarray) -> np.ndarray:
-    """The same, but equal whenever the same problems are told apart."""
+    """Return the same, but equal whenever the same problems are told apart."""
     _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
     return first[inverse]
 
@@ -114,7 +114,7 @@ def _renumbered(labels: np.ndarray) -> np.ndarray:
 def _exploited(
     told_apart: np.ndarray, weights: dict[Goal, np.ndarray], played: dict[Goal, _Episodes]
 ) -> float:
-    """The sum over problems of the mean return, if problems that look the same are not known."""
+    """Return the sum over problems of the mean return, if those that look alike are not known."""
     same = (told_apart[:, None] == np.unique(told_apart)).astype(float)
     total = 0.0
     for goal, weight in weights.items():

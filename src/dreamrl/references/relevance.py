@@ -79,7 +79,7 @@ def reduced(whole: Decision) -> Decision:
 
 
 def _kinds(whole: Decision, useful: Bool[np.ndarray, " tests"]) -> Int[np.ndarray, " faults"]:
-    """Equal numbers where neither a payoff nor a useful test differs."""
+    """Return equal numbers where neither a payoff nor a useful test differs."""
     rows = [whole.payoffs.T, whole.chances[useful[whole.owners]].T]
     return distinct([np.round(row, DECIMALS) for row in rows])[1]
 
@@ -87,7 +87,7 @@ def _kinds(whole: Decision, useful: Bool[np.ndarray, " tests"]) -> Int[np.ndarra
 def _independent(
     whole: Decision, kinds: Int[np.ndarray, " faults"], left: Bool[np.ndarray, " tests"]
 ) -> bool:
-    """Whether the outcomes of the tests that are left are, jointly, as likely in each kind."""
+    """Return whether the outcomes of the tests that are left are, jointly, as likely in each kind."""
     rows = distinct([np.round(whole.chances[left[whole.owners]].T, DECIMALS)])[1]
     shares = np.zeros((kinds.max() + 1, rows.max() + 1))
     np.add.at(shares, (kinds, rows), whole.prior)

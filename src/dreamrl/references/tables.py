@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float, Int, Shaped
 
 from dreamrl.errors import TooLarge, UserError
 from dreamrl.families.family import Family
@@ -48,9 +49,9 @@ class Tables(NamedTuple):
     """[problems]: equal numbers where the first observations are equal."""
 
     def split(
-        self, step: int, rows: np.ndarray, action: int
-    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Rows of one layer by what an action shows, each set with the rows that follow.
+        self, step: int, rows: Int[np.ndarray, " rows"], action: int
+    ) -> Iterator[tuple[Int[np.ndarray, " part"], Int[np.ndarray, " part"]]]:
+        """Yield rows of one layer by what an action shows, each set with the rows that follow.
 
         All of a set end together, or none does.
         """
@@ -59,14 +60,16 @@ class Tables(NamedTuple):
         for part in parts(layer.outcomes[rows, action]):
             yield rows[part], following[part]
 
-    def after(self, step: int, rows: np.ndarray, action: int) -> Iterator[np.ndarray]:
-        """The sets of rows that follow, where the episode goes on."""
+    def after(
+        self, step: int, rows: Int[np.ndarray, " rows"], action: int
+    ) -> Iterator[Int[np.ndarray, " part"]]:
+        """Yield the sets of rows that follow, where the episode goes on."""
         for _, following in self.split(step, rows, action):
             if following[0] != ENDED:
                 yield following
 
-    def best(self) -> list[np.ndarray]:
-        """For each layer [rows, actions]: the best return of who knows the problem."""
+    def best(self) -> list[Float[np.ndarray, "rows actions"]]:
+        """Return for each layer [rows, actions]: the best return of who knows the problem."""
         returns: list[np.ndarray] = []
         for layer in reversed(self.layers):
             best = layer.rewards
@@ -87,8 +90,8 @@ class SharedTables(NamedTuple):
     start: np.ndarray
     """[problems]: the state of each problem's start."""
 
-    def best(self) -> list[np.ndarray]:
-        """By number of steps, [problems, states, actions]: the best return from there on."""
+    def best(self) -> list[Float[np.ndarray, "problems states actions"]]:
+        """Return by number of steps, [problems, states, actions]: the best return from there on."""
         returns: list[np.ndarray] = []
         for following, rewards in zip(self.following[::-1], self.rewards[::-1], strict=True):
             if returns:
@@ -99,7 +102,7 @@ class SharedTables(NamedTuple):
 
 
 def number_of_actions(family: Family) -> int:
-    """Raises UserError where actions have no numbers: they cannot all be tried."""
+    """Raise UserError where actions have no numbers: they cannot all be tried."""
     if not isinstance(family.action_space, Discrete):
         raise UserError(f"{family.name!r} has continuous actions: not all can be tried")
     return family.action_space.n
@@ -130,8 +133,8 @@ class Tabulator:
         self._reset = jax.jit(jax.vmap(reset, (None, 0)))
         self._step = jax.jit(lambda key, goal, *rows: each_row(key, goal, *rows, actions))
 
-    def tabulate(self, ids: Sequence[int], goal: np.ndarray | None) -> Tables:
-        """Everything that can happen in some of the problems under one goal."""
+    def tabulate(self, ids: Sequence[int], goal: Shaped[np.ndarray, "..."] | None) -> Tables:
+        """Return everything that can happen in some of the problems under one goal."""
         key, owners = jax.random.key(0), np.arange(len(ids))
         positions = np.array([self.position[i] for i in ids])
         states, observations = self._starts(key, goal, positions)
@@ -146,8 +149,8 @@ class Tabulator:
                 raise UserError(f"no references for {self.family.name!r}: too many states")
         return Tables(layers, first)
 
-    def tabulate_shared(self, ids: Sequence[int], goal: np.ndarray) -> SharedTables:
-        """The same for states that count as equal, and are acted in, across problems."""
+    def tabulate_shared(self, ids: Sequence[int], goal: Shaped[np.ndarray, "..."]) -> SharedTables:
+        """Return the same for states that count as equal, and are acted in, across problems."""
         key, positions = jax.random.key(0), np.array([self.position[i] for i in ids])
         states, _ = self._starts(key, goal, positions)
         kinds, start = distinct(jax.tree.leaves(states))
@@ -174,7 +177,7 @@ class Tabulator:
         return tables
 
     def _starts(self, key: jax.Array, goal: np.ndarray | None, positions: np.ndarray) -> Any:
-        """States and observations at the start of each problem, for families without chance."""
+        """Return states and observations at each problem's start, for families without chance."""
         states, observations = self._reset(key, positions)
         if _uses(self._reset, key, positions) or _uses(self._step, key, goal, positions, states):
             name = self.family.name
@@ -182,15 +185,15 @@ class Tabulator:
         return jax.tree.map(np.asarray, (states, observations))
 
 
-def parts(labels: np.ndarray) -> list[np.ndarray]:
-    """Positions of equal labels, together."""
+def parts(labels: Int[np.ndarray, " rows"]) -> list[Int[np.ndarray, " part"]]:
+    """Return positions of equal labels, together."""
     if (labels == labels[0]).all():
         return [np.arange(len(labels))]
     return [np.flatnonzero(labels == label) for label in np.unique(labels)]
 
 
 def _layer(owners: np.ndarray, after: Any, result: Step, last: bool) -> tuple:
-    """One layer, and the owners and states of the next one's rows."""
+    """Return one layer, and the owners and states of the next one's rows."""
     rewards = np.asarray(result.reward, np.float64).round(DECIMALS)
     shape, size = rewards.shape, rewards.size
     ended = result.terminated | result.truncated | last
@@ -211,7 +214,7 @@ def _layer(owners: np.ndarray, after: Any, result: Step, last: bool) -> tuple:
 
 
 def _uses(function: Callable, key: jax.Array, *inputs: Any) -> bool:
-    """Whether anything that a function computes depends on its key."""
+    """Return whether anything that a function computes depends on its key."""
     jaxpr = jax.make_jaxpr(function)(key, *inputs).jaxpr
     return _reads(jaxpr, jaxpr.invars[0])
 
@@ -232,7 +235,7 @@ def _reads(jaxpr: Any, variable: Any) -> bool:
 
 
 def _in_chunks(function: Callable, shared: tuple, inputs: tuple) -> Any:
-    """A function of many rows, called with CHUNK of them at a time; NumPy comes back."""
+    """Return a function of many rows, called with CHUNK of them at a time; NumPy comes back."""
     number = len(inputs[0])
     results = []
     for start in range(0, number, CHUNK):

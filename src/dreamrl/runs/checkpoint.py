@@ -47,7 +47,7 @@ class Checkpoint(NamedTuple):
 
 
 def save(stem: Path, training: Training, of: Of, files: Sequence[Path], versions: Any) -> None:
-    """Writes a checkpoint, once the metrics in `files` are safe. Raises Unwritable."""
+    """Write a checkpoint, once the metrics in `files` are safe; raise Unwritable."""
     save_tree(
         stem,
         training.state,
@@ -60,7 +60,7 @@ def save(stem: Path, training: Training, of: Of, files: Sequence[Path], versions
 
 
 def load(stem: Path, of: Of, like: PyTree) -> Checkpoint:
-    """Reads a checkpoint whose states have the shapes of `like`; UserError if it is not whole."""
+    """Read a checkpoint whose states have the shapes of `like`; UserError if it is not whole."""
     path = stem.with_suffix(".json")
     held = read_json(path)
     if held.get("of") != of:
@@ -92,14 +92,14 @@ class Checkpoints:
     """The checkpoints of a run, for the one process that trains it."""
 
     def __init__(self, run: Path, of: Of, files: Sequence[Path], versions: Any):
-        """`files` are the metrics of each seed."""
+        """Find checkpoints; `files` are the metrics of each seed."""
         self.directory = run / CHECKPOINTS
         self.of, self.files, self.versions = of, files, versions
         self.good: list[str] = []
         """Names of those known to be whole, oldest first."""
 
     def newest(self, like: PyTree) -> tuple[Checkpoint | None, list[str]]:
-        """The newest one that is whole and that the metrics agree with, and what was wrong.
+        """Return the newest one that is whole and that the metrics agree with, and what was wrong.
 
         Without any checkpoint there is None. Raises UserError where there are some, but none can
         be used, or a later dreamrl wrote one. Nothing is changed on the disk.
@@ -135,7 +135,7 @@ class Checkpoints:
         return None, ["there is no checkpoint yet: training begins anew"] if begun else []
 
     def rewind(self, found: Checkpoint | None) -> None:
-        """Takes the metrics back to where they were then. Raises Unwritable."""
+        """Take the metrics back to where they were then; raise Unwritable."""
         positions = [metrics.START] * len(self.files) if found is None else found.metrics
         for file, position in zip(self.files, positions, strict=True):
             metrics.cut(file, position)
@@ -145,7 +145,7 @@ class Checkpoints:
         return found
 
     def write(self, training: Training, keep: int) -> None:
-        """Writes one, if it is not there, and keeps the newest `keep`; raises Unwritable."""
+        """Write one, if it is not there, and keep the newest `keep`; raise Unwritable."""
         name = f"{training.iteration:08d}"
         if name in self.good:
             return
@@ -175,17 +175,17 @@ class Keeper:
     def __init__(
         self, checkpoints: Checkpoints, every: float, keep: int, warn: Callable[[str], None]
     ):
-        """`every` so many seconds, or after every chunk if that is 0; `keep` are kept."""
+        """Keep `keep` checkpoints, one `every` so many seconds, or after each chunk if it is 0."""
         self.checkpoints, self.every, self.keep, self.warn = checkpoints, every, keep, warn
         self.due = time.perf_counter() + every
 
     def offer(self, training: Training) -> None:
-        """Writes a checkpoint if it is time."""
+        """Write a checkpoint if it is time."""
         if time.perf_counter() >= self.due:
             self.write(training)
 
     def write(self, training: Training) -> None:
-        """Writes a checkpoint, unless it is there or there is nothing to keep yet."""
+        """Write a checkpoint, unless it is there or there is nothing to keep yet."""
         if not training.chunks:
             return
         begin = time.perf_counter()

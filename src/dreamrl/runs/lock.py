@@ -27,7 +27,7 @@ TAKEN = (errno.EACCES, errno.EAGAIN)
 
 @contextlib.contextmanager
 def lock(directory: Path) -> Iterator[None]:
-    """Keeps other processes from training in a directory; UserError where one does already."""
+    """Keep other processes from training in a directory; UserError where one does already."""
     with writing(directory):
         handle = os.open(directory / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
     try:
@@ -44,7 +44,7 @@ def lock(directory: Path) -> Iterator[None]:
 
 
 def locked(directory: Path) -> bool:
-    """Whether a process is at work in a directory now."""
+    """Return whether a process is at work in a directory now."""
     try:
         handle = os.open(directory / LOCK, os.O_RDONLY)
     except OSError:

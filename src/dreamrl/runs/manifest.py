@@ -14,7 +14,7 @@ PACKAGES = ("dreamrl", "jax", "jaxlib", "equinox", "numpy")
 
 
 def seeds_of(manifest: dict[str, Any], where: Path) -> tuple[int, ...]:
-    """The seeds of a run, or of several under one manifest."""
+    """Return the seeds of a run, or of several under one manifest."""
     held = manifest.get("seeds", [manifest.get("seed")])
     if not isinstance(held, list) or not all(isinstance(s, int) and 0 <= s < 2**32 for s in held):
         raise UserError(f"{where} is not a run's: its seeds are {held!r}")
@@ -27,7 +27,7 @@ def named(seeds: Sequence[int]) -> dict[str, Any]:
 
 
 def identity(manifest: dict[str, Any], where: Path) -> dict[str, Any]:
-    """What tells a run, and what belongs to it, from others."""
+    """Return what tells a run, and what belongs to it, from others."""
     return {
         "agent": entry(manifest, "agent", str, where),
         "family": entry(manifest, "family", str, where),

@@ -24,14 +24,14 @@ START = Position(0, hashlib.sha256().hexdigest())
 
 
 def add(path: Path, record: Record) -> None:
-    """Adds a line; what is not a finite number is left out. Raises Unwritable."""
+    """Add a line; what is not a finite number is left out; raise Unwritable."""
     finite = {name: value for name, value in record.items() if abs(value) < float("inf")}
     with writing(path), open(path, "a", encoding="utf-8") as file:
         file.write(json.dumps(finite, allow_nan=False) + "\n")
 
 
 def records(path: Path) -> list[Record]:
-    """All whole lines; one that was cut short at the end is passed over.
+    """Return all whole lines; one that was cut short at the end is passed over.
 
     Raises UserError where another line is no record.
     """
@@ -44,7 +44,7 @@ def records(path: Path) -> list[Record]:
 
 
 def position(path: Path) -> Position:
-    """The present end, once all before it is on the disk. Raises Unwritable."""
+    """Return the present end, once all before it is on the disk; raise Unwritable."""
     if path.exists():
         with writing(path), open(path, "rb") as file:
             os.fsync(file.fileno())
@@ -52,19 +52,19 @@ def position(path: Path) -> Position:
 
 
 def holds(path: Path, wanted: Position) -> bool:
-    """Whether the file still holds what it did at a position."""
+    """Return whether the file still holds what it did at a position."""
     return _position(_content(path)[: wanted.bytes]) == wanted
 
 
 def cut(path: Path, wanted: Position) -> None:
-    """Takes away what stands behind a position."""
+    """Take away what stands behind a position."""
     if path.exists():
         with writing(path):
             os.truncate(path, wanted.bytes)
 
 
 def sound(path: Path, iteration: int) -> Position:
-    """Where the whole lines end, from the start on, that are of an iteration up to this one."""
+    """Return where the whole lines end that are, from the start on, of an iteration up to this."""
     content, end = _content(path), 0
     for line in content.split(b"\n")[:-1]:
         record = _record(line)

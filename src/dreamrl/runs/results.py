@@ -22,7 +22,7 @@ def ids_of(family: Family, split: Split) -> tuple[int, ...] | range:
 
 
 def limits(family: Family, split: Split = "unseen") -> dict[str, float | None]:
-    """The optimum and the best return without exploration; None where they have no exact value."""
+    """Return the optimum and the best return without exploration; None where they are not known."""
     asked: tuple[Any, Split] = (family, split)
     try:
         return _limits(*asked)
@@ -45,7 +45,7 @@ def _limits(family: Family, split: Split) -> dict[str, float | None]:
 def evaluate_run(
     run: Run, split: Split = "unseen", trials: Whole = 2000, seed: Whole = 0, episodes: Whole = 1
 ) -> dict[str, Any]:
-    """How well a run's agent does, as one object that JSON can hold."""
+    """Return how well a run's agent does, as one object that JSON can hold."""
     loaded = run.load()
     family = loaded.family
     result = evaluate(family, loaded.agent, ids_of(family, split), trials, seed, episodes)
@@ -79,7 +79,7 @@ def evaluate_runs(
 
 
 def over_seeds(results: Sequence[dict[str, Any]], failed: Sequence[int] = ()) -> dict[str, Any]:
-    """One object for several seeds: means over seeds, and each seed's own result in `seeds`.
+    """Return one object for several seeds: means over seeds, and each seed's own result in `seeds`.
 
     The interval is Student's t over seeds, of which there are few. A single
     seed's result stays as it is. Seeds that have failed are named and not part of any mean.

@@ -91,11 +91,11 @@ class Run:
         return held
 
     def update(self, **entries: Any) -> None:
-        """Puts entries into the manifest, beside or in place of those that are there."""
+        """Put entries into the manifest, beside or in place of those that are there."""
         write_json(self.path / MANIFEST, {**self.manifest, **entries})
 
     def close(self, status: str, **entries: Any) -> None:
-        """Marks the run as `finished`, `interrupted` or `failed`."""
+        """Mark the run as `finished`, `interrupted` or `failed`."""
         self.update(status=status, finished=_now(), **entries)
 
     @property
@@ -103,7 +103,7 @@ class Run:
         return self.path / metrics.METRICS
 
     def log(self, record: Record) -> None:
-        """Adds a line to the metrics; what is not a finite number is left out."""
+        """Add a line to the metrics; what is not a finite number is left out."""
         metrics.add(self.metrics_file, record)
 
     @property
@@ -118,7 +118,7 @@ class Run:
         return path
 
     def save(self, state: PyTree, **more: Any) -> None:
-        """Keeps the parameters of one seed's training state, and what is told of them."""
+        """Keep the parameters of one seed's training state, and what is told of them."""
         of = identity(self.manifest, self.path / MANIFEST)
         save_tree(self.path / AGENT, _parameters(state), of=of, **more)
 
@@ -182,7 +182,7 @@ def create(
     before: Callable[[dict[str, Any]], None] = lambda asked: None,
     **more: Any,
 ) -> list[Run]:
-    """New runs, one a seed, or a refusal before anything is written.
+    """Create runs, one a seed, or refuse before anything is written.
 
     `before` is called with the manifest before that is written, and `more` goes into it.
     """
@@ -229,7 +229,7 @@ def settings_of(path: Path, agent: str) -> Any:
 
 
 def begin(out: Path, manifest: dict[str, Any]) -> list[Run]:
-    """Marks a run as running, each of its seeds too, and forgets what an earlier end left."""
+    """Mark a run as running, each of its seeds too, and forget what an earlier end left."""
     asked = {name: manifest[name] for name in manifest if name not in ENDS}
     common = {**asked, "status": "running"}
     write_json(out / MANIFEST, common)
@@ -266,7 +266,7 @@ def _check_vacant(out: Path) -> None:
 
 
 def find(path: AnyPath) -> list[Run]:
-    """The run that a path is, or the runs of several seeds that it holds."""
+    """Return the run that a path is, or the runs of several seeds that it holds."""
     path = Path(path)
     if not path.exists():
         raise UserError(f"{path} does not exist: give the directory that dreamrl train wrote")
@@ -280,7 +280,7 @@ def find(path: AnyPath) -> list[Run]:
 
 
 def only(path: AnyPath) -> Run:
-    """The run that a path is, where several seeds will not do."""
+    """Return the run that a path is, where several seeds will not do."""
     found = find(path)
     if len(found) > 1:
         raise UserError(f"{path} holds {len(found)} runs: give one of them, as {found[0].path}")
@@ -288,7 +288,7 @@ def only(path: AnyPath) -> Run:
 
 
 def tell_family(path: AnyPath, family: Family | str | None) -> None:
-    """Says what the family is that a run names, where that is one of one's own.
+    """Say what the family is that a run names, where a user brought it.
 
     By its name it is imported, which runs its code. Raises UserError where it cannot be, and where
     a run needs nobody to say it.
@@ -303,7 +303,7 @@ def tell_family(path: AnyPath, family: Family | str | None) -> None:
 
 
 def asked_for(manifest: dict[str, Any], where: Path) -> tuple[Family, Trainable]:
-    """The family and the algorithm of a manifest; raises UserError where it does not fit."""
+    """Return the family and the algorithm of a manifest; raise UserError where it does not fit."""
     family = families.of_run(entry(manifest, "family", str, where))
     agent = entry(manifest, "agent", str, where)
     settings = _settings(agent, entry(manifest, "settings", dict, where), where)
@@ -312,7 +312,7 @@ def asked_for(manifest: dict[str, Any], where: Path) -> tuple[Family, Trainable]
 
 
 def of_seed(states: PyTree, index: int) -> PyTree:
-    """One seed's training state out of those that were trained side by side."""
+    """Return one seed's training state out of those that were trained side by side."""
     return jax.tree.map(lambda x: x[index], states)
 
 

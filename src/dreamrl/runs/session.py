@@ -37,16 +37,16 @@ class Watch(Protocol):
     """Who is told how a training goes, and may stop it."""
 
     def compiling(self) -> None:
-        """That compilers begin, which leave Python idle."""
+        """Hear that compilers begin, which leave Python idle."""
 
     def show(self, records: Sequence[Record]) -> None:
-        """What a chunk came to, in each seed."""
+        """Hear what a chunk came to, in each seed."""
 
     def warn(self, line: str) -> None:
-        """Of what does not stop the training; may come from another thread."""
+        """Hear of what does not stop the training; may come from another thread."""
 
     def stop(self) -> bool:
-        """Asked between chunks."""
+        """Return whether to stop; asked between chunks."""
         ...
 
 
@@ -99,7 +99,7 @@ class Session:
 
     @in_own_switches
     def run(self, watch: Watch = UNWATCHED, began: float | None = None) -> Done:
-        """Trains, keeps the agents, evaluates them, and closes the run.
+        """Train, keep the agents, evaluate them, and close the run.
 
         Raises TrainingDiverged, and another UserError where the disk refuses to go on; what was
         safe before is safe then. Seconds count from `began`, as in `train`.
@@ -252,7 +252,7 @@ class Session:
 
 @contextlib.contextmanager
 def open_session(out: AnyPath, until: Whole | None = None) -> Iterator[Session | None]:
-    """A run to train, from the beginning or from where it was stopped; None if it is finished.
+    """Yield a run to train, from the beginning or where it was stopped; None if it is finished.
 
     `until` takes the place of the run's own, so that it can extend a finished run. Raises
     UserError where another process is at work, or the run cannot be gone on with.
@@ -343,7 +343,7 @@ def ensure(
     terms: Terms = DEFAULT_TERMS,
     watch: Watch = UNWATCHED,
 ) -> dict[str, Any]:
-    """The result of a run that is finished afterwards, unless `watch` stopped it.
+    """Return the result of a run that is finished afterwards, unless `watch` stopped it.
 
     Whatever its directory needs: it is trained, gone on with, or left as it is. Raises UserError
     where the directory holds another run.
@@ -362,7 +362,7 @@ def prepare(
     seeds: Wholes,
     terms: Terms = DEFAULT_TERMS,
 ) -> None:
-    """Makes the run, or checks that what is there was asked for with the same words."""
+    """Make the run, or check that what is there was asked for with the same words."""
     out, seeds = Path(out), seeds_from(seeds)
     if not (out / MANIFEST).exists():
         create(out, agent, family, settings, seeds, terms)

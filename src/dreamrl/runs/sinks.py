@@ -92,7 +92,7 @@ SINKS: dict[str, Callable[[RunInfo], Sink]] = {"tensorboard": TensorBoard, "wand
 
 
 def check_installed(names: Sequence[str]) -> None:
-    """Raises UserError where the package of a sink is missing."""
+    """Raise UserError where the package of a sink is missing."""
     for name in names:
         if importlib.util.find_spec(name) is None:
             raise UserError(f"{name} is not installed: pip install 'dreamrl[{name}]'")
@@ -102,7 +102,7 @@ def check_installed(names: Sequence[str]) -> None:
 def sinks(
     names: Sequence[str], runs: Sequence[RunInfo], warn: Callable[[str], None]
 ) -> Iterator[Tell]:
-    """Gives a function that passes records, one a seed, on to all sinks, and never waits."""
+    """Yield a function that passes records, one a seed, on to all sinks, and never waits."""
     # Before the training adds to it.
     runs = [_with_past(run, warn) for run in runs] if names else runs
     feeds = [_feed(name, runs, warn) for name in names]
@@ -135,7 +135,7 @@ def _with_past(run: RunInfo, warn: Callable[[str], None]) -> RunInfo:
 def _feed(
     name: str, runs: Sequence[RunInfo], warn: Callable[[str], None]
 ) -> tuple[queue.SimpleQueue, threading.Thread]:
-    """A sink in a thread of its own, so that one that hangs holds nobody up."""
+    """Feed a sink from a thread of its own, so that one that hangs holds nobody up."""
     waiting: queue.SimpleQueue[Sequence[Record] | None] = queue.SimpleQueue()
 
     def work() -> None:

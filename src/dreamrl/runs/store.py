@@ -48,7 +48,7 @@ GENERATORS = {"key<fry>": "threefry2x32", "key<rbg>": "rbg", "key<urbg>": "unsaf
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Turns what the disk refuses into Unwritable."""
+    """Turn what the disk refuses into Unwritable."""
     try:
         yield
     except OSError as error:
@@ -56,7 +56,7 @@ def writing(path: Path) -> Iterator[None]:
 
 
 def write(path: Path, content: bytes) -> None:
-    """Puts a file in place in one go: whoever looks finds the old one or the new one.
+    """Put a file in place in one go: whoever looks finds the old one or the new one.
 
     It is on the disk when this returns. Raises Unwritable.
     """
@@ -82,19 +82,19 @@ def write(path: Path, content: bytes) -> None:
 
 
 def write_json(path: Path, value: dict[str, Any]) -> None:
-    """Writes an object with its checksum; raises Unwritable."""
+    """Write an object with its checksum; raise Unwritable."""
     rest = {name: entry for name, entry in value.items() if name != CHECKSUM}
     whole = {**rest, CHECKSUM: checksum(rest)}
     write(path, (json.dumps(whole, indent=2, allow_nan=False) + "\n").encode())
 
 
 def checksum(value: Any) -> str:
-    """SHA-256 of a value that JSON can hold, whatever the order of its entries."""
+    """Return SHA-256 of a value that JSON can hold, whatever the order of its entries."""
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
 def read(path: Path) -> bytes:
-    """A file's content; what is no plain file is refused, as a pipe would never end."""
+    """Return a file's content; what is no plain file is refused, as a pipe would never end."""
     try:
         if path.exists() and not path.is_file():
             raise UserError(f"{path} is not a file")
@@ -106,7 +106,7 @@ def read(path: Path) -> bytes:
 
 
 def parse(content: bytes) -> Any:
-    """JSON, where every fault of it is a ValueError; one is a checksum that does not fit."""
+    """Return JSON, where every fault of it is a ValueError; one is a checksum that does not fit."""
     try:
         value = json.loads(content)
         if isinstance(value, dict) and CHECKSUM in value:
@@ -119,7 +119,7 @@ def parse(content: bytes) -> Any:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object, of this format; raises NewerFormat or another UserError."""
+    """Return a JSON object, of this format; raise NewerFormat or another UserError."""
     try:
         value = parse(read(path))
     except ValueError as error:
@@ -137,7 +137,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def save_tree(stem: Path, tree: PyTree, **entries: Any) -> None:
-    """Writes the arrays of a pytree, random keys included, to `stem`.safetensors and .json.
+    """Write the arrays of a pytree, random keys included, to `stem`.safetensors and .json.
 
     The second, which is written last, holds `entries` too. Raises Unwritable.
     """
@@ -155,7 +155,7 @@ def save_tree(stem: Path, tree: PyTree, **entries: Any) -> None:
 
 
 def load_tree(stem: Path, like: PyTree) -> PyTree:
-    """The pytree that `save_tree` wrote, if it has the structure, shapes and dtypes of `like`.
+    """Return the pytree that `save_tree` wrote, if structure, shapes and dtypes are as `like`'s.
 
     `like` may hold shapes in place of arrays, as from `jax.eval_shape`.
     """
@@ -206,7 +206,7 @@ def _is_array(leaf: Any) -> bool:
 
 
 def _named(tree: PyTree) -> dict[str, Any]:
-    """{path: leaf} of all arrays, in the order of the leaves."""
+    """Return {path: leaf} of all arrays, in the order of the leaves."""
     leaves = jax.tree_util.tree_leaves_with_path(tree)
     named = {
         jax.tree_util.keystr(path, simple=True, separator="."): leaf
@@ -226,7 +226,7 @@ def _kind(leaf: Any) -> dict[str, Any]:
 
 
 def _stored(leaf: Any) -> dict[str, Any]:
-    """What a leaf is in the file: a random key is the numbers that it consists of."""
+    """Return what a leaf is in the file: a random key is the numbers that it consists of."""
     return _kind(jax.eval_shape(jax.random.key_data, leaf) if _is_key(leaf) else leaf)
 
 

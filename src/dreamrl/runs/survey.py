@@ -37,7 +37,7 @@ class Summary(NamedTuple):
 
 
 def survey(directory: AnyPath) -> list[Summary]:
-    """All runs in a directory and below it, by path; UserError where it is no directory."""
+    """Return all runs in a directory and below it, by path; UserError where it is no directory."""
     directory = Path(directory)
     if not directory.is_dir():
         raise UserError(f"{directory} is not a directory: give the one that holds runs")
@@ -45,7 +45,7 @@ def survey(directory: AnyPath) -> list[Summary]:
 
 
 def state(path: Path, manifest: dict[str, Any]) -> str:
-    """What a run is doing: a process that was killed could not say so, but holds no lock."""
+    """Return what a run is doing: a process that was killed could not say so, but holds no lock."""
     status = str(manifest.get("status"))
     return "interrupted" if status == "running" and not locked(path) else status
 

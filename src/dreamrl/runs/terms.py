@@ -40,7 +40,7 @@ class Terms:
         return Plan(self.chunk, self.evaluate_every, self.evaluation_trials)
 
     def check(self) -> None:
-        """Raises UserError where a value is of no use."""
+        """Raise UserError where a value is of no use."""
         for name in ("chunk", "evaluate_every", "evaluation_trials", "keep", "until"):
             value = getattr(self, name)
             if not ((isinstance(value, int) and value >= 1) or (name, value) == ("until", None)):
@@ -56,7 +56,7 @@ class Terms:
 
     @classmethod
     def read(cls, held: dict[str, Any]) -> "Terms":
-        """The terms that a run.json holds; raises UserError where they are none."""
+        """Return the terms that a run.json holds; raise UserError where they are none."""
         try:
             terms = cls(**{**held, "sinks": tuple(held["sinks"])})
         except (KeyError, TypeError):

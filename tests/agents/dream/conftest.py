@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from dreamrl.agents.algorithm import Experience
+from dreamrl.agents.algorithm import Experience, Snapshot
 from dreamrl.agents.dream.algorithm import Batch, Dream, Explored
 from dreamrl.agents.dream.losses import ExploitationBatch, ExplorationBatch
 from dreamrl.agents.dream.settings import DreamSettings
@@ -52,7 +52,7 @@ def small_dqn():
 
 
 @pytest.fixture(scope="session", params=["ppo", "dqn"])
-def untrained(request, irrelevant_fact, small, small_dqn, play_trials):
+def untrained(request, irrelevant_fact, small, small_dqn):
     """An algorithm of either learner before any update, and what it makes of its first trials."""
     algorithm = Dream(irrelevant_fact, small if request.param == "ppo" else small_dqn)
     state = jax.jit(Trainer(algorithm).init)(jax.random.key(0))
@@ -63,10 +63,11 @@ def untrained(request, irrelevant_fact, small, small_dqn, play_trials):
     state = state._replace(params=params)
 
     def play(params, progress, key):
-        experience = play_trials(algorithm, params, state.memory, progress, key)
+        now = Snapshot(params, progress, state.memory)
+        experience = Trainer(algorithm).play(now, jnp.array(0), key)
         # Off-policy, batches are made of what replay keeps.
         learned_from = experience if request.param == "ppo" else algorithm.stored(experience)
-        batch, _ = algorithm.prepare(params, learned_from, progress)
+        batch, _ = algorithm.prepare(now, learned_from)
         explored = Explored(experience.trial.exploration, experience.problem_id)
         return NewTrials(experience, batch.exploitation, batch.exploration, explored)
 
@@ -106,8 +107,8 @@ class Untrained(NamedTuple):
         )
         replayed = new.explored if replayed is None else replayed
         memory = memory._replace(dual=memory.dual._replace(value=jnp.asarray(dual)))
-        rest = (memory, jnp.array(1.0), jax.random.key(0))
-        return self.algorithm.losses(params, self.state.target, (batch, replayed), *rest)
+        now = Snapshot(params, jnp.array(1.0), memory, self.state.target)
+        return self.algorithm.losses(now, batch, replayed, jax.random.key(0))
 
 
 def stirred(part, seed):

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from dreamrl.agents.algorithm import Snapshot
 from dreamrl.agents.dream.decoder import belief_error
 from dreamrl.agents.dream.exploration import information_gain, step_cost
 from dreamrl.agents.dream.networks import Conditions
@@ -32,7 +33,7 @@ def trials(untrained, problem_ids):
     def one(problem_id, frequency, noise, key):
         nothing = jnp.zeros(1, bool)
         conditions = Conditions(problem_id, frequency, frequency == 0, nothing, noise[None])
-        actor = algorithm.behave(params, conditions, jnp.array(0.0))
+        actor = algorithm.behave(Snapshot(params, jnp.array(0.0)), conditions)
         return play(family, family.problem(problem_id.value), actor, key)
 
     keys = jax.random.split(jax.random.key(5), EPISODES)
@@ -117,7 +118,8 @@ def test_exploitations_played_again_decide_alike(untrained, problem_ids, trial):
 def test_explorations_replayed_without_what_was_recorded_teach_alike(untrained):
     """Replay keeps neither beliefs nor decisions: they are worked out anew."""
     algorithm, experience = untrained.algorithm, untrained.trials.experience
-    prepare = jax.jit(lambda x: algorithm.prepare(untrained.params, x, jnp.array(1.0)))
+    now = Snapshot(untrained.params, jnp.array(1.0))
+    prepare = jax.jit(lambda x: algorithm.prepare(now, x))
     (kept, told), (anew, told_anew) = prepare(experience), prepare(algorithm.stored(experience))
     mask = kept.exploration.learner.mask
     agree(anew.exploration.continuation, kept.exploration.continuation, mask)

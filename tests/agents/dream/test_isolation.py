@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from dreamrl.agents.algorithm import Snapshot
 from dreamrl.agents.dream.algorithm import Dream
 from dreamrl.agents.loop import Trainer
 from dreamrl.configuration import changed
@@ -139,14 +140,14 @@ def test_no_loss_reaches_the_parameters_of_another_group(untrained):
     for name, group in groups.items():
 
         def loss(everything, name=name, group=group):
-            rest = (untrained.state.memory, jnp.array(1.0), jax.random.key(0))
+            target = None if untrained.ppo else algorithm.target(everything)
+            now = Snapshot(everything, jnp.array(1.0), untrained.state.memory, target)
             learned_from = algorithm.stored(untrained.trials.experience)
             if untrained.ppo:
                 learned_from = untrained.trials.experience
-            batch, _ = algorithm.prepare(everything, learned_from, jnp.array(1.0))
-            batch = (batch, untrained.trials.explored)
-            target = None if untrained.ppo else algorithm.target(everything)
-            return algorithm.losses(everything, target, batch, *rest)[name](group)[0]
+            batch, _ = algorithm.prepare(now, learned_from)
+            data = (batch, untrained.trials.explored, jax.random.key(0))
+            return algorithm.losses(now, *data)[name](group)[0]
 
         own = eqx.filter_grad(lambda group, name=name: untrained.losses()[name](group)[0])
         assert largest(eqx.filter_jit(own)(group)) > 0
@@ -186,8 +187,8 @@ class Disturbed(Dream):
     kinds: Any = None
     """{kind of data: 1 where it is disturbed, else 0}"""
 
-    def prepare(self, params, experience, progress):
-        batch, metrics = super().prepare(params, experience, progress)
+    def prepare(self, now, experience):
+        batch, metrics = super().prepare(now, experience)
 
         def turned(part, disturbed):
             learner, sign = part.learner, 1 - 2 * disturbed

@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from dreamrl.agents.algorithm import Snapshot
 from dreamrl.agents.dream.algorithm import Dream
 from dreamrl.agents.dream.dynamics import Dynamics
 from dreamrl.agents.dream.exploration import returns_as_rewards
@@ -25,16 +26,17 @@ def test_end_to_end_the_last_step_is_paid_the_exploitation_return(steps, paid):
 
 
 @pytest.fixture(scope="module")
-def end_to_end(relevant_fact, small, play_trials):
+def end_to_end(relevant_fact, small):
     """What two policies may learn from trials."""
     settings = changed(small, {"exploration.objective": "end-to-end", "random_share": 0.0})
     algorithm = Dream(relevant_fact, settings)
 
     @jax.jit
     def batch(key):
-        state, progress = Trainer(algorithm).init(key), jnp.array(1.0)
-        new = play_trials(algorithm, state.params, state.memory, progress, jax.random.key(1))
-        return algorithm.prepare(state.params, new, progress)[0]
+        trainer = Trainer(algorithm)
+        state = trainer.init(key)
+        now = Snapshot(state.params, jnp.array(1.0), state.memory)
+        return algorithm.prepare(now, trainer.play(now, jnp.array(0), jax.random.key(1)))[0]
 
     return batch(jax.random.key(0))
 
@@ -89,17 +91,16 @@ def test_dynamics_are_not_learned(relevant_fact):
 
 
 @pytest.mark.parametrize("learner", ["ppo", "dqn"])
-def test_a_random_explorer_does_anything_but_end(
-    learner, relevant_fact, small, small_dqn, play_trials
-):
+def test_a_random_explorer_does_anything_but_end(learner, relevant_fact, small, small_dqn):
     settings = changed(small if learner == "ppo" else small_dqn, {"exploration.policy": "random"})
     algorithm = Dream(relevant_fact, settings)
 
     @jax.jit
     def trials(key):
-        state = Trainer(algorithm).init(key)
-        progress, keys = jnp.array(0.0), jax.random.split(jax.random.key(2), 60)
-        new = play_trials(algorithm, state.params, state.memory, progress, jax.random.key(1))
+        trainer, keys = Trainer(algorithm), jax.random.split(jax.random.key(2), 60)
+        state = trainer.init(key)
+        now = Snapshot(state.params, jnp.array(0.0), state.memory)
+        new = trainer.play(now, jnp.array(0), jax.random.key(1))
         agent, problem = algorithm.agent(state.params), relevant_fact.problem(jnp.array(0))
         tested = jax.vmap(lambda key: play(relevant_fact, problem, agent, key))(keys)
         return new.trial.exploration, tested.exploration

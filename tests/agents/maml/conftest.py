@@ -6,6 +6,8 @@ import jax
 import jax.numpy as jnp
 import pytest
 
+from dreamrl.agents.algorithm import Snapshot
+from dreamrl.agents.loop import Trainer
 from dreamrl.agents.maml.algorithm import Maml
 from dreamrl.agents.maml.networks import InitialPolicy
 from dreamrl.agents.maml.settings import MamlSettings
@@ -29,7 +31,7 @@ class Untrained(NamedTuple):
 
 
 @pytest.fixture(scope="package")
-def untrained(relevant_fact, play_trials):
+def untrained(relevant_fact):
     algorithm = Maml(relevant_fact, SETTINGS)
     params = jax.jit(lambda key: algorithm.init(key)[0])(jax.random.key(0))
     leaves, structure = jax.tree.flatten(params)
@@ -39,8 +41,8 @@ def untrained(relevant_fact, play_trials):
 
     @jax.jit
     def prepared(params, key):
-        new = play_trials(algorithm, params, (), jnp.array(0.0), key)
-        return algorithm.prepare(params, new, jnp.array(0.0))[0]
+        now = Snapshot(params, jnp.array(0.0))
+        return algorithm.prepare(now, Trainer(algorithm).play(now, jnp.array(0), key))[0]
 
     batch = prepared(params, jax.random.key(2))
     return Untrained(algorithm, params, batch)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from dreamrl.agents import registry
+from dreamrl.agents.algorithm import Snapshot
 from dreamrl.agents.loop import Trainer
 from dreamrl.agents.varibad.losses import divergence, elbo
 from dreamrl.agents.whole_trial.losses import decide, policy_loss, read
@@ -16,7 +17,7 @@ from dreamrl.configuration import changed
 
 
 @pytest.fixture(scope="module")
-def made(relevant_fact, play_trials):
+def made(relevant_fact):
     small = {"trials": 8, "minibatches": 1, "hidden": 8, "z": 3}
     settings = changed(registry.settings_for("varibad"), small)
     algorithm = registry.make_trainer("varibad", relevant_fact, settings).algorithm
@@ -24,8 +25,8 @@ def made(relevant_fact, play_trials):
 
     @jax.jit
     def prepared(params, key):
-        new = play_trials(algorithm, params, (), jnp.array(0.0), key)
-        return algorithm.prepare(params, new, jnp.array(0.0))[0]
+        now = Snapshot(params, jnp.array(0.0))
+        return algorithm.prepare(now, Trainer(algorithm).play(now, jnp.array(0), key))[0]
 
     return algorithm, params, prepared(params, jax.random.key(1))
 

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import pytest
 
 from dreamrl.agents import registry
+from dreamrl.agents.algorithm import Snapshot
 from dreamrl.configuration import changed
 from dreamrl.types import ProblemID
 
@@ -26,7 +27,7 @@ class Untrained(NamedTuple):
 
 
 @pytest.fixture(scope="package", params=["rl2", "e-rl2", "varibad", "import"])
-def untrained(request, relevant_fact, play_trials):
+def untrained(request, relevant_fact):
     """A trainer and a state with every parameter stirred, and its first trials of two episodes."""
     small = {"trials": COUNT, "minibatches": 1, "episodes": 2, "hidden": 8}
     settings = changed(registry.settings_for(request.param), small)
@@ -39,8 +40,9 @@ def untrained(request, relevant_fact, play_trials):
 
     @jax.jit
     def prepared(params, key):
-        new = play_trials(algorithm, params, (), jnp.array(0.0), key)
-        return new, algorithm.prepare(params, new, jnp.array(0.0))[0]
+        now = Snapshot(params, jnp.array(0.0))
+        new = trainer.play(now, jnp.array(0), key)
+        return new, algorithm.prepare(now, new)[0]
 
     return Untrained(trainer, state, *prepared(state.params, jax.random.key(2)))
 

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dreamrl.agents.algorithm import Agent, Algorithm, Experience
+from dreamrl.agents.algorithm import Agent, Algorithm, Experience, Snapshot
 from dreamrl.agents.loop import Trainable
 from dreamrl.agents.whole_trial.losses import decide, read
 from dreamrl.configuration import changed
@@ -57,7 +57,7 @@ def credited(untrained, algorithm, experience, discount, lambda_):
     both = {f"learner.{part}.gae_lambda": lambda_ for part in ("exploration", "exploitation")}
     settings = changed(algorithm.settings, both | {"discount": discount})
     algorithm = dataclasses.replace(algorithm, settings=settings)
-    return algorithm.prepare(untrained.state.params, experience, jnp.array(0.0))[0]
+    return algorithm.prepare(Snapshot(untrained.state.params, jnp.array(0.0)), experience)[0]
 
 
 @pytest.mark.parametrize(("counts", "expected"), [(True, 0.5), (False, 0.0)], ids=["rl2", "e-rl2"])

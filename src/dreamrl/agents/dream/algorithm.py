@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PyTree
 
-from dreamrl.agents.algorithm import Algorithm, Experience, Loss, Metrics
+from dreamrl.agents.algorithm import Algorithm, Experience, Loss, Metrics, Snapshot
 from dreamrl.agents.dream import bottleneck
 from dreamrl.agents.dream.decoder import Decoder, belief_error, decoder_loss
 from dreamrl.agents.dream.dynamics import Dynamics, check_dynamics
@@ -104,13 +104,9 @@ class Dream(Algorithm):
             encoder: Encoder = Dynamics(keys[0], family, z)
         else:
             encoder = make_encoder(keys[0], family, z)
-        exploitation = InstructedPolicy(
-            keys[1],
-            family,
-            settings.exploitation.hidden,
-            z,
-            may_end=settings.exploitation.may_end,
-        )
+        exploit = settings.exploitation
+        may_end = exploit.may_end
+        exploitation = InstructedPolicy(keys[1], family, exploit.hidden, z, may_end=may_end)
         exploration = ExplorationPolicy(
             keys[2],
             family,
@@ -180,13 +176,7 @@ class Dream(Algorithm):
         return ramp(progress, 0.0, exploit.decoder_share, *times)
 
     def conditions(
-        self,
-        params: Components,
-        memory: Memory,
-        problem_id: ProblemID,
-        progress: Float[Array, ""],
-        key: Key,
-        key_episodes: Key,
+        self, now: Snapshot, problem_id: ProblemID, key: Key, key_episodes: Key
     ) -> tuple[Conditions, TrialKeys]:
         """Draw which trials explore at random, and on which z each exploitation acts."""
         settings, count, episodes = self.settings, self.settings.budget.trials, self._episodes
@@ -196,7 +186,7 @@ class Dream(Algorithm):
         frequency = jnp.where(random, jax.vmap(jax.random.uniform)(keys[:, 1]), 0.0)
         key_share, key_noise, key_play = jax.random.split(key_episodes, 3)
         # Only explorations of the policy's own are decoded, so their share is larger.
-        share = self.decoder_share(progress) / (1 - random_share)
+        share = self.decoder_share(now.progress) / (1 - random_share)
         decoded = jax.random.bernoulli(key_share, jnp.minimum(share, 1.0), (count * episodes,))
         noise = jax.random.normal(key_noise, (count * episodes, settings.encoding.z))
         drawn = jax.vmap(jax.random.split)(jax.random.split(key_play, count * episodes))
@@ -208,15 +198,13 @@ class Dream(Algorithm):
         conditions = Conditions(problem_id, frequency, ~random, decoded, noise)
         return conditions, TrialKeys(keys[:, 0], drawn[:, :, 0], drawn[:, :, 1])
 
-    def behave(
-        self, params: Components, conditions: Conditions, progress: Float[Array, ""]
-    ) -> DreamBehaviour:
-        return DreamBehaviour(params, conditions, progress, self.settings.learner)
+    def behave(self, now: Snapshot, conditions: Conditions) -> DreamBehaviour:
+        agent, learner = self.agent(now.params), self.settings.learner
+        return DreamBehaviour(agent, conditions, now.progress, learner, now.params.encoder)
 
-    def prepare(
-        self, params: Components, experience: Experience, progress: Float[Array, ""]
-    ) -> tuple[Batch, Metrics]:
+    def prepare(self, now: Snapshot, experience: Experience) -> tuple[Batch, Metrics]:
         """Return what each policy may learn from trials."""
+        params, progress = now.params, now.progress
         settings, explore = self.settings, self.settings.exploration
         trial, conditions = experience.trial, experience.conditions
         explored, on_purpose = trial.exploration, conditions.on_purpose
@@ -276,44 +264,31 @@ class Dream(Algorithm):
         }
         return Batch(exploitation, exploration), metrics
 
-    def losses(
-        self,
-        params: Components,
-        target: tuple[InstructedPolicy, ExplorationPolicy] | None,
-        batch: tuple[Batch, Explored],
-        memory: Memory,
-        progress: Float[Array, ""],
-        key: Key,
-    ) -> dict[str, Loss]:
+    def losses(self, now: Snapshot, batch: Batch, recalled: Explored, key: Key) -> dict[str, Loss]:
         """Return the losses of the three groups, each on its own data."""
-        settings, (policies, replayed) = self.settings, batch
-        weight = self._penalty_weight(memory)
-        slow = (None, None) if target is None else target
-        means = params.encoder(replayed.problem_id)
+        settings, progress = self.settings, now.progress
+        weight = self._penalty_weight(now.memory)
+        slow = now.target or (None, None)
+        means = now.params.encoder(recalled.problem_id)
         return {
             "exploitation": lambda nets: exploitation_loss(
-                nets, slow[0], policies.exploitation, settings, weight, progress
+                nets, slow[0], batch.exploitation, settings, weight, progress
             ),
             "exploration": lambda policy: exploration_loss(
-                policy, slow[1], policies.exploration, settings, progress
+                policy, slow[1], batch.exploration, settings, progress
             ),
-            "decoder": lambda decoder: (decoder_loss(decoder, replayed.trajectory, means), {}),
+            "decoder": lambda decoder: (decoder_loss(decoder, recalled.trajectory, means), {}),
         }
 
     def conclude(
-        self,
-        params: Components,
-        memory: Memory,
-        experience: Experience,
-        metrics: Metrics,
-        progress: Float[Array, ""],
-    ) -> tuple[Components, Memory, Metrics]:
+        self, now: Snapshot, experience: Experience, metrics: Metrics
+    ) -> tuple[Snapshot, Metrics]:
         """Adapt the dual variable to the return on the true z."""
-        metrics["dual"] = self._penalty_weight(memory)
-        metrics["decoder_share"] = self.decoder_share(progress)
-        returned = metrics["return_encoder"]
-        dual = bottleneck.adapt(memory.dual, returned, self.settings.bottleneck, progress)
-        return params, memory._replace(dual=dual), metrics
+        metrics["dual"] = self._penalty_weight(now.memory)
+        metrics["decoder_share"] = self.decoder_share(now.progress)
+        returned, kind = metrics["return_encoder"], self.settings.bottleneck
+        dual = bottleneck.adapt(now.memory.dual, returned, kind, now.progress)
+        return now._replace(memory=now.memory._replace(dual=dual)), metrics
 
     @property
     def _episodes(self) -> int:

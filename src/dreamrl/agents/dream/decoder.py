@@ -12,7 +12,7 @@ from dreamrl.networks.layers import Dense
 from dreamrl.networks.observations import ObservationEncoder, make_observation_encoder
 from dreamrl.networks.recurrent import GRU, Cell, Recurrent
 from dreamrl.spaces import ActionSpace
-from dreamrl.types import Key, Trajectory
+from dreamrl.types import Action, Key, Trajectory
 
 
 class Decoder(eqx.Module):
@@ -44,7 +44,7 @@ class Decoder(eqx.Module):
         self,
         carry: PyTree,
         seen: Float[Array, " features"],
-        action: Array,
+        action: Action,
         reward: Float[Array, ""],
         following: Float[Array, " features"],
     ) -> PyTree:
@@ -68,7 +68,7 @@ class Decoder(eqx.Module):
     def _transition(
         self,
         seen: Float[Array, "... features"],
-        action: Array,
+        action: Action,
         reward: Float[Array, "..."],
         following: Float[Array, "... features"],
     ) -> Float[Array, "... size"]:

@@ -84,10 +84,6 @@ class ExplorationPolicy(eqx.Module):
         actions = jax.vmap(self.script)(percepts, jnp.arange(features.shape[0]))
         return self._scripted(decision, actions)
 
-    def choose(self, decision: Decision, key: Key) -> Action:
-        """Return the action taken at meta-test: the greedy one, or any if it is random."""
-        return decision.policy.sample(key) if self.random else decision.policy.mode()
-
     def _features(
         self, percept: Percept, belief: Float[Array, "... Z"]
     ) -> Float[Array, "... features"]:
@@ -113,24 +109,27 @@ class ExplorerCarry(NamedTuple):
     decoder: PyTree
     seen: Float[Array, " features"]
     """The last observation, encoded: the decoder reads whole transitions."""
+    belief: Float[Array, " Z"]
+    """What the decision was based on."""
 
 
 def init_carry(policy: ExplorationPolicy, decoder: Decoder) -> ExplorerCarry:
     """Return the carry before the first step of an exploration."""
     nothing = jnp.zeros(decoder.observation.features)
-    return ExplorerCarry(policy.init_carry(), decoder.init_carry(), nothing)
+    start = decoder.init_carry()
+    return ExplorerCarry(policy.init_carry(), start, nothing, decoder.belief(start))
 
 
 def decide(
     policy: ExplorationPolicy, decoder: Decoder, carry: ExplorerCarry, percept: Percept
-) -> tuple[ExplorerCarry, Decision, Float[Array, " Z"]]:
+) -> tuple[ExplorerCarry, Decision]:
     """Let the decoder read the last transition, then the policy decide on what it believes."""
     seen = decoder.observation(percept.observation)
     read = decoder.step(carry.decoder, carry.seen, percept.action, percept.reward, seen)
     read = jax.tree.map(lambda old, new: jnp.where(percept.first, old, new), carry.decoder, read)
     belief = decoder.belief(read)
     inner, decision = policy.step(carry.policy, percept, belief)
-    return ExplorerCarry(inner, read, seen), decision, belief
+    return ExplorerCarry(inner, read, seen, belief), decision
 
 
 def information_gain(

@@ -2,19 +2,19 @@
 
 from typing import Any, NamedTuple
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int, PyTree, Scalar
+from jaxtyping import Array, Bool, Float, Int, Scalar
 
+from dreamrl.agents.acting import Behaviour, GreedyAgent, OnContext
 from dreamrl.agents.dream import exploration
 from dreamrl.agents.dream.decoder import Decoder
 from dreamrl.agents.dream.exploration import ExplorationPolicy, ExplorerCarry
 from dreamrl.agents.policy import InstructedPolicy
-from dreamrl.agents.settings import Learner
+from dreamrl.networks.actor_critic import Decision
 from dreamrl.networks.encoder import Encoder
 from dreamrl.trial import Choice, Percept
-from dreamrl.types import Belief, Key, ProblemID, Trajectory
+from dreamrl.types import Action, Belief, Goal, Key, ProblemID, Trajectory
 
 
 class Components(NamedTuple):
@@ -26,14 +26,7 @@ class Components(NamedTuple):
     decoder: Decoder
 
 
-class ExploiterCarry(NamedTuple):
-    """What an exploitation threads through its steps."""
-
-    policy: PyTree
-    z: Float[Array, " Z"]
-
-
-class DreamAgent(eqx.Module):
+class DreamAgent(GreedyAgent):
     """Greedy in both episodes, unless its explorer is random; z is the decoder's mean.
 
     There is no encoder in it.
@@ -46,28 +39,33 @@ class DreamAgent(eqx.Module):
     def init_exploration(self) -> ExplorerCarry:
         return exploration.init_carry(self.exploration, self.decoder)
 
-    def explore(
-        self, carry: ExplorerCarry, percept: Percept, key: Key
-    ) -> tuple[ExplorerCarry, Choice]:
+    def decide_exploration(
+        self, carry: ExplorerCarry, percept: Percept
+    ) -> tuple[ExplorerCarry, Decision]:
+        return exploration.decide(self.exploration, self.decoder, carry, percept)
+
+    def stops(self, decision: Decision) -> Bool[Array, ""]:
         """Stop where going on is not worth its cost (see `stopping`), unless it acts at random."""
-        carry, decision, _ = exploration.decide(self.exploration, self.decoder, carry, percept)
-        stop = (self.exploration.stop(decision.features) <= 0) & (not self.exploration.random)
-        return carry, Choice(self.exploration.choose(decision, key), stop)
+        return (self.exploration.stop(decision.features) <= 0) & (not self.exploration.random)
+
+    def pick(self, decision: Decision, key: Key) -> Action:
+        """Pick the greedy action, or any if the explorer is random."""
+        policy = decision.policy
+        return policy.sample(key) if self.exploration.random else policy.mode()
 
     def beliefs(self, exploration: Trajectory) -> Belief:
         return Belief(self.decoder.unroll(exploration))
 
     def init_exploitation(
         self, belief: Belief, episode: Int[Scalar, ""] | int, key: Key
-    ) -> ExploiterCarry:
+    ) -> OnContext:
         """Begin with the decoder's z."""
-        return ExploiterCarry(self.exploitation.init_carry(), belief.mean)
+        return OnContext(self.exploitation.init_carry(), belief.mean)
 
-    def exploit(
-        self, carry: ExploiterCarry, percept: Percept, goal: Array, key: Key
-    ) -> tuple[ExploiterCarry, Choice]:
-        inner, decision = self.exploitation.step(carry.policy, percept, goal, carry.z)
-        return carry._replace(policy=inner), Choice(decision.policy.mode())
+    def decide_exploitation(
+        self, carry: OnContext, percept: Percept, goal: Goal
+    ) -> tuple[OnContext, Decision]:
+        return carry.decide(self.exploitation, percept, goal)
 
 
 class Conditions(NamedTuple):
@@ -93,49 +91,29 @@ class Recorded(NamedTuple):
     """W, of the stop rule."""
 
 
-class DreamBehaviour(eqx.Module):
+class DreamBehaviour(Behaviour):
     """Samples in both episodes; explorations are of full length, z is noisy."""
 
-    params: Components
-    conditions: Conditions
-    progress: Float[Array, ""]
-    learner: Learner = eqx.field(static=True)
-
-    def init_exploration(self) -> ExplorerCarry:
-        return exploration.init_carry(self.params.exploration, self.params.decoder)
+    encoder: Encoder
 
     def explore(
         self, carry: ExplorerCarry, percept: Percept, key: Key
     ) -> tuple[ExplorerCarry, Choice]:
         """Choose as the learner does, and partly at random where the conditions say so."""
-        policy, decoder = self.params.exploration, self.params.decoder
-        carry, decision, belief = exploration.decide(policy, decoder, carry, percept)
+        agent: DreamAgent = self.agent
+        carry, decision = agent.decide_exploration(carry, percept)
         choice = self.learner.choose(decision, key, self.progress, self.conditions.random)
-        recorded = Recorded(choice.extras, belief, policy.stop(decision.features))
-        return carry, choice._replace(extras=recorded)
-
-    def beliefs(self, exploration: Trajectory) -> Belief:
-        return Belief(self.params.decoder.unroll(exploration))
+        continuation = agent.exploration.stop(decision.features)
+        return carry, choice._replace(extras=Recorded(choice.extras, carry.belief, continuation))
 
     def init_exploitation(
         self, belief: Belief, episode: Int[Scalar, ""] | int, key: Key
-    ) -> ExploiterCarry:
+    ) -> OnContext:
         """Begin with the encoder's z or with the decoder's, and its noise."""
-        conditions = self.conditions
-        z = encoding(
-            self.params.encoder,
-            conditions.problem_id,
-            belief.mean,
-            conditions.decoded[episode],
-            conditions.noise[episode],
-        )
-        return ExploiterCarry(self.params.exploitation.init_carry(), z)
-
-    def exploit(
-        self, carry: ExploiterCarry, percept: Percept, goal: Array, key: Key
-    ) -> tuple[ExploiterCarry, Choice]:
-        inner, decision = self.params.exploitation.step(carry.policy, percept, goal, carry.z)
-        return carry._replace(policy=inner), self.learner.choose(decision, key, self.progress)
+        own: Conditions = self.conditions
+        decoded, noise = own.decoded[episode], own.noise[episode]
+        z = encoding(self.encoder, own.problem_id, belief.mean, decoded, noise)
+        return OnContext(self.agent.exploitation.init_carry(), z)
 
 
 def encoding(

@@ -5,9 +5,8 @@ from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
 
-from dreamrl.agents.algorithm import Algorithm, Experience, Loss, Metrics
+from dreamrl.agents.algorithm import Algorithm, Experience, Loss, Metrics, Snapshot
 from dreamrl.agents.maml.losses import Batch, maml_loss
 from dreamrl.agents.maml.networks import InitialPolicy, MamlAgent, MamlBehaviour
 from dreamrl.agents.maml.settings import MamlSettings
@@ -34,27 +33,19 @@ class Maml(Algorithm):
     def agent(self, params: InitialPolicy) -> MamlAgent:
         return MamlAgent(params)
 
-    def behave(
-        self, params: InitialPolicy, conditions: None, progress: Float[Array, ""]
-    ) -> MamlBehaviour:
-        return MamlBehaviour(MamlAgent(params), progress)
+    def behave(self, now: Snapshot, conditions: None) -> MamlBehaviour:
+        return MamlBehaviour(self.agent(now.params), None, now.progress, self.settings.learner)
 
-    def prepare(
-        self, params: InitialPolicy, experience: Experience, progress: Float[Array, ""]
-    ) -> tuple[Batch, Metrics]:
+    def prepare(self, now: Snapshot, experience: Experience) -> tuple[Batch, Metrics]:
         """Return the explorations to adapt on, and the exploitations of the adapted policies."""
         settings, learner, trial = self.settings, self.settings.learner, experience.trial
-        learned = learner.prepare(
-            trial.exploitation,
-            trial.extras.exploitation,
-            learner.exploitation,
-            settings.discount,
-        )
+        rest = (trial.extras.exploitation, learner.exploitation, settings.discount)
+        learned = learner.prepare(trial.exploitation, *rest)
         returns = trial.exploitation.episode_return.mean(1)
         floor = learner.exploration.advantage_floor
         everywhere = jnp.ones((returns.shape[0], 1), bool)
         credit = ppo.normalise(returns[:, None], everywhere, floor)[:, 0]
-        explored = jax.vmap(params.read)(trial.exploration)
+        explored = jax.vmap(now.params.read)(trial.exploration)
         seen = jax.vmap(jax.vmap(before))(trial.exploitation)
         metrics = {
             "return_exploitation": returns.mean(),
@@ -62,13 +53,5 @@ class Maml(Algorithm):
         }
         return Batch(explored, credit, trial.goals, seen, learned), metrics
 
-    def losses(
-        self,
-        params: InitialPolicy,
-        target: None,
-        batch: tuple[Batch, tuple[()]],
-        memory: tuple[()],
-        progress: Float[Array, ""],
-        key: Key,
-    ) -> dict[str, Loss]:
-        return {"policy": lambda initial: maml_loss(initial, batch[0], progress)}
+    def losses(self, now: Snapshot, batch: Batch, recalled: tuple[()], key: Key) -> dict[str, Loss]:
+        return {"policy": lambda initial: maml_loss(initial, batch, now.progress)}

@@ -10,6 +10,7 @@ from dreamrl.agents.maml.networks import Explored, InitialPolicy, context
 from dreamrl.agents.policy import InstructedPolicy
 from dreamrl.learners import ppo
 from dreamrl.trial import Percept
+from dreamrl.types import Goal
 
 
 class Batch(NamedTuple):
@@ -26,7 +27,7 @@ class Batch(NamedTuple):
     """[B, N, T]"""
 
 
-def exploit_unroll(policy: InstructedPolicy, seen: Percept, goal: Array) -> ppo.Decision:
+def exploit_unroll(policy: InstructedPolicy, seen: Percept, goal: Goal) -> ppo.Decision:
     """Return the decisions of an exploitation by an adapted policy."""
     return policy.unroll(seen, goal, context())
 

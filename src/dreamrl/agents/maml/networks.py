@@ -8,13 +8,14 @@ import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Bool, Float, Int, PyTree, Scalar
 
+from dreamrl.agents.acting import Behaviour, GreedyAgent
 from dreamrl.agents.maml.settings import MamlSettings
 from dreamrl.agents.policy import InstructedPolicy
 from dreamrl.families.family import Family
 from dreamrl.learners.returns import generalised_advantages
 from dreamrl.networks.actor_critic import Decision, mask_action
 from dreamrl.trial import Choice, Percept, before
-from dreamrl.types import Belief, Key, Trajectory
+from dreamrl.types import Action, Belief, Goal, Key, Trajectory
 
 DIRECTIONS = 16
 
@@ -46,14 +47,8 @@ class InitialPolicy(eqx.Module):
     masked: int | None = eqx.field(static=True)
 
     def __init__(self, key: Key, family: Family, settings: MamlSettings):
-        self.policy = InstructedPolicy(
-            key,
-            family,
-            settings.hidden,
-            1,
-            recurrent=settings.recurrent,
-            may_end=settings.may_end,
-        )
+        kinds = dict(recurrent=settings.recurrent, may_end=settings.may_end)
+        self.policy = InstructedPolicy(key, family, settings.hidden, 1, **kinds)
         self.rates = jax.tree.map(lambda x: jnp.full_like(x, settings.inner.rate), self.policy)
         self.settings, self.masked = settings, family.end_action
 
@@ -133,7 +128,7 @@ class ExploiterCarry(NamedTuple):
     policy: PyTree
 
 
-class MamlAgent(eqx.Module):
+class MamlAgent(GreedyAgent):
     """Explores by sampling from the initial policy; greedy in exploitation, once adapted."""
 
     initial: InitialPolicy
@@ -141,10 +136,12 @@ class MamlAgent(eqx.Module):
     def init_exploration(self) -> PyTree:
         return self.initial.policy.init_carry()
 
-    def explore(self, carry: PyTree, percept: Percept, key: Key) -> tuple[PyTree, Choice]:
-        """Sample; it never stops by itself."""
-        carry, decision = self.initial.step(carry, percept)
-        return carry, Choice(decision.policy.sample(key))
+    def decide_exploration(self, carry: PyTree, percept: Percept) -> tuple[PyTree, Decision]:
+        return self.initial.step(carry, percept)
+
+    def pick(self, decision: Decision, key: Key) -> Action:
+        """Sample: the inner step needs explorations that differ."""
+        return decision.policy.sample(key)
 
     def beliefs(self, exploration: Trajectory) -> Belief:
         """Return, as extra, the exploration so far: `init_exploitation` adapts on it.
@@ -166,11 +163,11 @@ class MamlAgent(eqx.Module):
         adapted = self.initial.adapt(self.initial.read(belief.extra))
         return ExploiterCarry(adapted, adapted.init_carry())
 
-    def exploit(
-        self, carry: ExploiterCarry, percept: Percept, goal: Array, key: Key
-    ) -> tuple[ExploiterCarry, Choice]:
-        carry, decision = decide(carry, percept, goal)
-        return carry, Choice(decision.policy.mode())
+    def decide_exploitation(
+        self, carry: ExploiterCarry, percept: Percept, goal: Goal
+    ) -> tuple[ExploiterCarry, Decision]:
+        inner, decision = carry.adapted.step(carry.policy, percept, goal, context())
+        return carry._replace(policy=inner), decision
 
     def _change(self, exploration: Trajectory) -> Float[Array, " directions"]:
         adapted = self.initial.adapt(self.initial.read(exploration))
@@ -179,14 +176,8 @@ class MamlAgent(eqx.Module):
         return change @ directions / DIRECTIONS**0.5
 
 
-class MamlBehaviour(eqx.Module):
-    """Samples in both episodes."""
-
-    agent: MamlAgent
-    progress: Float[Array, ""]
-
-    def init_exploration(self) -> PyTree:
-        return self.agent.init_exploration()
+class MamlBehaviour(Behaviour):
+    """Samples in both episodes; nothing is recorded of the exploration."""
 
     def explore(self, carry: PyTree, percept: Percept, key: Key) -> tuple[PyTree, Choice]:
         return self.agent.explore(carry, percept, key)
@@ -194,20 +185,3 @@ class MamlBehaviour(eqx.Module):
     def beliefs(self, exploration: Trajectory) -> Belief:
         """Return the whole exploration alone: training asks for no other belief."""
         return jax.tree.map(lambda x: x[None], Belief(jnp.zeros(DIRECTIONS), exploration))
-
-    def init_exploitation(
-        self, belief: Belief, episode: Int[Scalar, ""] | int, key: Key
-    ) -> ExploiterCarry:
-        return self.agent.init_exploitation(belief, episode, key)
-
-    def exploit(
-        self, carry: ExploiterCarry, percept: Percept, goal: Array, key: Key
-    ) -> tuple[ExploiterCarry, Choice]:
-        carry, decision = decide(carry, percept, goal)
-        return carry, self.agent.initial.settings.learner.choose(decision, key, self.progress)
-
-
-def decide(carry: ExploiterCarry, percept: Percept, goal: Array) -> tuple[ExploiterCarry, Decision]:
-    """Return the next carry and the adapted policy's decision."""
-    inner, decision = carry.adapted.step(carry.policy, percept, goal, context())
-    return carry._replace(policy=inner), decision

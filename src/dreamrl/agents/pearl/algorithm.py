@@ -4,9 +4,9 @@ import dataclasses
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Int
 
-from dreamrl.agents.algorithm import Algorithm, Experience, Loss, Metrics
+from dreamrl.agents.algorithm import Algorithm, Experience, Loss, Metrics, Snapshot
 from dreamrl.agents.pearl.contexts import Task, draw_task
 from dreamrl.agents.pearl.losses import pearl_loss
 from dreamrl.agents.pearl.networks import (
@@ -42,14 +42,8 @@ class Pearl(Algorithm):
         family, settings, count = self.family, self.settings, self.settings.budget.trials
         keys = jax.random.split(key, 4)
         encoder = ContextEncoder(keys[0], family, settings.hidden, settings.z)
-        policy = InstructedPolicy(
-            keys[1],
-            family,
-            settings.hidden,
-            settings.z,
-            recurrent=settings.recurrent,
-            may_end=settings.may_end,
-        )
+        kinds = dict(recurrent=settings.recurrent, may_end=settings.may_end)
+        policy = InstructedPolicy(keys[1], family, settings.hidden, settings.z, **kinds)
         problems = jax.vmap(family.problem)(self._ids(jnp.arange(count)))
         goals = jax.vmap(family.sample_goal)(jax.random.split(keys[2], count), problems)
         return Components(encoder, policy, goals), keys[3]
@@ -73,39 +67,30 @@ class Pearl(Algorithm):
         return ProblemID(self._ids(played + jnp.arange(self.settings.budget.trials)))
 
     def conditions(
-        self,
-        params: Components,
-        memory: tuple[()],
-        problem_id: ProblemID,
-        progress: Float[Array, ""],
-        key: Key,
-        key_episodes: Key,
+        self, now: Snapshot, problem_id: ProblemID, key: Key, key_episodes: Key
     ) -> tuple[Conditions, TrialKeys]:
         """Draw the z and the goal of each exploration, and which trials act at random."""
         settings, count = self.settings, self.settings.budget.trials
-        _, keys = super().conditions(params, memory, problem_id, progress, key, key_episodes)
+        _, keys = super().conditions(now, problem_id, key, key_episodes)
         key_z, key_goal, key_share, key_often = jax.random.split(key_episodes, 4)
         random = jax.random.uniform(key_share, (count,)) < settings.random_share
         return Conditions(
             jax.random.normal(key_z, (count, settings.z)),
-            jax.random.choice(key_goal, params.goals, (count,)),
+            jax.random.choice(key_goal, now.params.goals, (count,)),
             jnp.where(random, jax.random.uniform(key_often, (count,)), 0.0),
         ), keys
 
-    def behave(
-        self, params: Components, conditions: Conditions, progress: Float[Array, ""]
-    ) -> PearlBehaviour:
-        return PearlBehaviour(self.agent(params), conditions, progress, self.settings.learner)
+    def behave(self, now: Snapshot, conditions: Conditions) -> PearlBehaviour:
+        agent = PearlAgent(now.params, self.family.end_action, act_on_mean=False)
+        return PearlBehaviour(agent, conditions, now.progress, self.settings.learner)
 
-    def prepare(
-        self, params: Components, experience: Experience, progress: Float[Array, ""]
-    ) -> tuple[tuple[()], Metrics]:
+    def prepare(self, now: Snapshot, experience: Experience) -> tuple[tuple[()], Metrics]:
         """Return what is reported of new trials: nothing is learned but from replay."""
         learner = self.settings.learner
         ends = (learner.temperature, learner.last_temperature, 0.0, learner.temperature_end)
         metrics = {
             "return_posterior": experience.trial.exploitation.episode_return.mean(),
-            "temperature": ramp(progress, *ends),
+            "temperature": ramp(now.progress, *ends),
         }
         return (), metrics
 
@@ -113,37 +98,23 @@ class Pearl(Algorithm):
         """Return trials alone: their order tells the problem."""
         return super().stored(experience)._replace(problem_id=None, conditions=None)
 
-    def replayed(
-        self, params: Components, stored: replay.Replay, progress: Float[Array, ""], key: Key
-    ) -> Task:
+    def replayed(self, now: Snapshot, stored: replay.Replay, key: Key) -> Task:
         """Return contexts and episodes of a few problems."""
         settings = self.settings
         shape = (settings.contexts, settings.recent, settings.replayed)
         draw = jax.vmap(lambda key: draw_task(stored, key, len(self.family.train_ids), *shape))
         return draw(jax.random.split(key, settings.problems))
 
-    def losses(
-        self,
-        params: Components,
-        target: InstructedPolicy,
-        batch: tuple[Task, tuple[()]],
-        memory: tuple[()],
-        progress: Float[Array, ""],
-        key: Key,
-    ) -> dict[str, Loss]:
-        terms = (target, batch[0], self.settings, progress, key)
+    def losses(self, now: Snapshot, batch: Task, recalled: tuple[()], key: Key) -> dict[str, Loss]:
+        terms = (now.target, batch, self.settings, now.progress, key)
         return {"policy": lambda nets: pearl_loss(nets, *terms)}
 
     def conclude(
-        self,
-        params: Components,
-        memory: tuple[()],
-        experience: Experience,
-        metrics: Metrics,
-        progress: Float[Array, ""],
-    ) -> tuple[Components, tuple[()], Metrics]:
+        self, now: Snapshot, experience: Experience, metrics: Metrics
+    ) -> tuple[Snapshot, Metrics]:
         """Keep the goals of the new trials, for the next explorations."""
-        return params._replace(goals=experience.trial.goals[:, 0]), memory, metrics
+        goals = experience.trial.goals[:, 0]
+        return now._replace(params=now.params._replace(goals=goals)), metrics
 
     def _ids(self, numbers: Int[Array, " B"]) -> Int[Array, " B"]:
         """Return the problems of the trials with these numbers; see `contexts`."""

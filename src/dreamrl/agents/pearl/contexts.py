@@ -33,7 +33,7 @@ def of_same_problem(
     problems: int,
     count: int,
 ) -> Int[Array, " count"]:
-    """Numbers of `count` trials in the problem of trial `number`, out of the newest `window`.
+    """Return numbers of `count` trials in the problem of trial `number`, out of the last `window`.
 
     They are drawn evenly, with replacement; where the window has none, all are the newest one.
     """
@@ -46,7 +46,7 @@ def of_same_problem(
 def draw_task(
     ring: Replay, key: Key, problems: int, contexts: int, recent: int, trials: int
 ) -> Task:
-    """A problem, up to `contexts` recent explorations in it, and the episodes of `trials` trials.
+    """Draw a problem, up to `contexts` recent explorations in it, and episodes of `trials` trials.
 
     How many explorations is even between 1 and `contexts`: a posterior must make the best of few
     and be sure of many.

@@ -10,13 +10,13 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PyTree, Scalar
 
+from dreamrl.agents.acting import Behaviour, GreedyAgent, OnContext
 from dreamrl.agents.policy import InstructedPolicy, PerceptEncoder
 from dreamrl.families.family import Family
-from dreamrl.learners.dqn import DQN
-from dreamrl.networks.actor_critic import mask_action
+from dreamrl.networks.actor_critic import Decision, mask_action
 from dreamrl.networks.layers import Dense
 from dreamrl.trial import Choice, Percept, percepts
-from dreamrl.types import Belief, Key, Trajectory
+from dreamrl.types import Belief, Goal, Key, Trajectory
 
 
 class Factors(NamedTuple):
@@ -111,14 +111,7 @@ class ExplorerCarry(NamedTuple):
     goal: Array
 
 
-class ExploiterCarry(NamedTuple):
-    """What an exploitation threads through its steps."""
-
-    policy: PyTree
-    z: Float[Array, " Z"]
-
-
-class PearlAgent(eqx.Module):
+class PearlAgent(GreedyAgent):
     """Greedy for a z that is chosen when an episode begins.
 
     In the exploration it is drawn from the prior (Thompson sampling), afterwards from the
@@ -134,6 +127,12 @@ class PearlAgent(eqx.Module):
         params = self.params
         return ExplorerCarry(params.policy.init_carry(), self._prior.mean, params.goals[0])
 
+    def decide_exploration(
+        self, carry: ExplorerCarry, percept: Percept
+    ) -> tuple[ExplorerCarry, Decision]:
+        inner, decision = self.params.policy.step(carry.policy, percept, carry.goal, carry.z)
+        return carry._replace(policy=inner), mask_action(decision, self.masked)
+
     def explore(
         self, carry: ExplorerCarry, percept: Percept, key: Key
     ) -> tuple[ExplorerCarry, Choice]:
@@ -143,25 +142,22 @@ class PearlAgent(eqx.Module):
         z = jnp.where(percept.first, sample(self._prior, key_z), carry.z)
         drawn = goals[jax.random.randint(key_goal, (), 0, goals.shape[0])]
         goal = jnp.where(percept.first, drawn, carry.goal)
-        inner, decision = self.params.policy.step(carry.policy, percept, goal, z)
-        action = mask_action(decision, self.masked).policy.mode()
-        return ExplorerCarry(inner, z, goal), Choice(action)
+        return super().explore(ExplorerCarry(carry.policy, z, goal), percept, key)
 
     def beliefs(self, exploration: Trajectory) -> Belief:
         return Belief(*posteriors(self.params.encoder, exploration))
 
     def init_exploitation(
         self, belief: Belief, episode: Int[Scalar, ""] | int, key: Key
-    ) -> ExploiterCarry:
+    ) -> OnContext:
         """Draw z from the posterior, or take its mean."""
         z = belief.mean if self.act_on_mean else sample(Posterior(belief.mean, belief.extra), key)
-        return ExploiterCarry(self.params.policy.init_carry(), z)
+        return OnContext(self.params.policy.init_carry(), z)
 
-    def exploit(
-        self, carry: ExploiterCarry, percept: Percept, goal: Array, key: Key
-    ) -> tuple[ExploiterCarry, Choice]:
-        inner, decision = self.params.policy.step(carry.policy, percept, goal, carry.z)
-        return carry._replace(policy=inner), Choice(decision.policy.mode())
+    def decide_exploitation(
+        self, carry: OnContext, percept: Percept, goal: Goal
+    ) -> tuple[OnContext, Decision]:
+        return carry.decide(self.params.policy, percept, goal)
 
     @property
     def _prior(self) -> Posterior:
@@ -180,41 +176,14 @@ class Conditions(NamedTuple):
     """How often the trial acts at random."""
 
 
-class PearlBehaviour(eqx.Module):
-    """Acts in training as the learner chooses, on a z from the prior, then from the posterior."""
+class PearlBehaviour(Behaviour):
+    """Explores for the conditions' z and goal, and in some trials at random."""
 
-    agent: PearlAgent
-    conditions: Conditions
-    progress: Float[Array, ""]
-    learner: DQN = eqx.field(static=True)
+    @property
+    def random(self) -> Float[Array, ""]:
+        """How often the trial acts at random."""
+        return self.conditions.random
 
     def init_exploration(self) -> ExplorerCarry:
         policy = self.agent.params.policy
         return ExplorerCarry(policy.init_carry(), self.conditions.z, self.conditions.goal)
-
-    def explore(
-        self, carry: ExplorerCarry, percept: Percept, key: Key
-    ) -> tuple[ExplorerCarry, Choice]:
-        """Choose as the learner does, for the conditions' z and goal."""
-        policy = self.agent.params.policy
-        inner, decision = policy.step(carry.policy, percept, carry.goal, carry.z)
-        decision = mask_action(decision, self.agent.masked)
-        choice = self.learner.choose(decision, key, self.progress, self.conditions.random)
-        return carry._replace(policy=inner), choice
-
-    def beliefs(self, exploration: Trajectory) -> Belief:
-        return self.agent.beliefs(exploration)
-
-    def init_exploitation(
-        self, belief: Belief, episode: Int[Scalar, ""] | int, key: Key
-    ) -> ExploiterCarry:
-        z = sample(Posterior(belief.mean, belief.extra), key)
-        return ExploiterCarry(self.agent.params.policy.init_carry(), z)
-
-    def exploit(
-        self, carry: ExploiterCarry, percept: Percept, goal: Array, key: Key
-    ) -> tuple[ExploiterCarry, Choice]:
-        policy = self.agent.params.policy
-        inner, decision = policy.step(carry.policy, percept, goal, carry.z)
-        choice = self.learner.choose(decision, key, self.progress, self.conditions.random)
-        return carry._replace(policy=inner), choice

@@ -11,14 +11,15 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from dreamrl.agents.algorithm import Algorithm, Experience, Loss, Metrics
+from dreamrl.agents.acting import Behaviour
+from dreamrl.agents.algorithm import Algorithm, Experience, Loss, Metrics, Snapshot
 from dreamrl.agents.settings import check_actions
 from dreamrl.agents.whole_trial.losses import Batch, HiddenStates, decide, policy_loss, read
 from dreamrl.agents.whole_trial.networks import (
+    InformedAgent,
     Nets,
     PrivilegedContext,
     WholeTrialAgent,
-    WholeTrialBehaviour,
 )
 from dreamrl.families.family import Family
 from dreamrl.trial import Extras, TrialKeys
@@ -64,27 +65,19 @@ class WholeTrial(Algorithm):
         return WholeTrialAgent(params.encoder, params.belief_head, params.policy, masked, explores)
 
     def conditions(
-        self,
-        params: Nets,
-        memory: tuple[()],
-        problem_id: ProblemID,
-        progress: Float[Array, ""],
-        key: Key,
-        key_episodes: Key,
+        self, now: Snapshot, problem_id: ProblemID, key: Key, key_episodes: Key
     ) -> tuple[PrivilegedContext | None, TrialKeys]:
         """Return the privileged context of each trial, if there is any."""
-        _, keys = super().conditions(params, memory, problem_id, progress, key, key_episodes)
-        return self.context(params, problem_id), keys
+        _, keys = super().conditions(now, problem_id, key, key_episodes)
+        return self.context(now.params, problem_id), keys
 
-    def behave(
-        self, params: Nets, conditions: PrivilegedContext | None, progress: Float[Array, ""]
-    ) -> WholeTrialBehaviour:
-        agent = self.agent(params)
-        return WholeTrialBehaviour(agent, conditions, progress, self.settings.learner)
+    def behave(self, now: Snapshot, conditions: PrivilegedContext | None) -> Behaviour:
+        agent = self.agent(now.params)
+        if conditions is not None:
+            agent = InformedAgent(**vars(agent), privileged=conditions)
+        return Behaviour(agent, conditions, now.progress, self.settings.learner)
 
-    def prepare(
-        self, params: Nets, experience: Experience, progress: Float[Array, ""]
-    ) -> tuple[Batch, Metrics]:
+    def prepare(self, now: Snapshot, experience: Experience) -> tuple[Batch, Metrics]:
         """Return trials with advantages that run through them, from exploitation back."""
         settings, learner, trial = self.settings, self.settings.learner, experience.trial
         explored, recorded = trial.exploration, trial.extras
@@ -108,28 +101,20 @@ class WholeTrial(Algorithm):
         batch = Batch(experience.problem_id, experience.conditions, kept, exploration, exploitation)
         return batch, trial_metrics(experience)
 
-    def losses(
-        self,
-        params: Nets,
-        target: Nets | None,
-        batch: tuple[Batch, tuple[()]],
-        memory: tuple[()],
-        progress: Float[Array, ""],
-        key: Key,
-    ) -> dict[str, Loss]:
+    def losses(self, now: Snapshot, batch: Batch, recalled: tuple[()], key: Key) -> dict[str, Loss]:
         """Return the one loss that trains all networks."""
-        trials, learner, masked = batch[0], self.settings.learner, self.family.end_action
+        learner, masked, target = self.settings.learner, self.family.end_action, now.target
 
         def loss(nets: Nets) -> tuple[Float[Array, ""], Metrics]:
-            hidden = read(nets, trials.trial)
-            context = self._again(nets, trials)
-            decisions = decide(nets, trials.trial, context, hidden, masked)
+            hidden = read(nets, batch.trial)
+            context = self._again(nets, batch)
+            decisions = decide(nets, batch.trial, context, hidden, masked)
             targets: Any = (None, None)
             if target is not None:
-                slow = (self._again(target, trials), read(target, trials.trial), masked)
-                targets = decide(target, trials.trial, *slow)
-            value, metrics = policy_loss(decisions, targets, trials, learner, progress)
-            auxiliary, more = self.auxiliary_loss(nets, trials, hidden, key)
+                slow = (self._again(target, batch), read(target, batch.trial), masked)
+                targets = decide(target, batch.trial, *slow)
+            value, metrics = policy_loss(decisions, targets, batch, learner, now.progress)
+            auxiliary, more = self.auxiliary_loss(nets, batch, hidden, key)
             return value + auxiliary, metrics | more
 
         return {"policy": loss}

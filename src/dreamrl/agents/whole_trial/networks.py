@@ -8,20 +8,15 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Scalar
 
-from dreamrl.agents.policy import (
-    InstructedPolicy,
-    PerceptEncoder,
-    encode_goal,
-    goal_features,
-)
-from dreamrl.agents.settings import Learner
+from dreamrl.agents.acting import GreedyAgent
+from dreamrl.agents.policy import InstructedPolicy, PerceptEncoder, encode_goal, goal_features
 from dreamrl.agents.whole_trial.settings import WholeTrialSettings
 from dreamrl.families.family import Family
 from dreamrl.networks.actor_critic import Decision, mask_action
 from dreamrl.networks.layers import Dense
 from dreamrl.networks.recurrent import GRU
 from dreamrl.spaces import Space
-from dreamrl.trial import Choice, Percept, percepts
+from dreamrl.trial import Percept, percepts
 from dreamrl.types import Belief, Goal, Key, Trajectory
 
 BeliefHead = Callable[[Float[Array, "... size"]], Float[Array, "... Z"]]
@@ -121,7 +116,7 @@ class PrivilegedContext(NamedTuple):
         return jnp.where(self.informed[..., None], self.z, z)
 
 
-class WholeTrialAgent(eqx.Module):
+class WholeTrialAgent(GreedyAgent):
     """Greedy in both episodes; the belief is the hidden state and the z made of it."""
 
     encoder: TrialEncoder
@@ -133,12 +128,15 @@ class WholeTrialAgent(eqx.Module):
     def init_exploration(self) -> Float[Array, " size"]:
         return self.encoder.init_carry()
 
-    def explore(
-        self, carry: Float[Array, " size"], percept: Percept, key: Key
-    ) -> tuple[Float[Array, " size"], Choice]:
-        """Act greedily; a method that does not explore stops at once."""
-        carry, decision = self.decide(carry, percept, None)
-        return carry, Choice(decision.policy.mode(), jnp.array(not self.explores))
+    def decide_exploration(
+        self, carry: Float[Array, " size"], percept: Percept
+    ) -> tuple[Float[Array, " size"], Decision]:
+        carry, decision = self.decide_exploitation(carry, percept, None)
+        return carry, mask_action(decision, self.masked)
+
+    def stops(self, decision: Decision) -> bool:
+        """Stop at once if the method does not explore."""
+        return not self.explores
 
     def beliefs(self, exploration: Trajectory) -> Belief:
         hidden = self.encoder.read(exploration)
@@ -149,55 +147,23 @@ class WholeTrialAgent(eqx.Module):
     ) -> Float[Array, " size"]:
         return belief.extra
 
-    def exploit(
-        self, carry: Float[Array, " size"], percept: Percept, goal: Array, key: Key
-    ) -> tuple[Float[Array, " size"], Choice]:
-        carry, decision = self.decide(carry, percept, goal)
-        return carry, Choice(decision.policy.mode())
-
-    def decide(
-        self,
-        carry: Float[Array, " size"],
-        percept: Percept,
-        goal: Goal,
-        context: PrivilegedContext | None = None,
+    def decide_exploitation(
+        self, carry: Float[Array, " size"], percept: Percept, goal: Goal
     ) -> tuple[Float[Array, " size"], Decision]:
-        """Return the next hidden state and the decision."""
         carry = self.encoder.step(carry, percept, goal)
-        z = self.belief_head(carry)
-        z = z if context is None else context.replace(z)
+        z = self.context(self.belief_head(carry))
         _, decision = self.policy.step(self.policy.init_carry(), percept, goal, z)
-        return carry, mask_action(decision, self.masked) if goal is None else decision
+        return carry, decision
+
+    def context(self, z: Float[Array, " Z"]) -> Float[Array, " Z"]:
+        """Return the z that the policy acts on."""
+        return z
 
 
-class WholeTrialBehaviour(eqx.Module):
-    """Acts in training: as the agent, but as the learner chooses, and informed in some trials."""
+class InformedAgent(WholeTrialAgent):
+    """In training it may act on privileged context; meta-test never gets this one."""
 
-    agent: WholeTrialAgent
-    context: PrivilegedContext | None
-    progress: Float[Array, ""]
-    learner: Learner = eqx.field(static=True)
+    privileged: PrivilegedContext
 
-    def init_exploration(self) -> Float[Array, " size"]:
-        return self.agent.init_exploration()
-
-    def explore(
-        self, carry: Float[Array, " size"], percept: Percept, key: Key
-    ) -> tuple[Float[Array, " size"], Choice]:
-        carry, decision = self.agent.decide(carry, percept, None, self.context)
-        choice = self.learner.choose(decision, key, self.progress)
-        return carry, choice._replace(stop=not self.agent.explores)
-
-    def beliefs(self, exploration: Trajectory) -> Belief:
-        return self.agent.beliefs(exploration)
-
-    def init_exploitation(
-        self, belief: Belief, episode: Int[Scalar, ""] | int, key: Key
-    ) -> Float[Array, " size"]:
-        return belief.extra
-
-    def exploit(
-        self, carry: Float[Array, " size"], percept: Percept, goal: Array, key: Key
-    ) -> tuple[Float[Array, " size"], Choice]:
-        carry, decision = self.agent.decide(carry, percept, goal, self.context)
-        return carry, self.learner.choose(decision, key, self.progress)
+    def context(self, z: Float[Array, " Z"]) -> Float[Array, " Z"]:
+        return self.privileged.replace(z)

@@ -91,15 +91,15 @@ class Diagnosis:
         return self._names(self.table.repairs, "no repair")
 
     def prior(self, ids: Sequence[int]) -> Float[np.ndarray, " ids"]:
-        """How likely each fault is."""
+        """Return how likely each fault is."""
         return self.table.prior[np.asarray(ids)]
 
     def problem(self, problem_id: Int[Scalar, ""]) -> Int[Array, ""]:
-        """The fault."""
+        """Return the fault."""
         return jnp.asarray(problem_id)
 
     def reset(self, key: Key, problem: Int[Array, ""]) -> tuple[Machine, Int[Array, ""]]:
-        """Nothing is seen before the first test."""
+        """Show nothing before the first test."""
         drawn = jnp.zeros(0, jnp.int32)
         if self.outcomes == "fixed":
             chance = jax.random.uniform(key, (len(self.table.tests),))
@@ -135,7 +135,7 @@ class Diagnosis:
     def statistics(
         self, problem: Int[Array, ""], exploration: Trajectory
     ) -> dict[str, Float[Array, ""]]:
-        """What the tests of an exploration cost."""
+        """Return what the tests of an exploration cost."""
         return {"test_cost": -exploration.episode_return}
 
     @property

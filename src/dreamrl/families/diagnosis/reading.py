@@ -211,7 +211,7 @@ def _check_columns(columns: Columns, first: tuple[str, ...], faults: tuple[str, 
 
 
 def _tests(tests: Columns, faults: tuple[str, ...]) -> tuple[Any, Any, dict[str, tuple[str, ...]]]:
-    """P(outcome | fault), costs, and the outcomes of each test."""
+    """Return P(outcome | fault), costs, and the outcomes of each test."""
     _check_columns(tests, ("test", "cost"), faults)
     groups: dict[str, list[int]] = {}
     named: list[str] = []
@@ -254,7 +254,7 @@ def _tests(tests: Columns, faults: tuple[str, ...]) -> tuple[Any, Any, dict[str,
 
 
 def _cost(tests: Columns, rows: list[int]) -> float:
-    """The cost of a test; below its first row the cells may be empty."""
+    """Return the cost of a test; below its first row the cells may be empty."""
     cost = tests.number(rows[0], "cost")
     if cost < 0:
         raise tests.fault(rows[0], "cost", f"{cost:g} is negative: a cost is 0 or more")

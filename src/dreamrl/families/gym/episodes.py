@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
+from jaxtyping import Shaped
 
 from dreamrl.errors import UserError
 from dreamrl.families.gym.host import Host
@@ -62,18 +63,18 @@ class Episodes:
         self.free: dict[int, list[Block]] = {}
         self.count = 0
 
-    def reset(self, problems: Any, seeds: Any) -> tuple[np.ndarray, ...]:
-        """Handles and observations of new episodes."""
+    def reset(self, problems: Any, seeds: Any) -> tuple[Shaped[np.ndarray, "..."], ...]:
+        """Return handles and observations of new episodes."""
         return self._in_thread(self._reset, problems, seeds)
 
     def step(
         self, number: Any, row: Any, steps: Any, actions: Any, goals: Any = None
-    ) -> tuple[np.ndarray, ...]:
-        """Handles, observations, rewards, terminated, truncated."""
+    ) -> tuple[Shaped[np.ndarray, "..."], ...]:
+        """Return handles, observations, rewards, terminated, truncated."""
         return self._in_thread(self._step, number, row, steps, actions, goals)
 
     def _in_thread(self, call: Callable, first: Any, *rest: Any) -> tuple[np.ndarray, ...]:
-        """Arrays of any leading axes go in and out; inside they are one axis."""
+        """Call with arrays of any leading axes; inside they are one axis."""
         lead = np.shape(first)
         inputs = [x if x is None else _flat(np.asarray(x), len(lead)) for x in (first, *rest)]
         results = self.host.call(call, *inputs)
@@ -109,7 +110,7 @@ class Episodes:
     def _goes_on(
         self, batch: Batch, number: np.ndarray, row: np.ndarray, steps: np.ndarray
     ) -> bool:
-        """Whether the batch has the handles' episodes, each in its place, and their next step.
+        """Return whether the batch has the handles' episodes, each in place, and their next step.
 
         It was taken already, or is to be. Handles of another batch will do where that has the same
         episodes up to `steps`: whoever stops while others go on still holds the handle of before.
@@ -135,7 +136,7 @@ class Episodes:
         return True
 
     def _answer(self, batch: Batch, stepped: np.ndarray) -> tuple[np.ndarray, ...]:
-        """What the last step of each led to; behind an end there is no more reward."""
+        """Return what the last step of each led to; behind an end there is no more reward."""
         last = batch.last
         return *_handles(batch), *last._replace(rewards=np.where(stepped, last.rewards, 0.0))
 
@@ -162,7 +163,7 @@ class Episodes:
     def _advance(
         self, batch: Batch, actions: np.ndarray, live: np.ndarray, goals: np.ndarray | None
     ) -> None:
-        """One step of the live ones; what others are told to do is not done."""
+        """Take one step of the live ones; what others are told to do is not done."""
         block = batch.block
         batch.calls += 1
         if block is not None and live.any():
@@ -186,7 +187,7 @@ class Episodes:
     def _again(
         self, number: np.ndarray, row: np.ndarray, steps: np.ndarray, goals: np.ndarray | None
     ) -> Batch:
-        """The same episodes up to `steps`, in environments of their own."""
+        """Return the same episodes up to `steps`, in environments of their own."""
         old = {n: self._find(n) for n in np.unique(number).tolist()}
         pairs = [(old[n], r) for n, r in zip(number.tolist(), row.tolist(), strict=True)]
         problems = np.array([batch.problems[r] for batch, r in pairs])
@@ -212,14 +213,14 @@ class Episodes:
             batch.block = None
 
     def _make_room(self, size: int) -> None:
-        """Those that nobody has asked for the longest leave theirs to a new batch."""
+        """Take environments from those that nobody has asked for the longest, for a new batch."""
         for batch in list(self.batches.values()):
             if len(self.stock.busy) + size <= self.stock.most:
                 return
             self._close(batch)
 
     def _tidy(self) -> None:
-        """Those that nobody has asked for the longest give their environments back."""
+        """Have those that nobody has asked for the longest give their environments back."""
         holding = [batch for batch in self.batches.values() if batch.block is not None]
         for batch in holding[:-OPEN]:
             self._close(batch)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int, Scalar
+from jaxtyping import Array, Float, Int, Scalar, Shaped
 
 from dreamrl.errors import (
     FamilyError,
@@ -75,7 +75,7 @@ class GymFamily:
         kept: int | np.integer = 128,
         check: bool = True,
     ):
-        """`make(problem_id)` gives a new environment.
+        """Bring environments: `make(problem_id)` gives a new one.
 
         `describe(problem_id)` gives a vector of features that tells the problem, for families of
         too many problems to learn each by its ID. `goals(problem_id)` gives the goals, of
@@ -124,11 +124,11 @@ class GymFamily:
             raise
 
     def close(self) -> None:
-        """Closes all environments; whatever is played later makes new ones."""
+        """Close all environments; whatever is played later makes new ones."""
         self._host.close()
 
-    def observation(self, observation: Any) -> np.ndarray:
-        """What an environment shows, as agents of this family are to be shown it.
+    def observation(self, observation: Any) -> Shaped[np.ndarray, "..."]:
+        """Return what an environment shows, as agents of this family are to be shown it.
 
         For a loop of one's own: `explorer.observe(family.observation(env.reset()[0]))`.
         """
@@ -142,11 +142,11 @@ class GymFamily:
         return np.asarray(seen(batch)[0])
 
     def problem(self, problem_id: Int[Scalar, ""]) -> Int[Array, ""]:
-        """The ID: all that differs is on the host."""
+        """Return the ID: all that differs is on the host."""
         return jnp.asarray(problem_id, jnp.int32)
 
-    def sample_goal(self, key: Key, problem: Int[Array, ""]) -> Array:
-        """One of the goals of a problem, all equally likely."""
+    def sample_goal(self, key: Key, problem: Int[Array, ""]) -> Shaped[Array, "..."]:
+        """Return one of the goals of a problem, all equally likely."""
         if self._goals is None:
             return jnp.array(0)
         shape = jax.ShapeDtypeStruct(self.goal_space.shape, self.goal_space.dtype)
@@ -175,7 +175,7 @@ class GymFamily:
         return jax.ShapeDtypeStruct(self.observation_space.shape, self.observation_space.dtype)
 
     def _description(self, problem_id: Int[Scalar, ""]) -> Float[Array, " features"]:
-        """What `describe` says of a problem."""
+        """Return what `describe` says of a problem."""
         shape = jax.ShapeDtypeStruct((self._features,), jnp.float32)
         return _call(self._described_all, shape, problem_id)
 
@@ -221,7 +221,7 @@ def _interface(stock: Stock, problem_id: int, has_goals: bool) -> Interface:
 
 
 def _call(function: Callable[..., Any], shapes: Any, *inputs: Any) -> Any:
-    """On the host, once for a whole batch; nothing is differentiated through it."""
+    """Call on the host, once for a whole batch; nothing is differentiated through it."""
     inputs = tuple(jax.lax.stop_gradient(jnp.asarray(x)) for x in inputs)
 
     @functools.wraps(function)
@@ -236,7 +236,7 @@ def _call(function: Callable[..., Any], shapes: Any, *inputs: Any) -> Any:
 
 
 def _quieten() -> None:
-    """JAX raises what went wrong on the host: it need not log and repeat it at the exit too."""
+    """Have JAX neither log what went wrong on the host nor repeat it at the exit."""
     hook = sys.unraisablehook
 
     def is_news(record: logging.LogRecord) -> bool:
@@ -260,7 +260,7 @@ def _handle_shapes() -> tuple[jax.ShapeDtypeStruct, ...]:
 
 
 def _few(ids: Sequence[int]) -> Sequence[int]:
-    """Three of them, the first and the last included."""
+    """Return three of them, the first and the last included."""
     return [ids[i] for i in sorted({0, len(ids) // 2, len(ids) - 1})]
 
 

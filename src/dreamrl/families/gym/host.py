@@ -35,11 +35,11 @@ class Host:
         _hear_the_end()
 
     def call(self, function: Callable[..., Any], *inputs: Any) -> Any:
-        """What the function comes to in the thread; raises what it raises."""
+        """Return what the function comes to in the thread; raise what it raises."""
         return self._begin(function, *inputs).result()
 
     def close(self, for_good: bool = False) -> None:
-        """Closes all environments; later ones are made anew, unless it is for good."""
+        """Close all environments; later ones are made anew, unless it is for good."""
         if for_good:
             self.stock.ended = True
         if self.thread is not None:
@@ -80,7 +80,7 @@ def _close_all() -> None:
 
 
 def _hear_the_end() -> None:
-    """Lets SIGTERM end the program as `sys.exit` does, where nobody else listens to it.
+    """Let SIGTERM end the program as `sys.exit` does, where nobody else listens to it.
 
     As Python leaves it, it would end at once, and what environments have started would stay.
     """

@@ -19,7 +19,7 @@ MISSIONS = 64
 
 
 def is_minigrid(space: Any) -> bool:
-    """Whether a space is a view of tiles with a direction and a mission beside it."""
+    """Return whether a space is a view of tiles with a direction and a mission beside it."""
     return (
         isinstance(space, spaces.Dict)
         and {*space.spaces} == {"image", "direction", "mission"}
@@ -30,14 +30,14 @@ def is_minigrid(space: Any) -> bool:
 
 
 def is_view(space: Any) -> bool:
-    """Whether a space may be that of a view of tiles, as MiniGrid has it."""
+    """Return whether a space may be that of a view of tiles, as MiniGrid has it."""
     if not isinstance(space, spaces.Box) or space.dtype != "uint8" or len(space.shape) != 3:
         return False
     return space.shape[2] == len(CODES) and max(space.shape) < LARGEST
 
 
 def codes_of() -> tuple[int, ...]:
-    """How many objects, colours and states there are, with those that a user has added."""
+    """Return how many objects, colours and states there are, with those that a user has added."""
     constants = sys.modules.get("minigrid.core.constants")
     if constants is None:
         return CODES
@@ -46,7 +46,7 @@ def codes_of() -> tuple[int, ...]:
 
 
 def words_of(space: Any) -> tuple[str, ...] | None:
-    """All missions that a MissionSpace has, where they are a few; none where it is always one.
+    """Return all missions of a MissionSpace, where they are a few; none where it is always one.
 
     A kind of its own, as BabyAI's, does not tell what it has: it counts as none. Returns None for
     what is no space of missions.

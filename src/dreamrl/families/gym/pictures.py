@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 from gymnasium import spaces
+from jaxtyping import Shaped, UInt8
 
 from dreamrl.spaces import Image
 
@@ -24,7 +25,9 @@ class Picture(NamedTuple):
     top: float
     """What is 0 in a picture, and what is 255."""
 
-    def __call__(self, batch: np.ndarray) -> np.ndarray:
+    def __call__(
+        self, batch: Shaped[np.ndarray, "batch ..."]
+    ) -> UInt8[np.ndarray, "batch height width channels"]:
         batch = batch.transpose(0, *(axis + 1 for axis in self.axes))
         batch = batch.reshape(*batch.shape[:3], -1)
         missing = [(0, n - m) for n, m in zip(self.space.shape, batch.shape[1:], strict=True)]
@@ -37,7 +40,7 @@ class Picture(NamedTuple):
 
 
 def picture_of(space: spaces.Box) -> Picture | None:
-    """How to see a box as a picture; None where it is none.
+    """Return how to see a box as a picture; None where it is none.
 
     That is one with the axes of a picture and whole numbers of up to 256 levels, or real ones
     from 0 to 1 or to 255.
@@ -58,7 +61,7 @@ def picture_of(space: spaces.Box) -> Picture | None:
 
 
 def _axes(shape: tuple[int, ...]) -> tuple[int, ...] | None:
-    """Height, width, then all axes that are channels: none, the last, the first, or both."""
+    """Return height, width, then all axes that are channels: none, the last, the first, or both."""
     orders: dict[int, list[tuple[int, ...]]] = {
         2: [(0, 1)],
         3: [(0, 1, 2), (1, 2, 0)],

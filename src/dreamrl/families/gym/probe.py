@@ -11,7 +11,7 @@ from dreamrl.spaces import Box
 
 
 def probe(name: str, interface: Interface, stock: Stock, ids: Sequence[int], horizon: int) -> None:
-    """Raises FamilyError, which is a UserError, with all that was found wrong."""
+    """Raise FamilyError, which is a UserError, with all that was found wrong."""
     faults = [fault for i in dict.fromkeys(ids) for fault in _faults(interface, stock, i, horizon)]
     if not faults:
         faults = list(_chance_faults(interface, stock, ids[0], horizon))
@@ -51,7 +51,7 @@ def _space_faults(interface: Interface, env: gymnasium.Env, problem_id: int) -> 
 def _chance_faults(
     interface: Interface, stock: Stock, problem_id: int, horizon: int
 ) -> Iterator[str]:
-    """The same seed must lead to the same: else runs are not reproducible."""
+    """Yield faults unless the same seed leads to the same: else runs are not reproducible."""
     first, again = (_play(interface, stock, problem_id, horizon) for _ in range(2))
     for t, (a, b) in enumerate(zip(first, again, strict=False)):
         if not np.array_equal(a, b):
@@ -65,7 +65,7 @@ def _chance_faults(
 
 
 def _play(interface: Interface, stock: Stock, problem_id: int, horizon: int) -> list[np.ndarray]:
-    """One episode of random actions; what was observed."""
+    """Return one episode of random actions; what was observed."""
     block = Block(1, interface, stock)
     rng = np.random.default_rng(0)
     space = interface.done.space

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple, cast
 import gymnasium
 import numpy as np
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
+from jaxtyping import Bool, Float, Integer, Shaped
 
 from dreamrl.errors import HostError, raised
 from dreamrl.families.gym.spaces import Done, Seen, Unfit, actions, observations
@@ -24,7 +25,11 @@ class Interface(NamedTuple):
 
     @classmethod
     def of(cls, env: gymnasium.Env, has_goals: bool) -> "Interface":
-        """Raises UserError where the environment's spaces are of no use."""
+        """Return the interface.
+
+        Raises:
+            UserError: Where the environment's spaces are of no use.
+        """
         space: Any = getattr(env, "observation_space", None)
         action: Any = getattr(env, "action_space", None)
         inner = getattr(env.unwrapped, "observation_space", None)
@@ -113,7 +118,7 @@ class Slot(gymnasium.Env):
             raise HostError(f"{self.where}: {error}") from None
 
     def leave(self) -> None:
-        """Gives the environment back."""
+        """Give the environment back."""
         if self.env is not None:
             self.stock.give(self.problem_id, self.env)
             self.env = None
@@ -122,7 +127,7 @@ class Slot(gymnasium.Env):
         self.leave()
 
     def drop(self) -> None:
-        """Closes the environment."""
+        """Close the environment."""
         if self.env is not None:
             self.stock.drop(self.env)
             self.env = None
@@ -137,17 +142,24 @@ class Block:
         makers = [lambda slot=slot: slot for slot in self.slots]
         self.vector = SyncVectorEnv(makers, copy=False, autoreset_mode=AutoresetMode.DISABLED)
 
-    def reset(self, problems: np.ndarray, seeds: np.ndarray) -> np.ndarray:
-        """The first observations, in environments of those problems."""
+    def reset(
+        self, problems: Integer[np.ndarray, " slots"], seeds: Integer[np.ndarray, " slots"]
+    ) -> Shaped[np.ndarray, "slots ..."]:
+        """Return the first observations, in environments of those problems."""
         for slot, problem_id in zip(self.slots, problems.tolist(), strict=True):
             slot.problem_id = problem_id
         seen, _ = cast(tuple[Any, Any], self.vector.reset(seed=seeds.tolist()))
         return self._converted(seen)
 
     def step(
-        self, actions: np.ndarray, live: np.ndarray, goals: np.ndarray | None
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Observations, rewards, and [n, 2]: whether each terminated or truncated its episode."""
+        self,
+        actions: Shaped[np.ndarray, "slots ..."],
+        live: Bool[np.ndarray, " slots"],
+        goals: Shaped[np.ndarray, "slots ..."] | None,
+    ) -> tuple[
+        Shaped[np.ndarray, "slots ..."], Float[np.ndarray, " slots"], Bool[np.ndarray, "slots 2"]
+    ]:
+        """Return observations, rewards, and [n, 2]: whether each terminated or truncated."""
         for i, (slot, go) in enumerate(zip(self.slots, live.tolist(), strict=True)):
             slot.live, slot.goal = go, None if goals is None else goals[i]
         result: Any = self.vector.step(self.interface.done(actions))
@@ -161,12 +173,12 @@ class Block:
         return seen, rewards, np.array([slot.ends for slot in self.slots])
 
     def leave(self) -> None:
-        """Gives all environments back."""
+        """Give all environments back."""
         for slot in self.slots:
             slot.leave()
 
     def drop(self) -> None:
-        """Closes all environments, after one went wrong."""
+        """Close all environments, after one went wrong."""
         for slot in self.slots:
             slot.drop()
 

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import gymnasium
 import numpy as np
 from gymnasium import spaces
+from jaxtyping import Shaped
 
 from dreamrl.errors import UserError
 from dreamrl.families.gym.minigrid import codes_of, is_minigrid, is_view, words_of
@@ -56,7 +57,7 @@ class Part(NamedTuple):
         return "observation" + "".join(f"[{key!r}]" for key in self.keys)
 
     def pick(self, observation: Any) -> Any:
-        """The value within an observation; raises Unfit where there is none."""
+        """Return the value within an observation; raise Unfit where there is none."""
         for depth, key in enumerate(self.keys):
             kinds = dict if isinstance(key, str) else (tuple, list)
             try:
@@ -68,8 +69,8 @@ class Part(NamedTuple):
                 raise Unfit(f"the {name} is missing in {shown(observation)}") from None
         return observation
 
-    def read(self, observation: Any) -> np.ndarray:
-        """The value as an array of the shape and type that its space says, or Unfit."""
+    def read(self, observation: Any) -> Shaped[np.ndarray, "..."]:
+        """Return the value as an array of the shape and type that its space says, or Unfit."""
         seen = self.pick(observation)
         if self.words:
             if not isinstance(seen, str) or seen not in self.words:
@@ -90,8 +91,8 @@ class Part(NamedTuple):
             )
         return found.astype(self.dtype)
 
-    def strange(self, batch: np.ndarray) -> tuple[int, str] | None:
-        """The first row with a value outside of the space, and what is wrong with it."""
+    def strange(self, batch: Shaped[np.ndarray, "batch ..."]) -> tuple[int, str] | None:
+        """Return the first row with a value outside of the space, and what is wrong with it."""
         if self.low is None:
             return None
         fits = (batch >= self.low) & (batch <= self.high)
@@ -114,8 +115,8 @@ class Part(NamedTuple):
             f"as {shown(self.words or self.source)} says"
         )
 
-    def convert(self, batch: np.ndarray) -> np.ndarray:
-        """A batch of values of `space`, from one of values that fit."""
+    def convert(self, batch: Shaped[np.ndarray, "batch ..."]) -> Shaped[np.ndarray, "batch ..."]:
+        """Return a batch of values of `space`, from one of values that fit."""
         if self.picture is not None:
             return self.picture(batch)
         return (batch.reshape(len(batch), *self.space.shape) - self.start).astype(self.space.dtype)
@@ -135,20 +136,20 @@ class Seen(NamedTuple):
         size = sum(int(np.prod(part.shape)) for part in self.parts)
         return spaces.Box(-np.inf, np.inf, (size,), np.float64)
 
-    def read(self, observation: Any) -> np.ndarray:
-        """Raises Unfit where shapes or types are others than the spaces say."""
+    def read(self, observation: Any) -> Shaped[np.ndarray, "..."]:
+        """Raise Unfit where shapes or types are others than the spaces say."""
         if len(self.parts) == 1 and not self.parts[0].words:
             return self.parts[0].read(observation)
         return np.concatenate(
             [part.read(observation).ravel().astype(np.float64) for part in self.parts]
         )
 
-    def strange(self, batch: np.ndarray) -> tuple[int, str] | None:
-        """The first row with a value that its space has not, and what is wrong with it."""
+    def strange(self, batch: Shaped[np.ndarray, "batch ..."]) -> tuple[int, str] | None:
+        """Return the first row with a value that its space has not, and what is wrong with it."""
         found = (part.strange(piece) for part, piece in self._pieces(batch))
         return next((each for each in found if each is not None), None)
 
-    def __call__(self, batch: np.ndarray) -> np.ndarray:
+    def __call__(self, batch: Shaped[np.ndarray, "batch ..."]) -> Shaped[np.ndarray, "batch ..."]:
         pieces = [part.convert(piece) for part, piece in self._pieces(batch)]
         if len(pieces) == 1:
             return pieces[0].reshape(len(batch), *self.space.shape)
@@ -175,16 +176,21 @@ class Done(NamedTuple):
     """Of a Box: what the width 2 from -1 to 1 is stretched by."""
     dtype: Any = np.int64
 
-    def __call__(self, batch: np.ndarray) -> np.ndarray:
+    def __call__(self, batch: Shaped[np.ndarray, "batch ..."]) -> Shaped[np.ndarray, "batch ..."]:
         if self.scale is None:
             return batch.astype(self.dtype) + self.start
         return (self.start + (batch + 1) * self.scale).astype(self.dtype)
 
 
 def observations(space: Any, inner: Any = None) -> Seen:
-    """Raises UserError for a space that agents cannot look at.
+    """Return how observations of a space are read.
 
-    `inner` is that of the environment within all wrappers, which tells what numbers mean.
+    Args:
+        space: Of the environment.
+        inner: That of the environment within all wrappers, which tells what numbers mean.
+
+    Raises:
+        UserError: For a space that agents cannot look at.
     """
     if is_minigrid(space):
         return _minigrid(space.spaces)
@@ -204,7 +210,7 @@ def observations(space: Any, inner: Any = None) -> Seen:
 
 
 def _minigrid(inside: dict[str, Any]) -> Seen:
-    """A view of tiles, and beside it the direction and the mission, if it is one of a few."""
+    """Return a view of tiles, and beside it the direction and the mission, if it is of a few."""
     image, ns = inside["image"], codes_of()
     width, height, _ = image.shape
     view = MultiDiscrete(ns * (width * height))
@@ -266,7 +272,7 @@ def _box(space: spaces.Box, keys: tuple[Any, ...]) -> Part:
 
 
 def _one(values: Any) -> Any:
-    """One number in place of many that are the same."""
+    """Return one number in place of many that are the same."""
     values = np.asarray(values)
     return values.flat[0] if values.size and (values == values.flat[0]).all() else values
 
@@ -276,7 +282,7 @@ def _tuple(values: Any) -> tuple[float, ...]:
 
 
 def _unseen(space: Any, whole: Any, what: str) -> UserError:
-    """With advice that works for the space at hand."""
+    """Return the error, with advice that works for the space at hand."""
     within = "" if space is whole else f" in {shown(whole)}"
     try:
         flat = spaces.flatten_space(whole)
@@ -295,7 +301,11 @@ def _unseen(space: Any, whole: Any, what: str) -> UserError:
 
 
 def actions(space: Any) -> Done:
-    """A Box becomes one from -1 to 1. Raises UserError for a space that agents cannot act in."""
+    """Return how actions are done: a Box becomes one from -1 to 1.
+
+    Raises:
+        UserError: For a space that agents cannot act in.
+    """
     match space:
         case spaces.Discrete() if space.n <= MOST:
             return Done(Discrete(int(space.n)), int(space.start))

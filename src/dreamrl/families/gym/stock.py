@@ -28,7 +28,7 @@ class Stock:
         """Whether no more are to be made, as the program ends."""
 
     def take(self, problem_id: int) -> gymnasium.Env:
-        """One that was made before, or else a new one; HostError where it cannot be made."""
+        """Return one that was made before, or else a new one; HostError where it cannot be made."""
         if found := self.of.get(problem_id):
             env = self.idle.pop(found.pop())[1]
         else:
@@ -37,7 +37,7 @@ class Stock:
         return env
 
     def give(self, problem_id: int, env: gymnasium.Env) -> None:
-        """Back, for whoever wants one of this problem next."""
+        """Take one back, for whoever wants one of this problem next."""
         if self.busy.pop(id(env), None) is None:
             return  # It was closed meanwhile.
         self.count += 1
@@ -45,12 +45,12 @@ class Stock:
         self.of.setdefault(problem_id, []).append(self.count)
 
     def drop(self, env: gymnasium.Env) -> None:
-        """Closes one in use: what went wrong in it may go wrong again."""
+        """Close one in use: what went wrong in it may go wrong again."""
         if (found := self.busy.pop(id(env), None)) is not None:
             _close(*found)
 
     def close(self) -> None:
-        """Closes all, whatever that raises."""
+        """Close all, whatever that raises."""
         everything = [*self.busy.values(), *self.idle.values()]
         self.busy.clear()
         self.idle.clear()

@@ -129,8 +129,10 @@ class Sign:
         lifted = brightness + NOISE * self.jitter * noise
         return jnp.clip(picture * contrast + 255 * lifted, 0, 255).astype(jnp.uint8)
 
-    def statistics(self, problem: SignProblem, exploration: Trajectory) -> dict[str, Array]:
-        """`sign_read`: 1 if some picture of the exploration shows enough of the sign to read it.
+    def statistics(
+        self, problem: SignProblem, exploration: Trajectory
+    ) -> dict[str, Float[Array, ""]]:
+        """Return `sign_read`: 1 if some picture of the exploration shows enough of the sign.
 
         `sign_seen` of `dreamrl.families.sign.view` says when that is so, by colours: it is not
         counted where they jitter.

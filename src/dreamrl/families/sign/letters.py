@@ -26,14 +26,14 @@ HANDS = 64
 
 
 def _scrawled(letter: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A letter as somebody might write it: mirrored, moved, with squares missing and too many."""
+    """Return a letter as somebody might write it: mirrored, moved, with squares wrong."""
     letter = letter ^ (rng.random(letter.shape) < SLIPS)
     letter = letter[:, ::-1] if rng.random() < 0.5 else letter
     return np.roll(letter, rng.integers(-1, 2, 2), (0, 1))
 
 
 def _columns(word: str, rng: np.random.Generator | None) -> np.ndarray:
-    """[5 * GRAIN]: each column of squares as a number, two bits for each of a letter's rows.
+    """Return [5 * GRAIN]: each column of squares as a number, two bits for each of a letter's rows.
 
     The topmost row's are the lowest bits, 1 if the square is black. Three such columns can be
     added up: the two bits then say how many of the three are black. Neat without `rng`.

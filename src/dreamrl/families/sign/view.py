@@ -110,7 +110,7 @@ def render(
     width: int = 80,
     hand: Int[Array, ""] | int = 0,
 ) -> UInt8[Array, "height width 3"]:
-    """The picture from `pose`: `word` is what the sign says, `turns` the objects' headings.
+    """Return the picture from `pose`: `word` is what the sign says, `turns` the objects' headings.
 
     `hand` is who wrote the word, of `letters.HANDS`; 0 writes neatly.
 
@@ -134,7 +134,7 @@ def render(
 
 
 def sign_seen(picture: UInt8[Array, "height width 3"]) -> Bool[Array, ""]:
-    """Whether a picture of `render` shows enough of the sign to read it.
+    """Return whether a picture of `render` shows enough of the sign to read it.
 
     Those columns count in which the sign fills at least `READABLE` of the height, without being
     cut off above or below. They must be as many as two letters are wide, or half of the picture.
@@ -150,7 +150,7 @@ def sign_seen(picture: UInt8[Array, "height width 3"]) -> Bool[Array, ""]:
 def readable(
     word: Int[Array, ""], pose: Pose, turns: Float[Array, "6"], height: int, width: int
 ) -> Bool[Array, ""]:
-    """`sign_seen` of what is drawn from there: of pictures whose own colours do not tell."""
+    """Return `sign_seen` of what is drawn from there: of pictures whose own colours do not tell."""
     return sign_seen(render(word, pose, turns, height, width))
 
 
@@ -205,7 +205,7 @@ def _look(
 def _crossing(
     origin: Flat, ray: Flat, half: tuple[float, float]
 ) -> tuple[Column, Column, Bool[Array, " width"]]:
-    """Depths at which rays enter and leave a rectangle around 0, and whether across its axis 1.
+    """Return depths at which rays enter and leave a rectangle around 0, and whether by axis 1.
 
     A ray that misses it leaves before it enters. Across which axis is said of entering, or of
     leaving where the origin is inside.
@@ -244,7 +244,7 @@ def _object(parts: tuple[Part, ...], origin: Flat, turn: Array, ray: Flat, wall:
 
 
 def _through(origin: Flat, ray: Flat) -> tuple[Column, Column]:
-    """Heights seen through a key's ring: above its lower edge behind, below its upper in front."""
+    """Return heights seen through a key's ring: above its lower edge, below its upper one."""
     middle, length, thick, foot, top = HOLE
     inverse = 1 / _nonzero(ray[0])
     near = -origin[0] * inverse - thick * jnp.abs(inverse)
@@ -255,7 +255,7 @@ def _through(origin: Flat, ray: Flat) -> tuple[Column, Column]:
 
 
 def _rows(pixel: float, height: int) -> Row:
-    """[height] each."""
+    """Return [height] each."""
     v = pixel * (height / 2 - 0.5 - np.arange(height))
     below = v < 0
     # An odd number of rows has one that looks at neither.
@@ -273,7 +273,7 @@ def _rows(pixel: float, height: int) -> Row:
 
 
 def _paint(columns: Columns, pose: Pose, row: Row, pixel: float) -> Int[Array, " width"]:
-    """One row of pixels, each of them red, green and blue in one number."""
+    """Return one row of pixels, each of them red, green and blue in one number."""
     squares = [
         jnp.clip(row.sharp * _wave(2 * (here + row.ground * ray) - 0.25), -1, 1)
         for here, ray in zip(pose.position, columns.ray, strict=True)
@@ -311,7 +311,7 @@ def _paint(columns: Columns, pose: Pose, row: Row, pixel: float) -> Int[Array, "
 
 
 def _lit(facing: Float[Array, "..."]) -> Float[Array, "..."]:
-    """Brightness of a surface, 0 to 1, by how much it faces the light."""
+    """Return brightness of a surface, 0 to 1, by how much it faces the light."""
     return jnp.minimum(AMBIENT + DIFFUSE * jnp.maximum(facing, 0), 1)
 
 
@@ -320,5 +320,5 @@ def _nonzero(x: Float[Array, "..."]) -> Float[Array, "..."]:
 
 
 def _wave(x: Float[Array, "..."]) -> Float[Array, "..."]:
-    """A triangle wave between -0.25 and 0.25, of period 1."""
+    """Return a triangle wave between -0.25 and 0.25, of period 1."""
     return 0.25 - jnp.abs(x - jnp.round(x))

@@ -44,7 +44,7 @@ class Pose(NamedTuple):
 
 
 def start(key: Key) -> Pose:
-    """Anywhere in the middle of the upper room, looking anywhere."""
+    """Return a pose anywhere in the middle of the upper room, looking anywhere."""
     key_position, key_heading = jax.random.split(key)
     low, high = jnp.float32(START)
     position = jax.random.uniform(key_position, (2,), minval=low, maxval=high)
@@ -52,12 +52,12 @@ def start(key: Key) -> Pose:
 
 
 def turns(key: Key, number: int) -> Float[Array, " number"]:
-    """Headings, evenly spread."""
+    """Return headings, evenly spread."""
     return jax.random.uniform(key, (number,), minval=-math.pi, maxval=math.pi)
 
 
 def move(pose: Pose, action: Int[Array, ""]) -> Pose:
-    """Turns left (0) or right (1); strides (2), or steps back (3), where no wall is in the way.
+    """Turn left (0) or right (1); stride (2), or step back (3), where no wall is in the way.
 
     Stepping back is what ending the episode comes to in the original, where the two share a
     number. Objects stop nobody: they are touched, which ends the episode, a stride before that.
@@ -70,7 +70,7 @@ def move(pose: Pose, action: Int[Array, ""]) -> Pose:
 
 
 def blocked(position: Float[Array, "2"]) -> Bool[Array, ""]:
-    """Whether an agent that stood here would stand in a wall."""
+    """Return whether an agent that stood here would stand in a wall."""
     outside = (position < AGENT_RADIUS) | (position > jnp.array(SIZE) - AGENT_RADIUS)
     slab = jnp.array(SLAB)
     nearest = jnp.clip(position, slab[0::2], slab[1::2])
@@ -78,5 +78,5 @@ def blocked(position: Float[Array, "2"]) -> Bool[Array, ""]:
 
 
 def touched(position: Float[Array, "2"]) -> Bool[Array, "6"]:
-    """Which objects are near enough to be touched: three boxes, then three keys."""
+    """Return which objects are near enough to be touched: three boxes, then three keys."""
     return jnp.linalg.norm(jnp.float32(OBJECTS) - position, axis=-1) < TOUCH
