@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import equinox as eqx
 import jax
 import numpy as np
-from jaxtyping import Array, Float, Int, Scalar
+from jaxtyping import Array, Float, Int, Scalar, Shaped
 from scipy import special
 
 from dreamrl.agents.algorithm import Agent
@@ -179,7 +179,11 @@ def _many(family: Family, episodes: int) -> Callable[..., Outcome]:
 
 
 def outcomes(
-    family: Family, agent: Agent, ids: Int[Array, " trials"], keys: Key, episodes: int = 1
+    family: Family,
+    agent: Agent,
+    ids: Int[Array, " trials"],
+    keys: Shaped[Array, "trials ..."],
+    episodes: int = 1,
 ) -> Outcome:
     """Return those of many trials, side by side as far as their observations fit."""
 

@@ -38,6 +38,9 @@ class Options:
     """Seed of the problem, if it is drawn, and of the goal."""
     out: Path | None = None
     """A .png or .gif to draw; both go to the run's figures if not given."""
+    stop: str | None = None
+    """When DREAM's exploration ends, if otherwise than in training: rule, never or a number of
+    steps."""
     family: str | None = None
     """Of a run on a family of one's own: where it is, as in dreamrl train. Its code is run."""
     json: bool = False
@@ -54,6 +57,8 @@ def run(options: Options) -> None:
             raise UserError(f"{options.out.parent} is not a directory")
     chosen = only(options.run)
     agent = load(chosen.path, options.family)
+    if options.stop is not None:
+        agent = agent.with_stop(options.stop)
     problem = options.problem
     if problem is None:
         ids = agent.family.test_ids

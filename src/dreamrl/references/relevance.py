@@ -87,7 +87,7 @@ def _kinds(whole: Decision, useful: Bool[np.ndarray, " tests"]) -> Int[np.ndarra
 def _independent(
     whole: Decision, kinds: Int[np.ndarray, " faults"], left: Bool[np.ndarray, " tests"]
 ) -> bool:
-    """Return whether the outcomes of the tests that are left are, jointly, as likely in each kind."""
+    """Return whether all outcomes of the tests left are, jointly, as likely in each kind."""
     rows = distinct([np.round(whole.chances[left[whole.owners]].T, DECIMALS)])[1]
     shares = np.zeros((kinds.max() + 1, rows.max() + 1))
     np.add.at(shares, (kinds, rows), whole.prior)

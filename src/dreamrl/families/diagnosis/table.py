@@ -58,7 +58,9 @@ class Table:
         return np.concatenate([self.likelihoods[test, : len(names)] for test, names in named])
 
 
-def posterior(table: Table, results: Int[np.ndarray, " n"] | list[int]) -> np.ndarray:
+def posterior(
+    table: Table, results: Int[np.ndarray, " n"] | list[int]
+) -> Float[np.ndarray, " faults"]:
     """Return P(fault | results), of outcomes counted through; uniform where they are impossible."""
     with np.errstate(divide="ignore"):
         logs = np.log(table.prior) + np.log(table.flat[list(results)]).sum(0)
