@@ -91,7 +91,8 @@ def read_folder(folder: AnyPath) -> tuple[Table, Settings]:
     """
     path = Path(folder)
     if not path.is_dir():
-        raise UserError(f"{path} is not a folder: it must hold faults.csv, tests.csv, repairs.csv")
+        where = "" if path.is_absolute() else f" in {Path.cwd()}"
+        raise UserError(f"there is no folder {path}{where}, with faults.csv, tests.csv, repairs.csv")
     columns = [_read_csv(path / f"{name}.csv") for name in ("faults", "tests", "repairs")]
     return _table(*columns), _read_settings(path / "settings.json")
 
