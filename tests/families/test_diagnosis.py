@@ -257,7 +257,7 @@ def test_too_many_faults_and_what_is_no_table_are_told(tmp_path):
     (tmp_path / "faults.csv").unlink()
     with pytest.raises(UserError, match=r"faults\.csv is missing"):
         diagnosis(str(tmp_path))
-    with pytest.raises(UserError, match="there is no folder .*nowhere, with faults"):
+    with pytest.raises(UserError, match=r"there is no folder .*nowhere, with faults"):
         diagnosis(str(tmp_path / "nowhere"))
     with pytest.raises(UserError, match="tests must be a frame or a mapping of columns, is 3"):
         from_columns(FAULTS, 3, REPAIRS)

@@ -92,7 +92,8 @@ def read_folder(folder: AnyPath) -> tuple[Table, Settings]:
     path = Path(folder)
     if not path.is_dir():
         where = "" if path.is_absolute() else f" in {Path.cwd()}"
-        raise UserError(f"there is no folder {path}{where}, with faults.csv, tests.csv, repairs.csv")
+        files = "faults.csv, tests.csv and repairs.csv"
+        raise UserError(f"there is no folder {path}{where}, with {files}")
     columns = [_read_csv(path / f"{name}.csv") for name in ("faults", "tests", "repairs")]
     return _table(*columns), _read_settings(path / "settings.json")
 
