@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import equinox as eqx
 import jax
 import numpy as np
-from jaxtyping import Array, Float, Int, Scalar, Shaped
+from jaxtyping import Array, Float, Int, Scalar
 from scipy import special
 
 from dreamrl.agents.algorithm import Agent
@@ -18,7 +18,7 @@ from dreamrl.families.family import Family, GivenIDs, plain, plain_ids, prior_of
 from dreamrl.families.memory import side_by_side
 from dreamrl.host import in_own_switches
 from dreamrl.trial import play
-from dreamrl.types import Key
+from dreamrl.types import Key, Keys
 from dreamrl.values import Whole, seed_from, whole
 
 FEW = 5
@@ -179,11 +179,7 @@ def _many(family: Family, episodes: int) -> Callable[..., Outcome]:
 
 
 def outcomes(
-    family: Family,
-    agent: Agent,
-    ids: Int[Array, " trials"],
-    keys: Shaped[Array, "trials ..."],
-    episodes: int = 1,
+    family: Family, agent: Agent, ids: Int[Array, " trials"], keys: Keys, episodes: int = 1
 ) -> Outcome:
     """Return those of many trials, side by side as far as their observations fit."""
 

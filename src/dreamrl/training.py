@@ -17,7 +17,7 @@ from dreamrl.errors import UserError, without_jax
 from dreamrl.evaluation import outcomes, spread
 from dreamrl.families.family import plain_ids, prior_of
 from dreamrl.host import in_own_switches
-from dreamrl.types import Key
+from dreamrl.types import Keys
 from dreamrl.values import Wholes, seeds_from
 
 Record = dict[str, int | float]
@@ -222,7 +222,7 @@ def _held(healthy: Bool[Array, " seeds"], new: PyTree, old: PyTree) -> PyTree:
     return jax.tree.map(lambda x, y: choose(healthy, x, y), new, old)
 
 
-def seed_keys(seeds: Sequence[int]) -> Key:
+def seed_keys(seeds: Sequence[int]) -> Keys:
     """Return the random key that each seed begins with."""
     return jax.vmap(jax.random.key)(jnp.array(seeds, jnp.uint32))
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax.numpy as jnp
+import jaxtyping
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree, Scalar
 
 Problem = PyTree[Array]
@@ -22,6 +23,8 @@ State = PyTree[Array]
 Observation = Array
 Action = Array
 Key = PRNGKeyArray
+Keys = jaxtyping.Key[Array, "..."]
+"""Several, with any axes."""
 
 
 class ProblemID(eqx.Module):

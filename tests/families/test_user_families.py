@@ -101,5 +101,5 @@ def test_what_a_run_names_is_not_imported(written):
 
 def test_a_family_made_by_hand_may_have_a_name():
     family = dataclasses.replace(Bandit(), arms=12)
-    families.remember("by:hand", family)
+    families.register_user_family("by:hand", family)
     assert dreamrl.make("by:hand") is families.of_run("by:hand") is family

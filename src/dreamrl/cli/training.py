@@ -20,7 +20,7 @@ from dreamrl.runs import Run
 from dreamrl.runs.checkpoint import CHECKPOINTS
 from dreamrl.runs.lock import UNLOCKED, locks
 from dreamrl.runs.results import limits
-from dreamrl.runs.session import Done, Session
+from dreamrl.runs.session import Session, SessionResult
 from dreamrl.runs.store import GENERATORS, read_json
 from dreamrl.training import Record
 
@@ -123,7 +123,7 @@ def _best(out: Path) -> list[str]:
     return [", ".join(map(str, found))] if found else []
 
 
-def _summary(out: Path, figure: Path | None, done: Done, family: str) -> None:
+def _summary(out: Path, figure: Path | None, done: SessionResult, family: str) -> None:
     training, result = done.training, done.result
     if done.status != "finished":
         best = ", or the best before" if _best(out) else ""

@@ -19,7 +19,7 @@ from dreamrl.families.point_robot import PointRobot
 from dreamrl.families.sign import Sign
 from dreamrl.families.tabular import TabularDidactic
 from dreamrl.families.treasure import Treasure
-from dreamrl.families.user_families import bring, is_own, recall, remember
+from dreamrl.families.user_families import import_family, is_own, lookup, register_user_family
 from dreamrl.values import plain_value, shown
 
 _FAMILIES: dict[str, Callable[..., Family]] = {
@@ -36,7 +36,15 @@ _FAMILIES: dict[str, Callable[..., Family]] = {
     "diagnosis": diagnosis,
 }
 
-__all__ = ["NAMES", "check_name", "is_own", "make", "of_run", "register_family", "remember"]
+__all__ = [
+    "NAMES",
+    "check_name",
+    "is_own",
+    "make",
+    "of_run",
+    "register_family",
+    "register_user_family",
+]
 
 NAMES: tuple[str, ...] = tuple(_FAMILIES)
 
@@ -74,7 +82,7 @@ def make(name: str, **fields: Any) -> Family:
     """
     check_name(name)
     if is_own(name):
-        return bring(name, **fields)
+        return import_family(name, **fields)
     name, _, given = name.partition(":")
     build = _FAMILIES[name]
     known = {k: v.default for k, v in inspect.signature(build).parameters.items() if k != "name"}
@@ -103,7 +111,7 @@ def check_name(name: str) -> None:
 
 def of_run(name: str) -> Family:
     """Return the family that a run's file names. No code is run that the user has not asked for."""
-    return recall(name) if is_own(name) else make(name)
+    return lookup(name) if is_own(name) else make(name)
 
 
 def _fields(name: str, text: str, texts: set[str]) -> dict[str, int | float | str]:

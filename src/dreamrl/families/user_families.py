@@ -26,7 +26,7 @@ def is_own(name: str) -> bool:
     return bool(colon) and "=" not in attribute
 
 
-def bring(name: str, **fields: Any) -> Family:
+def import_family(name: str, **fields: Any) -> Family:
     """Import a family, which runs the module that it is in, or the file.
 
     The attribute is a family, or what makes one when it is called with `fields`. Without fields
@@ -51,16 +51,16 @@ def bring(name: str, **fields: Any) -> Family:
         raise FamilyError(name, find_faults(found))
     if fields:
         return plain(found)
-    remember(name, found)
+    register_user_family(name, found)
     return _BROUGHT[name]
 
 
-def remember(name: str, family: Family) -> None:
+def register_user_family(name: str, family: Family) -> None:
     """Let this be the family of that name, of a run for example, in this process."""
     _BROUGHT[name] = plain(family)
 
 
-def recall(name: str) -> Family:
+def lookup(name: str) -> Family:
     """Return the family of that name; raise UserError where it was not brought."""
     if name not in _BROUGHT:
         raise UserError(

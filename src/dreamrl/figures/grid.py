@@ -23,14 +23,14 @@ FAINTEST = 0.04
 """Share below which a line is not drawn."""
 
 
-class Belief(NamedTuple):
+class BlendedDrawing(NamedTuple):
     """A problem that may be, for drawing: how sure of each line, and of each mark's text."""
 
     lines: list[tuple[Line, float]]
     marks: list[tuple[Any, float]]
 
 
-def blend(drawings: Sequence[Drawing], shares: Float[np.ndarray, " problems"]) -> Belief:
+def blend(drawings: Sequence[Drawing], shares: Float[np.ndarray, " problems"]) -> BlendedDrawing:
     """Return what many problems, each likely by its share, have in common."""
     lines: dict[Line, float] = {}
     marks: dict[Any, float] = {}
@@ -43,7 +43,7 @@ def blend(drawings: Sequence[Drawing], shares: Float[np.ndarray, " problems"]) -
     for mark, share in marks.items():
         if share > best.get(mark.position, (None, 0.0))[1]:
             best[mark.position] = (mark, share)
-    return Belief(sorted(lines.items(), key=lambda pair: pair[1]), list(best.values()))
+    return BlendedDrawing(sorted(lines.items(), key=lambda pair: pair[1]), list(best.values()))
 
 
 def draw_board(axes: Axes, size: int) -> None:
@@ -58,7 +58,7 @@ def draw_board(axes: Axes, size: int) -> None:
     axes.add_patch(Rectangle((-0.5, -0.5), size, size, fill=False, ec="0.6", lw=1, zorder=1))
 
 
-def draw_problem(axes: Axes, belief: Belief, text: bool = True) -> None:
+def draw_problem(axes: Axes, belief: BlendedDrawing, text: bool = True) -> None:
     """Draw lines and marks, the fainter the less sure."""
     for mark, share in belief.marks:
         x, y = mark.position

@@ -299,7 +299,9 @@ def tell_family(path: AnyPath, family: Family | str | None) -> None:
     name = entry(read_json(where), "family", str, where)
     if not families.is_own(name):
         raise UserError(f"{path} is of the built-in family {name!r}: leave out the family")
-    families.remember(name, families.make(family) if isinstance(family, str) else family)
+    families.register_user_family(
+        name, families.make(family) if isinstance(family, str) else family
+    )
 
 
 def asked_for(manifest: dict[str, Any], where: Path) -> tuple[Family, Trainable]:

@@ -70,7 +70,7 @@ FEW = 16
 """Trials of the evaluation at the end of a training that was stopped: who stops it waits."""
 
 
-class Done(NamedTuple):
+class SessionResult(NamedTuple):
     """What a session came to."""
 
     training: Training
@@ -98,7 +98,7 @@ class Session:
     """What was wrong with the newest checkpoints."""
 
     @in_own_switches
-    def run(self, watch: Watch = UNWATCHED, began: float | None = None) -> Done:
+    def run(self, watch: Watch = UNWATCHED, began: float | None = None) -> SessionResult:
         """Train, keep the agents, evaluate them, and close the run.
 
         Raises TrainingDiverged, and another UserError where the disk refuses to go on; what was
@@ -107,7 +107,7 @@ class Session:
         with at_last(self._abandon):
             return self._run(watch, began)
 
-    def _run(self, watch: Watch, began: float | None) -> Done:
+    def _run(self, watch: Watch, began: float | None) -> SessionResult:
         try:
             training = self._train(watch, time.perf_counter() if began is None else began)
             self._keep(training)
@@ -123,7 +123,7 @@ class Session:
             result = over_seeds(results, self._failed(training.failures))
             if len(self.runs) > 1:
                 Run(self.out).close(status, **_clock(training), result=result)
-            return Done(training, status, result)
+            return SessionResult(training, status, result)
         except TrainingDiverged as error:
             before = error.training
             self._keep(before)

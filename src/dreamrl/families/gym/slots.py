@@ -8,7 +8,13 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from jaxtyping import Bool, Float, Integer, Shaped
 
 from dreamrl.errors import HostError, raised
-from dreamrl.families.gym.spaces import Done, Seen, Unfit, actions, observations
+from dreamrl.families.gym.spaces import (
+    ActionAdapter,
+    ObservationAdapter,
+    Unfit,
+    actions,
+    observations,
+)
 from dreamrl.families.gym.stock import Stock
 from dreamrl.values import flag, number, shown
 
@@ -18,8 +24,8 @@ class Interface(NamedTuple):
 
     observation: gymnasium.Space
     action: gymnasium.Space
-    seen: Seen
-    done: Done
+    seen: ObservationAdapter
+    done: ActionAdapter
     has_goals: bool
     """Whether environments are told a goal: `set_goal`."""
 

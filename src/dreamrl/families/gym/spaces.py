@@ -122,7 +122,7 @@ class Part(NamedTuple):
         return (batch.reshape(len(batch), *self.space.shape) - self.start).astype(self.space.dtype)
 
 
-class Seen(NamedTuple):
+class ObservationAdapter(NamedTuple):
     """How observations become ones of `space`: each is read, then a batch of them converted."""
 
     space: Space
@@ -167,7 +167,7 @@ class Seen(NamedTuple):
             begin = end
 
 
-class Done(NamedTuple):
+class ActionAdapter(NamedTuple):
     """How a batch of actions of `space` becomes one of the environment's own."""
 
     space: ActionSpace
@@ -182,7 +182,7 @@ class Done(NamedTuple):
         return (self.start + (batch + 1) * self.scale).astype(self.dtype)
 
 
-def observations(space: Any, inner: Any = None) -> Seen:
+def observations(space: Any, inner: Any = None) -> ObservationAdapter:
     """Return how observations of a space are read.
 
     Args:
@@ -201,15 +201,15 @@ def observations(space: Any, inner: Any = None) -> Seen:
     if not sum(int(np.prod(part.shape)) for part in parts):
         raise _unseen(space, space, "has no numbers in it")
     if len(parts) == 1:
-        return Seen(parts[0].space, parts)
+        return ObservationAdapter(parts[0].space, parts)
     kinds = [part.space for part in parts]
     if all(isinstance(kind, Discrete | MultiDiscrete) for kind in kinds):
         ns = (kind.ns if isinstance(kind, MultiDiscrete) else (kind.n,) for kind in kinds)  # type: ignore[union-attr]
-        return Seen(MultiDiscrete(sum(ns, ())), parts)
-    return Seen(Product(tuple(kinds)), parts)
+        return ObservationAdapter(MultiDiscrete(sum(ns, ())), parts)
+    return ObservationAdapter(Product(tuple(kinds)), parts)
 
 
-def _minigrid(inside: dict[str, Any]) -> Seen:
+def _minigrid(inside: dict[str, Any]) -> ObservationAdapter:
     """Return a view of tiles, and beside it the direction and the mission, if it is of a few."""
     image, ns = inside["image"], codes_of()
     width, height, _ = image.shape
@@ -218,7 +218,7 @@ def _minigrid(inside: dict[str, Any]) -> Seen:
     for key in ("direction", "mission") if len(inside) > 1 else ():
         parts += _parts(inside[key], inside[key], (key,))
     beside = tuple(part.space.features for part in parts[1:])
-    return Seen(Tiles(width * height, ns, beside), tuple(parts))
+    return ObservationAdapter(Tiles(width * height, ns, beside), tuple(parts))
 
 
 def _parts(space: Any, whole: Any, keys: tuple[Any, ...] = ()) -> Iterator[Part]:
@@ -300,7 +300,7 @@ def _unseen(space: Any, whole: Any, what: str) -> UserError:
     )
 
 
-def actions(space: Any) -> Done:
+def actions(space: Any) -> ActionAdapter:
     """Return how actions are done: a Box becomes one from -1 to 1.
 
     Raises:
@@ -308,10 +308,10 @@ def actions(space: Any) -> Done:
     """
     match space:
         case spaces.Discrete() if space.n <= MOST:
-            return Done(Discrete(int(space.n)), int(space.start))
+            return ActionAdapter(Discrete(int(space.n)), int(space.start))
         case spaces.Box() if space.is_bounded() and np.dtype(space.dtype).kind == "f":
             half = (space.high.astype(np.float64) - space.low) / 2
-            return Done(Box(-1.0, 1.0, space.shape), space.low, half, space.dtype)
+            return ActionAdapter(Box(-1.0, 1.0, space.shape), space.low, half, space.dtype)
     raise UserError(
         f"action_space {shown(space)} is none that agents can act in: let make(problem_id) wrap "
         "the environment so that it is a Discrete, or a Box of real numbers with bounds"
