@@ -176,7 +176,9 @@ def test_evaluation_weighs_faults_and_counts_costs():
     family = small()
     found = evaluate(family, Fills(), family.test_ids, trials=1000)
     assert found.return_mean == pytest.approx(0.5 - 0.3 + 0.5 * 0.2)
-    assert found.statistics == {"test_cost": pytest.approx(0.25)}
+    assert found.statistics == {"test_cost": pytest.approx(0.25), "useless_tests": 0}
+    other = evaluate(dreamrl.make("diagnosis"), Fills(), range(8), trials=10)
+    assert other.statistics == {"test_cost": 0, "useless_tests": 1}
 
 
 FAULTS_CSV = "fault,prior\ndry,0.5\nstuck,0.3\nburnt,{}\n"

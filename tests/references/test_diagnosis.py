@@ -8,10 +8,10 @@ import pytest
 import dreamrl
 from dreamrl.cli import main
 from dreamrl.families.diagnosis import Diagnosis, Table, from_columns
+from dreamrl.families.diagnosis.relevance import reduced
 from dreamrl.references import diagnosis as ways
 from dreamrl.references import no_exploration, optimum, references
 from dreamrl.references.belief_search import BeliefSearch
-from dreamrl.references.relevance import decision_of, reduced
 from dreamrl.runs.results import limits
 
 
@@ -91,7 +91,7 @@ def played(family, choose, weights, step=0, done=()):
 @pytest.mark.parametrize("choose", [ways._most_informative, ways._most_valuable], ids=str)
 def test_ways_to_choose_are_what_each_history_comes_to(outcomes, choose):
     family = Diagnosis(table(5, faults=4, repairs=3, costs=0.1), 4, outcomes)
-    decision = decision_of(family)
+    decision = family.decision
 
     def chosen(step, weights, done):
         return choose(decision, step, weights, done)
@@ -140,10 +140,10 @@ def test_information_and_value_of_one_test_by_hand():
 
 def test_what_is_left_out_changes_no_value():
     family = machine(2)
-    decision = reduced(decision_of(family))
+    decision = reduced(family.decision)
     assert decision.tests.tolist() == [0, 1, 2, 3, 4]
     assert decision.prior == pytest.approx([0.25] * 4)
-    whole = BeliefSearch(decision_of(family))
+    whole = BeliefSearch(family.decision)
     for price in (0.0, 0.1):
         small = BeliefSearch(decision).value(price=price)
         assert whole.value(price=price) == pytest.approx(small, abs=1e-9)
@@ -184,9 +184,9 @@ def test_the_machine_of_twelve_faults():
 
 def test_bounds_hold_where_there_are_too_many_beliefs(monkeypatch):
     family = Diagnosis(table(3, faults=4, outcomes=(2, 3, 2), repairs=3), 5)
-    exact = BeliefSearch(decision_of(family))
+    exact = BeliefSearch(family.decision)
     monkeypatch.setattr("dreamrl.references.belief_search.MOST_GOING", 100)
-    bounded = BeliefSearch(decision_of(family))
+    bounded = BeliefSearch(family.decision)
     assert not bounded.exact
     best, known = exact.value().low, optimum(family)
     assert bounded.value().low <= best <= bounded.value().high + 1e-9 <= known + 2e-9
@@ -195,7 +195,7 @@ def test_bounds_hold_where_there_are_too_many_beliefs(monkeypatch):
 
 
 def test_sampled_walks_agree_with_exact_ones(monkeypatch):
-    decision = decision_of(Diagnosis(table(4, faults=5, outcomes=(3, 3, 2), repairs=4), 6))
+    decision = Diagnosis(table(4, faults=5, outcomes=(3, 3, 2), repairs=4), 6).decision
     exact = ways.greedy_information(decision)
     monkeypatch.setattr(ways, "MOST", 40 * 5 * 8)
     sampled = ways.greedy_information(decision)
@@ -206,12 +206,12 @@ def test_sampled_walks_agree_with_exact_ones(monkeypatch):
 def test_random_tests_in_the_mean():
     # One test, all of the budget: the exact value is that of no choice at all.
     family = Diagnosis(table(6, outcomes=(3,)), 2)
-    exact = ways.greedy_information(decision_of(family))
-    found = ways.random_tests(decision_of(family), 4000)
+    exact = ways.greedy_information(family.decision)
+    found = ways.random_tests(family.decision, 4000)
     assert found.mean == pytest.approx(exact.mean, abs=4 * found.error)
     fixed = Diagnosis(family.table, 2, "fixed")
-    once = ways.greedy_information(decision_of(Diagnosis(family.table, 1)))
-    found = ways.random_tests(decision_of(fixed), 4000)
+    once = ways.greedy_information(Diagnosis(family.table, 1).decision)
+    found = ways.random_tests(fixed.decision, 4000)
     assert found.mean == pytest.approx(once.mean, abs=4 * found.error)
 
 
@@ -242,7 +242,7 @@ def test_the_pump_shows_why():
     """The most informative test is useless, and several faults share a repair."""
     family = dreamrl.make("diagnosis")
     found = references(family, 100)
-    decision = decision_of(family)
+    decision = family.decision
     first = ways._most_informative(
         decision, 0, decision.prior[None], np.zeros((1, len(decision.costs)), bool)
     )

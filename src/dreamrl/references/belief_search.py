@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from dreamrl.references.relevance import Decision
+from dreamrl.families.diagnosis.relevance import Decision
 
 MOST_GOING = 1_000_000
 """States times outcomes that one more test may lead to."""

@@ -12,8 +12,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from dreamrl.families.diagnosis import Diagnosis
+from dreamrl.families.diagnosis.relevance import Decision, reduced
 from dreamrl.references.belief_search import BeliefSearch, Bounds
-from dreamrl.references.relevance import Decision, decision_of, reduced
 
 MOST = 20_000_000
 """Numbers that the beliefs after some tests may take; beyond, a sample of them goes on."""
@@ -76,7 +76,7 @@ def diagnosis_references(
     family: Diagnosis, number: int = 1000, seed: int = 0
 ) -> DiagnosisReference:
     """Return all values; `number` random explorations are tried."""
-    whole = decision_of(family)
+    whole = family.decision
     search = best_of(family)
     known, blind = optimum(family, family.train_ids), no_test(family, family.train_ids)
     information, value = greedy_information(whole, seed), greedy_value(whole, seed)
@@ -104,7 +104,7 @@ def diagnosis_references(
 @functools.lru_cache(maxsize=2)
 def best_of(family: Diagnosis) -> BeliefSearch:
     """Return the search for the best explorations of a diagnosis."""
-    return BeliefSearch(reduced(decision_of(family)))
+    return BeliefSearch(reduced(family.decision))
 
 
 def optimum(family: Diagnosis, ids: Sequence[int]) -> float:

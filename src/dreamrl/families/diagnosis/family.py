@@ -13,6 +13,7 @@ from jaxtyping import Array, Float, Int, Scalar
 
 from dreamrl.errors import UserError
 from dreamrl.families.diagnosis.reading import checked_settings, read_columns, read_folder
+from dreamrl.families.diagnosis.relevance import Decision, decision_of, useful
 from dreamrl.families.diagnosis.table import Table
 from dreamrl.families.one_goal import ONE_GOAL, all_goals, the_goal
 from dreamrl.spaces import Discrete
@@ -135,8 +136,18 @@ class Diagnosis:
     def statistics(
         self, problem: Int[Array, ""], exploration: Trajectory
     ) -> dict[str, Float[Array, ""]]:
-        """Return what the tests of an exploration cost."""
-        return {"test_cost": -exploration.episode_return}
+        """Return what tests cost, and how many of them say nothing about the repair."""
+        useless = jnp.asarray(~useful(self.table))[exploration.actions % len(self.table.tests)]
+        done = exploration.mask & ~exploration.terminated
+        return {
+            "test_cost": -exploration.episode_return,
+            "useless_tests": (useless & done).sum().astype(jnp.float32),
+        }
+
+    @property
+    def decision(self) -> Decision:
+        """All that the values of the best tests and repairs depend on."""
+        return decision_of(self.table, self.budget, self.outcomes == "fixed")
 
     @property
     def _numbered(self) -> int:

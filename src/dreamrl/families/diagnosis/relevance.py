@@ -4,15 +4,17 @@ Exact. Faults that no repair and no test of use tells apart become one, and test
 whose outcomes, all of them together, say nothing about which of these it is.
 """
 
+import functools
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from dreamrl.families.diagnosis import Diagnosis
-from dreamrl.references.distinct import distinct
+from dreamrl.families.diagnosis.table import Table
 
 DECIMALS = 9
+MOST = 10_000_000
+"""Pairs of a kind of fault and what the tests left show of it; beyond, no test is left out."""
 
 
 class Decision(NamedTuple):
@@ -31,9 +33,8 @@ class Decision(NamedTuple):
     """Whether a test shows the same however often it is done."""
 
 
-def decision_of(family: Diagnosis) -> Decision:
+def decision_of(table: Table, budget: int, fixed: bool) -> Decision:
     """Return the decision of all faults and tests, nothing left out."""
-    table = family.table
     numbers = [len(names) for names in table.outcomes]
     return Decision(
         np.arange(len(numbers)),
@@ -42,54 +43,67 @@ def decision_of(family: Diagnosis) -> Decision:
         table.flat,
         table.costs,
         table.payoffs,
-        family.budget,
-        family.outcomes == "fixed",
+        budget,
+        fixed,
     )
+
+
+@functools.lru_cache(maxsize=4)
+def useful(table: Table) -> Bool[np.ndarray, " tests"]:
+    """Return which tests say anything about the repair, if only beside others."""
+    return np.isin(np.arange(len(table.tests)), reduced(decision_of(table, 1, False)).tests)
 
 
 def reduced(whole: Decision) -> Decision:
     """Return the same decision with as little as matters."""
-    useful = np.zeros(len(whole.tests), bool)
+    relevant = np.zeros(len(whole.tests), bool)
     while True:
-        kinds = _kinds(whole, useful)
-        weights = np.zeros((kinds.max() + 1, len(kinds)))
-        weights[kinds, np.arange(len(kinds))] = whole.prior
-        prior = weights.sum(1)
-        mixed = whole.chances @ (weights / prior[:, None]).T
+        kinds = _kinds(whole, relevant)
+        prior = np.bincount(kinds, whole.prior)
+        mixed = np.zeros((len(whole.chances), len(prior)))
+        np.add.at(mixed.T, kinds, (whole.chances * whole.prior).T)
+        mixed /= prior
         tells = (np.abs(mixed - mixed[:, :1]) > 10.0**-DECIMALS).any(1)
-        more = useful.copy()
+        more = relevant.copy()
         more[whole.owners[tells]] = True
-        if (more == useful).all():
+        if (more == relevant).all():
             break
-        useful = more
-    if not _independent(whole, kinds, ~useful):
-        useful[:] = True
-        kinds = _kinds(whole, useful)
+        relevant = more
+    if not _independent(whole, kinds, ~relevant):
+        relevant = np.ones_like(relevant)
+        kinds = _kinds(whole, relevant)
         prior = np.bincount(kinds, whole.prior)
     first = np.unique(kinds, return_index=True)[1]
-    kept = useful[whole.owners]
+    kept = relevant[whole.owners]
     return whole._replace(
-        tests=whole.tests[useful],
-        owners=(np.cumsum(useful) - 1)[whole.owners[kept]],
+        tests=whole.tests[relevant],
+        owners=(np.cumsum(relevant) - 1)[whole.owners[kept]],
         prior=prior,
         chances=whole.chances[kept][:, first],
-        costs=whole.costs[useful],
+        costs=whole.costs[relevant],
         payoffs=whole.payoffs[:, first],
     )
 
 
-def _kinds(whole: Decision, useful: Bool[np.ndarray, " tests"]) -> Int[np.ndarray, " faults"]:
-    """Return equal numbers where neither a payoff nor a useful test differs."""
-    rows = [whole.payoffs.T, whole.chances[useful[whole.owners]].T]
-    return distinct([np.round(row, DECIMALS) for row in rows])[1]
+def _kinds(whole: Decision, relevant: Bool[np.ndarray, " tests"]) -> Int[np.ndarray, " faults"]:
+    """Return equal numbers where neither a payoff nor a test that tells something differs."""
+    rows = [whole.payoffs.T, whole.chances[relevant[whole.owners]].T]
+    return _distinct(np.concatenate(rows, 1))
 
 
 def _independent(
     whole: Decision, kinds: Int[np.ndarray, " faults"], left: Bool[np.ndarray, " tests"]
 ) -> bool:
     """Return whether all outcomes of the tests left are, jointly, as likely in each kind."""
-    rows = distinct([np.round(whole.chances[left[whole.owners]].T, DECIMALS)])[1]
+    rows = _distinct(whole.chances[left[whole.owners]].T)
+    if (kinds.max() + 1) * (rows.max() + 1) > MOST:
+        return not left.any()
     shares = np.zeros((kinds.max() + 1, rows.max() + 1))
     np.add.at(shares, (kinds, rows), whole.prior)
     shares /= shares.sum(1, keepdims=True)
     return bool((np.abs(shares - shares[:1]) <= 10.0**-DECIMALS).all())
+
+
+def _distinct(rows: Float[np.ndarray, "faults numbers"]) -> Int[np.ndarray, " faults"]:
+    """Return equal numbers for equal rows."""
+    return np.unique(np.round(rows, DECIMALS), axis=0, return_inverse=True)[1].reshape(-1)
