@@ -122,7 +122,7 @@ def test_at_the_terminal(run, capsys, monkeypatch):
     assert main(["diagnose", str(run)]) == 0
     told = capsys.readouterr().out
     assert f"test 1: {first.test} (worth {first.worth:.2f})" in told
-    assert f"unknown outcome of {first.test!r} 'zzz" in told
+    assert f"unknown outcome of {first.test!r} 'zzz': known" in told
     assert "test 2: " in told
     consultation.tell(first.prospects[0].outcome)
     assert f"repair: {consultation.advice.repair}\n" in told

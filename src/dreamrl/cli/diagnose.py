@@ -80,7 +80,7 @@ def _asked(consultation: Consultation) -> bool:
         if not said.strip():
             return False
         try:
-            consultation.tell(said)
+            consultation.tell(said.strip())
         except UserError as error:
             print(error)
             continue

@@ -15,7 +15,7 @@ from dreamrl.families.diagnosis import Diagnosis
 from dreamrl.families.diagnosis.relevance import Decision, reduced
 from dreamrl.references.belief_search import BeliefSearch, Bounds
 
-MOST = 20_000_000
+MOST = 5_000_000
 """Numbers that the beliefs after some tests may take; beyond, a sample of them goes on."""
 REPEATS = 8
 STOP = -1
