@@ -82,6 +82,9 @@ def test_registered_names_are_known(monkeypatch):
         (lambda: dreamrl.train("drema", "bus"), "did you mean 'dream'"),
         (lambda: dreamrl.train("dream"), "family is missing"),
         (lambda: dreamrl.evaluate("nowhere"), "nowhere does not exist"),
+        (lambda: dreamrl.compare([], "bus"), "nothing to compare"),
+        (lambda: dreamrl.compare("rl", "bus"), "did you mean 'rl2'"),
+        (lambda: dreamrl.replay(dreamrl.make("bus"), 0, None, ["up"]), "actions must be in"),
     ],
 )
 def test_mistakes_are_told_in_a_line(call, words):

@@ -66,6 +66,7 @@ def test_few_unseen_problems_say_little_of_others(agent):
     of_two = _interval(family, np.array([unseen[0], known[0]] * 3)[[0, 2, 4, 1, 3, 5]], scores)
     # Two means, 0 and 1: t of one degree of freedom is 12.706, the standard error 0.5.
     assert of_two == pytest.approx((0.5 - 6.353, 0.5 + 6.353), abs=1e-3)
+    assert _interval(family, np.array([unseen[0], known[0]]), np.ones(2)) is None
     of_trials = _interval(family, np.array(known[:2] * 3), scores)
     assert of_trials == pytest.approx((0.5 - 0.575, 0.5 + 0.575), abs=1e-3)
 
@@ -79,6 +80,9 @@ def test_few_seeds_have_students_interval():
     assert ("", FEW_SEEDS) in describe(both | more)
     assert "–, as there is one problem" in describe(one | more)[0][1]
     assert ("", FEW_SEEDS) not in describe(one | more)
+    alike = over_seeds([one, one | {"seed": 1}])
+    assert alike["return_ci95"] is None
+    assert "–, as the seeds agree exactly" in describe(alike | more)[0][1]
 
 
 def test_the_same_seed_gives_the_same_numbers(agent):

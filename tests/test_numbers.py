@@ -46,7 +46,7 @@ class AsPath:
 def quick(monkeypatch):
     """Spares the two thousand trials of a training's last evaluation."""
     short = lambda run: evaluate_run(run, trials=4)  # noqa: E731
-    monkeypatch.setattr("dreamrl.runs.session.evaluate_run", short)
+    monkeypatch.setattr("dreamrl.runs.results.evaluate_run", short)
 
 
 @pytest.mark.parametrize(
@@ -72,10 +72,14 @@ def test_plain_values(given, wanted):
 
 
 @pytest.mark.parametrize(
-    "seeds", [(0, 1), [0, 1], range(2), np.arange(2), jnp.arange(2), [np.int64(0), jnp.array(1)]]
+    "seeds",
+    [
+        *((0, 1), [0, 1], range(2), np.arange(2), jnp.arange(2), [np.int64(0), jnp.array(1)]),
+        *({0: "a", 1: "b"}.keys(), "a generator"),
+    ],
 )
 def test_seeds_of_all_kinds(seeds):
-    found = seeds_from(seeds)
+    found = seeds_from((i for i in range(2)) if isinstance(seeds, str) else seeds)
     assert found == (0, 1)
     assert {type(seed) for seed in found} == {int}
 

@@ -23,6 +23,7 @@ DRAWN_BY = ("miniworld", "pyglet", "gymnasium")
 def interval(returns: np.ndarray) -> list[float]:
     """The mean, and 95 % by Student's t."""
     mean, interval = mean_ci95(returns)
+    assert interval is not None, "few trials, and all alike"
     return [round(x, 4) for x in (mean, *interval)]
 
 

@@ -1,8 +1,9 @@
 """Train, evaluate and compare from Python: the public functions that need all floors."""
 
+import contextlib
 import dataclasses
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -155,8 +156,8 @@ class Comparison:
 
 
 def compare(
-    agents: Sequence[str],
-    families: Sequence[str | Family],
+    agents: str | Iterable[str],
+    families: str | Family | Iterable[str | Family],
     *,
     seeds: Whole = 5,
     budget: Whole | None = None,
@@ -178,8 +179,12 @@ def compare(
     Raises:
         UserError: For whatever cannot be trained.
     """
-    names = [f if isinstance(f, str) else f.name for f in families]
-    asked = cells(list(agents), names, seeds, budget, trials, agents[0])
+    agents = [agents] if isinstance(agents, str) else list(agents)
+    several = [families] if isinstance(families, str | Family) else families
+    names = [f if isinstance(f, str) else f.name for f in several]
+    if not (agents and names):
+        raise UserError("there is nothing to compare: give agents and families")
+    asked = cells(agents, names, seeds, budget, trials, agents[0])
     watch = _Watch(_reporter([], progress))
     filled = fill(asked, Path(out) / "cells", Path(out), watch, "dreamrl.compare")
     return Comparison(rows(filled.results, agents[0]), list(filled.results), agents[0])
@@ -208,7 +213,9 @@ def _reporter(records: list[Record], progress: bool) -> Callable[[Sequence[Recor
         if progress:
             first = new[0]
             scores = (f"{n} {first[n]:.3f}" for n in ("return_unseen", "information") if n in first)
-            print(f"iteration {first['iteration']}  {'  '.join(scores)}", flush=True)
+            # Whoever read it may have closed it: no training ends by that.
+            with contextlib.suppress(OSError, ValueError):
+                print(f"iteration {first['iteration']}  {'  '.join(scores)}", flush=True)
 
     return report
 

@@ -10,6 +10,7 @@ import sys
 import traceback
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 HERE = str(Path(__file__).parent)
 
@@ -18,6 +19,14 @@ class UserError(Exception):
     """A mistake in what the user asked for; shown as its message alone, without a traceback."""
 
     exit_code = 2
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Come back from another process as it was raised there, however it is made."""
+        return _as_it_was, (type(self), self.args), vars(self)
+
+
+def _as_it_was(kind: type[UserError], args: tuple[Any, ...]) -> UserError:
+    return kind.__new__(kind, *args)
 
 
 class FamilyError(UserError):
@@ -134,7 +143,13 @@ def without_jax() -> Iterator[None]:
         raise told.with_traceback(None) from told.__cause__
 
 
-def raised(error: Exception) -> str:
+def words(error: BaseException) -> str:
+    """Return what an error says, without JAX's words around it."""
+    known = raised_on_host(error) or raised_by_runtime(error)
+    return str(known or (error if isinstance(error, UserError) else raised(error)))
+
+
+def raised(error: BaseException) -> str:
     """Return an exception of somebody's code in one line: its type, text, file and line."""
     try:
         lines = str(error).strip().splitlines()

@@ -46,7 +46,8 @@ class Evaluation:
     """Exploitation episodes a trial."""
     return_mean: float
     return_ci95: tuple[float, float] | None
-    """By Student's t over trials, or over problems where fewer than 5 are unseen; None of one."""
+    """By Student's t over trials, or over problems where fewer than 5 are unseen; None of one, and
+    where these few agree exactly."""
     exploration_length_mean: float
     statistics: dict[str, float]
     """Means of what the family counts."""
@@ -115,9 +116,14 @@ def _some(ids: GivenIDs) -> tuple[int, ...] | range:
     return found
 
 
-def mean_ci95(scores: Float[np.ndarray, " n"]) -> tuple[float, tuple[float, float]]:
-    """Return the mean, and its 95 % interval by Student's t, which is wide where there are few."""
+def mean_ci95(scores: Float[np.ndarray, " n"]) -> tuple[float, tuple[float, float] | None]:
+    """Return the mean, and its 95 % interval by Student's t, which is wide where there are few.
+
+    There is none where fewer than 5 agree exactly, as they do not say how much others differ.
+    """
     mean = float(scores.mean())
+    if len(scores) < FEW and (scores == scores[0]).all():
+        return mean, None
     margin = t_margin(float(scores.std(ddof=1)) / math.sqrt(len(scores)), len(scores) - 1)
     return mean, (mean - margin, mean + margin)
 
@@ -133,8 +139,6 @@ def _interval(
     """Return that over trials; where unseen problems are few, over problems, and of one none."""
     problems = np.unique(drawn)
     if len(problems) < FEW and any(int(i) not in family.train_ids for i in problems):
-        if len(problems) == 1:
-            return None
         scores = np.array([scores[drawn == i].mean() for i in problems])
     return mean_ci95(scores)[1]
 

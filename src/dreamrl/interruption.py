@@ -23,11 +23,13 @@ MAYBE = tuple(getattr(signal, n) for n in ("SIGHUP", "SIGUSR1", "SIGUSR2") if ha
 """Of a terminal that is closed, and of schedulers; left alone where they are ignored (nohup)."""
 ECHO = 0.3
 """Seconds in which another signal is the same one: `timeout` and shells send it twice."""
-PATIENCE = 0.8
+PATIENCE = 0.6
 """Seconds in which a program has come to its end, however slow its disk and its environments."""
 
 _last_words: list[Callable[[], None]] = []
 _leaving = threading.Event()
+_one = threading.Lock()
+"""Held by whoever begins to leave, and for ever by who comes after."""
 
 
 @contextlib.contextmanager
@@ -37,6 +39,39 @@ def interruptible(say: Callable[[], None] = lambda: None) -> Iterator[Callable[[
     The first signal calls `say`, in another thread; the second one leaves the program.
     """
     asked = threading.Event()
+    with _heard(_twice(asked, say), _ending(), lambda *_: asked.set()):
+        yield asked.is_set
+
+
+@contextlib.contextmanager
+def prompt() -> Iterator[Callable[[], bool]]:
+    """See to it that the first signal ends the program, and the second one at once.
+
+    It is a KeyboardInterrupt, whatever the signal; where that comes too late, the program is left.
+    Gives a function that becomes true on the first.
+    """
+    asked, done, raised = threading.Event(), threading.Event(), threading.Event()
+
+    def soon() -> None:
+        if not done.wait(PATIENCE):
+            leave()
+
+    def once(*_: object) -> None:
+        # What comes while the program is being left is told to `leave` alone.
+        if not raised.is_set():
+            raised.set()
+            raise KeyboardInterrupt
+
+    begin = threading.Thread(target=soon, name="dreamrl-leaving", daemon=True).start
+    try:
+        with _heard(_twice(asked, begin), _ending(), once):
+            yield asked.is_set
+    finally:
+        done.set()
+
+
+def _twice(asked: threading.Event, first_time: Callable[[], None]) -> Callable[[int], None]:
+    """Return what is called with signals: the second one that is not an echo leaves."""
     first: float | None = None
 
     def tell(number: int) -> None:
@@ -44,32 +79,16 @@ def interruptible(say: Callable[[], None] = lambda: None) -> Iterator[Callable[[
         asked.set()
         if first is None:
             first = time.monotonic()
-            say()
+            first_time()
         elif time.monotonic() > first + ECHO:
             leave()
 
-    ignored = [n for n in MAYBE if signal.getsignal(n) is signal.SIG_IGN]
-    with _heard(tell, [n for n in (*ALWAYS, *MAYBE) if n not in ignored], lambda *_: asked.set()):
-        yield asked.is_set
+    return tell
 
 
-@contextlib.contextmanager
-def prompt() -> Iterator[None]:
-    """See to it that Ctrl-C ends the program, where its KeyboardInterrupt comes too late."""
-    done = threading.Event()
-
-    def tell(number: int) -> None:
-        if not done.wait(PATIENCE):
-            leave()
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    with _heard(tell, [signal.SIGINT], signal.default_int_handler):
-        try:
-            yield
-        finally:
-            done.set()
+def _ending() -> list[int]:
+    """Return the signals that are to end a program; nohup has those ignored that it survives."""
+    return [n for n in (*ALWAYS, *MAYBE) if n in ALWAYS or signal.getsignal(n) != signal.SIG_IGN]
 
 
 @contextlib.contextmanager
@@ -87,7 +106,9 @@ def leave(line: str = "dreamrl: stopped") -> NoReturn:
 
     Python's own end would wait for that: JAX's threads are joined.
     """
-    _leaving.set()
+    with _one:
+        stand_back()
+        _leaving.set()
     last = threading.Timer(PATIENCE, os._exit, (STOPPED,))
     last.daemon = True
     last.start()
@@ -115,7 +136,13 @@ def stand_back() -> None:
 def _heard(
     tell: Callable[[int], None], numbers: Sequence[int], handler: Callable[..., None]
 ) -> Iterator[None]:
-    """Call `tell` with each signal, in a thread of its own; `handler` is Python's."""
+    """Call `tell` with each signal, in a thread of its own; `handler` is Python's.
+
+    Only the main thread can have signals.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
     reading, writing = socket.socketpair()
     writing.setblocking(False)
     ended = threading.Event()

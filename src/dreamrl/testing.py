@@ -1,7 +1,7 @@
 """For those who write or doubt a family: replay a sequence of actions, check the rules."""
 
 import functools
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import Any, NamedTuple, cast
 
 import jax
@@ -14,7 +14,7 @@ from dreamrl.families.checks import find_faults
 from dreamrl.families.family import CanObserve, Family, plain
 from dreamrl.host import in_own_switches
 from dreamrl.types import State, Step
-from dreamrl.values import Whole
+from dreamrl.values import Whole, shown
 
 Numbers = Sequence[Any] | np.ndarray | jax.Array
 
@@ -54,7 +54,12 @@ def replay(
     """
     family = plain(family)
     space = family.action_space
-    actions = np.asarray(actions, space.dtype).reshape(-1, *space.shape)
+    if isinstance(actions, Iterator):
+        actions = tuple(actions)
+    try:
+        actions = np.asarray(actions, space.dtype).reshape(-1, *space.shape)
+    except (TypeError, ValueError, OverflowError):
+        raise UserError(f"actions must be in {space}, got {shown(actions)}") from None
     if not all(space.contains(np.asarray(action)) for action in actions):
         raise UserError(f"actions must be in {space}, got {actions}")
     if problem_id not in family.train_ids and problem_id not in family.test_ids:

@@ -2,7 +2,7 @@
 
 import os
 import reprlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, TypeAlias
 
 import jax
@@ -93,12 +93,14 @@ def whole(name: str, value: Any, least: int) -> int:
 
 
 def seeds_from(seeds: Any) -> tuple[int, ...]:
-    """Return seeds as Python's own numbers: from a tuple, list, range or array of them.
+    """Return seeds as Python's own numbers: from a tuple, range, array, generator of them.
 
     Raises:
         UserError: Where there are none, one is there twice, or one is no seed.
     """
-    given = tuple(seeds) if isinstance(seeds, range | set) else plain_value(seeds)
+    whole_array = hasattr(seeds, "tolist") or isinstance(seeds, str | bytes)
+    many = isinstance(seeds, Iterable) and not whole_array
+    given = tuple(seeds) if many else plain_value(seeds)
     if not isinstance(given, tuple) or not given:
         raise UserError(f"seeds must be one or more numbers, as (0, 1), is {shown(seeds)}")
     found = tuple(seed_from(seed) for seed in given)

@@ -2,10 +2,13 @@
 
 from importlib import metadata
 
+NOWHERE = "0.0.0"
+"""The version of what has no metadata: not installed, or a source tree on the path."""
+
 
 def version(package: str = "dreamrl") -> str:
-    """Return the version; `0.0.0` for a source tree on the path, which has no metadata."""
+    """Return the version, or NOWHERE."""
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
-        return "0.0.0"
+        return NOWHERE

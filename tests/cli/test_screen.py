@@ -10,7 +10,7 @@ import jax
 import pytest
 from rich.console import Console
 
-from dreamrl.cli import main
+from dreamrl.cli import doctor, main
 from dreamrl.cli.cells import Board
 from dreamrl.cli.progress import Goal, _LivePanel
 from dreamrl.cli.screen import Stream, can_redraw
@@ -244,3 +244,25 @@ def test_doctor_tells_what_it_finds(capsys, monkeypatch, tmp_path):
     assert told["environment"]["JAX_ENABLE_CHECKS"]["found"] == "0"
     assert main(["doctor"]) == 0
     assert re.search(rf"^ +jax +{jax.__version__}$", capsys.readouterr().out, re.MULTILINE)
+
+
+def test_doctor_imports_extras_and_holds_versions_against_locks(monkeypatch, tmp_path):
+    """What is installed may still not work: it is tried, where it can break nothing."""
+    for name, code in (("broken_one", "import no_such_thing"), ("leaving", "exit(3)")):
+        (tmp_path / f"{name}.py").write_text(code)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    asked = {"json": "json", "bad": "broken_one", "exits": "leaving", "none": "no_such_thing"}
+    monkeypatch.setattr(doctor, "EXTRAS", asked)
+    lock = tmp_path / "run.txt"
+    lock.write_text(f"jax=={jax.__version__} \\\n    --hash=x\nnumpy==1.0\nno-such-thing==2\n")
+    monkeypatch.setattr(doctor, "LOCKS", (lock,))
+    found = doctor.examine()
+    works = {name: row["works"] for name, row in found["extras"].items()}
+    assert works == {"json": True, "bad": False, "exits": False, "none": True}
+    assert "No module named 'no_such_thing'" in found["extras"]["bad"]["found"]
+    assert "exit code 3" in found["extras"]["exits"]["found"]
+    assert "not installed" in found["extras"]["none"]["found"]
+    [row] = found["locks"].values()
+    assert not row["works"]
+    assert row["found"].startswith("1 of 3 packages as locked; 1 not installed; numpy ")

@@ -1,5 +1,6 @@
 """Cells: what is asked for, what is used again, what is trained, and what comes of it."""
 
+import jax
 import pytest
 
 from dreamrl import runs
@@ -7,6 +8,7 @@ from dreamrl.agents import registry
 from dreamrl.comparison import fill as filling
 from dreamrl.comparison import spec as cells
 from dreamrl.comparison.fill import fill
+from dreamrl.comparison.table import rows
 from dreamrl.configuration import to_dict
 from dreamrl.errors import UserError
 from dreamrl.runs.session import ensure
@@ -154,6 +156,53 @@ def test_a_training_that_diverges_does_not_stop_the_others(fake, tmp_path):
     assert [result["name"] for result in filled.results] == ["fake"]
     assert filled.failed == 1
     assert "not finite at iteration 3" in view.failures[0]
+
+
+def test_a_cell_is_made_of_the_seeds_that_did_not_fail(fake, tmp_path):
+    """They are told of, never trained again, and in no mean."""
+    name, places = "fake:break_at=3,break_seed=1", (tmp_path / "cells", tmp_path)
+    whole = fill(asked("fake", seeds=3), *places, View()).results[0]["seeds"]
+    view = View()
+    filled = fill(asked(name, "fake", seeds=3), *places, view, "as typed")
+    assert (filled.failed, filled.stopped, view.failures) == (0, False, [])
+    assert view.begun == [(name, (0, 1, 2))]
+    result = filled.results[0]
+    assert result["failed"] == [1]
+    assert result["seeds"] == [whole[0], whole[2]]
+    row, _ = rows(filled.results, "fake")
+    assert (row.seeds, row.details["seeds failed"]) == (2, 1)
+    assert row.behind is not None
+    view = View()
+    assert fill(asked(name, seeds=3), *places, view).results == [result]
+    # More seeds are trained beside them, and fewer know nothing of it.
+    more = fill(asked(name, seeds=4), *places, view).results[0]
+    assert view.begun == [(name, (3,))]
+    assert ([seed["seed"] for seed in more["seeds"]], more["failed"]) == ([0, 2, 3], [1])
+    assert "failed" not in fill(asked(name, seeds=1), *places, view).results[0]
+
+
+def test_a_cell_of_which_nothing_is_left_has_failed(fake, tmp_path):
+    name, places = "fake:break_at=3,break_seed=0", (tmp_path / "cells", tmp_path)
+    assert len(fill(asked(name), *places, View()).results[0]["seeds"]) == 1
+    view = View()
+    filled = fill(asked(name, "fake", seeds=1), *places, view)
+    assert [result["name"] for result in filled.results] == ["fake"]
+    assert (filled.failed, view.failures) == (1, ["all seeds have failed: 0"])
+
+
+def test_a_cell_too_large_for_the_memory_does_not_stop_the_others(fake, tmp_path, monkeypatch):
+    train = filling.ensure
+
+    def ensure(out, *asked):
+        if "rate" in str(out):
+            raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 9 bytes")
+        return train(out, *asked)
+
+    monkeypatch.setattr(filling, "ensure", ensure)
+    view = View()
+    filled = fill(asked("fake:rate=0.1", "fake"), tmp_path / "cells", tmp_path, view)
+    assert [result["name"] for result in filled.results] == ["fake"]
+    assert "the memory does not suffice" in view.failures[0]
 
 
 def test_the_budget_is_the_same_for_all(fake):

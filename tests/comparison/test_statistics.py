@@ -129,5 +129,26 @@ def test_probabilities_of_few_seeds_are_not_certain():
 
 def test_strata_are_kept_apart():
     # All seeds of a family agree: whatever is drawn within it, nothing changes.
-    apart = np.array([[0.0, 10.0], [0.0, 10.0], [0.0, 10.0]])
+    apart = np.array([[0.0, 10.0]] * 5)
     assert iqm_interval(apart) == pytest.approx((5.0, 5.0, 5.0))
+
+
+@pytest.mark.parametrize("seeds", [2, 3, 4])
+def test_few_seeds_that_agree_are_certain_of_nothing(seeds):
+    # Three times 0.1 has a mean that is not 0.1, and so a variance.
+    same, other = np.full((seeds, 2), 0.1), np.full((seeds, 2), 0.3)
+    assert iqm_interval(same) == (pytest.approx(0.1), None, None)
+    assert gap_interval(other, same) == (pytest.approx(0.2), None, None)
+    for x, y in ((other, same), (same, same)):
+        found = improvement_interval(x, y)
+        assert found.high - found.low > 0.2
+
+
+@pytest.mark.parametrize("seeds", [5, 10])
+@pytest.mark.parametrize("shift", [-3.0, 3.0])
+def test_a_probability_is_never_certain(seeds, shift):
+    """Where all seeds of one are above all of the other a bootstrap sees nothing else."""
+    x = np.random.default_rng(0).uniform(size=(seeds, 1))
+    found = improvement_interval(x + shift, x)
+    assert found.estimate == (shift > 0)
+    assert 0.1 < found.high - found.low < 0.5

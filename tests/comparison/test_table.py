@@ -32,7 +32,7 @@ def test_rows_by_hand():
     )
     dream, rl2 = found
     assert dream.behind is None
-    assert dream.score == pytest.approx((0.8, 0.8, 0.8))
+    assert dream.score == (pytest.approx(0.8), None, None)
     assert rl2.score.estimate == pytest.approx(0.4)
     assert rl2.behind.estimate == pytest.approx((0.5 + 1 + 1) / 3)
     assert dream.gap is None
@@ -75,7 +75,7 @@ def test_tables_are_even():
     assert len({len(line) for line in lines}) == 1
     assert len(lines) == 4
     assert lines[0].startswith("| agent        | seeds | return, unseen | ")
-    assert "| dream:cost=0 |     3 |          0.100 | 0.100 to 0.100 | " in lines[3]
+    assert "| dream:cost=0 |     3 |          0.100 |    – | " in lines[3]
     assert "0.50 to 1.00" in lines[3]
     assert "12,345" in lines[3]
 
@@ -92,6 +92,13 @@ def test_few_seeds_are_called_few(seeds):
     cells = [cell.strip() for cell in line]
     assert cells[:4] == ["", "rl2", str(seeds), "0.800" if seeds == 1 else cells[3]]
     assert (cells[4:9] == ["–", "0.000", "–", "–", "–"]) == (seeds == 1)
+
+
+def test_a_line_says_why_seeds_that_agree_have_no_interval():
+    agree, differ = [0.8] * 3, [0.8, 0.7, 0.6]
+    for returns, told in ((agree, True), (differ, False)):
+        found = [result(name, "bus", returns) for name in ("dream", "rl2")]
+        assert ("few seeds that agree exactly" in in_words(found, "dream")) == told
 
 
 def test_whom_the_others_are_held_against():

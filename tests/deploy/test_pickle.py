@@ -14,7 +14,10 @@ import dreamrl
 from dreamrl.agents.registry import METHODS, make_trainer
 from dreamrl.deploy import ProblemEnvironment, TrainedAgent, prepare
 from dreamrl.deploy.agent import _kept_program
+from dreamrl.deploy.environment import environment_of
+from dreamrl.errors import FamilyError, HostError, UserError
 from dreamrl.families.family import plain
+from dreamrl.training import Failure, Training, TrainingDiverged
 
 WAYS = {
     "pickle": lambda x: pickle.loads(pickle.dumps(x)),
@@ -63,16 +66,81 @@ def test_an_agent_that_arrives_again_is_not_compiled_again(circling):
     assert _kept_program.cache_info().misses == before
 
 
+@pytest.mark.parametrize("way", ["pickle", "cloudpickle", "deepcopy"])
+def test_an_episode_goes_on_elsewhere(small_dream, way):
+    """A driver in the middle of it, and its own loop untouched."""
+    belief = small_dream.explore(1)
+    for driver in (small_dream.explorer(3), small_dream.exploiter(belief, 0)):
+        world = environment_of(small_dream.family, 1, jax.numpy.array(0), 3)
+        driver.observe(world.reset())
+        driver.observe(*world.step(driver.act()))
+        again = WAYS[way](driver)
+        for each in (driver, again):
+            drive_on(each)
+        same(again.trajectory, driver.trajectory)
+        same(again.belief.held, driver.belief.held)
+
+
+def drive_on(driver):
+    while not driver.done:
+        driver.act()
+        driver.observe(np.array(0), 0.5)
+
+
+@pytest.fixture(scope="module")
+def returned(tmp_path_factory):
+    few = dreamrl.training.Plan(chunk=1, evaluation_trials=4)
+    result = dreamrl.train("random-exploration", "bandit", iterations=1, trials=4, plan=few)
+    names, out = ["random-exploration:iterations=1,trials=4"], tmp_path_factory.mktemp("out")
+    compared = dreamrl.compare(names, ["bandit"], seeds=1, trials=4, out=out)
+    return result, dreamrl.evaluate(result.agent, trials=4), compared
+
+
+def test_what_trainings_and_comparisons_return(returned, through):
+    result, measured, compared = returned
+    again = through(result)
+    assert again.agent.fingerprint == result.agent.fingerprint
+    assert again.records == result.records
+    same(through(measured).returns, measured.returns)
+    assert str(through(compared)) == str(compared)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        UserError("asked for"),
+        HostError("raised there"),
+        FamilyError("own", ["first", "second"]),
+        TrainingDiverged(Training(None, 3, 1, (9,), 0.5, 0.1), (Failure(0, 3, "not finite"),)),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_errors_come_back_as_they_were(error, through):
+    again = through(error)
+    assert type(again) is type(error)
+    assert (str(again), vars(again)) == (str(error), vars(error))
+
+
 def test_explorations_in_other_processes(small_dream):
     """The workers know nothing but what they are sent."""
     context = multiprocessing.get_context("spawn")
     with concurrent.futures.ProcessPoolExecutor(1, mp_context=context) as pool:
         found = list(pool.map(small_dream.explore, [0, 1]))
+        # What was wrong comes back, and the pool goes on.
+        with pytest.raises(UserError, match="99"):
+            pool.submit(small_dream.explore, 99).result()
+        with pytest.raises(FamilyError, match="2 fault"):
+            pool.submit(fail).result()
+        assert pool.submit(abs, -3).result() == 3
     for problem_id, belief in enumerate(found):
         here = small_dream.explore(problem_id)
         np.testing.assert_array_equal(belief.trajectory.actions, here.trajectory.actions)
         np.testing.assert_allclose(belief.means, here.means, atol=1e-5)
         assert small_dream.exploit(problem_id, 0, belief).actions.shape
+
+
+def fail():
+    raise FamilyError("own", ["first", "second"])
 
 
 @pytest.fixture(scope="module")

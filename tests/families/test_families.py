@@ -57,7 +57,16 @@ def test_compiled_batches_do_what_single_calls_do(family):
         for i in range(2):
             alone = play(ids[i], keys[i], actions[i], exploring)
             one = jax.tree.map(lambda x, i=i: x[i], wide)
-            jax.tree.map(np.testing.assert_array_equal, alone, one)
+            jax.tree.map(same_but_for_rounding, alone, one)
+
+
+def same_but_for_rounding(alone, one):
+    """Programs may differ in the last bit of a real number, and so in the level of a pixel."""
+    rounding = {"rtol": 1e-6 if jnp.issubdtype(alone.dtype, jnp.floating) else 0}
+    alone, one = np.asarray(alone), np.asarray(one)
+    if alone.dtype == np.uint8:
+        alone, one, rounding["atol"] = alone.astype(int), one.astype(int), 1
+    np.testing.assert_allclose(alone, one, **rounding)
 
 
 def test_goals_are_what_sample_goal_draws(family):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import dreamrl
-from dreamrl.families.privileged import WithTaskInfo
+from dreamrl.families.privileged import WithTaskInfo, said_of, what_differs
 from dreamrl.testing import check_family
 
 
@@ -50,3 +50,12 @@ def test_it_can_be_asked_for_first_while_a_program_is_traced():
 
     space = WithTaskInfo(dreamrl.make("bandit")).observation_space
     np.testing.assert_array_equal(space.split(jax.jit(features)())[1], [0, 0, 1, 0, 0])
+
+
+def test_entries_of_many_values_are_given_as_numbers():
+    few, many, same = np.arange(40) % 2, np.arange(40) * 100, np.ones(40)
+    entries = np.stack([few, many, same], 1).astype(np.float32)
+    features = what_differs(entries)
+    assert np.isfinite(features.values).all()
+    np.testing.assert_array_equal(said_of(jnp.array(entries[3]), features), [0, 1, 3])
+    assert said_of(jnp.ones(2), what_differs(np.ones((3, 2)))).shape == (0,)

@@ -91,6 +91,10 @@ CASES = {
         {"JAX_NUMPY_DTYPE_PROMOTION": "strict", **ASCII, **COLOURS},
         says=LEFT_OUT.format("JAX_NUMPY_DTYPE_PROMOTION"),
     ),
+    "help-narrow": Case(["references", "--help"], {"COLUMNS": "1"}),
+    "mistake-narrow": Case(
+        ["evaluate", "x", "--trials", "many"], {"COLUMNS": "3"}, 2, r"dreamrl: .*--trials.*many.*\n"
+    ),
     "train-full": Case(["train", "fake", "bus", "--out", "full", *QUICK], {}, 1, LOST, "full"),
     "train-pipe": Case(["train", "fake", "bus", "--out", "pipe", *QUICK], {}, stdout="closed"),
     "train-none": Case(["train", "fake", "bus", "--out", "none", *QUICK], {}, stdout="none"),

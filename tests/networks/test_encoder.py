@@ -3,7 +3,10 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
+from dreamrl.agents.registry import make_trainer, settings_for
+from dreamrl.errors import UserError
 from dreamrl.families.bandit import Bandit
 from dreamrl.families.point_robot import PointRobot
 from dreamrl.networks.encoder import (
@@ -22,10 +25,21 @@ def test_problems_find_their_means_whatever_their_order():
     np.testing.assert_array_equal(encoder(ProblemID(jnp.array(11))), encoder.means[1])
 
 
-def test_unknown_problems_have_the_priors_mean():
+@pytest.mark.parametrize("unknown", [-1, 1, 12, 23])
+def test_a_problem_that_was_not_trained_on_has_no_z(unknown):
     encoder = EmbeddingEncoder(jax.random.key(0), (22, 0, 11), 5)
-    for unknown in (-1, 1, 12, 23):
-        np.testing.assert_array_equal(encoder(ProblemID(jnp.array(unknown))), 0.0)
+    for ids in (unknown, [0, unknown, 22]):
+        with pytest.raises(UserError, match=f"problem {unknown} is none of training"):
+            encoder(ProblemID(jnp.array(ids)))
+
+
+@pytest.mark.parametrize("agent", ["dream", "import"])
+def test_problems_of_compiled_code_are_those_of_training(agent):
+    """It can raise nothing: so whatever draws IDs there must have them from the family."""
+    family = Bandit(arms=3, horizon=3)
+    algorithm = make_trainer(agent, family, settings_for(agent, "bandit")).algorithm
+    drawn = jax.jit(algorithm.problems)(jax.random.key(0), 0)
+    assert set(drawn.value.tolist()) <= set(family.train_ids)
 
 
 def test_the_penalty_is_half_the_squared_norm():

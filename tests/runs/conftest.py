@@ -43,8 +43,8 @@ def judged(monkeypatch):
     result = {"return_mean": 0.3, "return_ci95": [0.2, 0.4], "split": "unseen", "optimal": None}
     result["exploration_length_mean"] = 7.0
     monkeypatch.setattr(
-        "dreamrl.runs.session.evaluate_run",
-        lambda run, **few: {**result, "seed": run.manifest["seed"]},
+        "dreamrl.runs.results.evaluate_run",
+        lambda run, trials: {**result, "seed": run.manifest["seed"]},
     )
 
 

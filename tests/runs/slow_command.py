@@ -1,7 +1,8 @@
 """The command with a fake agent that never ends something, until there is a file `go`.
 
 The first argument says what: a chunk (in JAX alone, or with callbacks), compiling, the closing
-evaluation, or the command evaluate. There is a file `inside` once that has begun.
+evaluation, or the commands evaluate, trial and references. There is a file `inside` once that has
+begun.
 """
 
 import sys
@@ -12,7 +13,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-import dreamrl.runs.session
+import dreamrl.references
+import dreamrl.runs.results
 import dreamrl.training
 from dreamrl.agents import registry
 from dreamrl.agents.method import Method
@@ -76,6 +78,8 @@ if __name__ == "__main__":
     registry.METHODS["fake"] = Method(FakeSettings, Slow, {"default": FakeSettings()})
     if WHERE == "compiling":
         dreamrl.training._compile = slowly(dreamrl.training._compile)
+    if WHERE == "references":
+        dreamrl.references.references = slowly(dreamrl.references.references)
     if WHERE == "evaluation":
-        dreamrl.runs.session.evaluate_run = slowly(dreamrl.runs.session.evaluate_run)
+        dreamrl.runs.results.evaluate_run = slowly(dreamrl.runs.results.evaluate_run)
     sys.exit(main())

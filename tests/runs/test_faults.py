@@ -5,12 +5,16 @@ import json
 import os
 import shutil
 
+import jax
 import pytest
 
 from dreamrl import runs
+from dreamrl.cli import main
 from dreamrl.errors import UserError
+from dreamrl.families.bus import Bus
 from dreamrl.runs import Run, open_session
 from dreamrl.runs.lock import LOCK
+from dreamrl.runs.results import limits
 from dreamrl.runs.store import read_json, write_json
 
 
@@ -190,3 +194,39 @@ def test_damage_to_what_a_run_is_read_by_is_told(train, name, damage):
     damage(out / name)
     with pytest.raises(UserError, match=name.replace(".", r"\.")):
         runs.find(out)[0].load()
+
+
+def broken_references(*_):
+    raise TypeError("references of this family are broken")
+
+
+def test_what_is_only_evaluated_after_training_fails_no_run(train, monkeypatch, capsys):
+    """The agent is there, and one line says what is to be done."""
+    calls = []
+
+    def second_fails(run, trials):
+        calls.append(run)
+        if len(calls) == 2:
+            raise jax.errors.JaxRuntimeError("INTERNAL: something within the compiler")
+        return {"return_mean": 0.3, "return_ci95": None, "seed": run.manifest["seed"]}
+
+    monkeypatch.setattr("dreamrl.runs.results.evaluate_run", second_fails)
+    out, watch = train("run", seeds=(0, 1, 2))
+    [line] = watch.warnings
+    assert "could not be evaluated: JaxRuntimeError: INTERNAL: something" in line
+    assert f"dreamrl evaluate {out}/seed-1" in line
+    made = runs.find(out)
+    assert [run.manifest["status"] for run in [Run(out), *made]] == ["finished"] * 4
+    assert ["result" in run.manifest for run in [Run(out), *made]] == [False, True, False, True]
+    assert all((run.path / "agent.safetensors").exists() for run in made)
+    assert train("run", seeds=(0, 1, 2))[1].iterations == []
+    capsys.readouterr()
+    assert main(["resume", str(out), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["status"] == "finished"
+    assert main(["runs", str(out)]) == 0
+    assert "finished" in capsys.readouterr().out
+
+
+def test_references_that_fail_are_left_out(monkeypatch):
+    monkeypatch.setattr("dreamrl.references.optimum", broken_references)
+    assert limits(Bus("another")) == {"optimal": None, "no_exploration": None}

@@ -9,10 +9,12 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from dreamrl.cli import main
 from dreamrl.interruption import ECHO, interruptible
 from dreamrl.runs import Run
 from dreamrl.runs.session import FEW
@@ -117,13 +119,50 @@ def test_one_stops_behind_the_chunk_with_a_short_evaluation(begin, tmp_path):
     assert (tmp_path / "run" / "agent.safetensors").exists()
 
 
-def test_other_commands_end_with_the_first(begin, fake, train, tmp_path):
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (signal.SIGINT, ["evaluate", "run", "--trials", "2"]),
+        (signal.SIGTERM, ["evaluate", "run", "--trials", "2"]),
+        (signal.SIGHUP, ["trial", "run"]),
+        (signal.SIGUSR1, ["references", "bus"]),
+    ],
+)
+def test_other_commands_end_with_the_first(begin, fake, train, number, words):
     train("run")
-    slow = begin("evaluate", "evaluate", "run", "--trials", "2")
-    slow.send(signal.SIGINT)
+    slow = begin("references" if words[0] == "references" else "evaluate", *words)
+    slow.send(number)
+    # As `timeout` and shells send it, to the process and to its group.
+    slow.send(number)
     assert slow.process.wait(LIMIT) == 130
     assert slow.said.endswith("dreamrl: stopped\n")
     assert "Traceback" not in slow.said
+
+
+@pytest.mark.parametrize("own", [KeyboardInterrupt, RuntimeError], ids=["as it is", "as JAX's"])
+def test_a_command_is_stopped_however_the_signal_reaches_it(monkeypatch, capsys, own):
+    """A callback that is interrupted is an error of the compiled program around it."""
+
+    def run(arguments):
+        os.kill(os.getpid(), signal.SIGUSR2)
+        try:
+            time.sleep(LIMIT)
+        except KeyboardInterrupt:
+            raise own("INTERNAL: CpuCallback error: KeyboardInterrupt") from None
+
+    monkeypatch.setattr("dreamrl.cli._run", run)
+    assert main(["families"]) == 130
+    assert capsys.readouterr().err == "dreamrl: stopped\n"
+
+
+def test_signals_are_left_alone_outside_the_main_thread():
+    def inside():
+        with interruptible() as stop:
+            return stop()
+
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(main, ["--version"]).result() == 0
+        assert not pool.submit(inside).result()
 
 
 @pytest.mark.parametrize("closed", [False, True], ids=["left at once", "closed"])

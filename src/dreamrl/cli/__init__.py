@@ -51,7 +51,7 @@ examples:
   dreamrl evaluate runs/dream-distracting-bus-s0
   dreamrl trial runs/dream-distracting-bus-s0
 
-Exit codes: 0 done, 1 training failed, 2 a mistake in the command, 130 stopped by Ctrl-C.
+Exit codes: 0 done, 1 training failed, 2 a mistake in the command, 130 stopped by a signal.
 """
 
 
@@ -75,13 +75,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _told(arguments: list[str], alone: bool) -> int:
     """Run one command, and tell what ends it in a line; `alone` is the program's only one."""
     try:
-        with interruption.prompt():
-            return _run(arguments)
-    except KeyboardInterrupt:
-        if alone:
-            interruption.leave()
-        print("dreamrl: stopped", file=sys.stderr)
-        return interruption.STOPPED
+        with interruption.prompt() as stopped:
+            try:
+                return _run(arguments)
+            except BaseException as error:
+                # Out of a callback of compiled code it comes as JAX's own error.
+                if not stopped() and not isinstance(error, KeyboardInterrupt):
+                    raise
+                if alone:
+                    interruption.leave()
+                print("dreamrl: stopped", file=sys.stderr)
+                return interruption.STOPPED
     except OSError as error:
         print(f"dreamrl: {error.filename or 'disk'}: {error.strerror or error}", file=sys.stderr)
         return 1 if error.errno in WORN_OUT else 2

@@ -3,8 +3,11 @@
 import contextlib
 import dataclasses
 import io
+import os
 import re
+import shutil
 import typing
+from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
@@ -22,7 +25,7 @@ def parse(command: ModuleType, prog: str, arguments: list[str]) -> Any:
         kind, arguments = build(arguments, helping)
     style = (tyro.conf.AvoidSubcommands, tyro.conf.FlagCreatePairsOff)
     if helping:
-        with contextlib.suppress(SystemExit):
+        with contextlib.suppress(SystemExit), _room():
             tyro.cli(kind, args=["--help"], prog=prog, config=style)
         if choices := getattr(kind, "KINDS", ""):
             print(f"kinds, each with settings of its own (ask for its help too):\n{choices}")
@@ -34,10 +37,24 @@ def parse(command: ModuleType, prog: str, arguments: list[str]) -> Any:
     # tyro draws its boxes by stdout's encoding, and `_plain` reads those of UTF-8.
     utf8 = io.TextIOWrapper(io.BytesIO(), "utf-8")
     try:
-        with contextlib.redirect_stderr(said), contextlib.redirect_stdout(utf8):
+        with contextlib.redirect_stderr(said), contextlib.redirect_stdout(utf8), _room():
             return tyro.cli(kind, args=arguments, prog=prog, config=style)
     except SystemExit:
         raise UserError(f"{_plain(said.getvalue())} (see {prog} --help)") from None
+
+
+@contextlib.contextmanager
+def _room() -> Iterator[None]:
+    """Have tyro write as on a terminal of 20 columns at least: in fewer than 8 it never ends."""
+    before = os.environ.get("COLUMNS")
+    os.environ["COLUMNS"] = str(max(20, shutil.get_terminal_size().columns))
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["COLUMNS"]
+        else:
+            os.environ["COLUMNS"] = before
 
 
 def positionals(kind: type, arguments: list[str]) -> list[str]:

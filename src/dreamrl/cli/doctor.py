@@ -4,8 +4,11 @@ import dataclasses
 import importlib.util
 import os
 import platform
+import re
 import shutil
+import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +18,7 @@ from dreamrl import host
 from dreamrl.cli.screen import can_redraw
 from dreamrl.cli.values import print_json
 from dreamrl.errors import UserError
-from dreamrl.version import version
+from dreamrl.version import NOWHERE, version
 
 EXAMPLES = """\
   dreamrl doctor
@@ -32,6 +35,10 @@ EXTRAS = {
     "wandb": "wandb",
 }
 """The package that each extra of dreamrl's brings."""
+LOCKS = tuple((Path(host.__file__).parents[2] / "requirements").glob("*.txt"))
+"""Of a checkout that is installed in place."""
+PATIENCE = 60
+"""Seconds in which a package is imported, on any disk."""
 VARIABLES = ("JAX_", "XLA_", "DREAMRL_", "CUDA_VISIBLE_DEVICES", "PYTHONIOENCODING", "PYTHONUTF8")
 """What variables of the environment begin with that have a say here."""
 
@@ -68,6 +75,7 @@ def examine() -> dict[str, dict[str, dict[str, Any]]]:
         "disk": _disk(),
         "terminal": _terminal(),
         "extras": _extras(),
+        "locks": _locks(),
         "environment": {
             name: _row(value)
             for name, value in sorted(os.environ.items())
@@ -131,11 +139,42 @@ def _terminal() -> dict[str, dict[str, Any]]:
 
 def _extras() -> dict[str, dict[str, Any]]:
     """Report extras; one that is not installed is nothing that fails."""
-    return {
-        extra: _row(
-            f"{package} {version(package)}"
-            if importlib.util.find_spec(package)
-            else f"not installed: pip install 'dreamrl[{extra}]'"
+    with ThreadPoolExecutor() as pool:
+        rows = pool.map(_extra, EXTRAS, EXTRAS.values())
+        return dict(zip(EXTRAS, rows, strict=True))
+
+
+def _extra(extra: str, package: str) -> dict[str, Any]:
+    if importlib.util.find_spec(package) is None:
+        return _row(f"not installed: pip install 'dreamrl[{extra}]'")
+    named = f"{package} {version(package)}"
+    command = [sys.executable, "-c", f"import {package}"]
+    try:
+        told = subprocess.run(
+            command, capture_output=True, stdin=subprocess.DEVNULL, timeout=PATIENCE, check=False
         )
-        for extra, package in EXTRAS.items()
-    }
+    except subprocess.TimeoutExpired:
+        return _row(f"{named}: not imported within {PATIENCE} s", works=False)
+    except OSError as error:
+        return _row(f"{named}: installed, not imported: {error.strerror}")
+    if told.returncode == 0:
+        return _row(named)
+    lines = told.stderr.decode(errors="replace").strip().splitlines()
+    why = lines[-1][:200] if lines else f"exit code {told.returncode}"
+    return _row(f"{named}: import fails: {why}", works=False)
+
+
+def _locks() -> dict[str, dict[str, Any]]:
+    """Hold what is installed against the locked versions, where this is a checkout with some."""
+    return {f"{lock.parent.name}/{lock.name}": _held(lock) for lock in sorted(LOCKS)}
+
+
+def _held(lock: Path) -> dict[str, Any]:
+    pins = re.findall(r"^([\w.-]+)==(\S+)", lock.read_text(), re.MULTILINE)
+    here = {name: version(name) for name, _ in pins}
+    missing = [name for name, found in here.items() if found == NOWHERE]
+    other = [f"{n} {here[n]}, not {pin}" for n, pin in pins if here[n] not in (pin, NOWHERE)]
+    words = [f"{len(pins) - len(missing) - len(other)} of {len(pins)} packages as locked"]
+    words += [f"{len(missing)} not installed"] if missing else []
+    words += [", ".join(other[:5]) + ", ..." * (len(other) > 5)] if other else []
+    return _row("; ".join(words), works=not other)

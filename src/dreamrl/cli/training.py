@@ -97,7 +97,7 @@ def _watched(session: Session, console: Console) -> Iterator[_Watch]:
 def _tell_finished(out: Path, as_json: bool) -> None:
     manifest = Run(out).manifest
     if as_json:
-        print_json({**manifest["result"], "run": str(out), "status": "finished"})
+        print_json({**manifest.get("result", {}), "run": str(out), "status": "finished"})
     else:
         steps = f"{manifest['steps']:,} steps" if "steps" in manifest else "all its steps"
         failed = manifest.get("failed", ())
@@ -129,13 +129,14 @@ def _summary(out: Path, figure: Path | None, done: SessionResult, family: str) -
         best = ", or the best before" if _best(out) else ""
         print(f"stopped at iteration {training.iteration}; the agent is kept as it was then{best}")
     clock = f"{training.seconds:.1f} s, of which {training.compile_seconds:.1f} s compiling"
-    rows = [*describe(result), ("trained in", clock), ("run", str(out))]
+    rows = [*(describe(result) if result else ()), ("trained in", clock), ("run", str(out))]
     rows += [("best in training", f"iteration {best}") for best in _best(out)]
     print_rows(rows if figure is None else [*rows, ("figure", str(figure))])
-    single = out if "seeds" not in result else out / f"seed-{result['seeds'][0]['seed']}"
+    single = next(r.path for r in runs.find(out) if r.manifest.get("status") != "failed")
     where = ["--family", family] if families.is_own(family) else []
     print("\nnext:")
     if done.status != "finished":
         print(f"  {command_line('dreamrl', 'resume', out, *where)}")
     print(f"  {command_line('dreamrl', 'trial', single, *where)}")
-    print(f"  {command_line('dreamrl', 'evaluate', out, '--split', 'train', *where)}")
+    split = ["--split", "train"] if result else []
+    print(f"  {command_line('dreamrl', 'evaluate', out, *split, *where)}")

@@ -56,7 +56,9 @@ def describe(result: dict[str, Any]) -> list[tuple[str, str]]:
 
 def _interval(result: dict[str, Any]) -> str:
     if result["return_ci95"] is None:
-        return "95 %: –, as there is one problem"
+        if len(result.get("seeds", ())) > 1:
+            return "95 %: –, as the seeds agree exactly"
+        return "95 %: –, as there is one problem, or few agree exactly"
     low, high = result["return_ci95"]
     return f"95 %: {low:.3f}..{high:.3f}"
 

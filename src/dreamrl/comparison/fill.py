@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 from dreamrl import families, references
 from dreamrl.comparison import spec as cells
 from dreamrl.comparison.spec import Cell, Result
-from dreamrl.errors import UserError
+from dreamrl.errors import UserError, raised_by_runtime
 from dreamrl.runs import Run
 from dreamrl.runs.results import limits
 from dreamrl.runs.session import Watch, ensure
@@ -49,26 +49,41 @@ def fill(
     """
     results, runs = Path(results), Path(runs)
     done: dict[int, Result] = {}
+    failed: set[int] = set()
+
+    def enter(i: int, cell: Cell, result: Result) -> None:
+        found = cells.of_seeds(cell, result)
+        if found["seeds"]:
+            done[i] = found
+            view.done(cell, found)
+        else:
+            fail(i, cell, UserError(f"all seeds have failed: {', '.join(map(str, cell.seeds))}"))
+
+    def fail(i: int, cell: Cell, error: UserError) -> None:
+        failed.add(i)
+        view.failed(cell, error)
+
     for i, cell in enumerate(asked):
         before = _usable(cell, results)
         if before is not None and not cells.missing(cell, before):
-            done[i] = cells.of_seeds(cell, before)
-            view.done(cell, done[i])
-    failed = 0
+            enter(i, cell, before)
     for i, cell in enumerate(asked):
-        if i in done:
+        if i in done or i in failed:
             continue
         try:
             result = None if view.stop() else _complete(cell, results, runs, view, command)
         except UserError as error:
-            failed += 1
-            view.failed(cell, error)
-            continue
-        if result is None:
-            return Filled([done[i] for i in sorted(done)], failed, True)
-        done[i] = cells.of_seeds(cell, result)
-        view.done(cell, done[i])
-    return Filled([done[i] for i in sorted(done)], failed, False)
+            fail(i, cell, error)
+        except Exception as error:
+            # Memory that does not suffice for one may do for the others.
+            if (told := raised_by_runtime(error)) is None:
+                raise
+            fail(i, cell, told)
+        else:
+            if result is None:
+                return Filled([done[i] for i in sorted(done)], len(failed), True)
+            enter(i, cell, result)
+    return Filled([done[i] for i in sorted(done)], len(failed), False)
 
 
 def _usable(cell: Cell, results: Path) -> Result | None:

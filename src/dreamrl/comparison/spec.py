@@ -219,7 +219,10 @@ def save(cell: Cell, folder: Path, result: Result) -> None:
 
 def of_seeds(cell: Cell, result: Result) -> Result:
     """Return the result without seeds that are not asked for."""
-    return {**result, "seeds": [seed for seed in result["seeds"] if seed["seed"] in cell.seeds]}
+    kept = [seed for seed in result["seeds"] if seed["seed"] in cell.seeds]
+    failed = [seed for seed in result.get("failed", ()) if seed in cell.seeds]
+    rest = {name: value for name, value in result.items() if name != "failed"}
+    return {**rest, "seeds": kept, **({"failed": failed} if failed else {})}
 
 
 def _paths(cell: Cell, held: dict[str, Any] | None) -> dict[str, Any]:

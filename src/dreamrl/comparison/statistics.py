@@ -3,7 +3,9 @@
 Scores are arrays [seeds, families]. Intervals are percentile bootstraps, stratified by family:
 each family's seeds are drawn anew from that family's own. From fewer than 5 seeds a bootstrap is
 too sure: there, means have Student's t, and probabilities Newcombe's interval of the area under a
-curve (Statistics in Medicine 2006). From one seed there is no interval.
+curve (Statistics in Medicine 2006), as they have from any number of seeds that a bootstrap finds no
+spread in. From one seed, and for means from fewer than 5 that agree exactly, there is no interval:
+they do not say how much others differ.
 """
 
 from collections.abc import Callable
@@ -25,7 +27,7 @@ class Interval(NamedTuple):
     estimate: float
     low: float | None
     high: float | None
-    """Both None where one seed is all there is."""
+    """Both None where seeds are one, or few that agree exactly."""
 
 
 def iqm(scores: Scores) -> float:
@@ -62,7 +64,8 @@ def improvement_interval(
     estimate = probability_of_improvement(x, y)
     if fewest < FEW:
         return _newcombe(estimate, len(x), len(y), x.shape[1])
-    return _interval(estimate, _improvement, [x, y], resamples, seed)
+    found = _interval(estimate, _improvement, [x, y], resamples, seed)
+    return found if found.low != found.high else _newcombe(estimate, len(x), len(y), x.shape[1])
 
 
 def gap_interval(
@@ -78,17 +81,19 @@ def gap_interval(
 
 
 def _few(estimate: float, samples: list[np.ndarray]) -> Interval | None:
-    """Return Student's t by Welch, for sums of means; None where seeds are many."""
+    """Return Student's t by Welch, for sums of means; None where seeds are many.
+
+    No interval where there is no variance at all, and a t of zero width would be certainty.
+    """
     fewest = min(map(len, samples))
     if fewest >= FEW:
         return None
-    if fewest < 2:
+    # Not by their variance, which rounding may leave above 0.
+    if fewest < 2 or all((sample == sample[0]).all() for sample in samples):
         return Interval(estimate, None, None)
     families = samples[0].shape[1]
     parts = [sample.var(0, ddof=1) / len(sample) / families**2 for sample in samples]
     variance = sum(float(part.sum()) for part in parts)
-    if variance == 0:
-        return Interval(estimate, estimate, estimate)
     pairs = zip(parts, samples, strict=True)
     freedom = variance**2 / sum(
         float(np.square(part).sum()) / (len(sample) - 1) for part, sample in pairs

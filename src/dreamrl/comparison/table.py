@@ -18,6 +18,7 @@ from dreamrl.comparison.statistics import (
 from dreamrl.evaluation import FEW, FEW_SEEDS
 
 ALL = "all families"
+AGREE = "–: few seeds that agree exactly do not say how much others differ."
 
 
 class Row(NamedTuple):
@@ -95,7 +96,9 @@ def in_words(results: Sequence[Result], base: str) -> str:
     """Return all tables, one below the other, and a line where seeds are few."""
     parts = [f"{family}\n\n{table}" for family, table in tables(results, base).items()]
     few = any(len(result["seeds"]) < FEW for result in results)
-    return "\n\n".join([*parts, *([FEW_SEEDS] if few else [])])
+    agree = any(row.seeds > 1 and row.score.low is None for row in rows(results, base))
+    notes = [FEW_SEEDS] * few + [AGREE] * agree
+    return "\n\n".join([*parts, *notes])
 
 
 def base_of(names: Sequence[str]) -> str:

@@ -73,17 +73,11 @@ class TrainedAgent:
         if encodings is not None:
             fit = functools.partial(calibrate, family, agent, encodings)
             self.known = Known(tuple(plain_ids(family.train_ids)), encodings, fit)
-        arrays, rest = eqx.partition(agent, eqx.is_array)
-        leaves, structure = jax.tree.flatten(rest)
-
-        def of_agent(use: Callable[..., Any]) -> Callable[..., Any]:
-            return functools.partial(_program(use, structure, tuple(leaves)), arrays)
-
-        self._begin_exploring = of_agent(_begin_exploring)
-        self._explore = of_agent(_explore)
-        self._hold = of_agent(_hold)
-        self._begin_exploiting = of_agent(_begin_exploiting)
-        self._exploit = of_agent(_exploit)
+        self._begin_exploring = Program(agent, _begin_exploring)
+        self._explore = Program(agent, _explore)
+        self._hold = Program(agent, _hold)
+        self._begin_exploiting = Program(agent, _begin_exploiting)
+        self._exploit = Program(agent, _exploit)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle what the agent is made of: programs are compiled where it arrives."""
@@ -129,7 +123,8 @@ class TrainedAgent:
         number = np.uint32(seed_from(seed))
         decide = functools.partial(self._exploit, number, goal)
         memory = self._begin_exploiting(number, belief.held.last)
-        return Driver(self.family, memory, decide, lambda _: belief, "the exploiter")
+        read = functools.partial(_known_already, belief)
+        return Driver(self.family, memory, decide, read, "the exploiter")
 
     @in_own_switches
     def explore(self, where: Any, seed: Whole = 0) -> ExplorationRecord:
@@ -173,15 +168,27 @@ class TrainedAgent:
         return ExplorationRecord(self._hold(exploration), self.fingerprint, self.known)
 
 
-def _program(
-    use: Callable[..., Any], structure: Any, leaves: tuple[Any, ...]
-) -> Callable[..., Any]:
-    """Return `use` compiled with an agent's arrays as an input: equal agents share a program."""
-    try:
-        return _kept_program(use, structure, leaves)
-    except TypeError:
-        # An agent that holds what cannot be hashed is compiled anew each time.
-        return _kept_program.__wrapped__(use, structure, leaves)
+class Program:
+    """A function of an agent, compiled with the agent's arrays as an input.
+
+    So equal agents share what is compiled; and it can be pickled, which that cannot.
+    """
+
+    def __init__(self, agent: Agent, use: Callable[..., Any]):
+        self._made_of = agent, use
+        self._arrays, rest = eqx.partition(agent, eqx.is_array)
+        leaves, structure = jax.tree.flatten(rest)
+        try:
+            self._run = _kept_program(use, structure, tuple(leaves))
+        except TypeError:
+            # An agent that holds what cannot be hashed is compiled anew each time.
+            self._run = _kept_program.__wrapped__(use, structure, tuple(leaves))
+
+    def __call__(self, *inputs: Any) -> Any:
+        return self._run(self._arrays, *inputs)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Program, self._made_of
 
 
 @functools.lru_cache(maxsize=64)
@@ -192,6 +199,10 @@ def _kept_program(
         return use(eqx.combine(arrays, jax.tree.unflatten(structure, leaves)), *inputs)
 
     return in_own_switches(jax.jit(run))
+
+
+def _known_already(belief: ExplorationRecord, trajectory: Trajectory) -> ExplorationRecord:
+    return belief
 
 
 def _begin_exploring(agent: Agent) -> PyTree:

@@ -3,11 +3,12 @@
 import dataclasses
 import functools
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int, Scalar, Shaped
+from jaxtyping import Array, Bool, Float, Int, Scalar, Shaped
 
 from dreamrl.families.family import Family, HasDescriptions, prior_of
 from dreamrl.families.turns import at_once
@@ -24,34 +25,37 @@ def entries_of(problem: Problem) -> Float[Array, " entries"]:
     return jnp.concatenate([jnp.ravel(leaf).astype(jnp.float32) for leaf in leaves])
 
 
-def what_differs(
-    entries: Float[np.ndarray, "problems entries"],
-) -> tuple[Int[np.ndarray, " said"], Float[np.ndarray, " said"]]:
-    """Return features that tell problems apart, from the [problems, entries] of all of them.
+class Features(NamedTuple):
+    """Features that tell problems apart."""
 
-    For each feature: which entry it is about, and the value it stands for; NaN stands for the
-    entry itself, divided by 100.
-    """
-    about: list[int] = []
-    values: list[float] = []
+    about: Int[np.ndarray, " features"]
+    """The entry that each is about."""
+    values: Float[np.ndarray, " features"]
+    """The value of the entry that it stands for."""
+    whole: Bool[np.ndarray, " features"]
+    """Whether it is the entry itself instead, divided by 100."""
+
+
+def what_differs(entries: Float[np.ndarray, "problems entries"]) -> Features:
+    """Return the features of problems, from the [problems, entries] of all of them."""
+    found: list[tuple[int, float, bool]] = []
     for number, column in enumerate(entries.T):
-        found = np.unique(column)
-        if len(found) == 1:
-            continue
-        kept = found if len(found) <= MANY else np.array([np.nan])
-        about += [number] * len(kept)
-        values += kept.tolist()
-    return np.array(about, int), np.array(values, np.float32)
+        values = np.unique(column)
+        if 1 < len(values) <= MANY:
+            found += [(number, float(value), False) for value in values]
+        elif len(values) > MANY:
+            found.append((number, 0.0, True))
+    return Features(
+        np.array([about for about, _, _ in found], int),
+        np.array([value for _, value, _ in found], np.float32),
+        np.array([whole for _, _, whole in found], bool),
+    )
 
 
-def said_of(
-    entries: Float[Array, " entries"],
-    about: Int[np.ndarray, " said"],
-    values: Float[np.ndarray, " said"],
-) -> Float[Array, " said"]:
-    """Return the features of `what_differs`, of one problem."""
-    numbers = entries[about]
-    said = jnp.where(np.isnan(values), numbers / 100, numbers == values)
+def said_of(entries: Float[Array, " entries"], features: Features) -> Float[Array, " said"]:
+    """Return the features of one problem."""
+    numbers = entries[features.about]
+    said = jnp.where(features.whole, numbers / 100, numbers == features.values)
     return said.astype(jnp.float32)
 
 
@@ -102,7 +106,7 @@ class WithTaskInfo:
         return prior_of(self.family, ids)
 
     @functools.cached_property
-    def _values(self) -> tuple[np.ndarray, np.ndarray]:
+    def _features(self) -> Features:
         # Whoever asks first may be in the middle of tracing a program.
         with jax.ensure_compile_time_eval():
             ids = jnp.array(sorted({*self.train_ids, *self.test_ids}))
@@ -133,7 +137,7 @@ class WithTaskInfo:
         """Return the family's own description, or else one made of all entries of the problem."""
         if isinstance(self.family, HasDescriptions):
             return self.family.describe(problem_id)
-        return said_of(self._entries(problem_id), *self._values)
+        return said_of(self._entries(problem_id), self._features)
 
     def _entries(self, problem_id: Array) -> Float[Array, " entries"]:
         return entries_of(self.family.problem(problem_id))

@@ -114,7 +114,7 @@ class XMiniGridFamily:
 
     def _description(self, problem_id: Int[Scalar, ""]) -> Float[Array, " features"]:
         """Return what differs between rulesets: for each value of an entry, whether it has it."""
-        return said_of(entries_of(self.problem(problem_id)), *self._differs)
+        return said_of(entries_of(self.problem(problem_id)), self._differs)
 
 
 def hidden_objects(

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
+from dreamrl.errors import UserError
 from dreamrl.families.family import Family, HasDescriptions, plain_ids
 from dreamrl.networks.layers import Dense
 from dreamrl.types import Key, ProblemID
@@ -17,7 +18,11 @@ HIDDEN = 64
 
 
 class EmbeddingEncoder(eqx.Module):
-    """One mean a training problem: z ~ N(f_psi(mu), rho^2 I). An unknown ID has the prior's, 0."""
+    """One mean a training problem: z ~ N(f_psi(mu), rho^2 I).
+
+    An ID that is not of training is a UserError. Compiled code, which can raise none, draws its
+    IDs from those of training (`Algorithm.problems`); any other would have the prior's mean, 0.
+    """
 
     means: Float[Array, "problems Z"]
     ids: tuple[int, ...] = eqx.field(static=True)
@@ -28,6 +33,7 @@ class EmbeddingEncoder(eqx.Module):
 
     def __call__(self, problem_id: ProblemID) -> Float[Array, "... Z"]:
         """Return f_psi(mu) of a problem, or of many."""
+        _check(problem_id, self.ids)
         ids = jnp.asarray(np.array(self.ids))
         rows: Int[Array, ...] = jnp.searchsorted(ids, problem_id.value)
         rows = jnp.minimum(rows, len(self.ids) - 1)
@@ -55,6 +61,15 @@ class MLPEncoder(eqx.Module):
         described = jax.vmap(self.family.describe)(problem_id.value.reshape(-1))
         means = self.mean(jax.nn.relu(self.hidden(described)))
         return means.reshape(*lead, -1)
+
+
+def _check(problem_id: ProblemID, ids: Sequence[int]) -> None:
+    """Raise UserError for an ID that is none of these, where IDs are known: outside of tracing."""
+    if isinstance(problem_id.value, jax.core.Tracer):
+        return
+    known = set(ids)
+    if strange := [i for i in np.ravel(problem_id.value).tolist() if i not in known]:
+        raise UserError(f"problem {strange[0]} is none of training: the encoder has no z for it")
 
 
 Encoder: TypeAlias = EmbeddingEncoder | MLPEncoder

@@ -13,7 +13,7 @@ try:
     import fcntl
 except ImportError:  # Windows has none.
     fcntl = None  # type: ignore[assignment]
-from dreamrl.runs.store import writing
+from dreamrl.runs.store import Unwritable, writing
 
 LOCK = "lock"
 UNLOCKED = (
@@ -28,8 +28,12 @@ TAKEN = (errno.EACCES, errno.EAGAIN)
 @contextlib.contextmanager
 def lock(directory: Path) -> Iterator[None]:
     """Keep other processes from training in a directory; UserError where one does already."""
-    with writing(directory):
-        handle = os.open(directory / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        with writing(directory):
+            handle = os.open(directory / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+    except Unwritable as error:
+        # Nothing has begun: it is a mistake in what was asked for.
+        raise UserError(str(error)) from None
     try:
         until = time.monotonic() + PATIENCE
         while not _take(handle, alone=True):

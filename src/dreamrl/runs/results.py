@@ -9,9 +9,10 @@ import numpy as np
 
 from dreamrl import references
 from dreamrl.agents.dream.stopping import with_stop
-from dreamrl.errors import UserError
+from dreamrl.errors import quoted, words
 from dreamrl.evaluation import evaluate, mean_ci95
 from dreamrl.families.family import Family, plain_ids
+from dreamrl.interruption import stand_back
 from dreamrl.runs.run import Run
 from dreamrl.values import Whole
 
@@ -39,7 +40,8 @@ def _limits(family: Family, split: Split) -> dict[str, float | None]:
             "optimal": references.optimum(family, ids_of(family, split)),
             "no_exploration": references.no_exploration(family),
         }
-    except UserError:
+    except Exception:
+        # They stand beside a result, which is there without them.
         return {"optimal": None, "no_exploration": None}
 
 
@@ -71,6 +73,19 @@ def evaluate_run(
     }
 
 
+def evaluation(run: Run, trials: int = 2000) -> dict[str, Any]:
+    """Return {"result": ...} at the end of a training, or {"error": why there is none}.
+
+    Training is over, and no fault here undoes it.
+    """
+    try:
+        return {"result": evaluate_run(run, trials=trials)}
+    except Exception as error:
+        stand_back()
+        again = f"dreamrl evaluate {quoted(run.path)} tries again"
+        return {"error": f"the agent is kept, but could not be evaluated: {words(error)}; {again}"}
+
+
 def evaluate_runs(
     found: Sequence[Run],
     split: Split = "unseen",
@@ -89,8 +104,8 @@ def evaluate_runs(
 def over_seeds(results: Sequence[dict[str, Any]], failed: Sequence[int] = ()) -> dict[str, Any]:
     """Return one object for several seeds: means over seeds, and each seed's own result in `seeds`.
 
-    The interval is Student's t over seeds, of which there are few. A single
-    seed's result stays as it is. Seeds that have failed are named and not part of any mean.
+    The interval is Student's t over seeds, of which there are few; None where these agree exactly.
+    A single seed's result stays as it is. Seeds that have failed are named, and part of no mean.
     """
     first = results[0]
     if len(results) == 1 and not failed:
@@ -105,7 +120,8 @@ def over_seeds(results: Sequence[dict[str, Any]], failed: Sequence[int] = ()) ->
     returns = [result["return_mean"] for result in results]
     interval = first["return_ci95"]
     if len(results) > 1:
-        interval = list(mean_ci95(np.array(returns))[1])
+        found = mean_ci95(np.array(returns))[1]
+        interval = found and list(found)
     return {
         **means,
         "return_ci95": interval,

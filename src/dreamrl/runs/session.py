@@ -15,7 +15,7 @@ from dreamrl import families
 from dreamrl.agents import registry
 from dreamrl.agents.loop import Trainable
 from dreamrl.configuration import to_dict
-from dreamrl.errors import UserError, quoted, raised_by_runtime, raised_on_host
+from dreamrl.errors import UserError, quoted, words
 from dreamrl.families.family import Family
 from dreamrl.host import in_own_switches, own_switches
 from dreamrl.interruption import at_last, stand_back
@@ -23,7 +23,7 @@ from dreamrl.runs.checkpoint import Checkpoints, Keeper
 from dreamrl.runs.latest import newest
 from dreamrl.runs.lock import lock
 from dreamrl.runs.manifest import MANIFEST, entry, identity, named, program, seeds_of, versions
-from dreamrl.runs.results import evaluate_run, over_seeds
+from dreamrl.runs.results import evaluation, over_seeds
 from dreamrl.runs.run import Run, asked_for, begin, create, of_seed, runs_of, settings_of
 from dreamrl.runs.sinks import RunInfo, sinks
 from dreamrl.runs.store import Unwritable
@@ -77,7 +77,7 @@ class SessionResult(NamedTuple):
     status: str
     """`finished` or `interrupted`."""
     result: dict[str, Any]
-    """The evaluation of the agent, over all seeds."""
+    """The evaluation of the agent, over all seeds; empty where it could not be done."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,17 +113,7 @@ class Session:
             self._keep(training)
             # Whatever ends the process from here on, the agents are there.
             self._close("interrupted", **_clock(training))
-            results = []
-            for each in (self.runs[place] for place in training.healthy):
-                stopped = watch.stop() or not training.finished
-                results.append(evaluate_run(each, trials=FEW) if stopped else evaluate_run(each))
-            status = "finished" if training.finished and not watch.stop() else "interrupted"
-            for place, found in zip(training.healthy, results, strict=True):
-                self.runs[place].close(status, **_clock(training), result=found)
-            result = over_seeds(results, self._failed(training.failures))
-            if len(self.runs) > 1:
-                Run(self.out).close(status, **_clock(training), result=result)
-            return SessionResult(training, status, result)
+            return self._conclude(watch, training)
         except TrainingDiverged as error:
             before = error.training
             self._keep(before)
@@ -139,13 +129,31 @@ class Session:
             status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
             # Where nothing can be written, the lock tells that nobody is at work any more.
             with contextlib.suppress(UserError):
-                known = raised_on_host(error) or raised_by_runtime(error)
-                told = known or f"{type(error).__name__}: {error}"
-                self._close(status, error=str(told))
+                self._close(status, error=words(error))
             if isinstance(error, Unwritable):
                 way = f"training stopped; once it can, dreamrl resume {quoted(self.out)} goes on"
                 raise Unwritable(f"{error}: {way}") from None
             raise
+
+    def _conclude(self, watch: Watch, training: Training) -> SessionResult:
+        """Measure the agents and close the run: training is over, and no fault here undoes it."""
+        found = {}
+        for place in training.healthy:
+            few = {"trials": FEW} if watch.stop() or not training.finished else {}
+            found[place] = evaluation(self.runs[place], **few)
+        errors = [told["error"] for told in found.values() if "error" in told]
+        for line in errors:
+            watch.warn(line)
+        status = "finished" if training.finished and not watch.stop() else "interrupted"
+        for place, told in found.items():
+            self.runs[place].close(status, **_clock(training), **told)
+        whole: dict[str, Any] = {"error": errors[0]} if errors else {}
+        if not errors:
+            results = [told["result"] for told in found.values()]
+            whole = {"result": over_seeds(results, self._failed(training.failures))}
+        if len(self.runs) > 1:
+            Run(self.out).close(status, **_clock(training), **whole)
+        return SessionResult(training, status, whole.get("result", {}))
 
     def _train(self, watch: Watch, began: float) -> Training:
         for note in self.notes:
@@ -345,13 +353,15 @@ def ensure(
 ) -> dict[str, Any]:
     """Return the result of a run that is finished afterwards, unless `watch` stopped it.
 
+    It is empty where the agent could not be evaluated, which is not part of the training.
+
     Whatever its directory needs: it is trained, gone on with, or left as it is. Raises UserError
     where the directory holds another run.
     """
     out = Path(out)
     prepare(out, agent, family, settings, seeds, terms)
     with open_session(out, terms.until) as opened:
-        return Run(out).manifest["result"] if opened is None else opened.run(watch).result
+        return Run(out).manifest.get("result", {}) if opened is None else opened.run(watch).result
 
 
 def prepare(

@@ -166,3 +166,12 @@ def test_batches_are_what_single_pictures_are():
     for i in range(5):
         alone = render(jnp.array(i % 3), jax.tree.map(lambda x, i=i: x[i], poses), turns[i])
         assert (np.asarray(alone) != np.asarray(wide[i])).any(-1).mean() < 0.002
+
+
+@pytest.mark.parametrize("heading", [0.0, np.pi / 2, 4.0])
+def test_nothing_in_a_picture_is_worked_out_with_infinities(heading):
+    """`JAX_DEBUG_INFS` and `JAX_DEBUG_NANS` are for faults: each step by itself is finite."""
+    size = dict(height=7, width=9)
+    with jax.debug_infs(True), jax.debug_nans(True), jax.disable_jit():
+        shown = look(5, 10.25, heading, **size)
+    np.testing.assert_array_equal(shown, look(5, 10.25, heading, **size))

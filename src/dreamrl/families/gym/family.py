@@ -96,6 +96,8 @@ class GymFamily:
             if not whole or value < 1:
                 least = "at least 1" if whole else "a whole number"
                 raise UserError(f"family {name!r}: {what} must be {least}, is {shown(value)}")
+        rest = (int(horizon), describe, goals, goal_space, int(kept), False)
+        self._asked = (name, make, self.train_ids, self.test_ids, *rest)
         self.name, self.horizon = name, int(horizon)
         self.goal_space = goal_space
         self.at_once = max(1, int(kept) // 2)
@@ -122,6 +124,13 @@ class GymFamily:
             if isinstance(error, UserError) and not isinstance(error, FamilyError):
                 raise UserError(f"family {name!r}: {error}") from None
             raise
+        self._own = frozenset(vars(self))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle and copy what was asked for: there it has environments of its own."""
+        more = {name: value for name, value in vars(self).items() if name not in self._own}
+        more.pop("_own")
+        return _again, (type(self), self._asked), more
 
     def close(self) -> None:
         """Close all environments; whatever is played later makes new ones."""
@@ -212,6 +221,13 @@ class GymFamily:
                 raise HostError(f"goals({i}): {shown(chosen)} is not in goal_space {space}")
             drawn.append(goal)
         return np.reshape(drawn, (*ids.shape, *space.shape))
+
+
+def _again(kind: type[GymFamily], asked: tuple[Any, ...]) -> GymFamily:
+    made = kind.__new__(kind)
+    # Subclasses ask for other things.
+    GymFamily.__init__(made, *asked)
+    return made
 
 
 def _interface(stock: Stock, problem_id: int, has_goals: bool) -> Interface:

@@ -37,6 +37,8 @@ KEY: tuple[Part, ...] = (
 )
 """Ring, shaft and two teeth."""
 HOLE: Part = (-0.426, 0.2, 0.12, 0.1, 0.5)
+FAR = 1e9
+"""Depth of what is not seen: a number, as infinity would set off `JAX_DEBUG_INFS`."""
 KEY_SHINE = 1 / 0.3
 """Keys are lit more: the original scales the normals of their surfaces with the keys."""
 SHIFTS = (16, 0, 8)
@@ -80,7 +82,7 @@ class Columns(NamedTuple):
     """How strong the streaks are."""
     bright: Column
     board: Column
-    """Depth of the sign; infinite where it is not seen."""
+    """Depth of the sign; FAR where it is not seen."""
     ink: Column
     """How many of three places across the column are black, two bits for each row of squares."""
     boxes: Object
@@ -125,7 +127,7 @@ def render(
     flat, unpack = ravel_pytree(columns)
 
     # Row by row, since in one go it works out the columns anew for each of their pixels.
-    def paint(i: Array, picture: Array) -> Array:
+    def paint(i: Array | int, picture: Array) -> Array:
         row = jax.tree.map(lambda x: x[i], rows)
         return picture.at[i].set(_paint(unpack(flat), pose, row, pixel))
 
@@ -191,7 +193,7 @@ def _look(
     depth = (board_x - x) / _nonzero(ray[0])
     seen = (depth > 0) & (depth < wall)
     seen &= jnp.abs(z + depth * ray[1] - board_z) < length / 2
-    board = jnp.where(seen, depth, jnp.inf)
+    board = jnp.where(seen, depth, FAR)
 
     def objects(parts: tuple[Part, ...], places: np.ndarray, turns: Array) -> Object:
         origins = x - jnp.float32(places[:, 0]), z - jnp.float32(places[:, 1])
@@ -228,7 +230,7 @@ def _object(parts: tuple[Part, ...], origin: Flat, turn: Array, ray: Flat, wall:
     origin, ray = turned(*origin), turned(*ray)
     is_key = parts is KEY
     light = [(KEY_SHINE if is_key else 1) * part for part in turned(*jnp.float32([LIGHT, LIGHT]))]
-    depth = jnp.full(wall.shape, jnp.inf)
+    depth = jnp.full(wall.shape, FAR)
     low, crest, high, side = depth, -depth, -depth, jnp.zeros(wall.shape)
     for middle, length, thick, foot, top in parts:
         into, out, across = _crossing((origin[0], origin[1] - middle), ray, (thick, length))
@@ -250,7 +252,7 @@ def _through(origin: Flat, ray: Flat) -> tuple[Column, Column]:
     near = -origin[0] * inverse - thick * jnp.abs(inverse)
     far = near + 2 * thick * jnp.abs(inverse)
     into, out = (jnp.abs(origin[1] + t * ray[1] - middle) < length for t in (near, far))
-    high = jnp.where(into & out & (near > 0), (top - EYE) / near, -jnp.inf)
+    high = jnp.where(into & out & (near > 0), (top - EYE) / near, -FAR)
     return (foot - EYE) / far, high
 
 
@@ -299,7 +301,7 @@ def _paint(columns: Columns, pose: Pose, row: Row, pixel: float) -> Int[Array, "
     green = jnp.where(blue < 1, 0.992, 1.0)
     channels = [(gray * tint + 0.5).astype(jnp.int32) for tint in (1, green, blue)]
     color = channels[0] | channels[1] << 8 | channels[2] << 16
-    depth = jnp.full(color.shape, jnp.inf)
+    depth = jnp.full(color.shape, FAR)
     for i, shift in enumerate(SHIFTS * 2):
         thing = jax.tree.map(lambda x, i=i: x[i % 3], columns.boxes if i < 3 else columns.keys)
         hit = (row.v > thing.low) & (row.v < thing.high) & (thing.depth < depth)
