@@ -68,6 +68,30 @@ class Whole:
         check_order(self, "lead", "last")
 
 
+@dataclasses.dataclass(frozen=True)
+class Mixed:
+    """A word or a number."""
+
+    stop: Annotated[int | Literal["rule", "never"], Range(0, 9)] = "rule"
+
+    def __post_init__(self):
+        check_ranges(self)
+
+
+def test_a_setting_may_be_a_word_or_a_number():
+    assert [Mixed(x).stop for x in ("never", 0, np.int32(9))] == ["never", 0, 9]
+    for wrong in ("soon", -1, 10, 2.5, True, None):
+        with pytest.raises(UserError) as error:
+            Mixed(wrong)
+        said = "it must be rule, never, or a whole number from 0 to 9."
+        assert str(error.value) == f"stop is {wrong!r}: {said}"
+    read = [changed_by_text(Mixed(), {"stop": text}).stop for text in ("7", "never")]
+    assert read == [7, "never"]
+    with pytest.raises(UserError, match=r"stop is '7\.5'"):
+        changed_by_text(Mixed(), {"stop": "7.5"})
+    assert from_dict(Mixed, to_dict(Mixed(7))) == Mixed(7)
+
+
 @pytest.mark.parametrize(
     ("make", "said"),
     [

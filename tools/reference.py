@@ -217,6 +217,8 @@ def alternatives(annotation: Any) -> tuple[type, ...]:
 def type_words(annotation: Any) -> str:
     if typing.get_origin(annotation) is typing.Literal:
         return ", ".join(f"`{choice}`" for choice in typing.get_args(annotation))
+    if typing.get_origin(annotation) is typing.Union:
+        return ", ".join(map(type_words, typing.get_args(annotation)))
     return getattr(annotation, "__name__", str(annotation).replace("typing.", ""))
 
 

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from dreamrl import families, runs
 from dreamrl.agents.algorithm import Agent, Algorithm
+from dreamrl.agents.dream.stopping import with_stop
 from dreamrl.agents.loop import Trainable
 from dreamrl.agents.method import Method
 from dreamrl.agents.registry import make_trainer, method_of, settings_for, trainer_of
@@ -108,6 +109,7 @@ def evaluate(
     trials: Whole = 2000,
     seed: Whole = 0,
     episodes: Whole = 1,
+    stop: Any = None,
 ) -> Evaluation:
     """Measure an agent by meta-test: greedy trials in problems that it is not told.
 
@@ -118,6 +120,8 @@ def evaluate(
         trials: Number of trials, each problem as often as any other.
         seed: The same seed gives the same trials.
         episodes: Exploitation episodes a trial.
+        stop: When DREAM's explorations end, if otherwise than in training: `rule`, `never` or a
+            number of steps.
 
     Raises:
         UserError: Where there is nothing to measure.
@@ -132,6 +136,8 @@ def evaluate(
         family = agent.family
     where = families.make(family) if isinstance(family, str) else family
     greedy = agent.agent if isinstance(agent, TrainedAgent) else agent
+    if stop is not None:
+        greedy = with_stop(greedy, stop)
     ids = where.test_ids if split == "test" else where.train_ids
     return evaluate_agent(where, greedy, ids, trials, seed, episodes)
 

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from dreamrl import families
 from dreamrl.agents import registry
 from dreamrl.errors import UserError
-from dreamrl.families.family import Family, draw_ids
+from dreamrl.families.family import Family, draw_ids, prior_of
 from dreamrl.families.memory import check_memory
 from dreamrl.host import SAME
 from dreamrl.spaces import ActionSpace, Discrete
@@ -153,7 +153,8 @@ def _play(family: Family, key: Key, batch: int) -> Any:
     Sums of all that was seen come back: what nobody asks for, the compiler leaves out.
     """
     key_problem, key_goal, key_reset, key_action, key_step = jax.random.split(key, 5)
-    ids = draw_ids(family.train_ids, key_problem, batch)
+    prior = prior_of(family, family.train_ids)
+    ids = draw_ids(family.train_ids, key_problem, batch, prior)
     problem = jax.vmap(family.problem)(ids)
     goal = jax.vmap(family.sample_goal)(jax.random.split(key_goal, batch), problem)
     start, first = jax.vmap(family.reset)(jax.random.split(key_reset, batch), problem)

@@ -8,6 +8,7 @@ Ranges stand beside the field and are checked when settings are made:
 import copy
 import dataclasses
 import functools
+import re
 import types
 import typing
 from collections.abc import Mapping
@@ -57,8 +58,12 @@ def check_ranges(settings: Any) -> None:
         if (plain := plain_value(value)) is not value:
             value = plain
             object.__setattr__(settings, field.name, value)
-        if typing.get_origin(kind) is Literal:
-            _check_word(field.name, value, typing.get_args(kind))
+        words = _words(kind)
+        if words and int in typing.get_args(kind):
+            if value not in words:
+                _check_word_or_number(field.name, value, words, limits)
+        elif words:
+            _check_word(field.name, value, words)
         elif kind is bool:
             if not isinstance(value, bool):
                 raise UserError(f"{field.name} is {value!r}: it must be true or false.")
@@ -71,6 +76,20 @@ def _unwrapped(hint: Any) -> tuple[Any, Range]:
         return hint, Range()
     kind, *rest = typing.get_args(hint)
     return kind, next((r for r in rest if isinstance(r, Range)), Range())
+
+
+def _words(kind: Any) -> tuple[str, ...]:
+    """Return the words that a Literal allows, or one beside other types."""
+    if typing.get_origin(kind) is Literal:
+        return typing.get_args(kind)
+    return tuple(word for member in typing.get_args(kind) for word in _words(member))
+
+
+def _check_word_or_number(name: str, value: Any, words: tuple[str, ...], limits: Range) -> None:
+    low, high = limits
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        said = f"{', '.join(words)}, or a whole number from {low:g} to {high:g}"
+        raise UserError(f"{name} is {value!r}: it must be {said}.")
 
 
 def _check_word(name: str, value: Any, words: tuple[str, ...]) -> None:
@@ -225,7 +244,8 @@ def _read(settings: Any, path: list[str], text: str) -> Any:
             raise UserError(f"{first} is {text!r}: it must be true or false")
         return text == "true"
     if kind not in (int, float):
-        return text
+        number = int in typing.get_args(kind) and re.fullmatch(r"-?\d+", text)
+        return int(text) if number else text
     try:
         return kind(text)
     except ValueError:

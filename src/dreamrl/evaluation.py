@@ -14,7 +14,7 @@ from scipy import special
 
 from dreamrl.agents.algorithm import Agent
 from dreamrl.errors import UserError, without_jax
-from dreamrl.families.family import Family, GivenIDs, plain, plain_ids
+from dreamrl.families.family import Family, GivenIDs, plain, plain_ids, prior_of
 from dreamrl.families.memory import side_by_side
 from dreamrl.host import in_own_switches
 from dreamrl.trial import play
@@ -81,13 +81,13 @@ def evaluate(
     seed: Whole = 0,
     episodes: Whole = 1,
 ) -> Evaluation:
-    """Return the mean over `trials` trials, each of `ids` their problem as often as any other.
+    """Return the mean over `trials` trials, each of `ids` as often as it is likely.
 
     The same seed gives the same trials and, on one machine, the same numbers.
     """
     family, ids, seed = plain(family), _some(ids), seed_from(seed)
     trials, episodes = whole("trials", trials, 2), whole("episodes", episodes, 1)
-    drawn = spread(ids, trials, seed)
+    drawn = spread(ids, trials, seed, prior_of(family, ids))
     keys = jax.random.split(jax.random.key(seed), trials)
     found = per_family(_many, family, episodes)(agent, drawn, keys)
     returns, lengths, counted = jax.tree.map(np.asarray, found)
@@ -143,9 +143,22 @@ def _interval(
     return mean_ci95(scores)[1]
 
 
-def spread(ids: Sequence[int], number: int, seed: int = 0) -> Int[np.ndarray, " number"]:
-    """Return `number` of the IDs, in random order, none drawn more than once more than others."""
+def spread(
+    ids: Sequence[int],
+    number: int,
+    seed: int = 0,
+    prior: Float[np.ndarray, " ids"] | None = None,
+) -> Int[np.ndarray, " number"]:
+    """Return `number` of the IDs, in random order, each as often as it is likely, give or take one.
+
+    Without a prior none is drawn more than once more than any other.
+    """
     rng = np.random.default_rng(seed)
+    if prior is not None:
+        # Evenly spaced shares with one random offset: in the mean over seeds, all as is due.
+        shares = (np.arange(number) + rng.random()) / number
+        rows = np.searchsorted(np.cumsum(prior), shares, side="right")
+        return rng.permutation(np.asarray(ids)[np.minimum(rows, len(ids) - 1)]).astype(np.int32)
     rounds = -(-number // len(ids))
     drawn = np.concatenate([rng.permutation(np.asarray(ids)) for _ in range(rounds)])
     return drawn[:number].astype(np.int32)

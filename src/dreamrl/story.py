@@ -31,9 +31,11 @@ class Story(NamedTuple):
     """[n+1] states of the exploration and of the exploitation, for drawing what observations do
     not tell. Not for agents."""
 
-    def name_of(self, action: Any) -> str:
+    def name_of(self, action: Any, exploring: bool = True) -> str:
         """Return an action in words, where the family has some."""
         names = getattr(self.family, "action_names", None)
+        if not exploring:
+            names = getattr(self.family, "exploitation_names", names)
         return str(np.round(action, 3).tolist()) if names is None else names[int(action)]
 
     def states(self, exploring: bool) -> list[State]:

@@ -15,7 +15,7 @@ from jaxtyping import Array, Bool, Int, PyTree
 from dreamrl.agents.loop import Trainable
 from dreamrl.errors import UserError, without_jax
 from dreamrl.evaluation import outcomes, spread
-from dreamrl.families.family import plain_ids
+from dreamrl.families.family import plain_ids, prior_of
 from dreamrl.host import in_own_switches
 from dreamrl.types import Keys
 from dreamrl.values import Wholes, seeds_from
@@ -312,7 +312,9 @@ def _evaluation(algorithm: Trainable, trials: int) -> Callable[[PyTree], dict[st
     """Return greedy returns of all seeds on the same trials, every time."""
     family = algorithm.family
     test_ids, train_ids = plain_ids(family.test_ids), plain_ids(family.train_ids)
-    unseen, known = (jnp.array(spread(ids, trials)) for ids in (test_ids, train_ids))
+    unseen, known = (
+        jnp.array(spread(ids, trials, prior=prior_of(family, ids))) for ids in (test_ids, train_ids)
+    )
     keys = jax.random.split(jax.random.key(0), trials)
     held_out = test_ids != train_ids
 

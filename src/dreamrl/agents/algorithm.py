@@ -11,7 +11,7 @@ import jax
 import optax
 from jaxtyping import Array, Float, Int, PyTree
 
-from dreamrl.families.family import Family, draw_ids
+from dreamrl.families.family import Family, draw_ids, prior_of
 from dreamrl.learners import replay
 from dreamrl.learners.schedules import adam
 from dreamrl.trial import Actor, Extras, Trial, TrialKeys, trial_keys
@@ -124,7 +124,9 @@ class Algorithm(Protocol):
 
     def problems(self, key: Key, played: Int[Array, ""]) -> ProblemID:
         """Return the problems of new trials, when so many have been `played` before."""
-        return ProblemID(draw_ids(self.family.train_ids, key, self.settings.budget.trials))
+        ids = self.family.train_ids
+        drawn = draw_ids(ids, key, self.settings.budget.trials, prior_of(self.family, ids))
+        return ProblemID(drawn)
 
     def conditions(
         self, now: Snapshot, problem_id: ProblemID, key: Key, key_episodes: Key

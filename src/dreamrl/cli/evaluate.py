@@ -34,6 +34,9 @@ class Options:
     """Seed of goals and of the order of problems."""
     episodes: int = 1
     """Exploitation episodes a trial, each with its own goal."""
+    stop: str | None = None
+    """When DREAM's explorations end, if otherwise than in training: rule, never or a number of
+    steps."""
     family: str | None = None
     """Of a run on a family of one's own: where it is, as in dreamrl train. Its code is run."""
     json: bool = False
@@ -45,7 +48,7 @@ def run(options: Options) -> None:
     check_number("trials", options.trials, 2, TRIALS)
     check_number("episodes", options.episodes, 1, TRIALS // options.trials)
     runs.tell_family(options.run, options.family)
-    settings = (options.split, options.trials, options.seed, options.episodes)
+    settings = (options.split, options.trials, options.seed, options.episodes, options.stop)
     result = evaluate_runs(runs.find(options.run), *settings)
     if options.json:
         print_json(result)

@@ -1,7 +1,7 @@
 """`dreamrl references FAMILY`: what can be reached in a family at all."""
 
 import dataclasses
-from typing import Annotated
+from typing import Annotated, Any
 
 import tyro
 
@@ -11,6 +11,7 @@ from dreamrl.cli.values import TRIALS, check_number, check_seed, print_json, pri
 EXAMPLES = """\
   dreamrl references distracting-bus
   dreamrl references cooking --json
+  dreamrl references diagnosis:path=plant/
 """
 
 
@@ -33,6 +34,9 @@ def run(options: Options) -> None:
     check_number("number", options.number, 2, TRIALS)
     family = families.make(options.family)
     values = references.references(family, options.number, options.seed)
+    if isinstance(values, references.DiagnosisReference):
+        _tell_diagnosis(values, options.json)
+        return
     if options.json:
         shown = values._asdict()
         shown["random_exploration"] = values.random_exploration._asdict()
@@ -55,3 +59,47 @@ def run(options: Options) -> None:
 
 def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.4f}"
+
+
+def _tell_diagnosis(values: references.DiagnosisReference, as_json: bool) -> None:
+    if as_json:
+        print_json(_plain(values))
+        return
+    print(f"mean returns in {values.family}, after so many tests in the mean")
+    best = values.bayes_optimal
+    print_rows(
+        [
+            ("told the fault", f"{values.optimum:.4f}"),
+            ("best tests", _between(best)),
+            ("greedy information gain", _way(values.greedy_information)),
+            ("greedy value of information", _way(values.greedy_value)),
+            ("tests in the table's order", _way(values.fixed_order)),
+            ("tests at random", _way(values.random)),
+            ("no test", f"{values.no_test:.4f}"),
+        ]
+    )
+    print("\nbest return of at most so many tests")
+    print_rows([(str(n), _between(found)) for n, found in enumerate(values.by_budget)])
+    if values.frontier:
+        print("\nbest return at a price of a test, which is not counted")
+        points = [(f"{p.price:.4f}", f"{p.mean:.4f}  {p.tests:.2f}") for p in values.frontier]
+        print_rows(points)
+    if values.useless:
+        print(f"\nnothing about the repair is told by: {', '.join(values.useless)}")
+
+
+def _between(found: Any) -> str:
+    high = f" to {found.high:.4f}" if found.gap else ""
+    return f"{found.low:.4f}{high}  {found.tests:.2f}"
+
+
+def _way(found: Any) -> str:
+    error = f" (error {found.error:.4f})" if found.error else ""
+    return f"{found.mean:.4f}  {found.tests:.2f}{error}"
+
+
+def _plain(value: Any) -> Any:
+    """Return named tuples as objects, whatever they are in."""
+    if hasattr(value, "_asdict"):
+        return {name: _plain(each) for name, each in value._asdict().items()}
+    return [_plain(each) for each in value] if isinstance(value, tuple) else value

@@ -10,6 +10,7 @@ import tyro
 from dreamrl.cli.values import check_number, check_seed, drawn, print_json
 from dreamrl.deploy import load
 from dreamrl.errors import UserError
+from dreamrl.families.family import prior_of
 from dreamrl.runs import Run, only
 from dreamrl.spaces import Image, Privileged
 from dreamrl.story import Story, play_story
@@ -37,6 +38,9 @@ class Options:
     """Seed of the problem, if it is drawn, and of the goal."""
     out: Path | None = None
     """A .png or .gif to draw; both go to the run's figures if not given."""
+    stop: str | None = None
+    """When DREAM's exploration ends, if otherwise than in training: rule, never or a number of
+    steps."""
     family: str | None = None
     """Of a run on a family of one's own: where it is, as in dreamrl train. Its code is run."""
     json: bool = False
@@ -53,9 +57,13 @@ def run(options: Options) -> None:
             raise UserError(f"{options.out.parent} is not a directory")
     chosen = only(options.run)
     agent = load(chosen.path, options.family)
+    if options.stop is not None:
+        agent = agent.with_stop(options.stop)
     problem = options.problem
     if problem is None:
-        problem = int(np.random.default_rng(options.seed).choice(agent.family.test_ids))
+        ids = agent.family.test_ids
+        rng = np.random.default_rng(options.seed)
+        problem = int(rng.choice(ids, p=prior_of(agent.family, ids)))
     story = play_story(agent, problem, options.seed)
     figures = _figures(story, chosen, options.out)
     if options.json:
@@ -126,7 +134,7 @@ def _as_json(story: Story) -> dict[str, Any]:
     exploitation = [
         {
             "step": t + 1,
-            "action": story.name_of(action),
+            "action": story.name_of(action, exploring=False),
             **_observed(story, story.exploitation.observations[t + 1]),
             "reward": float(story.exploitation.rewards[t]),
         }

@@ -14,6 +14,7 @@ from jaxtyping import Array, Float, PyTree
 
 from dreamrl import runs
 from dreamrl.agents.algorithm import Agent
+from dreamrl.agents.dream.stopping import with_stop
 from dreamrl.agents.loop import Trainable
 from dreamrl.deploy.beliefs import UNKNOWN, ExplorationRecord, Known, StoredRecord, load_held
 from dreamrl.deploy.driver import Driver, blank, checked, drive
@@ -91,8 +92,22 @@ class TrainedAgent:
             digest.update(f"{leaf.shape} {leaf.dtype}".encode() + np.asarray(leaf).tobytes())
         return digest.hexdigest()
 
-    def explorer(self, seed: Whole = 0) -> Driver[ExplorationRecord]:
-        """Return a `Driver` for any loop; `explorer.belief` is what `explore` returns."""
+    def with_stop(self, stop: Any) -> "TrainedAgent":
+        """Return the same agent, whose explorations end otherwise: `rule`, `never` or N steps.
+
+        Raises:
+            UserError: For an agent that has no stop rule, as all but DREAM's.
+        """
+        encodings = None if self.known is None else self.known.encodings
+        return TrainedAgent(self.family, with_stop(self.agent, stop), encodings)
+
+    def explorer(self, seed: Whole = 0, stop: Any = None) -> Driver[ExplorationRecord]:
+        """Return a `Driver` for any loop; `explorer.belief` is what `explore` returns.
+
+        `stop` is as in `with_stop`; as in training, if not given.
+        """
+        if stop is not None:
+            return self.with_stop(stop).explorer(seed)
         decide = functools.partial(self._explore, np.uint32(seed_from(seed)))
         return Driver(self.family, self._begin_exploring(), decide, self.read, "the explorer")
 

@@ -20,7 +20,7 @@ from jaxtyping import Float, Int
 
 from dreamrl.agents.algorithm import Agent
 from dreamrl.evaluation import per_family, spread
-from dreamrl.families.family import Family
+from dreamrl.families.family import Family, prior_of
 from dreamrl.trial import play
 
 EXPLORATIONS = 256
@@ -79,7 +79,8 @@ def known_beliefs(
 
     Problems are numbers of rows: 0 is the first of `family.train_ids`.
     """
-    rows = spread(range(len(family.train_ids)), number, seed)
+    prior = prior_of(family, family.train_ids)
+    rows = spread(range(len(family.train_ids)), number, seed, prior)
     keys = jax.random.split(jax.random.key(seed), number)
     drawn = np.asarray(family.train_ids, np.int32)[rows]
     means, mask = jax.tree.map(np.asarray, per_family(_explored, family)(agent, drawn, keys))

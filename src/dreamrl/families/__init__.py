@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ from dreamrl.errors import UserError, unknown
 from dreamrl.families.bandit import Bandit
 from dreamrl.families.bus import Bus
 from dreamrl.families.cooking import Cooking
+from dreamrl.families.diagnosis import diagnosis
 from dreamrl.families.family import Family
 from dreamrl.families.growth import Growth
 from dreamrl.families.point_robot import PointRobot
@@ -18,7 +20,7 @@ from dreamrl.families.sign import Sign
 from dreamrl.families.tabular import TabularDidactic
 from dreamrl.families.treasure import Treasure
 from dreamrl.families.user_families import import_family, is_own, lookup, register_user_family
-from dreamrl.values import plain_value
+from dreamrl.values import plain_value, shown
 
 _FAMILIES: dict[str, Callable[..., Family]] = {
     "bus": functools.partial(Bus, "bus"),
@@ -31,6 +33,7 @@ _FAMILIES: dict[str, Callable[..., Family]] = {
     "point-robot": PointRobot,
     "growth": Growth,
     "sign": Sign,
+    "diagnosis": diagnosis,
 }
 
 __all__ = [
@@ -81,14 +84,18 @@ def make(name: str, **fields: Any) -> Family:
     if is_own(name):
         return import_family(name, **fields)
     name, _, given = name.partition(":")
-    fields = _fields(name, given) | {name: plain_value(value) for name, value in fields.items()}
     build = _FAMILIES[name]
     known = {k: v.default for k, v in inspect.signature(build).parameters.items() if k != "name"}
+    texts = {field for field, default in known.items() if isinstance(default, str)}
+    asked = {field: plain_value(value) for field, value in fields.items()}
+    fields = _fields(name, given, texts) | asked
     if strange := sorted(fields.keys() - set(known)):
         raise unknown(f"field of {name}", strange[0], known or ["none"])
     for field, value in fields.items():
         if isinstance(known[field], int) and isinstance(value, float):
             raise UserError(f"{name}: {field} must be a whole number, is {value}")
+        if field in texts:
+            fields[field] = _text(name, field, value)
     return build(**fields)
 
 
@@ -107,15 +114,24 @@ def of_run(name: str) -> Family:
     return lookup(name) if is_own(name) else make(name)
 
 
-def _fields(name: str, text: str) -> dict[str, int | float]:
-    """Return FIELD=NUMBER,FIELD=NUMBER as it stands behind a family's name."""
-    fields: dict[str, int | float] = {}
+def _fields(name: str, text: str, texts: set[str]) -> dict[str, int | float | str]:
+    """Return FIELD=NUMBER,FIELD=NUMBER as it stands behind a family's name; `texts` hold text."""
+    fields: dict[str, int | float | str] = {}
     for part in text.split(",") if text else ():
         field, _, value = part.partition("=")
+        if field in texts and value:
+            fields[field] = value
+            continue
         if not re.fullmatch(r"-?\d{1,12}(\.\d+)?", value):
             raise _no_field(name, part)
         fields[field] = float(value) if "." in value else int(value)
     return fields
+
+
+def _text(name: str, field: str, value: Any) -> str:
+    if not isinstance(value, str | os.PathLike):
+        raise UserError(f"{name}: {field} must be text, is {shown(value)}")
+    return os.fspath(value)
 
 
 def _no_field(name: str, part: str) -> UserError:

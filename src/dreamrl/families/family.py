@@ -101,8 +101,15 @@ def _remade(kind: Any, fields: tuple[tuple[str, Any], ...], held: dict[str, Any]
     return _made(_with(kind, fields), held)
 
 
-def draw_ids(ids: Sequence[int], key: Key, number: int) -> Int[Array, " number"]:
-    """Return `number` of the IDs, each as likely as any other; of a `range`, no table is made."""
+def draw_ids(
+    ids: Sequence[int], key: Key, number: int, prior: Float[np.ndarray, " ids"] | None = None
+) -> Int[Array, " number"]:
+    """Return `number` of the IDs by their `prior_of`, or each as likely as any other.
+
+    Of a `range` without a prior, no table is made.
+    """
+    if prior is not None:
+        return jax.random.choice(key, jnp.array(ids), (number,), p=jnp.asarray(prior))
     if isinstance(ids, range):
         return ids.start + ids.step * jax.random.randint(key, (number,), 0, len(ids))
     return jax.random.choice(key, jnp.array(ids), (number,))
@@ -119,11 +126,12 @@ class Family(Protocol):
 
     - `at_once`, how many episodes can be played side by side, where that is limited: further ones
       take turns (`dreamrl.trial.rollout`);
-    - those of `HasGoals`, `HasSymmetries`, `CanObserve` and `HasDescriptions`, below;
+    - those of `HasGoals`, `HasSymmetries`, `CanObserve`, `HasDescriptions` and `HasPrior`, below;
     - `statistics(problem, exploration) -> dict[str, Array]`, what to count of an exploration
       beside its length, one number each (`dreamrl.evaluation`, which reports the means);
-    - `action_names`, a tuple with a name for each action, and `drawing(problem) -> Drawing`,
-      where observations begin with x and y on a grid (`dreamrl trial`, which shows them).
+    - `action_names`, a tuple with a name for each action, `exploitation_names`, where actions mean
+      something else with a goal, and `drawing(problem) -> Drawing`, where observations begin with
+      x and y on a grid (`dreamrl trial`, which shows them).
     """
 
     @property
@@ -203,3 +211,21 @@ class HasDescriptions(Protocol):
     def describe(self, problem_id: Int[Scalar, ""]) -> Float[Array, " features"]:
         """Return what is known about a problem in training, beside its ID: about -1 to 1 each."""
         ...
+
+
+@runtime_checkable
+class HasPrior(Protocol):
+    """Where some problems are met more often than others."""
+
+    def prior(self, ids: Sequence[int]) -> Float[np.ndarray, " ids"] | None:
+        """Return how likely each of these problems is, up to a factor; None: all as likely."""
+        ...
+
+
+def prior_of(family: Family, ids: Sequence[int]) -> Float[np.ndarray, " ids"] | None:
+    """Return how likely each of these problems is; None where all are as likely.
+
+    Training, meta-test and reports draw their problems by it.
+    """
+    shares = family.prior(ids) if isinstance(family, HasPrior) else None
+    return None if shares is None else np.asarray(shares) / np.sum(shares)

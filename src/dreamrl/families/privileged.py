@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax
@@ -9,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Scalar, Shaped
 
-from dreamrl.families.family import Family, HasDescriptions
+from dreamrl.families.family import Family, HasDescriptions, prior_of
 from dreamrl.families.turns import at_once
 from dreamrl.spaces import ActionSpace, Privileged, Space
 from dreamrl.types import Action, Goal, Key, Problem, State, Step
@@ -100,6 +101,9 @@ class WithTaskInfo:
     def observation_space(self) -> Privileged:
         said = jax.eval_shape(self._said, jnp.array(0)).shape[0]
         return Privileged(self.family.observation_space, said)
+
+    def prior(self, ids: Sequence[int]) -> Float[np.ndarray, " ids"] | None:
+        return prior_of(self.family, ids)
 
     @functools.cached_property
     def _features(self) -> Features:

@@ -21,7 +21,7 @@ def say_moment(story: Story, steps: int, exploring: bool) -> str:
     episode = story.beliefs.trajectory if exploring else story.exploitation
     words = f"{'exploration' if exploring else 'exploitation'}, step {steps}"
     if steps:
-        words += f": {story.name_of(episode.actions[steps - 1])}"
+        words += f": {story.name_of(episode.actions[steps - 1], exploring)}"
     if not exploring:
         return f"{words}, return {episode.rewards[:steps].sum():.1f}"
     return f"{words}; stops here" if steps == len(episode.actions) and stopped(episode) else words

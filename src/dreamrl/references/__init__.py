@@ -4,6 +4,7 @@ All are computed from the family's own step function, and so need one with finit
 without chance, and with a method `goals(problem)`. Returns are undiscounted means over problems
 and goals. What a policy does not know is which of the problems `ids` it is in, each being as
 likely as any other; they are all of the family's, training and test, unless others are given.
+Of a `Diagnosis`, where chance decides and priors differ, values come from its table (`diagnosis`).
 """
 
 import functools
@@ -11,13 +12,16 @@ from collections.abc import Callable, Hashable
 from typing import NamedTuple, cast
 
 from dreamrl.errors import TooLarge, UserError
+from dreamrl.families.diagnosis import Diagnosis
 from dreamrl.families.family import Family, GivenIDs, plain, plain_ids
-from dreamrl.references import exploration
+from dreamrl.references import diagnosis, exploration
 from dreamrl.references import posterior_sampling as sampling
+from dreamrl.references.diagnosis import DiagnosisReference
 from dreamrl.references.exploitation import Exploitation
 from dreamrl.references.exploration import Estimate
 
 __all__ = [
+    "DiagnosisReference",
     "Estimate",
     "Reference",
     "bayes_optimal",
@@ -50,8 +54,10 @@ class Reference(NamedTuple):
     """Return of Thompson sampling, over all IDs; None if there are too many states."""
 
 
-def references(family: Family, number: int = 1000, seed: int = 0) -> Reference:
+def references(family: Family, number: int = 1000, seed: int = 0) -> Reference | DiagnosisReference:
     """Return all values; `number` random explorations are tried. Takes seconds to half a minute."""
+    if isinstance(family, Diagnosis):
+        return diagnosis.diagnosis_references(family, number, seed)
     return Reference(
         family.name,
         optimum(family, family.test_ids),
@@ -66,6 +72,8 @@ def references(family: Family, number: int = 1000, seed: int = 0) -> Reference:
 
 def optimum(family: Family, ids: GivenIDs | None = None) -> float:
     """Return the best return of a policy that is told the problem."""
+    if isinstance(family, Diagnosis):
+        return diagnosis.optimum(family, _chosen(family, ids))
     exploitation, ids = _prepared(family, ids)
     return sum(map(exploitation.optimum, ids)) / len(ids)
 
@@ -75,6 +83,8 @@ def no_exploration(family: Family, ids: GivenIDs | None = None) -> float:
 
     It may learn within the exploitation episode: this is the Bayes-adaptive optimum.
     """
+    if isinstance(family, Diagnosis):
+        return diagnosis.no_test(family, _chosen(family, ids))
     exploitation, ids = _prepared(family, ids)
     return exploitation.value(ids)
 
@@ -146,17 +156,22 @@ def _unless_too_large(value: Callable[[Family], float], family: Family) -> float
 
 def _prepared(family: Family, ids: GivenIDs | None) -> tuple[Exploitation, tuple[int, ...]]:
     family = plain(family)
+    chosen = _chosen(family, ids)
+    try:
+        return _kept(cast(Hashable, family)), chosen
+    except TypeError:
+        # A family that cannot be hashed is worked out anew each time.
+        return Exploitation(family, {*family.train_ids, *family.test_ids}), chosen
+
+
+def _chosen(family: Family, ids: GivenIDs | None) -> tuple[int, ...]:
     every = {*family.train_ids, *family.test_ids}
     chosen = tuple(sorted(every if ids is None else set(plain_ids(ids))))
     if strange := set(chosen) - every:
         raise UserError(f"family {family.name!r} has no problem {min(strange)}")
     if not chosen:
         raise UserError("references need at least one problem ID")
-    try:
-        return _kept(cast(Hashable, family)), chosen
-    except TypeError:
-        # A family that cannot be hashed is worked out anew each time.
-        return Exploitation(family, every), chosen
+    return chosen
 
 
 @functools.lru_cache(maxsize=1)

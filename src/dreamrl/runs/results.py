@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from dreamrl import references
+from dreamrl.agents.dream.stopping import with_stop
 from dreamrl.errors import quoted, words
 from dreamrl.evaluation import evaluate, mean_ci95
 from dreamrl.families.family import Family, plain_ids
@@ -45,12 +46,18 @@ def _limits(family: Family, split: Split) -> dict[str, float | None]:
 
 
 def evaluate_run(
-    run: Run, split: Split = "unseen", trials: Whole = 2000, seed: Whole = 0, episodes: Whole = 1
+    run: Run,
+    split: Split = "unseen",
+    trials: Whole = 2000,
+    seed: Whole = 0,
+    episodes: Whole = 1,
+    stop: str | int | None = None,
 ) -> dict[str, Any]:
     """Return how well a run's agent does, as one object that JSON can hold."""
     loaded = run.load()
     family = loaded.family
-    result = evaluate(family, loaded.agent, ids_of(family, split), trials, seed, episodes)
+    agent = loaded.agent if stop is None else with_stop(loaded.agent, stop)
+    result = evaluate(family, agent, ids_of(family, split), trials, seed, episodes)
     return {
         "agent": run.manifest["agent"],
         "family": family.name,
@@ -85,11 +92,12 @@ def evaluate_runs(
     trials: int = 2000,
     seed: int = 0,
     episodes: int = 1,
+    stop: str | int | None = None,
 ) -> dict[str, Any]:
     """Evaluate a run, or several seeds as `over_seeds` does: those that failed only if all did."""
     sound = [run for run in found if run.manifest.get("status") != "failed"] or list(found)
     failed = [run.manifest["seed"] for run in found if run not in sound]
-    results = [evaluate_run(run, split, trials, seed, episodes) for run in sound]
+    results = [evaluate_run(run, split, trials, seed, episodes, stop) for run in sound]
     return over_seeds(results, failed)
 
 

@@ -123,7 +123,11 @@ class Dream(Algorithm):
 
     def agent(self, params: Components) -> DreamAgent:
         """Return what meta-test gets: all but the encoder."""
-        return DreamAgent(params.exploration, params.decoder, params.exploitation)
+        explore = self.settings.exploration
+        # Where steps cost nothing, an error of the rule would be all that ends an exploration.
+        free = explore.stop == "rule" and explore.cost == 0
+        ends = "never" if free else explore.stop
+        return DreamAgent(params.exploration, params.decoder, params.exploitation, ends)
 
     def encode(self, params: Components, problem_id: ProblemID) -> Float[Array, "... Z"]:
         return params.encoder(problem_id)
@@ -254,6 +258,7 @@ class Dream(Algorithm):
         ends = jax.vmap(stop_length)(values, explored.mask)
         something = errors[:, 0].mean() > 4 * settings.encoding.rho**2
         late = (progress > exploit.decoder_share_begin) & (self.family.horizon > 1)
+        late = late & (self.agent(params).ends == "rule")
         metrics = {
             "return_encoder": _mean(returns.reshape(-1), ~decoded.reshape(-1)),
             "return_decoder": _mean(returns.reshape(-1), decoded.reshape(-1)),

@@ -111,13 +111,16 @@ class ExplorerCarry(NamedTuple):
     """The last observation, encoded: the decoder reads whole transitions."""
     belief: Float[Array, " Z"]
     """What the decision was based on."""
+    steps: Int[Array, ""]
+    """Steps taken before the decision."""
 
 
 def init_carry(policy: ExplorationPolicy, decoder: Decoder) -> ExplorerCarry:
     """Return the carry before the first step of an exploration."""
     nothing = jnp.zeros(decoder.observation.features)
     start = decoder.init_carry()
-    return ExplorerCarry(policy.init_carry(), start, nothing, decoder.belief(start))
+    before = jnp.array(-1)
+    return ExplorerCarry(policy.init_carry(), start, nothing, decoder.belief(start), before)
 
 
 def decide(
@@ -129,7 +132,7 @@ def decide(
     read = jax.tree.map(lambda old, new: jnp.where(percept.first, old, new), carry.decoder, read)
     belief = decoder.belief(read)
     inner, decision = policy.step(carry.policy, percept, belief)
-    return ExplorerCarry(inner, read, seen, belief), decision
+    return ExplorerCarry(inner, read, seen, belief, carry.steps + 1), decision
 
 
 def information_gain(

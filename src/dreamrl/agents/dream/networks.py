@@ -2,6 +2,7 @@
 
 from typing import Any, NamedTuple
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Scalar
@@ -10,6 +11,7 @@ from dreamrl.agents.acting import Behaviour, GreedyAgent, OnContext
 from dreamrl.agents.dream import exploration
 from dreamrl.agents.dream.decoder import Decoder
 from dreamrl.agents.dream.exploration import ExplorationPolicy, ExplorerCarry
+from dreamrl.agents.dream.stopping import Stop
 from dreamrl.agents.policy import InstructedPolicy
 from dreamrl.networks.actor_critic import Decision
 from dreamrl.networks.encoder import Encoder
@@ -35,6 +37,8 @@ class DreamAgent(GreedyAgent):
     exploration: ExplorationPolicy
     decoder: Decoder
     exploitation: InstructedPolicy
+    ends: Stop = eqx.field(static=True, default="rule")
+    """How explorations end."""
 
     def init_exploration(self) -> ExplorerCarry:
         return exploration.init_carry(self.exploration, self.decoder)
@@ -44,8 +48,18 @@ class DreamAgent(GreedyAgent):
     ) -> tuple[ExplorerCarry, Decision]:
         return exploration.decide(self.exploration, self.decoder, carry, percept)
 
-    def stops(self, decision: Decision) -> Bool[Array, ""]:
+    def explore(
+        self, carry: ExplorerCarry, percept: Percept, key: Key
+    ) -> tuple[ExplorerCarry, Choice]:
+        carry, choice = super().explore(carry, percept, key)
+        if isinstance(self.ends, int):
+            choice = choice._replace(stop=carry.steps >= self.ends)
+        return carry, choice
+
+    def stops(self, decision: Decision) -> Bool[Array, ""] | bool:
         """Stop where going on is not worth its cost (see `stopping`), unless it acts at random."""
+        if self.ends != "rule":
+            return False
         return (self.exploration.stop(decision.features) <= 0) & (not self.exploration.random)
 
     def pick(self, decision: Decision, key: Key) -> Action:

@@ -126,6 +126,9 @@ class Exploration:
     must read any exploration, not only those that the present policy makes."""
     starts: int = 0
     """Trials played before the policy learns."""
+    stop: Annotated[int | Literal["rule", "never"], Range(0, 1e9)] = "rule"
+    """When explorations of the trained agent end: by the learned rule, or never where steps cost
+    nothing; never before the horizon; or after so many steps."""
     stop_weight: float = 0.5
     """Weight of the stop rule's error."""
 

@@ -1,20 +1,29 @@
 """When an exploration ends: where its continuation value no longer exceeds the step cost.
 
+(That is the rule; a user may also say that it never ends, or after how many steps: `Stop`.)
+
 W_t is the value of going on from step t, if one may stop later at any time:
 W_t = E[gain_t - c + max(0, W_t+1)], learned from explorations of full length by the recursion of
 Longstaff and Schwartz (2001). The exploration stops where W_t <= 0. The policy itself cannot end
 an episode, so a wrong W never keeps it from learning what a longer exploration would show.
 """
 
+import dataclasses
 from collections.abc import Callable
+from typing import Any, Literal, TypeAlias
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
+from dreamrl.errors import UserError
 from dreamrl.networks.layers import Dense
 from dreamrl.types import Key
+from dreamrl.values import plain_value, shown
+
+Stop: TypeAlias = Literal["rule", "never"] | int
+"""By the learned rule; never before the horizon; or after so many steps, whatever the rule says."""
 
 StopRule = Callable[[Float[Array, "... size"]], Float[Array, "..."]]
 """Features of the exploration policy -> continuation value W; stop where it is not above 0."""
@@ -55,3 +64,31 @@ def continuation_targets(
 def stop_length(values: Float[Array, " T"], mask: Bool[Array, " T"]) -> Float[Array, ""]:
     """Return the steps after which the rule would have ended this exploration."""
     return jnp.cumprod((values > 0) & mask).sum().astype(jnp.float32)
+
+
+def stop_from(value: Any) -> Stop:
+    """Return how explorations end, from what a user says: rule, never or a number of steps.
+
+    Raises:
+        UserError: For anything else.
+    """
+    found = plain_value(value)
+    if isinstance(found, str) and found.isascii() and found.isdigit():
+        found = int(found)
+    if found in ("rule", "never"):
+        return found
+    if isinstance(found, bool) or not isinstance(found, int) or found < 0:
+        raise UserError(f"stop is {shown(value)}: it must be rule, never or a number of steps")
+    return found
+
+
+def with_stop(agent: Any, stop: Any) -> Any:
+    """Return an agent whose explorations end otherwise; see `stop_from`.
+
+    Raises:
+        UserError: For an agent that has no stop rule, as all but DREAM's.
+    """
+    chosen = stop_from(stop)
+    if not hasattr(agent, "ends"):
+        raise UserError("stop is for agents of dream: others have no stop rule")
+    return dataclasses.replace(agent, ends=chosen)

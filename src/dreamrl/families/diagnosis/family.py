@@ -1,0 +1,213 @@
+"""Diagnosis: test a machine, then repair it, not knowing which fault it has."""
+
+import dataclasses
+import functools
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int, Scalar
+
+from dreamrl.errors import UserError
+from dreamrl.families.diagnosis.reading import checked_settings, read_columns, read_folder
+from dreamrl.families.diagnosis.relevance import Decision, decision_of, useful
+from dreamrl.families.diagnosis.table import Table
+from dreamrl.families.one_goal import ONE_GOAL, all_goals, the_goal
+from dreamrl.spaces import Discrete
+from dreamrl.types import Goal, Key, Step, Trajectory
+
+PUMP = Path(__file__).parent / "pump"
+"""The table that is read where no other is given."""
+
+
+class Machine(NamedTuple):
+    """What an episode needs to go on."""
+
+    steps: Int[Array, ""]
+    drawn: Int[Array, " fixed"]
+    """The outcome of each test, where they are drawn once an episode; else empty."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Diagnosis:
+    """8 problems by default, a pump's: which fault a machine has; tests before repairs.
+
+    Exploration: an action is a test; its cost is a negative reward. Exploitation: the one action
+    is a repair, which pays by the fault. Actions count through both: action a is test a (mod
+    tests), then repair a (mod repairs). Where some test costs something, one more action ends an
+    episode: no more tests, or no repair, which pays as little as the worst one.
+    """
+
+    table: Table
+    budget: int
+    """At most so many tests."""
+    outcomes: str = "fresh"
+    """`fresh`: drawn anew at each test; `fixed`: once an episode."""
+    name: str = "diagnosis"
+
+    goal_space = ONE_GOAL
+    goals = staticmethod(all_goals)
+    sample_goal = staticmethod(the_goal)
+
+    def __post_init__(self) -> None:
+        checked_settings("diagnosis", self.budget, self.outcomes)
+        if self.budget < 1:
+            raise UserError("diagnosis: tests must be at least 1, is 0")
+
+    @property
+    def train_ids(self) -> tuple[int, ...]:
+        """The faults. A table knows no others, so none are held out."""
+        return tuple(range(len(self.table.faults)))
+
+    @property
+    def test_ids(self) -> tuple[int, ...]:
+        return self.train_ids
+
+    @property
+    def horizon(self) -> int:
+        return self.budget
+
+    @property
+    def end_action(self) -> int | None:
+        return self._numbered if self.table.costs.any() else None
+
+    @property
+    def action_space(self) -> Discrete:
+        return Discrete(self._numbered + (self.end_action is not None))
+
+    @property
+    def observation_space(self) -> Discrete:
+        """0 before any test, then 1 + the outcome, those of all tests counted through."""
+        return Discrete(1 + len(self.table.results))
+
+    @property
+    def action_names(self) -> tuple[str, ...]:
+        return self._names(self.table.tests, "end")
+
+    @property
+    def exploitation_names(self) -> tuple[str, ...]:
+        return self._names(self.table.repairs, "no repair")
+
+    def prior(self, ids: Sequence[int]) -> Float[np.ndarray, " ids"]:
+        """Return how likely each fault is."""
+        return self.table.prior[np.asarray(ids)]
+
+    def problem(self, problem_id: Int[Scalar, ""]) -> Int[Array, ""]:
+        """Return the fault."""
+        return jnp.asarray(problem_id)
+
+    def reset(self, key: Key, problem: Int[Array, ""]) -> tuple[Machine, Int[Array, ""]]:
+        """Show nothing before the first test."""
+        drawn = jnp.zeros(0, jnp.int32)
+        if self.outcomes == "fixed":
+            chance = jax.random.uniform(key, (len(self.table.tests),))
+            drawn = (chance[:, None] >= self._cumulated[problem]).sum(-1, dtype=jnp.int32)
+        return Machine(jnp.array(0), drawn), jnp.array(0)
+
+    def step(
+        self,
+        key: Key,
+        problem: Int[Array, ""],
+        goal: Goal,
+        state: Machine,
+        action: Int[Array, ""],
+    ) -> tuple[Machine, Step]:
+        ends = jnp.array(False) if self.end_action is None else action == self.end_action
+        after = state._replace(steps=state.steps + 1)
+        if goal is not None:
+            repair = action % len(self.table.repairs)
+            payoffs = jnp.asarray(self.table.payoffs.T, jnp.float32)[problem]
+            reward = jnp.where(ends, payoffs.min(), payoffs[repair])
+            return after, Step(jnp.array(0), reward, jnp.array(True), jnp.array(False))
+        test = action % len(self.table.tests)
+        if self.outcomes == "fixed":
+            outcome = state.drawn[test]
+        else:
+            chance = jax.random.uniform(key)
+            outcome = (chance >= self._cumulated[problem, test]).sum(dtype=jnp.int32)
+        shown = 1 + jnp.asarray(self.table.offsets, jnp.int32)[test] + outcome
+        cost = jnp.asarray(self.table.costs, jnp.float32)[test]
+        seen, reward = jnp.where(ends, 0, shown), jnp.where(ends, 0.0, -cost)
+        return after, Step(seen, reward, ends, (after.steps >= self.budget) & ~ends)
+
+    def statistics(
+        self, problem: Int[Array, ""], exploration: Trajectory
+    ) -> dict[str, Float[Array, ""]]:
+        """Return what tests cost, and how many of them say nothing about the repair."""
+        useless = jnp.asarray(~useful(self.table))[exploration.actions % len(self.table.tests)]
+        done = exploration.mask & ~exploration.terminated
+        return {
+            "test_cost": -exploration.episode_return,
+            "useless_tests": (useless & done).sum().astype(jnp.float32),
+        }
+
+    @property
+    def decision(self) -> Decision:
+        """All that the values of the best tests and repairs depend on."""
+        return decision_of(self.table, self.budget, self.outcomes == "fixed")
+
+    @property
+    def _numbered(self) -> int:
+        return max(len(self.table.tests), len(self.table.repairs))
+
+    def _names(self, names: tuple[str, ...], end: str) -> tuple[str, ...]:
+        counted = tuple(names[action % len(names)] for action in range(self._numbered))
+        return counted if self.end_action is None else (*counted, end)
+
+    @property
+    def _cumulated(self) -> Float[Array, "faults tests outcomes"]:
+        """P(an outcome with this number or a lower one | fault), without the last number."""
+        return jnp.asarray(_cumulated(self.table))
+
+
+@functools.lru_cache(maxsize=4)
+def _cumulated(table: Table) -> Float[np.ndarray, "faults tests outcomes"]:
+    # In double precision, so that an impossible last outcome stays impossible.
+    summed = np.cumsum(table.likelihoods, 1)[:, :-1]
+    return np.ascontiguousarray(summed.transpose(2, 0, 1), np.float32)
+
+
+def diagnosis(
+    path: str = "",
+    tests: int = 0,
+    outcomes: str = "",
+) -> Diagnosis:
+    """Return the family of the table in a folder; without one, of the built-in table of a pump.
+
+    Args:
+        path: Holds faults.csv, tests.csv, repairs.csv and, if it is to say more, settings.json.
+        tests: At most so many tests an episode; 0: as settings.json says, or as there are.
+        outcomes: `fresh` or `fixed`; as settings.json says, or fresh, if not given.
+
+    Raises:
+        UserError: For what is missing or wrong in the files, with file, row and column.
+    """
+    table, settings = read_folder(path or PUMP)
+    settings = checked_settings("diagnosis", tests or settings.tests, outcomes or settings.outcomes)
+    given = {"path": path, "tests": tests, "outcomes": outcomes}
+    fields = ",".join(f"{field}={value}" for field, value in given.items() if value)
+    name = f"diagnosis:{fields}" if fields else "diagnosis"
+    return Diagnosis(table, settings.tests or len(table.tests), settings.outcomes, name)
+
+
+def from_columns(
+    faults: Any, tests: Any, repairs: Any, *, budget: int = 0, outcomes: str = "fresh"
+) -> Diagnosis:
+    """Return the family of three pandas frames, or mappings of columns, named as in the files.
+
+    Args:
+        faults: Columns `fault` and `prior`.
+        tests: `test`, `cost`, `outcome` if any test has more than two, and one for each fault.
+        repairs: `repair`, and one for each fault with what the repair pays.
+        budget: At most so many tests an episode; 0: as many as there are tests.
+        outcomes: `fresh`: drawn anew at each test; `fixed`: once an episode.
+
+    Raises:
+        UserError: For what is missing or wrong, with table, row (counted from 0) and column.
+    """
+    table = read_columns(faults, tests, repairs)
+    settings = checked_settings("diagnosis", budget, outcomes)
+    return Diagnosis(table, settings.tests or len(table.tests), settings.outcomes)

@@ -1,0 +1,285 @@
+"""Tables from CSV files or columns; what is wrong is told with file, row and column."""
+
+import csv
+import json
+import math
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from dreamrl.errors import UserError, unknown
+from dreamrl.families.diagnosis.table import Table
+from dreamrl.values import AnyPath, shown
+
+TOLERANCE = 1e-3
+"""How far a sum of probabilities may be from one: tables are often rounded to three digits."""
+MOST_FAULTS = 100_000
+MOST_NUMBERS = 50_000_000
+"""Probabilities, or payoffs, in one table."""
+OUTCOMES = ("fresh", "fixed")
+POSITIVE, NEGATIVE = "positive", "negative"
+
+
+class Settings(NamedTuple):
+    """What settings.json may say."""
+
+    tests: int = 0
+    """At most so many tests an episode; 0: as many as there are."""
+    outcomes: str = "fresh"
+    """Drawn anew at each test, or once an episode."""
+
+
+class Columns(NamedTuple):
+    """The cells of one table."""
+
+    where: str
+    """The file, for messages."""
+    cells: Mapping[str, list[Any]]
+    rows: list[int]
+    """The number of each row, for messages; those of a file count its heading."""
+
+    def fault(self, row: int, column: str, what: str) -> UserError:
+        """Return an error that names a cell."""
+        return UserError(f"{self.where}, row {self.rows[row]}, column {column!r}: {what}")
+
+    def text(self, row: int, column: str) -> str:
+        found = self.cells[column][row]
+        text = "" if found is None or found != found else str(found).strip()
+        if not text:
+            raise self.fault(row, column, "the cell is empty")
+        return text
+
+    def number(self, row: int, column: str) -> float:
+        found = self.cells[column][row]
+        if isinstance(found, str):
+            self.text(row, column)
+        try:
+            value = float(found)
+        except (TypeError, ValueError):
+            if found is None:
+                raise self.fault(row, column, "the cell is empty") from None
+            raise self.fault(row, column, f"{shown(found)} is not a number") from None
+        if not math.isfinite(value):
+            raise self.fault(row, column, f"{shown(found)} is not a finite number")
+        return value
+
+    def probability(self, row: int, column: str) -> float:
+        value = self.number(row, column)
+        if not 0 <= value <= 1:
+            raise self.fault(row, column, f"{value:g} is no probability, from 0 to 1")
+        return value
+
+    def names(self, column: str) -> tuple[str, ...]:
+        """Return the names in a column, each of which may be there once."""
+        found = [self.text(row, column) for row in range(len(self.rows))]
+        first: dict[str, int] = {}
+        for row, name in enumerate(found):
+            if name in first:
+                what = f"{name!r} is there twice, first in row {self.rows[first[name]]}"
+                raise self.fault(row, column, what)
+            first[name] = row
+        return tuple(found)
+
+
+def read_folder(folder: AnyPath) -> tuple[Table, Settings]:
+    """Return the table in a folder of faults.csv, tests.csv, repairs.csv and settings.json.
+
+    Raises:
+        UserError: For what is missing or wrong, with file, row and column.
+    """
+    path = Path(folder)
+    if not path.is_dir():
+        where = "" if path.is_absolute() else f" in {Path.cwd()}"
+        files = "faults.csv, tests.csv and repairs.csv"
+        raise UserError(f"there is no folder {path}{where}, with {files}")
+    columns = [_read_csv(path / f"{name}.csv") for name in ("faults", "tests", "repairs")]
+    return _table(*columns), _read_settings(path / "settings.json")
+
+
+def read_columns(faults: Any, tests: Any, repairs: Any) -> Table:
+    """Return the table of three pandas frames, or mappings of columns, named as in the files.
+
+    Raises:
+        UserError: For what is missing or wrong, with table, row (counted from 0) and column.
+    """
+    given = {"faults": faults, "tests": tests, "repairs": repairs}
+    return _table(*(_columns(name, value) for name, value in given.items()))
+
+
+def checked_settings(where: str, tests: Any, outcomes: Any) -> Settings:
+    """Return settings, or raise UserError for values that they cannot have."""
+    if isinstance(tests, bool) or not isinstance(tests, int) or tests < 0:
+        raise UserError(f"{where}: tests must be a whole number of at least 1, is {shown(tests)}")
+    if outcomes not in OUTCOMES:
+        raise UserError(f"{where}: outcomes must be fresh or fixed, is {shown(outcomes)}")
+    return Settings(tests, outcomes)
+
+
+def _read_csv(path: Path) -> Columns:
+    if not path.is_file():
+        raise UserError(f"{path} is missing")
+    try:
+        # Spreadsheets begin a file with a byte order mark.
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            lines = [(number, row) for number, row in enumerate(csv.reader(file), 1) if any(row)]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise UserError(f"{path} is not a CSV file in UTF-8: {error}") from None
+    if len(lines) < 2:
+        raise UserError(f"{path} has {'no rows below its heading' if lines else 'no heading'}")
+    heading = [name.strip() for name in lines[0][1]]
+    while heading and not heading[-1]:
+        heading.pop()
+    for number, row in lines:
+        if any(cell.strip() for cell in row[len(heading) :]):
+            cells = f"{len(row)} cells, and the heading {len(heading)}"
+            raise UserError(f"{path}, row {number}: there are {cells}: quote names with commas")
+    for place, name in enumerate(heading):
+        if not name or name in heading[:place]:
+            what = f"{name!r} is there twice" if name else f"column {place + 1} has no name"
+            raise UserError(f"{path}, row {lines[0][0]}: {what}")
+    rows = [row + [""] * (len(heading) - len(row)) for _, row in lines[1:]]
+    columns = {name: [row[place] for row in rows] for place, name in enumerate(heading)}
+    return Columns(str(path), columns, [number for number, _ in lines[1:]])
+
+
+def _columns(name: str, given: Any) -> Columns:
+    columns: Iterable[Any] | None = getattr(given, "columns", None)
+    if columns is None and isinstance(given, Mapping):
+        columns = given
+    if columns is None:
+        raise UserError(f"{name} must be a frame or a mapping of columns, is {shown(given)}")
+    cells = {str(column).strip(): list(np.asarray(given[column]).tolist()) for column in columns}
+    lengths = {len(cell) for cell in cells.values()}
+    if len(lengths) != 1 or lengths == {0}:
+        raise UserError(f"{name}: columns must be as long as one another, are {sorted(lengths)}")
+    return Columns(name, cells, list(range(lengths.pop())))
+
+
+def _read_settings(path: Path) -> Settings:
+    if not path.exists():
+        return Settings()
+    try:
+        held = json.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} is not JSON: {error}") from None
+    if not isinstance(held, dict):
+        raise UserError(f'{path} must be an object, as {{"tests": 10, "outcomes": "fresh"}}')
+    if strange := sorted(held.keys() - set(Settings._fields)):
+        raise unknown(f"setting in {path}", strange[0], Settings._fields)
+    found = checked_settings(str(path), **Settings(**held)._asdict())
+    if held.get("tests") == 0:
+        raise UserError(f"{path}: tests must be at least 1, is 0")
+    return found
+
+
+def _table(faults: Columns, tests: Columns, repairs: Columns) -> Table:
+    _check_columns(faults, ("fault", "prior"), ())
+    names = faults.names("fault")
+    if len(names) > MOST_FAULTS:
+        raise UserError(f"{faults.where}: {len(names):,} faults are more than {MOST_FAULTS:,}")
+    for each in (tests, repairs):
+        if len(each.rows) * len(names) > MOST_NUMBERS:
+            size = f"{len(each.rows):,} rows of {len(names):,} faults"
+            raise UserError(f"{each.where}: {size} are more than {MOST_NUMBERS:,} numbers")
+    prior = np.array([faults.probability(row, "prior") for row in range(len(names))])
+    if abs(prior.sum() - 1) > TOLERANCE:
+        raise UserError(f"{faults.where}, column 'prior': the sum is {prior.sum():g}, and not 1")
+    if len(names) < 2:
+        raise UserError(f"{faults.where}: with one fault there is nothing to find out")
+    if not prior.all():
+        row = int(np.flatnonzero(prior == 0)[0])
+        raise faults.fault(row, "prior", f"{names[row]!r} never happens: leave it out")
+    likelihoods, costs, outcomes = _tests(tests, names)
+    payoffs, done = _repairs(repairs, names)
+    return Table(
+        names, tuple(outcomes), tuple(outcomes.values()), done, prior / prior.sum(),
+        likelihoods, costs, payoffs,
+    )  # fmt: skip
+
+
+def _check_columns(columns: Columns, first: tuple[str, ...], faults: tuple[str, ...]) -> None:
+    for name in first:
+        if name not in columns.cells:
+            found = ", ".join(map(repr, list(columns.cells)[:5]))
+            raise UserError(f"{columns.where} has no column {name!r}: it has {found}")
+    for name in faults:
+        if name not in columns.cells:
+            raise UserError(f"{columns.where} has no column for the fault {name!r}")
+    known = {*first, *faults, "outcome"} if "test" in first else {*first, *faults}
+    if faults and (strange := [name for name in columns.cells if name not in known]):
+        raise UserError(f"{columns.where}: column {strange[0]!r} is no fault of faults.csv")
+
+
+def _tests(tests: Columns, faults: tuple[str, ...]) -> tuple[Any, Any, dict[str, tuple[str, ...]]]:
+    """Return P(outcome | fault), costs, and the outcomes of each test."""
+    _check_columns(tests, ("test", "cost"), faults)
+    groups: dict[str, list[int]] = {}
+    named: list[str] = []
+    for row in range(len(tests.rows)):
+        found = tests.cells["outcome"][row] if "outcome" in tests.cells else None
+        named.append("" if found is None or found != found else str(found).strip())
+        groups.setdefault(tests.text(row, "test"), []).append(row)
+    outcomes: dict[str, tuple[str, ...]] = {}
+    costs, tables = [], []
+    for test, rows in groups.items():
+        costs.append(_cost(tests, rows))
+        chances = np.array([[tests.probability(row, fault) for fault in faults] for row in rows])
+        if not any(named[row] for row in rows):
+            if len(rows) > 1:
+                what = f"{test!r} is there twice, first in row {tests.rows[rows[0]]}"
+                more = ": rows of one test are told apart by a column 'outcome'"
+                raise tests.fault(rows[1], "test", what + more)
+            outcomes[test] = (NEGATIVE, POSITIVE)
+            tables.append(np.concatenate([1 - chances, chances]))
+            continue
+        words = tuple(named[row] for row in rows)
+        for place, (row, word) in enumerate(zip(rows, words, strict=True)):
+            if not word or word in words[:place]:
+                what = f"{word!r} of {test!r} is there twice" if word else "the cell is empty"
+                raise tests.fault(row, "outcome", what)
+        if len(rows) == 1:
+            raise tests.fault(rows[0], "outcome", f"{test!r} has but one outcome")
+        sums = chances.sum(0)
+        if (wrong := np.abs(sums - 1) > TOLERANCE).any():
+            fault = faults[int(wrong.argmax())]
+            what = f"the outcomes of {test!r} sum to {sums[wrong][0]:g}, and not to 1"
+            raise tests.fault(rows[-1], fault, what)
+        outcomes[test] = words
+        tables.append(chances / sums)
+    most = max(len(table) for table in tables)
+    likelihoods = np.zeros((len(tables), most, len(faults)))
+    for each, table in zip(likelihoods, tables, strict=True):
+        each[: len(table)] = table
+    return likelihoods, np.array(costs), outcomes
+
+
+def _cost(tests: Columns, rows: list[int]) -> float:
+    """Return the cost of a test; below its first row the cells may be empty."""
+    cost = tests.number(rows[0], "cost")
+    if cost < 0:
+        raise tests.fault(rows[0], "cost", f"{cost:g} is negative: a cost is 0 or more")
+    for row in rows[1:]:
+        empty = tests.cells["cost"][row] in ("", None)
+        if not empty and (other := tests.number(row, "cost")) == other != cost:
+            raise tests.fault(row, "cost", f"{other:g} differs from {cost:g}, the test's above")
+    return cost
+
+
+def _repairs(repairs: Columns, faults: tuple[str, ...]) -> tuple[Any, tuple[str, ...]]:
+    _check_columns(repairs, ("repair",), faults)
+    names = repairs.names("repair")
+    payoffs = np.array(
+        [[repairs.number(row, fault) for fault in faults] for row in range(len(names))]
+    )
+    best, second = payoffs.max(0), np.sort(payoffs, 0)[-2:][0]
+    for row, own in enumerate(payoffs):
+        # A repair that pays more than all others for one fault is needed.
+        if len(names) == 1 or ((own == best) & (best > second)).any():
+            continue
+        for other in np.flatnonzero((payoffs >= own).all(1)):
+            if other != row and (other < row or (payoffs[other] > own).any()):
+                what = f"nobody needs {names[row]!r}: {names[other]!r} pays as much for each fault"
+                raise repairs.fault(row, "repair", what)
+    return payoffs, names

@@ -1,0 +1,255 @@
+"""What can be reached in a diagnosis: the best there is, and simple ways to choose tests.
+
+Exact where nothing else is said, and from the table alone. Returns are payoffs less costs of
+tests; faults count by their prior.
+"""
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from dreamrl.families.diagnosis import Diagnosis
+from dreamrl.families.diagnosis.relevance import Decision, reduced
+from dreamrl.references.belief_search import BeliefSearch, Bounds
+
+MOST = 5_000_000
+"""Numbers that the beliefs after some tests may take; beyond, a sample of them goes on."""
+REPEATS = 8
+STOP = -1
+PRICES = (0.001, 0.003, 0.01, 0.03, 0.1)
+"""Prices of a test, as shares of what knowing the fault is worth."""
+
+Choose = Callable[
+    [int, Float[np.ndarray, "states faults"], Bool[np.ndarray, "states tests"]],
+    Int[np.ndarray, " states"],
+]
+"""(number of tests, P(fault and what was seen), tests done) -> tests, or STOP."""
+
+
+class Way(NamedTuple):
+    """What a way to choose tests comes to."""
+
+    mean: float
+    tests: float
+    """Mean number of tests."""
+    error: float = 0.0
+    """Standard error of the mean return; 0 where it is exact."""
+
+
+class Point(NamedTuple):
+    """The best return at a price, and how many tests that takes: on the frontier of the two."""
+
+    price: float
+    """Of a test, in units of return; not part of the mean."""
+    mean: float
+    tests: float
+
+
+class DiagnosisReference(NamedTuple):
+    """The values of one diagnosis."""
+
+    family: str
+    optimum: float
+    """Told the fault."""
+    bayes_optimal: Bounds
+    greedy_information: Way
+    """Each test is the one that tells most about the fault, to the last test."""
+    greedy_value: Way
+    """Each test is the one that is worth most if it were the last; none that is worth nothing."""
+    fixed_order: Way
+    """All tests in the table's order, and again."""
+    random: Way
+    """Every test as likely as any other, each time."""
+    no_test: float
+    by_budget: tuple[Bounds, ...]
+    """The best return of at most 0, 1, 2, ... tests."""
+    frontier: tuple[Point, ...]
+    """The best return at some prices of a test; empty where it is not exact."""
+    useless: tuple[str, ...]
+    """Tests that say nothing about which repair is right, whatever others have shown."""
+
+
+def diagnosis_references(
+    family: Diagnosis, number: int = 1000, seed: int = 0
+) -> DiagnosisReference:
+    """Return all values; `number` random explorations are tried."""
+    whole = family.decision
+    search = best_of(family)
+    known, blind = optimum(family, family.train_ids), no_test(family, family.train_ids)
+    information, value = greedy_information(whole, seed), greedy_value(whole, seed)
+    budgets = tuple(search.value(budget) for budget in range(family.budget + 1))
+    best = budgets[-1]
+    for way in (information, value):
+        if best.gap and way.mean > best.low and not way.error:
+            best = Bounds(way.mean, best.high, way.tests)
+    prices = [share * (known - blind) for share in PRICES] if search.exact else []
+    return DiagnosisReference(
+        family.name,
+        known,
+        best,
+        information,
+        value,
+        walk(whole, _in_order(whole), seed),
+        random_tests(whole, number, seed),
+        blind,
+        (*budgets[:-1], best),
+        tuple(Point(price, *_point(search, price)) for price in prices),
+        tuple(t for i, t in enumerate(family.table.tests) if i not in search.decision.tests),
+    )
+
+
+@functools.lru_cache(maxsize=2)
+def best_of(family: Diagnosis) -> BeliefSearch:
+    """Return the search for the best explorations of a diagnosis."""
+    return BeliefSearch(reduced(family.decision))
+
+
+def optimum(family: Diagnosis, ids: Sequence[int]) -> float:
+    """Return the best return of one who is told the fault."""
+    return float(family.table.payoffs[:, list(ids)].max(0) @ _shares(family, ids))
+
+
+def no_test(family: Diagnosis, ids: Sequence[int]) -> float:
+    """Return the best return of one repair for all faults."""
+    return float((family.table.payoffs[:, list(ids)] @ _shares(family, ids)).max())
+
+
+def greedy_information(decision: Decision, seed: int = 0) -> Way:
+    """Choose the test with the most mutual information with the fault; return the `Way`."""
+    return walk(decision, functools.partial(_most_informative, decision), seed)
+
+
+def greedy_value(decision: Decision, seed: int = 0) -> Way:
+    """Choose the test that is worth most, if it is worth its cost; return the `Way`."""
+    return walk(decision, functools.partial(_most_valuable, decision), seed)
+
+
+def walk(decision: Decision, choose: Choose, seed: int = 0) -> Way:
+    """Return what a way to choose tests comes to, exactly or, with too many beliefs, sampled."""
+    mean, tests, sampled = _walk(decision, choose, seed)
+    if not sampled:
+        return Way(mean, tests)
+    again = [_walk(decision, choose, seed + i)[:2] for i in range(1, REPEATS)]
+    means, numbers = zip((mean, tests), *again, strict=True)
+    error = float(np.std(means, ddof=1) / np.sqrt(REPEATS))
+    return Way(float(np.mean(means)), float(np.mean(numbers)), error)
+
+
+def random_tests(decision: Decision, number: int, seed: int = 0) -> Way:
+    """Return the best return after tests at random, the whole budget of them: a sample."""
+    rng = np.random.default_rng(seed)
+    faults = rng.choice(len(decision.prior), number, p=decision.prior)
+    weights = np.repeat(decision.prior[None], number, 0)
+    rows, paid = np.arange(number), np.zeros(number)
+    done = np.zeros((number, len(decision.costs)), bool)
+    for _ in range(decision.budget):
+        test = rng.integers(len(decision.costs), size=number)
+        own = decision.owners == test[:, None]
+        chances = np.where(own, decision.chances[:, faults].T, 0.0).cumsum(1)
+        drawn = rng.random(number)[:, None] * chances[:, -1:]
+        result = (chances <= drawn).sum(1)
+        new = ~(done[rows, test] & decision.fixed)
+        weights[new] *= decision.chances[result[new]]
+        weights /= weights.sum(1, keepdims=True)
+        paid += decision.costs[test]
+        done[rows, test] = True
+    returns = (weights @ decision.payoffs.T).max(1) - paid
+    error = float(returns.std(ddof=1) / np.sqrt(number))
+    return Way(float(returns.mean()), float(decision.budget), error)
+
+
+def _shares(family: Diagnosis, ids: Sequence[int]) -> Float[np.ndarray, " ids"]:
+    prior = family.prior(ids)
+    return prior / prior.sum()
+
+
+def _point(search: BeliefSearch, price: float) -> tuple[float, float]:
+    found = search.value(price=price)
+    return found.low, found.tests
+
+
+def _in_order(decision: Decision) -> Choose:
+    def choose(step, weights, done):
+        over = decision.fixed and step >= len(decision.costs)
+        return np.full(len(weights), STOP if over else step % len(decision.costs))
+
+    return choose
+
+
+def _most_informative(
+    decision: Decision, step: int, weights: np.ndarray, done: np.ndarray
+) -> np.ndarray:
+    """Choose the highest H(outcome) - E H(outcome | fault)."""
+    belief = weights / weights.sum(1, keepdims=True)
+    own = np.eye(len(decision.costs))[decision.owners]
+    gain = _entropies(belief @ decision.chances.T) @ own
+    gain -= belief @ (_entropies(decision.chances).T @ own)
+    return _chosen(decision, np.maximum(gain, 0.0), done)
+
+
+def _most_valuable(
+    decision: Decision, step: int, weights: np.ndarray, done: np.ndarray
+) -> np.ndarray:
+    """Choose what makes the decision after it worth most, less its cost."""
+    belief = weights / weights.sum(1, keepdims=True)
+    gain = np.repeat(-(belief @ decision.payoffs.T).max(1)[:, None], len(decision.costs), 1)
+    for chance, owner in zip(decision.chances, decision.owners, strict=True):
+        gain[:, owner] += ((belief * chance) @ decision.payoffs.T).max(1)
+    return _chosen(decision, gain - decision.costs, done)
+
+
+def _chosen(decision: Decision, gain: np.ndarray, done: np.ndarray) -> np.ndarray:
+    if decision.fixed:
+        gain = np.where(done, -np.inf, gain)
+    return np.where(gain.max(1) > 1e-12, gain.argmax(1), STOP)
+
+
+def _entropies(chances: np.ndarray) -> np.ndarray:
+    return -chances * np.log(np.where(chances > 0, chances, 1.0))
+
+
+def _walk(decision: Decision, choose: Choose, seed: int) -> tuple[float, float, bool]:
+    """Return the mean return, the mean number of tests, and whether beliefs were sampled."""
+    rng = np.random.default_rng(seed)
+    names = rng.integers(1, 2**62, len(decision.owners), np.uint64)
+    named = np.zeros(1, np.uint64)
+    weights, done = decision.prior[None], np.zeros((1, len(decision.costs)), bool)
+    value, tests, sampled = 0.0, 0.0, False
+    for step in range(decision.budget):
+        chosen = choose(step, weights, done)
+        stop = chosen == STOP
+        value += (weights[stop] @ decision.payoffs.T).max(1, initial=-np.inf).sum()
+        weights, done, named, chosen = (x[~stop] for x in (weights, done, named, chosen))
+        if not len(weights):
+            return float(value), float(tests), sampled
+        mass = weights.sum(1)
+        value -= mass @ decision.costs[chosen]
+        tests += mass.sum()
+        before, result = np.nonzero(decision.owners == chosen[:, None])
+        reached = named[before] + names[result]
+        possible = (weights[before] * decision.chances[result]).any(1)
+        named, first = np.unique(reached[possible], return_index=True)
+        # Ways that lead to the same belief are joined.
+        before, result, reached = (x[possible] for x in (before, result, reached))
+        moved = weights[before] * decision.chances[result]
+        weights = np.add.reduceat(moved[np.argsort(reached, kind="stable")], _starts(reached))
+        done = done[before[first]]
+        done[np.arange(len(first)), decision.owners[result[first]]] = True
+        most = max(1, MOST // (len(decision.prior) * len(decision.owners)))
+        if len(weights) > most:
+            sampled, mass = True, weights.sum(1)
+            places = (np.arange(most) + rng.random()) / most
+            kept = np.searchsorted(mass.cumsum() / mass.sum(), places, side="right")
+            kept = np.minimum(kept, len(mass) - 1)
+            weights = weights[kept] * (mass.sum() / most / mass[kept])[:, None]
+            done, named = done[kept], named[kept]
+    value += (weights @ decision.payoffs.T).max(1, initial=-np.inf).sum()
+    return float(value), float(tests), sampled
+
+
+def _starts(names: np.ndarray) -> np.ndarray:
+    """Return where each distinct name begins, once they are sorted."""
+    return np.unique(np.sort(names), return_index=True)[1]
