@@ -118,8 +118,9 @@ def test_a_state_can_be_donated(relevant_fact):
     state = jax.jit(trainer.init)(jax.random.key(0))
     wanted, _ = jax.jit(trainer.iterate)(state)
     found, _ = jax.jit(trainer.iterate, donate_argnums=0)(state)
-    assert eqx.tree_equal(found.params, wanted.params)
-    assert eqx.tree_equal(found.target, wanted.target)
+    # The two programs may round otherwise.
+    assert eqx.tree_equal(found.params, wanted.params, rtol=1e-4, atol=1e-5)
+    assert eqx.tree_equal(found.target, wanted.target, rtol=1e-4, atol=1e-5)
 
 
 def test_learning_starts_late(relevant_fact):

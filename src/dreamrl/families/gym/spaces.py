@@ -229,7 +229,7 @@ def _parts(space: Any, whole: Any, keys: tuple[Any, ...] = ()) -> Iterator[Part]
         case spaces.Tuple():
             for number, inner in enumerate(space.spaces):
                 yield from _parts(inner, whole, (*keys, number))
-        case spaces.Discrete() if space.n <= MOST:
+        case spaces.Discrete() if int(space.n) <= MOST:
             start, n = int(space.start), int(space.n)
             yield Part(space, Discrete(n), keys, start, start, start + n - 1)
         case spaces.MultiDiscrete() if space.nvec.sum() <= MOST:
@@ -307,7 +307,7 @@ def actions(space: Any) -> ActionAdapter:
         UserError: For a space that agents cannot act in.
     """
     match space:
-        case spaces.Discrete() if space.n <= MOST:
+        case spaces.Discrete() if int(space.n) <= MOST:
             return ActionAdapter(Discrete(int(space.n)), int(space.start))
         case spaces.Box() if space.is_bounded() and np.dtype(space.dtype).kind == "f":
             half = (space.high.astype(np.float64) - space.low) / 2
