@@ -13,7 +13,7 @@ from dreamrl.agents.dream.exploration import ExplorationPolicy, ExplorerCarry
 from dreamrl.agents.policy import InstructedPolicy
 from dreamrl.agents.settings import Learner
 from dreamrl.networks.encoder import Encoder
-from dreamrl.trial import Choice, Percept
+from dreamrl.trial import Choice, Decided, Percept
 from dreamrl.types import Belief, Key, ProblemID, Trajectory
 
 
@@ -51,8 +51,10 @@ class DreamAgent(eqx.Module):
     ) -> tuple[ExplorerCarry, Choice]:
         """Stop where going on is not worth its cost (see `stopping`), unless it acts at random."""
         carry, decision, _ = exploration.decide(self.exploration, self.decoder, carry, percept)
-        stop = (self.exploration.stop(decision.features) <= 0) & (not self.exploration.random)
-        return carry, Choice(self.exploration.choose(decision, key), stop)
+        worth = self.exploration.stop(decision.features)
+        stop = (worth <= 0) & (not self.exploration.random)
+        action = self.exploration.choose(decision, key)
+        return carry, Choice(action, stop, Decided(decision.policy, worth))
 
     def beliefs(self, exploration: Trajectory) -> Belief:
         return Belief(self.decoder.unroll(exploration))
@@ -67,7 +69,8 @@ class DreamAgent(eqx.Module):
         self, carry: ExploiterCarry, percept: Percept, goal: Array, key: Key
     ) -> tuple[ExploiterCarry, Choice]:
         inner, decision = self.exploitation.step(carry.policy, percept, goal, carry.z)
-        return carry._replace(policy=inner), Choice(decision.policy.mode())
+        action = decision.policy.mode()
+        return carry._replace(policy=inner), Choice(action, extras=Decided(decision.policy))
 
 
 class Conditions(NamedTuple):

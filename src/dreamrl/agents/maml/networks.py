@@ -13,7 +13,7 @@ from dreamrl.agents.policy import InstructedPolicy
 from dreamrl.families.family import Family
 from dreamrl.learners.returns import generalised_advantages
 from dreamrl.networks.actor_critic import Decision, mask_action
-from dreamrl.trial import Choice, Percept, before
+from dreamrl.trial import Choice, Decided, Percept, before
 from dreamrl.types import Belief, Key, Trajectory
 
 DIRECTIONS = 16
@@ -144,7 +144,7 @@ class MamlAgent(eqx.Module):
     def explore(self, carry: PyTree, percept: Percept, key: Key) -> tuple[PyTree, Choice]:
         """Sample; it never stops by itself."""
         carry, decision = self.initial.step(carry, percept)
-        return carry, Choice(decision.policy.sample(key))
+        return carry, Choice(decision.policy.sample(key), extras=Decided(decision.policy))
 
     def beliefs(self, exploration: Trajectory) -> Belief:
         """Return, as extra, the exploration so far: `init_exploitation` adapts on it.
@@ -170,7 +170,7 @@ class MamlAgent(eqx.Module):
         self, carry: ExploiterCarry, percept: Percept, goal: Array, key: Key
     ) -> tuple[ExploiterCarry, Choice]:
         carry, decision = decide(carry, percept, goal)
-        return carry, Choice(decision.policy.mode())
+        return carry, Choice(decision.policy.mode(), extras=Decided(decision.policy))
 
     def _change(self, exploration: Trajectory) -> Float[Array, " directions"]:
         adapted = self.initial.adapt(self.initial.read(exploration))

@@ -15,7 +15,7 @@ from dreamrl.families.family import Family
 from dreamrl.learners.dqn import DQN
 from dreamrl.networks.actor_critic import mask_action
 from dreamrl.networks.layers import Dense
-from dreamrl.trial import Choice, Percept, percepts
+from dreamrl.trial import Choice, Decided, Percept, percepts
 from dreamrl.types import Belief, Key, Trajectory
 
 
@@ -144,8 +144,8 @@ class PearlAgent(eqx.Module):
         drawn = goals[jax.random.randint(key_goal, (), 0, goals.shape[0])]
         goal = jnp.where(percept.first, drawn, carry.goal)
         inner, decision = self.params.policy.step(carry.policy, percept, goal, z)
-        action = mask_action(decision, self.masked).policy.mode()
-        return ExplorerCarry(inner, z, goal), Choice(action)
+        policy = mask_action(decision, self.masked).policy
+        return ExplorerCarry(inner, z, goal), Choice(policy.mode(), extras=Decided(policy))
 
     def beliefs(self, exploration: Trajectory) -> Belief:
         return Belief(*posteriors(self.params.encoder, exploration))
@@ -161,7 +161,8 @@ class PearlAgent(eqx.Module):
         self, carry: ExploiterCarry, percept: Percept, goal: Array, key: Key
     ) -> tuple[ExploiterCarry, Choice]:
         inner, decision = self.params.policy.step(carry.policy, percept, goal, carry.z)
-        return carry._replace(policy=inner), Choice(decision.policy.mode())
+        action = decision.policy.mode()
+        return carry._replace(policy=inner), Choice(action, extras=Decided(decision.policy))
 
     @property
     def _prior(self) -> Posterior:

@@ -21,7 +21,7 @@ from dreamrl.networks.actor_critic import Decision, mask_action
 from dreamrl.networks.layers import Dense
 from dreamrl.networks.recurrent import GRU
 from dreamrl.spaces import Space
-from dreamrl.trial import Choice, Percept, percepts
+from dreamrl.trial import Choice, Decided, Percept, percepts
 from dreamrl.types import Belief, Goal, Key, Trajectory
 
 BeliefHead = Callable[[Float[Array, "... size"]], Float[Array, "... Z"]]
@@ -138,7 +138,8 @@ class WholeTrialAgent(eqx.Module):
     ) -> tuple[Float[Array, " size"], Choice]:
         """Act greedily; a method that does not explore stops at once."""
         carry, decision = self.decide(carry, percept, None)
-        return carry, Choice(decision.policy.mode(), jnp.array(not self.explores))
+        stop = jnp.array(not self.explores)
+        return carry, Choice(decision.policy.mode(), stop, Decided(decision.policy))
 
     def beliefs(self, exploration: Trajectory) -> Belief:
         hidden = self.encoder.read(exploration)
@@ -153,7 +154,7 @@ class WholeTrialAgent(eqx.Module):
         self, carry: Float[Array, " size"], percept: Percept, goal: Array, key: Key
     ) -> tuple[Float[Array, " size"], Choice]:
         carry, decision = self.decide(carry, percept, goal)
-        return carry, Choice(decision.policy.mode())
+        return carry, Choice(decision.policy.mode(), extras=Decided(decision.policy))
 
     def decide(
         self,
