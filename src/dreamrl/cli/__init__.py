@@ -21,6 +21,7 @@ COMMANDS = {
     "evaluate": "measure a trained agent on problems it has never seen: dreamrl evaluate RUN",
     "compare": "agents beside one another: dreamrl compare AGENT... --family FAMILY...",
     "trial": "print and draw one trial, step by step: dreamrl trial RUN",
+    "report": "write a page that shows runs and trials: dreamrl report RUN...",
     "new-family": "write a family of your own to begin with: dreamrl new-family NAME",
     "references": "work out what can be reached in a family: dreamrl references FAMILY",
     "bench": "measure steps a second: dreamrl bench env|train",
