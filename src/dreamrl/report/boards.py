@@ -5,6 +5,7 @@ import io
 from collections.abc import Hashable, Iterable
 from typing import Any, TypeVar
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from matplotlib.colors import to_hex
@@ -41,8 +42,10 @@ def board(family: Any, ids: Iterable[int]) -> Board | None:
     marks: dict[tuple[int, int, str, str], int] = {}
     problems: dict[str, tuple[list[int], list[int]]] = {}
     size = 0
-    for problem_id in ids:
-        drawing = family.drawing(family.problem(jnp.array(problem_id)))
+    ids = list(ids)
+    every = jax.tree.map(np.asarray, jax.jit(jax.vmap(family.problem))(jnp.array(ids, jnp.int32)))
+    for row, problem_id in enumerate(ids):
+        drawing = family.drawing(jax.tree.map(lambda x, row=row: x[row], every))
         size = max(size, int(drawing.size))
         has_lines = [
             _number(lines, (*_whole(line.start), *_whole(line.end), _hex(line.color)))

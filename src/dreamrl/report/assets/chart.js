@@ -2,7 +2,7 @@
 import { h, short, svg } from "./dom.js";
 
 const HEIGHT = 220;
-const EDGE = { left: 46, right: 12, top: 12, bottom: 34 };
+const EDGE = { left: 54, right: 12, top: 12, bottom: 34 };
 
 /** Return three to six round numbers. @param {number} low @param {number} high */
 export function ticks(low, high) {
@@ -36,7 +36,7 @@ export function lineChart(chart, limits) {
   return h(
     "figure",
     { class: "chart" },
-    h("figcaption", {}, h("h4", {}, chart.title), h("ul", { class: "keys" }, keys, exact)),
+    h("figcaption", {}, h("h3", {}, chart.title), h("ul", { class: "keys" }, keys, exact)),
     place,
     read,
   );

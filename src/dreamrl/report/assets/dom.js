@@ -51,7 +51,7 @@ export function table(caption, heads, rows, current = -1) {
     row.map((cell, i) => (i ? h("td", {}, cell) : h("th", { scope: "row" }, cell)));
   return h(
     "div",
-    { class: "scroll", tabindex: 0, role: "region", "aria-label": caption },
+    { class: "scroll", tabindex: 0, role: "group", "aria-label": caption },
     h(
       "table",
       {},

@@ -8,7 +8,7 @@ export function runView(group, number) {
   if (group.message !== null) {
     return h(
       "section",
-      { class: "card", "aria-labelledby": heading },
+      { class: "card run", "aria-labelledby": heading },
       h("h2", { id: heading }, group.name),
       h("p", { class: "alarm" }, h("strong", {}, "This run cannot be read. "), group.message),
     );
@@ -17,9 +17,9 @@ export function runView(group, number) {
   const silent = group.seeds.filter((seed) => seed.message !== null);
   return h(
     "section",
-    { class: "card", "aria-labelledby": heading },
+    { class: "card run", "aria-labelledby": `${heading} ${heading}-path` },
     h("h2", { id: heading }, `${group.agent} on ${group.family}`),
-    h("p", { class: "path" }, group.name),
+    h("p", { class: "path", id: `${heading}-path` }, group.name),
     h("dl", {}, facts.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value)))),
     h("ul", { class: "alarms", "aria-label": "Alarms" }, group.alarms.map(alarmView)),
     group.alarms.every((alarm) => alarm.kind !== "alarm") && h("p", {}, "No alarms."),

@@ -35,11 +35,11 @@ export function trialView(report) {
   const status = h("p", { class: "status", role: "status" });
   const stage = h("div", { class: "stage" });
   const buttons = [
-    button("⏮", "First moment", () => go(0)),
-    button("◀", "Step back", () => go(moment - 1)),
-    button("▶ Play", "Play", toggle),
-    button("▶|", "Step forward", () => go(moment + 1)),
-    button("⏭", "Last moment", () => go(last())),
+    button("First", () => go(0)),
+    button("Back", () => go(moment - 1)),
+    button("Play", toggle),
+    button("Forward", () => go(moment + 1)),
+    button("Last", () => go(last())),
   ];
   const play = buttons[2];
 
@@ -105,14 +105,12 @@ export function trialView(report) {
     if (timer) return pause();
     if (moment === last()) go(0);
     timer = setInterval(() => go(moment + 1), MILLISECONDS);
-    play.textContent = "⏸ Pause";
-    play.setAttribute("aria-label", "Pause");
+    play.textContent = "Pause";
   }
   function pause() {
     clearInterval(timer);
     timer = 0;
-    play.textContent = "▶ Play";
-    play.setAttribute("aria-label", "Play");
+    play.textContent = "Play";
   }
   /** @param {KeyboardEvent} event */
   function press(event) {
@@ -160,9 +158,9 @@ function options(select, values) {
   if (values.some(([value]) => value === before)) select.value = before;
 }
 
-/** @param {string} words @param {string} label @param {() => void} click */
-function button(words, label, click) {
-  return h("button", { type: "button", "aria-label": label, click }, words);
+/** @param {string} words @param {() => void} click */
+function button(words, click) {
+  return h("button", { type: "button", click }, words);
 }
 
 /**
@@ -264,15 +262,23 @@ function steps(trial, exploring, at, known) {
   const episode = exploring ? trial.explored : trial.exploited;
   const { gained, moved, errors, shares } = trial.beliefs;
   const heads = ["step", "action", episode.seen.length ? "observation" : null];
-  const more = exploring ? [gained ? "gained" : "moved", errors && "error to z", shares && "most like"] : ["reward"];
+  const more = exploring ? [gained ? "gained" : "moved", errors && "error to z", shares && known && "most like"] : ["reward"];
   const rows = ["", ...episode.actions].map((action, i) => {
-    const best = shares && exploring ? Math.max(...shares[i]) : 0;
-    const like = shares && known && exploring ? `${known.ids[shares[i].indexOf(best)]} (${percent(best)})` : "";
-    const change = i ? (gained ? percent(gained[i - 1]) : short(moved[i - 1])) : "";
-    const told = [change, errors && short(errors[i]), shares && like];
     const row = [String(i), action, episode.seen.length ? episode.seen[i] : null];
-    return [...row, ...(exploring ? told : [i ? short(episode.rewards[i - 1]) : ""])].filter((cell) => cell !== null);
+    if (!exploring) row.push(i ? short(episode.rewards[i - 1]) : "");
+    else {
+      row.push(i ? (gained ? percent(gained[i - 1]) : short(moved[i - 1])) : "");
+      row.push(errors && short(errors[i]));
+      row.push(shares && known && mostLike(shares[i], known));
+    }
+    return row.filter((cell) => cell !== null);
   });
   const caption = exploring ? "Exploration" : "Exploitation";
   return table(caption, [...heads, ...more].filter((head) => head), rows, at);
+}
+
+/** @param {number[]} shares @param {import("./schema.js").Known} known */
+function mostLike(shares, known) {
+  const best = Math.max(...shares);
+  return `${known.ids[shares.indexOf(best)]} (${percent(best)})`;
 }
