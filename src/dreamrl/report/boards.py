@@ -14,7 +14,7 @@ from PIL import Image as Picture
 from dreamrl.families.family import Family
 from dreamrl.figures.trial import scene_of
 from dreamrl.report.schema import Board, FamilyView
-from dreamrl.spaces import Image, Privileged
+from dreamrl.spaces import Image, Privileged, Space
 from dreamrl.story import Story
 
 UNKNOWN_COLOR = "#808080"
@@ -27,7 +27,7 @@ def view(family: Family, ids: Iterable[int]) -> FamilyView:
     names = getattr(family, "action_names", None)
     number = getattr(family.action_space, "n", None)
     if names is None and number is not None:
-        names = [f"action {i}" for i in range(number)]
+        names = range(number)
     return {
         "actions": None if names is None else list(map(str, names)),
         "board": board(family, ids),
@@ -59,11 +59,16 @@ def board(family: Any, ids: Iterable[int]) -> Board | None:
     return {"size": size, "lines": list(lines), "marks": list(marks), "problems": problems}
 
 
-def pictures(family: Family, observations: np.ndarray) -> list[str] | None:
-    """Return observations that are pictures as PNG images; None where they are none."""
-    space = family.observation_space
+def picture_space(space: Space) -> Image | None:
+    """Return the space of what is seen, if that is pictures."""
     seen = space.seen if isinstance(space, Privileged) else space
-    if not isinstance(seen, Image) or seen.channels not in (1, 3):
+    return seen if isinstance(seen, Image) else None
+
+
+def pictures(space: Space, observations: np.ndarray) -> list[str] | None:
+    """Return observations as PNG images; None where they are none that can be shown."""
+    seen = picture_space(space)
+    if seen is None or seen.channels not in (1, 3):
         return None
     return [png(Picture.fromarray(np.asarray(x).squeeze())) for x in observations]
 

@@ -81,5 +81,5 @@ def _thinned(points: Sequence[T]) -> list[T]:
     return [points[i] for i in np.linspace(0, len(points) - 1, POINTS).round().astype(int)]
 
 
-def _short(value: float) -> float:
+def _short(value: float | int) -> float:
     return float(f"{value:.5g}")

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 from scipy.special import softmax
@@ -13,7 +14,6 @@ from dreamrl.figures.panels import stopped
 from dreamrl.networks.distributions import Categorical
 from dreamrl.report import boards
 from dreamrl.report.schema import Beliefs, Episode, Known, Point, Swap, Trial
-from dreamrl.spaces import Image, Privileged
 from dreamrl.story import Story, exploit_on, play_story
 from dreamrl.trial import Decided
 from dreamrl.types import Trajectory
@@ -119,7 +119,7 @@ def _trial(
     explored, exploited = story.beliefs.trajectory, story.exploitation
     family: Any = story.family
     on_board = hasattr(family, "drawing")
-    has_lines = on_board and bool(family.drawing(family.problem(np.int32(story.problem_id))).lines)
+    has_lines = on_board and bool(family.drawing(family.problem(jnp.array(story.problem_id))).lines)
     return {
         "problem": story.problem_id,
         "kind": "training" if story.problem_id in family.train_ids else "unseen",
@@ -146,7 +146,6 @@ def _episode(
     family, seen = story.family, np.asarray(episode.observations)
     ended = "terminated" if bool(episode.terminated.any()) else "truncated"
     space = family.observation_space
-    picture = isinstance(space.seen if isinstance(space, Privileged) else space, Image)
     return {
         "actions": [story.name_of(action) for action in episode.actions],
         "rewards": _numbers(episode.rewards),
@@ -156,11 +155,11 @@ def _episode(
         if ended == "terminated"
         else "truncated",
         "alternatives": _alternatives(decided, len(episode.actions) + stopped(episode), q_learning),
-        "seen": [] if picture else [_words(x) for x in seen],
+        "seen": [] if boards.picture_space(space) else [_words(x) for x in seen],
         "places": [(_short(x[0]), _short(x[1])) for x in seen]
         if hasattr(family, "drawing")
         else None,
-        "pictures": boards.pictures(family, seen),
+        "pictures": boards.pictures(space, seen),
     }
 
 

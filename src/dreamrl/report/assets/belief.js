@@ -38,7 +38,7 @@ export function alternatives(episode, step, names, kind) {
   const best = Math.max(...row);
   const rows = row
     .map((share, i) => ({
-      name: names[i] ?? `action ${i}`,
+      name: names[i] ?? String(i),
       value: kind === "probability" ? share : Math.exp(share - best),
       words: kind === "probability" ? percent(share) : short(share),
       chosen: names[i] === taken,

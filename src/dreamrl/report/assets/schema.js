@@ -1,5 +1,5 @@
 /**
- * The report's data, as schema.py has them. Only types: the page does not hold this file.
+ * The types of the report's data, as schema.py has them. The page does not hold this file.
  *
  * @typedef {[number, number]} Point
  * @typedef {{seed: number, x: number[], y: number[]}} Line
