@@ -15,7 +15,19 @@ from dreamrl.report.page import MODULES, bundle, escaped
 from dreamrl.report.page import html as page_of
 
 ASSETS = files("dreamrl.report") / "assets"
-FRAME = {"html", "head", "body"}
+ELEMENTS = {
+    "html",
+    "head",
+    "meta",
+    "link",
+    "title",
+    "style",
+    "body",
+    "noscript",
+    "p",
+    "main",
+    "script",
+}
 NASTY = [
     "</script><script>alert(1)</script>",
     "<img src=x onerror=alert(1)>",

@@ -23,7 +23,7 @@ export function ticks(low, high) {
 export function lineChart(chart, limits) {
   const shown = chart.limits ? limits : [];
   const place = h("div", { class: "plot" });
-  const read = h("output", { class: "reading" });
+  const read = h("p", { class: "reading" });
   const draw = () => place.replaceChildren(plot(chart, shown, place.clientWidth || 480, read));
   new ResizeObserver(draw).observe(place);
   draw();
@@ -53,7 +53,7 @@ function last(series) {
 
 /**
  * @param {import("./schema.js").Chart} chart @param {import("./schema.js").Limit[]} limits
- * @param {number} width @param {HTMLOutputElement} read
+ * @param {number} width @param {HTMLElement} read
  */
 function plot(chart, limits, width, read) {
   const all = chart.series.flatMap((series) => [
