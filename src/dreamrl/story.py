@@ -38,7 +38,13 @@ class Story(NamedTuple):
     def name_of(self, action: Any) -> str:
         """Return an action in words, where the family has some."""
         names = getattr(self.family, "action_names", None)
-        return str(np.round(action, 3).tolist()) if names is None else names[int(action)]
+        if names is not None:
+            return names[int(action)]
+        # As a float of Python's own: rounded, single precision would show digits of its own.
+        value = np.asarray(action)
+        return str(
+            (np.round(value.astype(float), 3) if value.dtype.kind == "f" else value).tolist()
+        )
 
     def states(self, exploring: bool) -> list[State]:
         """Return the states that an episode went through."""

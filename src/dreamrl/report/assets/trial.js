@@ -208,7 +208,7 @@ function column(report, { player, trial }, exploring, step, other, problem) {
     h("h3", {}, player.name),
     h("p", {}, exploring ? "Exploration: no goal is known, nothing is paid." : `Exploitation, goal ${trial.goal}.`),
     h("div", { class: "views" }, [
-      frame && view("as the family is drawn", h("img", { src: frame, alt: "The trial at this moment" })),
+      frame && h("figure", { class: "wide" }, h("img", { src: frame, alt: "The trial at this moment" })),
       picture && view("what the agent is given", h("img", { class: "seen", src: picture, alt: "The observation" })),
       board && view("what is the case", drawn(episode, `Problem ${trial.problem}: ${say(episode, exploring, step)}`)),
       board && shares && view("what is believed", boardView(board, believed, "The known problems, the darker the likelier")),
