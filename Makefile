@@ -15,7 +15,7 @@ PIP := $(VENV)/bin/python -m pip install --quiet --no-compile --no-input --disab
 .PHONY: help demo setup test docs lock clean
 
 help:
-	@echo 'make demo    train DREAM on distracting-bus, evaluate it, draw one trial'
+	@echo 'make demo    train DREAM on distracting-bus, evaluate it, draw one trial, write a report'
 	@echo 'make test    lint, types and tests'
 	@echo 'make setup   only set up $(VENV): what runs dreamrl, and what checks it'
 	@echo 'make docs    rewrite the pages that are made from code and results'

@@ -1,7 +1,8 @@
 """DREAM on distracting-bus, from nothing to an agent that explores: python examples/demo.py.
 
-It leaves runs/demo, with a figure of the training and an animation of one trial. The same by
-hand: dreamrl train dream distracting-bus, dreamrl evaluate RUN and dreamrl trial RUN.
+It leaves runs/demo, with a figure of the training, an animation of one trial, and a page that shows
+both, step by step. The same by hand: dreamrl train dream distracting-bus, then dreamrl evaluate,
+trial and report with the RUN.
 """
 
 import shutil
@@ -22,6 +23,7 @@ def demo() -> int:
         ["train", "dream", "distracting-bus", "--seed", "0", "--out", str(OUT)],
         ["evaluate", str(OUT), "--trials", "2000"],
         ["trial", str(OUT)],
+        ["report", str(OUT)],
     ]
     for command in commands:
         print(f"\n$ dreamrl {' '.join(command)}", flush=True)
@@ -29,6 +31,7 @@ def demo() -> int:
             return code
     print("how the training went:  runs/demo/figures/training.png")
     print("one trial, animated:    runs/demo/figures/trial.gif")
+    print("all of it, as a page:   runs/demo/report.html (open it in a browser)")
     return 0
 
 

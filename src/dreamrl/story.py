@@ -13,8 +13,8 @@ from dreamrl.errors import UserError
 from dreamrl.evaluation import per_family
 from dreamrl.families.family import Family
 from dreamrl.host import in_own_switches
-from dreamrl.trial import Trial, play
-from dreamrl.types import State, Trajectory
+from dreamrl.trial import Choice, Decided, Episode, Percept, Trial, play, rollout, trial_keys
+from dreamrl.types import Belief, State, Trajectory
 
 
 class Story(NamedTuple):
@@ -27,6 +27,10 @@ class Story(NamedTuple):
     """Of each step, with the exploration that led to it."""
     goal: np.ndarray
     exploitation: Trajectory
+    decided: tuple[Decided | None, Decided | None]
+    """What was decided on in the exploration and in the exploitation, [T, ...] with padding. An
+    exploration that the agent stopped has one more decision than steps. None of an agent that
+    records nothing."""
     visited: tuple[list[State], list[State]]
     """[n+1] states of the exploration and of the exploitation, for drawing what observations do
     not tell. Not for agents."""
@@ -36,11 +40,25 @@ class Story(NamedTuple):
         names = getattr(self.family, "action_names", None)
         if not exploring:
             names = getattr(self.family, "exploitation_names", names)
-        return str(np.round(action, 3).tolist()) if names is None else names[int(action)]
+        if names is not None:
+            return names[int(action)]
+        # As a float of Python's own: rounded, single precision would show digits of its own.
+        value = np.asarray(action)
+        return str(
+            (np.round(value.astype(float), 3) if value.dtype.kind == "f" else value).tolist()
+        )
 
     def states(self, exploring: bool) -> list[State]:
         """Return the states that an episode went through."""
         return self.visited[0 if exploring else 1]
+
+
+class Exploited(NamedTuple):
+    """An exploitation, as a story has it."""
+
+    trajectory: Trajectory
+    decided: Decided | None
+    states: list[State]
 
 
 @in_own_switches
@@ -54,22 +72,67 @@ def play_story(agent: TrainedAgent, problem_id: int, seed: int = 0) -> Story:
     if problem_id not in family.train_ids and problem_id not in family.test_ids:
         raise UserError(f"family {family.name!r} has no problem {problem_id}")
     trial = per_family(_trial, family)(agent.agent, np.int32(problem_id), jax.random.key(seed))
-    visited = (trial.states.exploration, jax.tree.map(lambda x: x[0], trial.states.exploitation))
+    assert trial.states is not None
+    explored = trial.states.exploration
+    episode = jax.tree.map(
+        lambda x: x[0], (trial.exploitation, trial.extras.exploitation, trial.states.exploitation)
+    )
+    used = _exploited(Episode(*episode))
     trial = jax.tree.map(np.asarray, trial._replace(states=None))
     beliefs = agent.measured(agent.read(trial.exploration), problem_id)
-    episode = jax.tree.map(lambda x: x[0], trial.exploitation)
-    exploitation = first_steps(episode, int(episode.mask.sum()))
-    steps = (beliefs.steps, len(exploitation.actions))
-    explored, exploited = (
-        [jax.tree.map(lambda x, t=t: x[t], each) for t in range(number + 1)]
-        for each, number in zip(visited, steps, strict=True)
+    return Story(
+        family,
+        problem_id,
+        seed,
+        beliefs,
+        trial.goals[0],
+        used.trajectory,
+        (_decided(trial.extras.exploration), used.decided),
+        (_separate(explored, beliefs.steps), used.states),
     )
-    states = (explored, exploited)
-    return Story(family, problem_id, seed, beliefs, trial.goals[0], exploitation, states)
+
+
+@in_own_switches
+def exploit_on(agent: TrainedAgent, story: Story, beliefs: ExplorationRecord) -> Exploited:
+    """Play a story's exploitation again, on what another exploration left.
+
+    Problem, goal and random numbers are the story's own: on its own beliefs it is the same.
+    """
+    inputs = (np.int32(story.problem_id), story.goal, beliefs.held.last, jax.random.key(story.seed))
+    return _exploited(per_family(_exploitation, agent.family)(agent.agent, *inputs))
+
+
+def _exploited(episode: Episode) -> Exploited:
+    steps = int(episode.trajectory.mask.sum())
+    trajectory = first_steps(jax.tree.map(np.asarray, episode.trajectory), steps)
+    return Exploited(trajectory, _decided(episode.extras), _separate(episode.states, steps))
+
+
+def _decided(extras: Any) -> Decided | None:
+    """Return what was recorded, if it is what trained agents record."""
+    return jax.tree.map(np.asarray, extras) if isinstance(extras, Decided) else None
+
+
+def _separate(states: Any, steps: int) -> list[Any]:
+    states = jax.tree.map(np.asarray, states)
+    return [jax.tree.map(lambda x, t=t: x[t], states) for t in range(steps + 1)]
 
 
 def _trial(family: Family) -> Callable[..., Trial]:
     def one(agent: Agent, problem_id: Any, key: Any) -> Trial:
         return play(family, family.problem(problem_id), agent, key, states=True)
+
+    return one
+
+
+def _exploitation(family: Family) -> Callable[..., Episode]:
+    def one(agent: Agent, problem_id: Any, goal: Any, belief: Belief, key: Any) -> Episode:
+        [key] = trial_keys(key, 1).exploit
+        carry = agent.init_exploitation(belief, 0, jax.random.fold_in(key, 0))
+
+        def act(carry: Any, percept: Percept, key: Any) -> tuple[Any, Choice]:
+            return agent.exploit(carry, percept, goal, key)
+
+        return rollout(family, family.problem(problem_id), goal, act, carry, key, states=True)
 
     return one

@@ -14,6 +14,7 @@ from jaxtyping import Array, Bool, Float, Int, PyTree, Scalar
 
 from dreamrl.families.family import Family
 from dreamrl.families.turns import at_once, in_turns
+from dreamrl.networks.distributions import Distribution
 from dreamrl.spaces import inside
 from dreamrl.types import Action, Belief, Goal, Key, Observation, Problem, State, Trajectory
 
@@ -36,6 +37,14 @@ class Choice(NamedTuple):
     """End the episode here, without taking the action."""
     extras: Any = ()
     """Whatever is to be recorded of the decision: log-probability, value, belief."""
+
+
+class Decided(NamedTuple):
+    """What a trained agent records of its choice, for those who look at the trial."""
+
+    policy: Distribution
+    continuation: Float[Array, "..."] | None = None
+    """Value of going on with the exploration, where the agent stops by it."""
 
 
 Act = Callable[[PyTree, Percept, Key], tuple[PyTree, Choice]]

@@ -12,7 +12,7 @@ from jaxtyping import Array, Bool, Float, Int, PyTree, Scalar
 from dreamrl.agents.policy import InstructedPolicy
 from dreamrl.agents.settings import Learner
 from dreamrl.networks.actor_critic import Decision
-from dreamrl.trial import Choice, Percept
+from dreamrl.trial import Choice, Decided, Percept
 from dreamrl.types import Action, Belief, Goal, Key, Trajectory
 
 
@@ -31,13 +31,18 @@ class GreedyAgent(eqx.Module):
         """Return whether the exploration ends before this decision is acted on."""
         return False
 
+    def continuation(self, decision: Decision) -> Float[Array, ""] | None:
+        """Return the value of going on with the exploration, if the agent stops by it."""
+        return None
+
     def pick(self, decision: Decision, key: Key) -> Action:
         """Return the action of an exploration's decision."""
         return decision.policy.mode()
 
     def explore(self, carry: Any, percept: Percept, key: Key) -> tuple[Any, Choice]:
         carry, decision = self.decide_exploration(carry, percept)
-        return carry, Choice(self.pick(decision, key), self.stops(decision))
+        told = Decided(decision.policy, self.continuation(decision))
+        return carry, Choice(self.pick(decision, key), self.stops(decision), told)
 
     @abc.abstractmethod
     def beliefs(self, exploration: Trajectory) -> Belief:
@@ -53,7 +58,7 @@ class GreedyAgent(eqx.Module):
 
     def exploit(self, carry: Any, percept: Percept, goal: Goal, key: Key) -> tuple[Any, Choice]:
         carry, decision = self.decide_exploitation(carry, percept, goal)
-        return carry, Choice(decision.policy.mode())
+        return carry, Choice(decision.policy.mode(), extras=Decided(decision.policy))
 
 
 class Behaviour(eqx.Module):

@@ -60,7 +60,10 @@ class DreamAgent(GreedyAgent):
         """Stop where going on is not worth its cost (see `stopping`), unless it acts at random."""
         if self.ends != "rule":
             return False
-        return (self.exploration.stop(decision.features) <= 0) & (not self.exploration.random)
+        return (self.continuation(decision) <= 0) & (not self.exploration.random)
+
+    def continuation(self, decision: Decision) -> Float[Array, ""]:
+        return self.exploration.stop(decision.features)
 
     def pick(self, decision: Decision, key: Key) -> Action:
         """Pick the greedy action, or any if the explorer is random."""

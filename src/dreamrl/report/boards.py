@@ -1,0 +1,121 @@
+"""What families look like, as data: grids, and pictures."""
+
+import base64
+import io
+from collections.abc import Hashable, Iterable
+from typing import Any, TypeVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from matplotlib.colors import to_hex
+from PIL import Image as Picture
+
+from dreamrl.families.family import Family
+from dreamrl.figures.trial import scene_of
+from dreamrl.report.schema import Board, FamilyView
+from dreamrl.spaces import Image, Privileged, Space
+from dreamrl.story import Story
+
+UNKNOWN_COLOR = "#808080"
+
+Entry = TypeVar("Entry", bound=Hashable)
+
+
+def view(family: Family, ids: Iterable[int]) -> FamilyView:
+    """Return what the page must know of a family to draw these problems."""
+    names = getattr(family, "action_names", None)
+    number = getattr(family.action_space, "n", None)
+    if names is None and number is not None:
+        names = range(number)
+    return {
+        "actions": None if names is None else list(map(str, names)),
+        "board": board(family, ids),
+    }
+
+
+def board(family: Any, ids: Iterable[int]) -> Board | None:
+    """Return the drawings of problems, each line and mark once; None without any."""
+    if not hasattr(family, "drawing"):
+        return None
+    lines: dict[tuple[int, int, int, int, str], int] = {}
+    marks: dict[tuple[int, int, str, str], int] = {}
+    problems: dict[str, tuple[list[int], list[int]]] = {}
+    size = 0
+    ids = list(ids)
+    every = jax.tree.map(np.asarray, jax.jit(jax.vmap(family.problem))(jnp.array(ids, jnp.int32)))
+    for row, problem_id in enumerate(ids):
+        drawing = family.drawing(jax.tree.map(lambda x, row=row: x[row], every))
+        size = max(size, int(drawing.size))
+        has_lines = [
+            _number(lines, (*_whole(line.start), *_whole(line.end), _hex(line.color)))
+            for line in drawing.lines
+        ]
+        has_marks = [
+            _number(marks, (*_whole(mark.position), str(mark.text), _hex(mark.color)))
+            for mark in drawing.marks
+        ]
+        problems[str(problem_id)] = (has_lines, has_marks)
+    return {"size": size, "lines": list(lines), "marks": list(marks), "problems": problems}
+
+
+def picture_space(space: Space) -> Image | None:
+    """Return the space of what is seen, if that is pictures."""
+    seen = space.seen if isinstance(space, Privileged) else space
+    return seen if isinstance(seen, Image) else None
+
+
+def pictures(space: Space, observations: np.ndarray) -> list[str] | None:
+    """Return observations as PNG images; None where they are none that can be shown."""
+    seen = picture_space(space)
+    if seen is None or seen.channels not in (1, 3):
+        return None
+    return [png(Picture.fromarray(np.asarray(x).squeeze())) for x in observations]
+
+
+def is_drawn_by_figures(story: Story) -> bool:
+    """Whether only the figures know how to draw the story's family."""
+    return not hasattr(story.family, "drawing") and scene_of(story) is not None
+
+
+def frames(story: Story) -> list[str]:
+    """Return the figures' drawing of every moment, exploration first."""
+    from matplotlib.figure import Figure
+
+    from dreamrl.figures.panels import photograph
+
+    scene = scene_of(story)
+    assert scene is not None
+    explored = story.beliefs.steps
+    moments: list[tuple[int, int | None]] = [(step, None) for step in range(explored + 1)]
+    moments += [(explored, step) for step in range(len(story.exploitation.actions) + 1)]
+    figure = Figure(figsize=(10.5, 3.9))
+    found = []
+    for moment in moments:
+        figure.clear()
+        scene.frame(figure, *moment)
+        found.append(png(photograph(figure).quantize(64)))
+    return found
+
+
+def png(picture: Picture.Image) -> str:
+    """Return a picture as a data: address."""
+    content = io.BytesIO()
+    picture.save(content, format="PNG", optimize=True)
+    return f"data:image/png;base64,{base64.b64encode(content.getvalue()).decode()}"
+
+
+def _number(known: dict[Entry, int], entry: Entry) -> int:
+    return known.setdefault(entry, len(known))
+
+
+def _whole(place: Any) -> tuple[int, int]:
+    return int(place[0]), int(place[1])
+
+
+def _hex(color: Any) -> str:
+    """Return a colour for the page; what Matplotlib does not know is gray."""
+    try:
+        return to_hex(color)
+    except ValueError:
+        return UNKNOWN_COLOR

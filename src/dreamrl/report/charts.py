@@ -1,0 +1,87 @@
+"""Learning curves: every seed's values, with mean and interval over seeds."""
+
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
+
+import numpy as np
+
+from dreamrl.evaluation import mean_ci95
+from dreamrl.figures.training import SMALL
+from dreamrl.report.schema import Band, Chart, Line, Series
+from dreamrl.training import Record
+
+POINTS = 250
+"""Points of a curve: more would not be seen."""
+RETURNS = (("return_unseen", "unseen problems"), ("return_train", "training problems"))
+
+T = TypeVar("T")
+
+Histories = Mapping[int, Sequence[Record]]
+
+
+def charts(histories: Histories) -> list[Chart]:
+    """Return what was measured in {seed: records}, returns first."""
+    found = [_chart("return", True, None, histories, RETURNS)]
+    told = (("return_encoder", "training problems, sampled policies"),)
+    found.append(_chart("return, given the true z", True, None, histories, told))
+    found += [_chart(label, False, high, histories, ((key, label),)) for key, label, high in SMALL]
+    return [chart for chart in found if chart["series"]]
+
+
+def _chart(
+    title: str,
+    limits: bool,
+    high: float | None,
+    histories: Histories,
+    metrics: Sequence[tuple[str, str]],
+) -> Chart:
+    series = [_series(histories, key, label) for key, label in metrics]
+    kept = [each for each in series if each["lines"]]
+    return {"title": title, "limits": limits, "high": high, "series": kept}
+
+
+def _series(histories: Histories, key: str, label: str) -> Series:
+    lines: list[Line] = []
+    for seed, records in histories.items():
+        points = _thinned([(int(r["steps"]), r[key]) for r in records if key in r and "steps" in r])
+        if points:
+            line: Line = {
+                "seed": seed,
+                "x": [x for x, _ in points],
+                "y": [_short(y) for _, y in points],
+            }
+            lines.append(line)
+    return {"label": label, "lines": lines, "band": _band(histories, key)}
+
+
+def _band(histories: Histories, key: str) -> Band | None:
+    """Return mean and interval at iterations that several seeds have; steps are their mean."""
+    at: dict[int, list[tuple[float, float]]] = {}
+    for records in histories.values():
+        for record in records:
+            if key in record and "steps" in record:
+                at.setdefault(int(record["iteration"]), []).append((record["steps"], record[key]))
+    shared = _thinned([values for _, values in sorted(at.items()) if len(values) > 1])
+    if not shared:
+        return None
+    band: Band = {"x": [], "mean": [], "low": [], "high": []}
+    for values in shared:
+        steps, measured = np.array(values, float).T
+        mean, interval = mean_ci95(measured)
+        # Few seeds that agree exactly have no interval: nothing is drawn around them.
+        low, high = interval or (mean, mean)
+        band["x"].append(round(float(steps.mean())))
+        band["mean"].append(_short(mean))
+        band["low"].append(_short(low))
+        band["high"].append(_short(high))
+    return band
+
+
+def _thinned(points: Sequence[T]) -> list[T]:
+    if len(points) <= POINTS:
+        return list(points)
+    return [points[i] for i in np.linspace(0, len(points) - 1, POINTS).round().astype(int)]
+
+
+def _short(value: float | int) -> float:
+    return float(f"{value:.5g}")

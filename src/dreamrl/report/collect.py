@@ -1,0 +1,255 @@
+"""All that a report shows of some runs: read from their files, or played with their agents."""
+
+import contextlib
+import datetime
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from dreamrl import families, runs
+from dreamrl.deploy import load
+from dreamrl.errors import UserError
+from dreamrl.families.family import Family
+from dreamrl.report import boards
+from dreamrl.report.alarms import Facts, alarms
+from dreamrl.report.charts import charts
+from dreamrl.report.schema import Difference, FamilyView, Group, Limit, Report, Seed
+from dreamrl.report.trials import choose, trials
+from dreamrl.runs import Run
+from dreamrl.runs.manifest import MANIFEST, entry, seeds_of
+from dreamrl.runs.results import limits
+from dreamrl.runs.run import runs_of
+from dreamrl.runs.survey import state
+from dreamrl.training import Record
+from dreamrl.version import version
+
+PROBLEMS = 6
+"""Trials of an agent, where nobody says which."""
+
+
+def collect(
+    paths: Sequence[Path],
+    problems: Sequence[int] = (),
+    seed: int = 0,
+    family: str | None = None,
+) -> Report:
+    """Return what a report of runs shows; what is wrong with a run is told in its place.
+
+    Args:
+        paths: Directories of runs, each of one seed or several.
+        problems: IDs to play trials in; some of each kind if there are none.
+        seed: Seed of goals, and of the problems if they are drawn.
+        family: Where the runs' user-defined family is; its code is run.
+
+    Raises:
+        UserError: If none of the runs can be read.
+    """
+    views: dict[str, FamilyView] = {}
+    groups = []
+    for path in paths:
+        group = _read(path, family)
+        if group["message"] is None:
+            _play(path, group, problems, seed, views)
+        groups.append(group)
+    if all(group["message"] for group in groups):
+        raise UserError("; ".join(str(group["message"]) for group in groups))
+    return {
+        "format": 1,
+        "made": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "version": version(),
+        "groups": groups,
+        "families": views,
+        "differences": differences(groups),
+    }
+
+
+def _read(path: Path, family: str | None) -> Group:
+    """Return a run by its files."""
+    group = _nothing(str(path))
+    try:
+        runs.tell_family(path, family)
+        if not (path / MANIFEST).is_file():
+            runs.find(path)  # It says why this is no run.
+        where, manifest = path / MANIFEST, Run(path).manifest
+        seeds = seeds_of(manifest, where)
+        group["agent"] = entry(manifest, "agent", str, where)
+        group["family"] = entry(manifest, "family", str, where)
+        group["settings"] = flat(entry(manifest, "settings", dict, where))
+        group["state"] = state(path, manifest)
+    except UserError as error:
+        return {**group, "message": str(error)}
+    group["started"] = str(manifest.get("started", ""))
+    group["versions"] = {str(k): str(v) for k, v in _dict(manifest.get("versions")).items()}
+    of_seeds = dict(zip(seeds, runs_of(path, seeds), strict=True))
+    histories, failed = {}, {}
+    for seed, run in of_seeds.items():
+        shown: Seed = {
+            "seed": seed,
+            "message": None,
+            "alternatives": "probability",
+            "known": None,
+            "trials": [],
+        }
+        group["seeds"].append(shown)
+        try:
+            histories[seed] = run.records
+            if run.manifest.get("status") == "failed":
+                failed[seed] = str(run.manifest.get("error"))
+        except UserError as error:
+            shown["message"] = str(error)
+    result = _dict(manifest.get("result"))
+    exact = _exact(result, group["family"])
+    group["limits"] = _limits(exact)
+    group["result"] = _result(result)
+    group["charts"] = charts(histories)
+    group["progress"] = _progress(histories, group["settings"])
+    group["alarms"] = alarms(_facts(histories, group, exact), failed)
+    return group
+
+
+def _nothing(name: str) -> Group:
+    return {
+        "name": name,
+        "message": None,
+        "agent": "",
+        "family": "",
+        "state": "damaged",
+        "progress": "",
+        "started": "",
+        "result": [],
+        "limits": [],
+        "alarms": [],
+        "charts": [],
+        "settings": {},
+        "versions": {},
+        "seeds": [],
+    }
+
+
+def _play(
+    path: Path,
+    group: Group,
+    problems: Sequence[int],
+    seed: int,
+    views: dict[str, FamilyView],
+) -> None:
+    """Let the agents of a run's seeds play, and enter what came of it."""
+    family: Family | None = None
+    shown: set[int] = set()
+    numbers = [each["seed"] for each in group["seeds"]]
+    q_learning = group["settings"].get("learner.kind") == "dqn"
+    for entry_, run in zip(group["seeds"], runs_of(path, numbers), strict=True):
+        if entry_["message"] is not None:
+            continue
+        try:
+            agent = load(run.path)
+            family = agent.family
+            chosen = problems or choose(family, PROBLEMS, seed)
+            known, played = trials(
+                agent, chosen, seed, q_learning=q_learning, draw=not views and not shown
+            )
+        except UserError as error:
+            entry_["message"] = str(error)
+            continue
+        entry_["known"], entry_["trials"] = known, played
+        entry_["alternatives"] = "advantage" if q_learning else "probability"
+        shown |= {*chosen, *(known["ids"] if known else ())}
+    if family is not None:
+        before = views.get(group["family"])
+        if before is not None and before["board"] is not None:
+            shown |= {int(problem) for problem in before["board"]["problems"]}
+        views[group["family"]] = boards.view(family, sorted(shown))
+
+
+def flat(settings: Mapping[str, Any], before: str = "") -> dict[str, str]:
+    """Return settings as a manifest holds them, by dotted path."""
+    found: dict[str, str] = {}
+    for name, value in settings.items():
+        if isinstance(value, dict):
+            found |= flat(value, f"{before}{name}.")
+        else:
+            found[f"{before}{name}"] = str(value)
+    return found
+
+
+def differences(groups: Iterable[Group]) -> list[Difference]:
+    """Return the settings that are not the same in all runs that can be read."""
+    groups = list(groups)
+    held = [{"agent": g["agent"], "family": g["family"], **g["settings"]} for g in groups]
+    read = [each for each, group in zip(held, groups, strict=True) if group["message"] is None]
+    names = dict.fromkeys(name for each in read for name in each)
+    return [
+        {"setting": name, "values": [each.get(name) for each in held]}
+        for name in names
+        if len({each.get(name) for each in read}) > 1
+    ]
+
+
+def _exact(result: Mapping[str, Any], family: str) -> dict[str, float]:
+    """Return what can be reached, as the run's result has it, or worked out anew."""
+    names = ("optimal", "no_exploration")
+    values: Mapping[str, Any] = {}
+    if all(name in result for name in names):
+        values = result
+    else:
+        with contextlib.suppress(UserError):
+            values = limits(families.of_run(family))
+    return {n: float(values[n]) for n in names if isinstance(values.get(n), int | float)}
+
+
+def _limits(exact: Mapping[str, float]) -> list[Limit]:
+    words = {"optimal": "problem known", "no_exploration": "no exploration"}
+    return [{"label": words[name], "value": value} for name, value in exact.items()]
+
+
+def _result(result: Mapping[str, Any]) -> list[tuple[str, str]]:
+    rows = []
+    interval = result.get("return_ci95")
+    if isinstance(result.get("return_mean"), float):
+        words = f"{result['return_mean']:.3f}"
+        if isinstance(interval, list) and len(interval) == 2:
+            words += f" (95 %: {interval[0]:.3f} to {interval[1]:.3f})"
+        rows.append(("return on unseen problems", words))
+    names = {"return_lowest": "in the worst seed", "exploration_length_mean": "exploration, steps"}
+    for name, label in names.items():
+        if isinstance(result.get(name), float):
+            rows.append(
+                (label, f"{result[name]:.3f}" if "return" in name else f"{result[name]:.1f}")
+            )
+    return rows
+
+
+def _progress(histories: Mapping[int, Sequence[Record]], settings: Mapping[str, str]) -> str:
+    last = [records[-1] for records in histories.values() if records]
+    if not last:
+        return "nothing measured yet"
+    done = int(min(record["iteration"] for record in last))
+    steps = int(min(record.get("steps", 0) for record in last))
+    total = settings.get("budget.iterations")
+    return f"iteration {done}{f' of {total}' if total else ''}, {steps:,} steps"
+
+
+def _facts(
+    histories: Mapping[int, Sequence[Record]], group: Group, exact: Mapping[str, float]
+) -> dict[int, Facts]:
+    settings, horizon = group["settings"], None
+    with contextlib.suppress(UserError):
+        horizon = families.of_run(group["family"]).horizon
+    total = _number(settings.get("budget.iterations")) or 1.0
+    rho = _number(settings.get("encoding.rho"))
+    ends = (exact.get("optimal"), exact.get("no_exploration"))
+    return {
+        seed: Facts(records[-1], records[-1]["iteration"] / total, rho, horizon, *ends)
+        for seed, records in histories.items()
+        if records
+    }
+
+
+def _number(text: str | None) -> float | None:
+    with contextlib.suppress(TypeError, ValueError):
+        return float(text or "")
+    return None
+
+
+def _dict(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}

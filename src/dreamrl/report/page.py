@@ -1,0 +1,70 @@
+"""The page around a report's data: one HTML file, its code and style inside, and no network."""
+
+import base64
+import hashlib
+import json
+import re
+from importlib.resources import files
+
+from dreamrl.report.schema import Report
+
+MODULES = ("dom", "chart", "run", "board", "belief", "trial", "main")
+"""The page's own code, each after what it imports."""
+IMPORT = re.compile(r"^import [^;]*;\n", re.MULTILINE)
+EXPORT = re.compile(r"^export (?=(async )?(function|const|class) )", re.MULTILINE)
+
+PAGE = """\
+<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="generator" content="dreamrl">
+<link rel="icon" href="data:,">
+<title>dreamrl report</title>
+<style>{style}</style>
+</head>
+<body>
+<noscript><p>This report is drawn by JavaScript, which is switched off here. Its numbers are in
+the element "data" of this file, as JSON.</p></noscript>
+<main id="report"></main>
+<script type="application/json" id="data">{data}</script>
+<script type="module">{code}</script>
+</body>
+</html>
+"""
+
+
+def html(report: Report) -> str:
+    """Return the page. Nothing in it can load or send anything, whatever the data hold."""
+    style, code = _part("style.css"), bundle()
+    policy = (
+        f"default-src 'none'; script-src {_allowed(code)}; style-src {_allowed(style)}; "
+        "img-src data:; base-uri 'none'; form-action 'none'"
+    )
+    return PAGE.format(policy=policy, style=style, code=code, data=escaped(report))
+
+
+def bundle() -> str:
+    """Return all modules as one, as a page opened from a disk can import none."""
+    return "".join(EXPORT.sub("", IMPORT.sub("", _part(f"{name}.js"))) for name in MODULES)
+
+
+def escaped(report: Report) -> str:
+    """Return data as JSON that ends no element, and that JavaScript of any age can read."""
+    text = json.dumps(report, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    # A name of a file may be no text at all.
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _part(name: str) -> str:
+    return (files("dreamrl.report") / "assets" / name).read_text(encoding="utf-8")
+
+
+def _allowed(content: str) -> str:
+    digest = hashlib.sha256(content.encode()).digest()
+    return f"'sha256-{base64.b64encode(digest).decode()}'"

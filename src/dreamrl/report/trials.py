@@ -1,0 +1,189 @@
+"""Trials of a run's agent, with all that is to be seen of them."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+from scipy.special import softmax
+
+from dreamrl.deploy import TrainedAgent
+from dreamrl.families.family import Family
+from dreamrl.figures.panels import stopped
+from dreamrl.networks.distributions import Categorical
+from dreamrl.report import boards
+from dreamrl.report.schema import Beliefs, Episode, Known, Point, Swap, Trial
+from dreamrl.story import Story, exploit_on, play_story
+from dreamrl.trial import Decided
+from dreamrl.types import Trajectory
+
+KNOWN = 64
+"""Problems that are shown of those that the agent was trained on."""
+
+
+class Plane(NamedTuple):
+    """The first two principal components of the known problems' encodings."""
+
+    mean: Float[np.ndarray, " Z"]
+    axes: Float[np.ndarray, "2 Z"]
+    variance: Point
+
+    def points(self, means: Float[np.ndarray, "n Z"]) -> list[Point]:
+        """Return where encodings or beliefs are."""
+        return [(_short(x), _short(y)) for x, y in (means - self.mean) @ self.axes.T]
+
+
+def plane(encodings: Float[np.ndarray, "problems Z"]) -> Plane:
+    """Return the plane in which encodings differ most; a missing axis is all zeros."""
+    mean = encodings.mean(0)
+    _, spread, axes = np.linalg.svd(encodings - mean, full_matrices=False)
+    total = max(float(np.square(spread).sum()), 1e-12)
+    wanted = np.zeros((2, encodings.shape[1]))
+    wanted[: len(axes[:2])] = axes[:2]
+    shares = [*(np.square(spread) / total), 0.0, 0.0]
+    return Plane(mean, wanted, (_short(shares[0]), _short(shares[1])))
+
+
+def choose(family: Family, number: int, seed: int) -> list[int]:
+    """Return problems to look at: unseen ones, and as many of training, where errors are known."""
+    rng = np.random.default_rng(seed)
+    unseen = [i for i in _some(family.test_ids, rng, 4 * number) if i not in family.train_ids]
+    unseen = unseen[: number // 2]
+    known = _some(family.train_ids, rng, number - len(unseen))
+    return [*unseen, *known]
+
+
+def _some(ids: Sequence[int], rng: np.random.Generator, number: int) -> list[int]:
+    places = rng.choice(len(ids), min(number, len(ids)), replace=False)
+    return [int(ids[place]) for place in places]
+
+
+def trials(
+    agent: TrainedAgent, problems: Sequence[int], seed: int, *, q_learning: bool, draw: bool
+) -> tuple[Known | None, list[Trial]]:
+    """Play a trial in each problem; return the known problems that matter, and the trials.
+
+    Args:
+        agent: Who plays.
+        problems: Their IDs.
+        seed: Draws goals, the same ones for every agent.
+        q_learning: Whether the agent's logits are by how much an action is worth more.
+        draw: Whether to have the first trial drawn by the figures, if the page cannot draw it.
+    """
+    stories = [play_story(agent, problem, seed) for problem in problems]
+    known, columns, flat = None, np.arange(0), None
+    if agent.known is not None:
+        columns, flat = _likeliest(stories), plane(agent.known.encodings)
+        known = _known(agent, columns, flat)
+    found: list[Trial] = []
+    for story in stories:
+        swaps = [_swap(agent, story, other, q_learning) for other in stories if other is not story]
+        beliefs = _beliefs(story, columns, flat)
+        drawn = draw and not found and boards.is_drawn_by_figures(story)
+        found.append(_trial(story, beliefs, swaps, q_learning, drawn))
+    return known, found
+
+
+def _likeliest(stories: Sequence[Story]) -> np.ndarray:
+    """Return which of the known problems to show, in their order: those that were ever likely."""
+    shares = [story.beliefs.confidence for story in stories]
+    most = np.max([each.max(0) for each in shares if each is not None], axis=0)
+    return np.sort(np.argsort(-most, kind="stable")[:KNOWN])
+
+
+def _known(agent: TrainedAgent, columns: np.ndarray, flat: Plane) -> Known:
+    assert agent.known is not None
+    points = flat.points(agent.known.encodings[columns])
+    ids = [int(agent.known.ids[i]) for i in columns]
+    return {"ids": ids, "points": points, "variance": flat.variance}
+
+
+def _beliefs(story: Story, columns: np.ndarray, flat: Plane | None) -> Beliefs:
+    held, decided = story.beliefs, story.decided[0]
+    shares = None if held.confidence is None else held.confidence[:, columns]
+    worth = None if decided is None else decided.continuation
+    return {
+        "errors": None if held.errors is None else _numbers(held.errors),
+        "gained": None if held.gained is None else _numbers(held.gained),
+        "moved": _numbers(held.moved),
+        "worth": None if worth is None else _numbers(worth[: held.steps + 1]),
+        "shares": None if shares is None else [_numbers(row, 3) for row in shares],
+        "points": None if flat is None else flat.points(held.means),
+    }
+
+
+def _trial(
+    story: Story, beliefs: Beliefs, swaps: list[Swap], q_learning: bool, drawn: bool
+) -> Trial:
+    explored, exploited = story.beliefs.trajectory, story.exploitation
+    family: Any = story.family
+    on_board = hasattr(family, "drawing")
+    has_lines = on_board and bool(family.drawing(family.problem(jnp.array(story.problem_id))).lines)
+    return {
+        "problem": story.problem_id,
+        "kind": "training" if story.problem_id in family.train_ids else "unseen",
+        "goal": _words(story.goal),
+        "goal_place": (_short(story.goal[0]), _short(story.goal[1])) if has_lines else None,
+        "explored": _episode(story, explored, story.decided[0], q_learning),
+        "beliefs": beliefs,
+        "exploited": _episode(story, exploited, story.decided[1], q_learning),
+        "swaps": swaps,
+        "frames": boards.frames(story) if drawn else None,
+    }
+
+
+def _swap(agent: TrainedAgent, story: Story, other: Story, q_learning: bool) -> Swap:
+    done = exploit_on(agent, story, other.beliefs)
+    episode = _episode(story, done.trajectory, done.decided, q_learning)
+    # What was seen otherwise is told by places and actions: pictures would make the page large.
+    return {"problem": other.problem_id, "exploited": {**episode, "pictures": None}}
+
+
+def _episode(
+    story: Story, episode: Trajectory, decided: Decided | None, q_learning: bool
+) -> Episode:
+    family, seen = story.family, np.asarray(episode.observations)
+    ended = "terminated" if bool(episode.terminated.any()) else "truncated"
+    space = family.observation_space
+    return {
+        "actions": [story.name_of(action) for action in episode.actions],
+        "rewards": _numbers(episode.rewards),
+        "end": "stopped"
+        if stopped(episode)
+        else "terminated"
+        if ended == "terminated"
+        else "truncated",
+        "alternatives": _alternatives(decided, len(episode.actions) + stopped(episode), q_learning),
+        "seen": [] if boards.picture_space(space) else [_words(x) for x in seen],
+        "places": [(_short(x[0]), _short(x[1])) for x in seen]
+        if hasattr(family, "drawing")
+        else None,
+        "pictures": boards.pictures(space, seen),
+    }
+
+
+def _alternatives(
+    decided: Decided | None, decisions: int, q_learning: bool
+) -> list[list[float]] | None:
+    if decided is None or not isinstance(decided.policy, Categorical):
+        return None
+    logits = np.asarray(decided.policy.logits, float)[:decisions]
+    shares = logits - logits.max(-1, keepdims=True) if q_learning else softmax(logits, -1)
+    # A masked action's logit is a huge negative number: here it is one that is never taken.
+    return [_numbers(np.maximum(row, -1e3), 3) for row in shares]
+
+
+def _words(value: Any) -> str:
+    return (
+        str(np.round(np.asarray(value, float), 3).tolist()).replace(".0,", ",").replace(".0]", "]")
+    )
+
+
+def _numbers(values: Any, digits: int = 4) -> list[float]:
+    return [_short(x, digits) for x in np.asarray(values, float)]
+
+
+def _short(value: Any, digits: int = 4) -> float:
+    """Return a number of few decimals; what is not finite would be no JSON."""
+    return round(float(np.nan_to_num(value)), digits)
