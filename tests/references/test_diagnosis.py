@@ -88,7 +88,9 @@ def played(family, choose, weights, step=0, done=()):
 
 
 @pytest.mark.parametrize("outcomes", ["fresh", "fixed"])
-@pytest.mark.parametrize("choose", [ways._most_informative, ways._most_valuable], ids=["information", "value"])
+@pytest.mark.parametrize(
+    "choose", [ways._most_informative, ways._most_valuable], ids=["information", "value"]
+)
 def test_ways_to_choose_are_what_each_history_comes_to(outcomes, choose):
     family = Diagnosis(table(5, faults=4, repairs=3, costs=0.1), 4, outcomes)
     decision = family.decision
