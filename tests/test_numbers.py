@@ -45,7 +45,7 @@ class AsPath:
 @pytest.fixture
 def quick(monkeypatch):
     """Spares the two thousand trials of a training's last evaluation."""
-    short = lambda run: evaluate_run(run, trials=4)  # noqa: E731
+    short = lambda run, **few: evaluate_run(run, trials=4)  # noqa: E731
     monkeypatch.setattr("dreamrl.runs.results.evaluate_run", short)
 
 
