@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+from jaxtyping import PyTree
 
 from dreamrl.agents.algorithm import Agent
 from dreamrl.deploy import ExplorationRecord, TrainedAgent
@@ -48,7 +49,7 @@ class Story(NamedTuple):
             (np.round(value.astype(float), 3) if value.dtype.kind == "f" else value).tolist()
         )
 
-    def states(self, exploring: bool) -> list[State]:
+    def states(self, exploring: bool) -> list[PyTree]:
         """Return the states that an episode went through."""
         return self.visited[0 if exploring else 1]
 

@@ -151,7 +151,7 @@ def _episode(story: Story, exploring: bool) -> _Episode:
     trajectory = story.beliefs.trajectory if exploring else story.exploitation
     states = story.states(exploring)
     pictures = np.asarray(trajectory.observations)
-    word, turns = jnp.array(story.problem_id), states[0].turns
+    word, turns = jnp.array(story.problem_id), jnp.asarray(states[0].turns)
     height, width = pictures.shape[1:3]
     size, large = (height, width), (EYE_HEIGHT, round(EYE_HEIGHT * width / height))
     poses = jax.tree.map(lambda *x: np.stack(x), *[state.pose for state in states])
