@@ -14,7 +14,7 @@ from dreamrl.errors import UserError
 from dreamrl.evaluation import per_family
 from dreamrl.families.family import Family
 from dreamrl.host import in_own_switches
-from dreamrl.trial import Choice, Decided, Episode, Percept, Trial, play, rollout, trial_keys
+from dreamrl.trial import Decided, Episode, Trial, exploitation, play, trial_keys
 from dreamrl.types import Belief, State, Trajectory
 
 
@@ -129,11 +129,7 @@ def _trial(family: Family) -> Callable[..., Trial]:
 def _exploitation(family: Family) -> Callable[..., Episode]:
     def one(agent: Agent, problem_id: Any, goal: Any, belief: Belief, key: Any) -> Episode:
         [key] = trial_keys(key, 1).exploit
-        carry = agent.init_exploitation(belief, 0, jax.random.fold_in(key, 0))
-
-        def act(carry: Any, percept: Percept, key: Any) -> tuple[Any, Choice]:
-            return agent.exploit(carry, percept, goal, key)
-
-        return rollout(family, family.problem(problem_id), goal, act, carry, key, states=True)
+        problem = family.problem(problem_id)
+        return exploitation(family, problem, agent, belief, goal, 0, key, states=True)
 
     return one

@@ -209,6 +209,27 @@ class Trial(NamedTuple):
     states: States | None = None
 
 
+def exploitation(
+    family: Family,
+    problem: Problem,
+    actor: Actor,
+    belief: Belief,
+    goal: Goal,
+    number: Int[Scalar, ""] | int,
+    key: Key,
+    *,
+    states: bool = False,
+) -> Episode:
+    """Play exploitation episode `number` of a trial, on what an exploration left."""
+
+    def act(carry, percept, key):
+        return actor.exploit(carry, percept, goal, key)
+
+    # Folded in, so that an actor that draws nothing leaves the episode's own key as it is.
+    carry = actor.init_exploitation(belief, number, jax.random.fold_in(key, 0))
+    return rollout(family, problem, goal, act, carry, key, states=states)
+
+
 def play(
     family: Family,
     problem: Problem,
@@ -244,16 +265,11 @@ def play(
     beliefs = actor.beliefs(explored.trajectory)
     belief = jax.tree.map(lambda x: x[-1], beliefs)
 
-    def exploitation(goal: Array, number: Array, key: Key) -> Episode:
-        def act(carry, percept, key):
-            return actor.exploit(carry, percept, goal, key)
-
-        # Folded in, so that an actor that draws nothing leaves the episode's own key as it is.
-        carry = actor.init_exploitation(belief, number, jax.random.fold_in(key, 0))
-        return rollout(family, problem, goal, act, carry, key, states=states)
+    def exploit(goal: Array, number: Array, key: Key) -> Episode:
+        return exploitation(family, problem, actor, belief, goal, number, key, states=states)
 
     goals = jax.vmap(family.sample_goal, in_axes=(0, None))(keys.goals, problem)
-    exploited = jax.vmap(exploitation)(goals, jnp.arange(episodes), keys.exploit)
+    exploited = jax.vmap(exploit)(goals, jnp.arange(episodes), keys.exploit)
     return Trial(
         explored.trajectory,
         beliefs,

@@ -27,7 +27,7 @@ class GreedyAgent(eqx.Module):
     def decide_exploration(self, carry: Any, percept: Percept) -> tuple[Any, Decision]:
         """Return the next carry and the decision in an exploration."""
 
-    def stops(self, decision: Decision) -> Bool[Array, ""] | bool:
+    def stops(self, carry: Any, decision: Decision) -> Bool[Array, ""] | bool:
         """Return whether the exploration ends before this decision is acted on."""
         return False
 
@@ -42,7 +42,7 @@ class GreedyAgent(eqx.Module):
     def explore(self, carry: Any, percept: Percept, key: Key) -> tuple[Any, Choice]:
         carry, decision = self.decide_exploration(carry, percept)
         told = Decided(decision.policy, self.continuation(decision))
-        return carry, Choice(self.pick(decision, key), self.stops(decision), told)
+        return carry, Choice(self.pick(decision, key), self.stops(carry, decision), told)
 
     @abc.abstractmethod
     def beliefs(self, exploration: Trajectory) -> Belief:
@@ -82,7 +82,7 @@ class Behaviour(eqx.Module):
     def explore(self, carry: Any, percept: Percept, key: Key) -> tuple[Any, Choice]:
         carry, decision = self.agent.decide_exploration(carry, percept)
         choice = self.learner.choose(decision, key, self.progress, self.random)
-        return carry, choice._replace(stop=self.agent.stops(decision))
+        return carry, choice._replace(stop=self.agent.stops(carry, decision))
 
     def beliefs(self, exploration: Trajectory) -> Belief:
         return self.agent.beliefs(exploration)

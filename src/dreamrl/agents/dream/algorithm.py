@@ -30,6 +30,7 @@ from dreamrl.agents.dream.networks import Components, Conditions, DreamAgent, Dr
 from dreamrl.agents.dream.settings import DreamSettings, Unlimited
 from dreamrl.agents.dream.stopping import (
     ContinuationValue,
+    Stop,
     StopRule,
     continuation_targets,
     stop_length,
@@ -123,11 +124,7 @@ class Dream(Algorithm):
 
     def agent(self, params: Components) -> DreamAgent:
         """Return what meta-test gets: all but the encoder."""
-        explore = self.settings.exploration
-        # Where steps cost nothing, an error of the rule would be all that ends an exploration.
-        free = explore.stop == "rule" and explore.cost == 0
-        ends = "never" if free else explore.stop
-        return DreamAgent(params.exploration, params.decoder, params.exploitation, ends)
+        return DreamAgent(params.exploration, params.decoder, params.exploitation, self._ends)
 
     def encode(self, params: Components, problem_id: ProblemID) -> Float[Array, "... Z"]:
         return params.encoder(problem_id)
@@ -258,7 +255,7 @@ class Dream(Algorithm):
         ends = jax.vmap(stop_length)(values, explored.mask)
         something = errors[:, 0].mean() > 4 * settings.encoding.rho**2
         late = (progress > exploit.decoder_share_begin) & (self.family.horizon > 1)
-        late = late & (self.agent(params).ends == "rule")
+        late = late & (self._ends == "rule")
         metrics = {
             "return_encoder": _mean(returns.reshape(-1), ~decoded.reshape(-1)),
             "return_decoder": _mean(returns.reshape(-1), decoded.reshape(-1)),
@@ -294,6 +291,13 @@ class Dream(Algorithm):
         returned, kind = metrics["return_encoder"], self.settings.bottleneck
         dual = bottleneck.adapt(now.memory.dual, returned, kind, now.progress)
         return now._replace(memory=now.memory._replace(dual=dual)), metrics
+
+    @property
+    def _ends(self) -> Stop:
+        """How the trained agent's explorations end."""
+        explore = self.settings.exploration
+        # Where steps cost nothing, an error of the rule would be all that ends an exploration.
+        return "never" if explore.stop == "rule" and explore.cost == 0 else explore.stop
 
     @property
     def _episodes(self) -> int:

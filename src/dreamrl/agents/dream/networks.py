@@ -48,17 +48,11 @@ class DreamAgent(GreedyAgent):
     ) -> tuple[ExplorerCarry, Decision]:
         return exploration.decide(self.exploration, self.decoder, carry, percept)
 
-    def explore(
-        self, carry: ExplorerCarry, percept: Percept, key: Key
-    ) -> tuple[ExplorerCarry, Choice]:
-        carry, choice = super().explore(carry, percept, key)
-        if isinstance(self.ends, int):
-            choice = choice._replace(stop=carry.steps >= self.ends)
-        return carry, choice
-
-    def stops(self, decision: Decision) -> Bool[Array, ""] | bool:
+    def stops(self, carry: ExplorerCarry, decision: Decision) -> Bool[Array, ""] | bool:
         """Stop where going on is not worth its cost (see `stopping`), unless it acts at random."""
-        if self.ends != "rule":
+        if isinstance(self.ends, int):
+            return carry.steps >= self.ends
+        if self.ends == "never":
             return False
         return (self.continuation(decision) <= 0) & (not self.exploration.random)
 
@@ -120,8 +114,8 @@ class DreamBehaviour(Behaviour):
         agent: DreamAgent = self.agent
         carry, decision = agent.decide_exploration(carry, percept)
         choice = self.learner.choose(decision, key, self.progress, self.conditions.random)
-        continuation = agent.exploration.stop(decision.features)
-        return carry, choice._replace(extras=Recorded(choice.extras, carry.belief, continuation))
+        recorded = Recorded(choice.extras, carry.belief, agent.continuation(decision))
+        return carry, choice._replace(extras=recorded)
 
     def init_exploitation(
         self, belief: Belief, episode: Int[Scalar, ""] | int, key: Key

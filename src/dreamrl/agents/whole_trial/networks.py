@@ -134,7 +134,7 @@ class WholeTrialAgent(GreedyAgent):
         carry, decision = self.decide_exploitation(carry, percept, None)
         return carry, mask_action(decision, self.masked)
 
-    def stops(self, decision: Decision) -> bool:
+    def stops(self, carry: Float[Array, " size"], decision: Decision) -> bool:
         """Stop at once if the method does not explore."""
         return not self.explores
 
