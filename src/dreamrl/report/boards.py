@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Shaped
 from matplotlib.colors import to_hex
 from PIL import Image as Picture
 
@@ -65,7 +66,7 @@ def picture_space(space: Space) -> Image | None:
     return seen if isinstance(seen, Image) else None
 
 
-def pictures(space: Space, observations: np.ndarray) -> list[str] | None:
+def pictures(space: Space, observations: Shaped[np.ndarray, "times ..."]) -> list[str] | None:
     """Return observations as PNG images; None where they are none that can be shown."""
     seen = picture_space(space)
     if seen is None or seen.channels not in (1, 3):
