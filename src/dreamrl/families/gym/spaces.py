@@ -237,6 +237,8 @@ def _parts(space: Any, whole: Any, keys: tuple[Any, ...] = ()) -> Iterator[Part]
             yield Part(space, seen, keys, low.ravel(), low, low + (space.nvec - 1))
         case spaces.MultiBinary():
             yield Part(space, MultiDiscrete((2,) * int(np.prod(space.shape))), keys, 0, 0, 1)
+        case spaces.Box() if (np.isposinf(space.low) | np.isneginf(space.high)).any():
+            raise _unseen(space, whole, "has no finite values")
         case spaces.Box() if np.dtype(space.dtype).kind in "biuf":
             yield _box(space, keys)
         case _ if (words := words_of(space)) is not None:
