@@ -23,7 +23,7 @@ import time
 
 from benchmarks.program import command, keep, parser, program
 
-COMMAND = [sys.executable, "-m", "dreamrl.cli"]
+COMMAND = [sys.executable, "-m", "dreamrl"]
 SETTINGS = {
     "iterations": 200,
     "trials": 32,

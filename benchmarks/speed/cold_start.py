@@ -15,7 +15,7 @@ import tempfile
 
 from benchmarks.program import RESULTS, command, keep, parser, program
 
-COMMAND = [sys.executable, "-m", "dreamrl.cli"]
+COMMAND = [sys.executable, "-m", "dreamrl"]
 
 
 def run(*words: object, cache: pathlib.Path) -> str:

@@ -66,7 +66,7 @@ def test_an_agent_that_arrives_again_is_not_compiled_again(circling):
     assert _kept_program.cache_info().misses == before
 
 
-@pytest.mark.parametrize("way", ["pickle", "cloudpickle", "deepcopy"])
+@pytest.mark.parametrize("way", WAYS)
 def test_an_episode_goes_on_elsewhere(small_dream, way):
     """A driver in the middle of it, and its own loop untouched."""
     belief = small_dream.explore(1)

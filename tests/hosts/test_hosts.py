@@ -115,7 +115,7 @@ def environment(env: Env) -> dict[str, str]:
     plain = {name: value for name, value in os.environ.items() if not name.startswith(OWN)}
     own = {
         "DREAMRL_CACHE": str(ROOT / ".cache" / "jax"),
-        "XLA_FLAGS": "--xla_backend_optimization_level=0",
+        "XLA_FLAGS": os.environ["XLA_FLAGS"],
         "PYTHONPATH": str(ROOT / "src"),
         "LC_ALL": "C.UTF-8",
         **env,

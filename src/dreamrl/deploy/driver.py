@@ -49,6 +49,12 @@ class Driver(Generic[TBelief]):
         self._action: np.ndarray | None = None
         self._begun = self._waiting = self._done = False
 
+    def __copy__(self) -> "Driver[TBelief]":
+        """Return one that stands where this one does, and goes on without it."""
+        other = object.__new__(type(self))
+        other.__dict__.update(self.__dict__, _recorded=jax.tree.map(np.copy, self._recorded))
+        return other
+
     @property
     def done(self) -> bool:
         """True once the episode ended, the explorer knows enough, or the horizon is reached."""
