@@ -1,6 +1,7 @@
 """Tables from CSV files or columns; what is wrong is told with file, row and column."""
 
 import csv
+import itertools
 import json
 import math
 from collections.abc import Iterable, Mapping
@@ -94,7 +95,8 @@ def read_folder(folder: AnyPath) -> tuple[Table, Settings]:
         where = "" if path.is_absolute() else f" in {Path.cwd()}"
         files = "faults.csv, tests.csv and repairs.csv"
         raise UserError(f"there is no folder {path}{where}, with {files}")
-    columns = [_read_csv(path / f"{name}.csv") for name in ("faults", "tests", "repairs")]
+    most = {"faults": MOST_FAULTS, "tests": MOST_NUMBERS, "repairs": MOST_NUMBERS}
+    columns = [_read_csv(path / f"{name}.csv", rows) for name, rows in most.items()]
     return _table(*columns), _read_settings(path / "settings.json")
 
 
@@ -117,17 +119,21 @@ def checked_settings(where: str, tests: Any, outcomes: Any) -> Settings:
     return Settings(tests, outcomes)
 
 
-def _read_csv(path: Path) -> Columns:
+def _read_csv(path: Path, most: int) -> Columns:
+    """Return what is in a file; it is not read on where it has more rows than `most`."""
     if not path.is_file():
         raise UserError(f"{path} is missing")
     try:
         # Spreadsheets begin a file with a byte order mark.
         with path.open(newline="", encoding="utf-8-sig") as file:
-            lines = [(number, row) for number, row in enumerate(csv.reader(file), 1) if any(row)]
+            filled = ((number, row) for number, row in enumerate(csv.reader(file), 1) if any(row))
+            lines = list(itertools.islice(filled, most + 2))
     except (UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"{path} is not a CSV file in UTF-8: {error}") from None
     if len(lines) < 2:
         raise UserError(f"{path} has {'no rows below its heading' if lines else 'no heading'}")
+    if len(lines) > most + 1:
+        raise UserError(f"{path}: there are more than {most:,} {path.stem}")
     heading = [name.strip() for name in lines[0][1]]
     while heading and not heading[-1]:
         heading.pop()
@@ -178,7 +184,7 @@ def _table(faults: Columns, tests: Columns, repairs: Columns) -> Table:
     _check_columns(faults, ("fault", "prior"), ())
     names = faults.names("fault")
     if len(names) > MOST_FAULTS:
-        raise UserError(f"{faults.where}: {len(names):,} faults are more than {MOST_FAULTS:,}")
+        raise UserError(f"{faults.where}: there are more than {MOST_FAULTS:,} faults")
     for each in (tests, repairs):
         if len(each.rows) * len(names) > MOST_NUMBERS:
             size = f"{len(each.rows):,} rows of {len(names):,} faults"
