@@ -103,6 +103,17 @@ def exploit_on(agent: TrainedAgent, story: Story, beliefs: ExplorationRecord) ->
     return _exploited(per_family(_exploitation, agent.family)(agent.agent, *inputs))
 
 
+def with_goal(agent: TrainedAgent, story: Story, goal: np.ndarray) -> Story:
+    """Return the story with another goal; exploration and random numbers are its own."""
+    asked = story._replace(goal=goal)
+    used = exploit_on(agent, asked, story.beliefs)
+    return asked._replace(
+        exploitation=used.trajectory,
+        decided=(story.decided[0], used.decided),
+        visited=(story.visited[0], used.states),
+    )
+
+
 def _exploited(episode: Episode) -> Exploited:
     steps = int(episode.trajectory.mask.sum())
     trajectory = first_steps(jax.tree.map(np.asarray, episode.trajectory), steps)

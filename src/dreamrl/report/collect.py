@@ -2,7 +2,7 @@
 
 import contextlib
 import datetime
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +47,7 @@ def collect(
     views: dict[str, FamilyView] = {}
     groups = []
     for path in paths:
-        group = _read(path, family)
+        group = read(path, family)
         if group["message"] is None:
             _play(path, group, problems, seed, views)
         groups.append(group)
@@ -63,9 +63,19 @@ def collect(
     }
 
 
-def _read(path: Path, family: str | None) -> Group:
-    """Return a run by its files."""
-    group = _nothing(str(path))
+def read(
+    path: Path,
+    family: str | None = None,
+    history: Callable[[Run], Sequence[Record]] = lambda run: run.records,
+) -> Group:
+    """Return a run by its files, without trials; what is wrong with it is told in its place.
+
+    Args:
+        path: Its directory, of one seed or several.
+        family: Where its user-defined family is; its code is run.
+        history: Returns what was measured of a seed, all of it or some.
+    """
+    group = nothing(str(path))
     try:
         runs.tell_family(path, family)
         if not (path / MANIFEST).is_file():
@@ -86,13 +96,13 @@ def _read(path: Path, family: str | None) -> Group:
         shown: Seed = {
             "seed": seed,
             "message": None,
-            "alternatives": "probability",
+            "alternatives": "advantage" if is_q_learning(group) else "probability",
             "known": None,
             "trials": [],
         }
         group["seeds"].append(shown)
         try:
-            histories[seed] = run.records
+            histories[seed] = history(run)
             if run.manifest.get("status") == "failed":
                 failed[seed] = str(run.manifest.get("error"))
         except UserError as error:
@@ -107,7 +117,8 @@ def _read(path: Path, family: str | None) -> Group:
     return group
 
 
-def _nothing(name: str) -> Group:
+def nothing(name: str) -> Group:
+    """Return a run of which nothing is known yet."""
     return {
         "name": name,
         "message": None,
@@ -137,7 +148,6 @@ def _play(
     family: Family | None = None
     shown: set[int] = set()
     numbers = [each["seed"] for each in group["seeds"]]
-    q_learning = group["settings"].get("learner.kind") == "dqn"
     for entry_, run in zip(group["seeds"], runs_of(path, numbers), strict=True):
         if entry_["message"] is not None:
             continue
@@ -146,19 +156,23 @@ def _play(
             family = agent.family
             chosen = problems or choose(family, PROBLEMS, seed)
             known, played = trials(
-                agent, chosen, seed, q_learning=q_learning, draw=not views and not shown
+                agent, chosen, seed, q_learning=is_q_learning(group), draw=not views and not shown
             )
         except UserError as error:
             entry_["message"] = str(error)
             continue
         entry_["known"], entry_["trials"] = known, played
-        entry_["alternatives"] = "advantage" if q_learning else "probability"
         shown |= {*chosen, *(known["ids"] if known else ())}
     if family is not None:
         before = views.get(group["family"])
         if before is not None and before["board"] is not None:
             shown |= {int(problem) for problem in before["board"]["problems"]}
         views[group["family"]] = boards.view(family, sorted(shown))
+
+
+def is_q_learning(group: Group) -> bool:
+    """Return whether a run's agents tell by how much an action is worth more."""
+    return group["settings"].get("learner.kind") == "dqn"
 
 
 def flat(settings: Mapping[str, Any], before: str = "") -> dict[str, str]:

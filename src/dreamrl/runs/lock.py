@@ -50,7 +50,7 @@ def lock(directory: Path) -> Iterator[None]:
 def locked(directory: Path) -> bool:
     """Return whether a process is at work in a directory now."""
     try:
-        handle = os.open(directory / LOCK, os.O_RDONLY)
+        handle = os.open(directory / LOCK, os.O_RDONLY | os.O_NONBLOCK)  # It may be a pipe.
     except OSError:
         return False
     try:
