@@ -1,25 +1,13 @@
 """The page in a real browser, from the disk and without a network, where there is one."""
 
-import os
-import shutil
-
 import pytest
 
 from dreamrl.report import collect, html
+from tests.browser import faults_of_access, needs_chromium, opened
 from tests.report.conftest import NAME
 
-api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-NAMES = ("chromium", "chromium-browser", "chromium-headless-shell", "google-chrome")
-CHROMIUM = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium is on the PATH")
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
+pytestmark = needs_chromium
+HEADING = "A trial, step by step"
 
 
 @pytest.fixture
@@ -31,26 +19,11 @@ def shown(trained, tmp_path):
     return report, path.as_uri()
 
 
-def opened(browser, address, width=1400, scheme="light"):
-    """Open the page; gives it, and all that it complains of or asks for."""
-    context = browser.new_context(
-        viewport={"width": width, "height": 900}, color_scheme=scheme, offline=True
-    )
-    page, said = context.new_page(), []
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
-    page.on("request", lambda request: said.append(request.url) if request.url != address else None)
-    page.on("dialog", lambda dialog: said.append(dialog.message))
-    page.goto(address)
-    page.get_by_role("heading", name="A trial, step by step").wait_for()
-    return page, said
-
-
 @pytest.mark.parametrize("width", [390, 1400])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_it_says_nothing_asks_for_nothing_and_fits(browser, shown, width, scheme):
     report, address = shown
-    page, said = opened(browser, address, width, scheme)
+    page, said = opened(browser, address, HEADING, width, scheme)
     for details in page.locator("details").all():
         details.evaluate("details => (details.open = true)")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
@@ -58,12 +31,13 @@ def test_it_says_nothing_asks_for_nothing_and_fits(browser, shown, width, scheme
     assert report["groups"][0]["name"] in page.locator("main").inner_text().replace("\n", " ")
     for button in ("Forward", "Last", "Back", "First"):
         page.get_by_role("button", name=button, exact=True).click()
+    assert faults_of_access(page) == []
     assert said == []
 
 
 def test_every_moment_is_that_of_the_trial(browser, shown):
     report, address = shown
-    page, said = opened(browser, address)
+    page, said = opened(browser, address, HEADING)
     trial = report["groups"][0]["seeds"][0]["trials"][0]
     status, forward = page.get_by_role("status"), page.get_by_role("button", name="Forward")
     total = 0.0
@@ -87,7 +61,7 @@ def test_every_moment_is_that_of_the_trial(browser, shown):
 
 def test_two_agents_and_another_belief(browser, shown):
     report, address = shown
-    page, said = opened(browser, address)
+    page, said = opened(browser, address, HEADING)
     page.get_by_label("Beside it").select_option("2")
     page.get_by_label("Exploit with the belief of").select_option("5")
     page.get_by_role("button", name="Last").click()
@@ -100,7 +74,7 @@ def test_two_agents_and_another_belief(browser, shown):
 
 def test_it_plays_by_itself_and_stops_at_the_end(browser, shown):
     _, address = shown
-    page, said = opened(browser, address)
+    page, said = opened(browser, address, HEADING)
     page.get_by_role("button", name="Play").click()
     page.get_by_role("button", name="Pause").wait_for()
     page.get_by_role("status").filter(has_text="step 1 of").wait_for()

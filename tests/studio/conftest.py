@@ -9,7 +9,7 @@ import pytest
 
 from dreamrl.studio.server import application
 from dreamrl.studio.shelf import Shelf
-from tests.report.conftest import elsewhere, trained  # noqa: F401
+from tests.report.conftest import browser, elsewhere, trained  # noqa: F401
 
 LOCAL = "127.0.0.1:8321"
 

@@ -116,7 +116,7 @@ def test_links_within_a_run_lead_nowhere(secrets, studio, inner, kind):
     elif (out / inner).is_dir():
         (out / inner).rename(out / "before")
     (out / inner).symlink_to(shown.parent / target)
-    client, shelf, keys = studio(shown)
+    client, shelf, _ = studio(shown)
     for row in shelf.rows():
         assert SECRET not in json.dumps([row, shelf.group(row["key"])])
         assert shelf.group(row["key"])["message"]
@@ -245,7 +245,7 @@ def test_with_a_token_nothing_is_answered_without_it(secrets, studio):
 
 def test_names_stay_data(trained, tmp_path, studio):
     trained(NAME)
-    client, shelf, _ = studio(tmp_path)
+    client, _, _ = studio(tmp_path)
     page = client.get("/").text
     assert NAME not in page
     assert {tag for tag, _ in Page(page).elements} == ELEMENTS
