@@ -1,7 +1,8 @@
 """How fast the studio is with many runs: python -m benchmarks.speed.studio.
 
 Makes 1,000 runs with 1,000 rows of metrics each, and one with a million, and asks a server of its
-own for what a browser asks for first. The figures go to benchmarks/results/studio.json.
+own for what a browser asks for first. The figures go to benchmarks/results/studio.json, and into
+docs/studio.md.
 """
 
 import asyncio
@@ -12,7 +13,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.program import command, keep, parser, program
+from benchmarks import pages
+from benchmarks.program import DOCS, command, keep, parser, program
 from dreamrl.agents.registry import METHODS
 from dreamrl.runs import create
 from dreamrl.studio.live import changes
@@ -78,6 +80,11 @@ def main() -> None:
     if not asked.dry:
         sizes = {"runs": asked.runs, "rows": asked.rows, "longest": asked.long}
         keep("studio", command(__spec__.name), sizes=sizes, measured=found)
+        rows = [
+            (name, f"{told['seconds']:.2f} s", f"{told['bytes'] / 1e3:.0f} kB")
+            for name, told in found.items()
+        ]
+        pages.put(DOCS / "studio.md", "studio", pages.table(("what", "time", "data"), rows))
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import pytest
 from dreamrl.report import collect, html
 from tests.browser import faults_of_access, needs_chromium, opened
 from tests.report.conftest import NAME
+from tools import lesson
 
 pytestmark = needs_chromium
 HEADING = "A trial, step by step"
@@ -80,4 +81,56 @@ def test_it_plays_by_itself_and_stops_at_the_end(browser, shown):
     page.get_by_role("status").filter(has_text="step 1 of").wait_for()
     page.keyboard.press("End")
     page.get_by_role("button", name="Play").wait_for()
+    assert said == []
+
+
+@pytest.mark.parametrize("width", [390, 1400])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_lesson_says_nothing_asks_for_nothing_and_fits(browser, width, scheme):
+    page, said = opened(browser, lesson.OUT.as_uri(), "DREAM in five minutes", width, scheme)
+    page.get_by_label("During").select_option("test")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert faults_of_access(page) == []
+    assert page.get_by_role("heading", level=2).count() == 7
+    assert said == []
+
+
+def test_the_lessons_learners_learn_what_the_exact_gradients_say(browser):
+    page, said = opened(browser, lesson.OUT.as_uri(), "DREAM in five minutes")
+    trap = page.get_by_role("region", name="2. Why is it hard to learn to explore?")
+    returns = trap.get_by_role("listitem").filter(has_text="return of a trial").locator(".value")
+    coupled, decoupled = (float(text) for text in returns.all_inner_texts())
+    assert coupled == decoupled < 1 / 8
+    trap.get_by_role("button", name="Run the cycle").press("Enter")
+    trap.get_by_role("status").filter(has_text="after 4000 updates").wait_for()
+    coupled, decoupled = (float(text) for text in returns.all_inner_texts())
+    assert coupled <= 0.126
+    assert decoupled > 0.95
+    trap.get_by_label("At first").fill("0.5")
+    trap.get_by_role("button", name="From the start").click()
+    trap.get_by_role("button", name="Run the cycle").click()
+    trap.get_by_role("status").filter(has_text="after 4000 updates").wait_for()
+    assert min(float(text) for text in returns.all_inner_texts()) > 0.95
+    assert said == []
+
+
+def test_the_lessons_sum_telescopes_and_its_dial_shows_what_was_measured(browser):
+    page, said = opened(browser, lesson.OUT.as_uri(), "DREAM in five minutes")
+    data = lesson.data()
+    [trial] = [t for t in data["trial"]["seed"]["trials"] if t["kind"] == "training"][:1]
+    errors = trial["beliefs"]["errors"]
+    for step in range(len(errors)):
+        page.get_by_label("Step", exact=True).fill(str(step))
+        text = page.get_by_text("What lies between").inner_text()
+        assert float(text.split("add up to ")[1].split(":")[0]) == pytest.approx(
+            (errors[0] - errors[step]) / errors[0], abs=2e-3
+        )
+    for place, run in enumerate(data["bottleneck"]["runs"]):
+        page.get_by_label("λ", exact=True).fill(str(place))
+        told = page.locator('[aria-label="Bits"] .value').all_inner_texts()
+        assert told == [f"{bits:.2f}" for bits in run["bits"]]
+    for place, result in enumerate(data["results"]):
+        page.get_by_role("combobox", name="On", exact=True).select_option(str(place))
+        names = page.locator(".results .name").all_inner_texts()
+        assert names == [cell["agent"] for cell in result["cells"]]
     assert said == []

@@ -67,7 +67,8 @@ ORIGINS = [
     "http://127.0.0.1:8321/",
 ]
 SITES = ["cross-site", "same-site", "CROSS-SITE", "", "nonsense"]
-ASKED = ["/", "/live", "/trial?key=x&seed=0&problem=0"]
+ASKED = ["/", "/lesson", "/live", "/trial?key=x&seed=0&problem=0"]
+PAGES = ("/", "/lesson")
 
 
 @pytest.fixture
@@ -199,7 +200,7 @@ def test_other_sites_are_refused(secrets, studio, path):
         assert client.get(path, headers=[("origin", origin)]).status == 403, origin
     for site in SITES:
         status = client.get(path, headers=[("sec-fetch-site", site)]).status
-        assert (status == 403) == (path != "/"), site
+        assert (status == 403) == (path not in PAGES), site
     for method in ("POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "CONNECT", "get"):
         assert client.get(path, method=method).status == 405
 
@@ -227,8 +228,8 @@ def test_with_a_token_nothing_is_answered_without_it(secrets, studio):
         "?Token=right",
         "?right",
     ]
-    for path in ("/", "/trial", "/live"):
-        for query in [*wrong, *(["?token=right"] if path != "/" else [])]:
+    for path in (*PAGES, "/trial", "/live"):
+        for query in [*wrong, *(["?token=right"] if path not in PAGES else [])]:
             assert client.get(path + query).status == 401
         for cookie in ("", "dreamrl-studio=", "dreamrl-studio=wrong", "token=right", "\x7f=;;"):
             assert client.get(path, headers=[("cookie", cookie)]).status == 401

@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import re
 import shutil
+from importlib.resources import files
 
 import pytest
 
@@ -12,6 +14,7 @@ from dreamrl.report.page import STUDIO
 from dreamrl.runs import Run
 from dreamrl.runs.lock import lock
 from dreamrl.studio import live
+from dreamrl.studio.schema import Choices, Row, Shown
 from dreamrl.studio.shelf import Shelf
 from tests.report.conftest import NAME
 from tests.report.test_page import Page
@@ -170,3 +173,13 @@ def test_a_seed_that_is_damaged_is_told_of_and_the_other_plays(trained, tmp_path
 def test_what_is_no_directory_is_refused(tmp_path):
     with pytest.raises(UserError, match="is not a directory"):
         Shelf([tmp_path / "nowhere"])
+
+
+def test_the_schemas_agree():
+    """Every entry of the list and of a run is one that the page's types have, and the other way."""
+    script = (files("dreamrl.report") / "assets" / "studio.js").read_text()
+    told = set(
+        re.findall(r"(\w+): ", script[script.index("@typedef") : script.index("const HEADS")])
+    )
+    entries = [kind.__annotations__.keys() for kind in (Row, Choices, Shown)]
+    assert told == set().union(*entries)

@@ -18,6 +18,7 @@ from dreamrl.families.optional_deps import needs
 EXAMPLES = """\
   dreamrl studio
   dreamrl studio runs elsewhere/dream-bus-s0 --open
+  dreamrl studio --lesson --open
   dreamrl studio --host 0.0.0.0 --port 9000
 """
 
@@ -41,6 +42,8 @@ class Options:
     """Address to listen at; 0.0.0.0: at all of this machine's."""
     open: bool = False
     """Open a browser."""
+    lesson: bool = False
+    """Show the lesson instead: DREAM in six scenes. No runs are needed."""
     family: str | None = None
     """Of runs on a family of one's own: where it is, as in dreamrl train. Its code is run."""
     json: bool = False
@@ -57,12 +60,14 @@ def run(options: Options) -> None:
     from dreamrl.studio.server import application
     from dreamrl.studio.shelf import Shelf
 
-    shelf = Shelf(options.run, options.family)
+    shelf = Shelf(() if options.lesson else options.run, options.family)
     token = None if options.host in LOOPBACK else secrets.token_urlsafe(24)
     names = LOOPBACK if token is None else {*LOOPBACK, options.host.lower(), socket.gethostname()}
     listener = listening(options.host, options.port)
     name = f"[{options.host}]" if ":" in options.host else options.host
-    address = f"http://{name}:{listener.getsockname()[1]}/" + (f"?{TOKEN}={token}" if token else "")
+    place = "lesson" if options.lesson else ""
+    shown = f"?{TOKEN}={token}" if token else ""
+    address = f"http://{name}:{listener.getsockname()[1]}/{place}{shown}"
     config = uvicorn.Config(
         application(shelf, frozenset(names), token),
         access_log=False,

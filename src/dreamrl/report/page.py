@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Sequence
 from importlib.resources import files
+from typing import Any
 
 from dreamrl.report.schema import Report
 
@@ -14,6 +15,9 @@ MODULES = (*VIEWS, "main")
 """A report's own code, each after what it imports."""
 STUDIO = (*VIEWS, "studio")
 """The studio's, which asks for its data."""
+LESSON = "lesson.json"
+"""What the lesson shows: tools/lesson.py makes it."""
+TAUGHT = (*(name for name in VIEWS if name != "run"), "trap", "lesson")
 IMPORT = re.compile(r"^import [^;]*;\n", re.MULTILINE)
 EXPORT = re.compile(r"^export (?=(async )?(function|const|class) )", re.MULTILINE)
 
@@ -51,6 +55,11 @@ def studio_html() -> str:
     return _page("dreamrl studio", STUDIO, "null", "; connect-src 'self'")
 
 
+def lesson_html() -> str:
+    """Return the lesson. Like a report, it can load nothing."""
+    return _page("DREAM in five minutes", TAUGHT, escaped(json.loads(_part(LESSON))))
+
+
 def _page(title: str, modules: Sequence[str], data: str, allowed: str = "") -> str:
     style, code = _part("style.css"), bundle(modules)
     policy = (
@@ -65,7 +74,7 @@ def bundle(modules: Sequence[str] = MODULES) -> str:
     return "".join(EXPORT.sub("", IMPORT.sub("", _part(f"{name}.js"))) for name in modules)
 
 
-def escaped(report: Report) -> str:
+def escaped(report: Report | dict[str, Any]) -> str:
     """Return data as JSON that ends no element, and that JavaScript of any age can read."""
     text = json.dumps(report, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     for character in "<>&\u2028\u2029":

@@ -15,6 +15,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+PAGES = ("/", "/lesson")
 TOKEN = "token"
 COOKIE = "dreamrl-studio"
 ALWAYS = {
@@ -63,8 +64,8 @@ class Guard:
         origins = headers.getlist("origin")
         if any(origin != f"{scope['scheme']}://{hosts[0]}" for origin in origins):
             return PlainTextResponse("another site's page may not ask this", 403)
-        # A link to the page, which is the same for all, may be anywhere; its data are the page's.
-        if scope["path"] != "/" and headers.get("sec-fetch-site", "none") not in (
+        # A link to a page, which is the same for all, may be anywhere; its data are the page's.
+        if scope["path"] not in PAGES and headers.get("sec-fetch-site", "none") not in (
             "none",
             "same-origin",
         ):
@@ -86,9 +87,9 @@ class Guard:
         if self.token is None or self._is_token(_cookie(headers.get("cookie", ""))):
             return None
         [given] = parse_qs(scope["query_string"].decode("latin-1")).get(TOKEN, [""])[:1]
-        if scope["path"] != "/" or not self._is_token(given):
+        if scope["path"] not in PAGES or not self._is_token(given):
             return PlainTextResponse("open the address with the token that was printed", 401)
-        answer = RedirectResponse("/", 303)
+        answer = RedirectResponse(scope["path"], 303)
         answer.set_cookie(COOKIE, given, httponly=True, samesite="strict")
         return answer
 

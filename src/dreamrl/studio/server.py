@@ -10,7 +10,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingR
 from starlette.routing import Route
 
 from dreamrl.errors import UserError, words
-from dreamrl.report.page import studio_html
+from dreamrl.report.page import lesson_html, studio_html
 from dreamrl.studio.guard import LOOPBACK, Guard
 from dreamrl.studio.live import changes
 from dreamrl.studio.shelf import Shelf, Unknown
@@ -28,6 +28,9 @@ def application(shelf: Shelf, names: frozenset[str] = LOOPBACK, token: str | Non
     async def page(request: Request) -> Response:
         return HTMLResponse(studio_html())
 
+    async def lesson(request: Request) -> Response:
+        return HTMLResponse(lesson_html())
+
     async def live(request: Request) -> Response:
         keys = request.query_params.getlist("key")
         return StreamingResponse(changes(shelf, keys), media_type="text/event-stream")
@@ -43,7 +46,12 @@ def application(shelf: Shelf, names: frozenset[str] = LOOPBACK, token: str | Non
         return JSONResponse({"message": words(error)}, 404 if isinstance(error, Unknown) else 422)
 
     app = Starlette(
-        routes=[Route("/", page), Route("/live", live), Route("/trial", trial)],
+        routes=[
+            Route("/", page),
+            Route("/lesson", lesson),
+            Route("/live", live),
+            Route("/trial", trial),
+        ],
         exception_handlers={UserError: refused, OSError: refused},
     )
     return Guard(app, names, token)

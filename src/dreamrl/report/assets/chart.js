@@ -19,12 +19,13 @@ export function ticks(low, high) {
 /**
  * Return a chart of one or two metrics: a thin line a seed, their mean, its interval.
  * @param {import("./schema.js").Chart} chart @param {import("./schema.js").Limit[]} limits
+ * @param {string} [unit] what is measured along the axis below
  */
-export function lineChart(chart, limits) {
+export function lineChart(chart, limits, unit = "environment steps") {
   const shown = chart.limits ? limits : [];
   const place = h("div", { class: "plot" });
   const read = h("p", { class: "reading" });
-  const draw = () => place.replaceChildren(plot(chart, shown, place.clientWidth || 480, read));
+  const draw = () => place.replaceChildren(plot(chart, shown, unit, place.clientWidth || 480, read));
   new ResizeObserver(draw).observe(place);
   draw();
   const keys = chart.series.map((series, i) =>
@@ -53,9 +54,9 @@ function last(series) {
 
 /**
  * @param {import("./schema.js").Chart} chart @param {import("./schema.js").Limit[]} limits
- * @param {number} width @param {HTMLElement} read
+ * @param {string} unit @param {number} width @param {HTMLElement} read
  */
-function plot(chart, limits, width, read) {
+function plot(chart, limits, unit, width, read) {
   const all = chart.series.flatMap((series) => [
     ...series.lines.flatMap((line) => line.y),
     ...(series.band ? [...series.band.mean] : []),
@@ -84,7 +85,7 @@ function plot(chart, limits, width, read) {
     ...ticks(0, most)
       .filter((x, i, every) => width > 360 || i % 2 === 0 || every.length < 4)
       .map((x) => svg("text", { x: X(x), y: bottom + 16, "text-anchor": "middle" }, short(x))),
-    svg("text", { x: right, y: HEIGHT - 4, "text-anchor": "end" }, "environment steps"),
+    svg("text", { x: right, y: HEIGHT - 4, "text-anchor": "end" }, unit),
     ...limits.map((limit) =>
       svg("line", { class: "exact", x1: EDGE.left, x2: right, y1: Y(limit.value), y2: Y(limit.value) }),
     ),
@@ -103,25 +104,25 @@ function plot(chart, limits, width, read) {
   ];
   const image = svg(
     "svg",
-    { viewBox: `0 0 ${width} ${HEIGHT}`, role: "img", "aria-label": `${chart.title} over environment steps` },
+    { viewBox: `0 0 ${width} ${HEIGHT}`, role: "img", "aria-label": `${chart.title} over ${unit}` },
     parts.flat(),
   );
   image.addEventListener("pointermove", (event) => {
     const box = image.getBoundingClientRect();
     const x = ((event.clientX - box.left - EDGE.left) / (right - EDGE.left)) * most;
-    read.textContent = reading(chart, Math.max(0, Math.min(x, most)));
+    read.textContent = reading(chart, Math.max(0, Math.min(x, most)), unit);
   });
   image.addEventListener("pointerleave", () => (read.textContent = ""));
   return image;
 }
 
-/** Say what was measured nearest to so many steps. @param {import("./schema.js").Chart} chart @param {number} x */
-function reading(chart, x) {
+/** Say what was measured nearest to so many steps. @param {import("./schema.js").Chart} chart @param {number} x @param {string} unit */
+function reading(chart, x, unit) {
   const words = chart.series.map((series) => {
     const line = series.band ? { x: series.band.x, y: series.band.mean } : series.lines[0];
     const distances = line.x.map((there) => Math.abs(there - x));
     const i = distances.indexOf(Math.min(...distances));
     return `${series.label} ${short(line.y[i])}`;
   });
-  return `${short(x)} steps: ${words.join(", ")}`;
+  return `${short(x)} ${unit}: ${words.join(", ")}`;
 }

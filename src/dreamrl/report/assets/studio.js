@@ -13,6 +13,7 @@ import { trialView } from "./trial.js";
  * @typedef {{key: string, group: import("./schema.js").Group, choices: Choices | null}} Seen
  */
 
+const MOST = 200;
 const HEADS = ["run", "agent", "family", "seeds", "state", "iterations", "return"];
 
 function studio() {
@@ -38,30 +39,29 @@ function studio() {
       const text = `${row.name} ${row.agent} ${row.family} ${row.state}`.toLowerCase();
       return wanted.every((word) => text.includes(word));
     });
-    for (const row of rows) {
-      if (!lines.has(row.key)) lines.set(row.key, newLine(row.key));
-      lines.get(row.key)?.tell(row);
-    }
-    const now = fits.map((row) => /** @type {HTMLElement} */ (lines.get(row.key)?.line));
+    const now = fits.slice(0, MOST).map((row) => {
+      const known = lines.get(row.key) ?? newLine(row);
+      lines.set(row.key, known);
+      known.tell(row);
+      return known.line;
+    });
     if (now.length !== body.children.length || now.some((line, i) => line !== body.children[i])) {
       body.replaceChildren(...now);
     }
-    const hidden = fits.length < rows.length ? ` of ${rows.length}` : "";
-    status.textContent = rows.length ? `${fits.length}${hidden} runs` : "There are no runs here yet.";
+    const some = now.length < fits.length ? `, of which ${now.length} are listed` : "";
+    status.textContent = rows.length ? `${fits.length} of ${rows.length} runs${some}` : "There are no runs here yet.";
   }
-  /** @param {string} key */
-  function newLine(key) {
+  /** @param {Row} row */
+  function newLine({ key, name }) {
     const box = h("input", { type: "checkbox", change: () => choose(key, box.checked) });
     box.checked = chosen.has(key);
-    const name = h("span");
     const cells = HEADS.slice(1).map(() => h("td"));
-    const line = h("tr", {}, h("th", { scope: "row" }, h("label", {}, box, " ", name)), cells);
+    const line = h("tr", {}, h("th", { scope: "row" }, h("label", {}, box, ` ${name}`)), cells);
     /** @param {Row} row */
     function tell(row) {
       const value = row.returned === null ? "–" : short(row.returned);
       const state = row.message === null ? row.state : `${row.state}: ${row.message}`;
       const words = [row.agent, row.family, String(row.seeds || "–"), state, row.progress, value];
-      name.textContent = row.name;
       cells.forEach((cell, i) => {
         if (cell.textContent !== words[i]) cell.textContent = words[i];
       });
@@ -70,8 +70,8 @@ function studio() {
   }
   /** @param {string} key */
   function add(key) {
-    const close = h("button", { type: "button", class: "close", click: () => choose(key, false) }, "Close");
-    chosen.set(key, { card: runCard(key, close), seen: null });
+    const click = () => choose(key, false);
+    chosen.set(key, { card: runCard(key, h("button", { type: "button", class: "close", click }, "Close")), seen: null });
   }
   /** Show a run, or show it no more. @param {string} key @param {boolean} wanted */
   function choose(key, wanted) {
