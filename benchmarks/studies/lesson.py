@@ -200,7 +200,8 @@ def main() -> None:
         family, shown, cost = trial
         keep(
             "lesson",
-            command(__spec__.name),
+            # Where the runs were kept is of this machine alone.
+            command(__spec__.name, *asked_for(asked)),
             budgets={"cooking": asked.kitchen, "distracting-bus": asked.bus},
             gradients=sizes,
             family=family,
@@ -208,6 +209,12 @@ def main() -> None:
             cost=cost,
             bottleneck={"facts": FACTS, "entropy": entropies, "runs": runs},
         )
+
+
+def asked_for(asked):
+    kitchen = ["--kitchen", *asked.kitchen] if asked.kitchen else []
+    weights = [f"{weight:g}" for weight in asked.weights]
+    return ["--weights", *weights, "--bus", *asked.bus, *kitchen]
 
 
 def trained(path, family, iterations, batch, **changes):

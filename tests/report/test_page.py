@@ -77,6 +77,7 @@ def report(name="run"):
         "groups": [],
         "families": {name: {"actions": [name], "board": None}},
         "differences": [],
+        "together": [],
     }
 
 

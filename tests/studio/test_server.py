@@ -109,7 +109,10 @@ def test_what_two_runs_do_not_have_in_common(trained, tmp_path):
     keys = [row["key"] for row in shelf.rows()]
     kind, found = events(shelf, keys, 4)[-1]
     assert kind == "differences"
-    assert [each["setting"] for each in found] == ["rate"]
+    assert [each["setting"] for each in found["differences"]] == ["rate"]
+    [several] = found["together"]
+    assert several["chart"]["title"] == "return on bus"
+    assert [each["label"] for each in several["chart"]["series"]] == ["fake (one)", "fake (two)"]
 
 
 def test_a_trial_is_that_of_a_report(trained, tmp_path, studio):

@@ -13,7 +13,16 @@ from dreamrl.families.family import Family
 from dreamrl.report import boards
 from dreamrl.report.alarms import Facts, alarms
 from dreamrl.report.charts import charts
-from dreamrl.report.schema import Difference, FamilyView, Group, Limit, Report, Seed
+from dreamrl.report.schema import (
+    Chart,
+    Difference,
+    FamilyView,
+    Group,
+    Limit,
+    Report,
+    Seed,
+    Together,
+)
 from dreamrl.report.trials import choose, trials
 from dreamrl.runs import Run
 from dreamrl.runs.manifest import MANIFEST, entry, seeds_of
@@ -32,6 +41,7 @@ def collect(
     problems: Sequence[int] = (),
     seed: int = 0,
     family: str | None = None,
+    players: int | None = None,
 ) -> Report:
     """Return what a report of runs shows; what is wrong with a run is told in its place.
 
@@ -40,6 +50,7 @@ def collect(
         problems: IDs to play trials in; some of each kind if there are none.
         seed: Seed of goals, and of the problems if they are drawn.
         family: Where the runs' user-defined family is; its code is run.
+        players: How many seeds of each run play trials; all if not given.
 
     Raises:
         UserError: If none of the runs can be read.
@@ -49,7 +60,7 @@ def collect(
     for path in paths:
         group = read(path, family)
         if group["message"] is None:
-            _play(path, group, problems, seed, views)
+            _play(path, group, problems, seed, views, players)
         groups.append(group)
     if all(group["message"] for group in groups):
         raise UserError("; ".join(str(group["message"]) for group in groups))
@@ -60,6 +71,7 @@ def collect(
         "groups": groups,
         "families": views,
         "differences": differences(groups),
+        "together": together(groups),
     }
 
 
@@ -143,12 +155,14 @@ def _play(
     problems: Sequence[int],
     seed: int,
     views: dict[str, FamilyView],
+    players: int | None,
 ) -> None:
     """Let the agents of a run's seeds play, and enter what came of it."""
     family: Family | None = None
     shown: set[int] = set()
     numbers = [each["seed"] for each in group["seeds"]]
-    for entry_, run in zip(group["seeds"], runs_of(path, numbers), strict=True):
+    seeds = list(zip(group["seeds"], runs_of(path, numbers), strict=True))
+    for entry_, run in seeds[:players]:
         if entry_["message"] is not None:
             continue
         try:
@@ -197,6 +211,32 @@ def differences(groups: Iterable[Group]) -> list[Difference]:
         for name in names
         if len({each.get(name) for each in read}) > 1
     ]
+
+
+def together(groups: Iterable[Group]) -> list[Together]:
+    """Return the returns of all runs on a family in one chart, for each that has several."""
+    by_family: dict[str, list[Group]] = {}
+    for group in groups:
+        if group["charts"] and group["charts"][0]["limits"]:
+            by_family.setdefault(group["family"], []).append(group)
+    found: list[Together] = []
+    for family, several in by_family.items():
+        if len(several) > 1:
+            chart: Chart = {
+                "title": f"return on {family}",
+                "high": None,
+                "limits": True,
+                "series": [
+                    {**group["charts"][0]["series"][0], "label": _label(group)} for group in several
+                ],
+            }
+            limits = max((group["limits"] for group in several), key=len)
+            found.append({"chart": chart, "limits": limits})
+    return found
+
+
+def _label(group: Group) -> str:
+    return f"{group['agent']} ({Path(group['name']).name})"
 
 
 def _exact(result: Mapping[str, Any], family: str) -> dict[str, float]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 
-from dreamrl.report.collect import differences
+from dreamrl.report.collect import differences, together
 from dreamrl.report.schema import Group
 from dreamrl.studio.schema import Row, Shown
 from dreamrl.studio.shelf import Shelf, Signature, Unknown
@@ -42,7 +42,9 @@ async def changes(shelf: Shelf, keys: Sequence[str], wait: float = WAIT) -> Asyn
                 groups[key] = shown["group"]
                 changed = True
         if changed and len(groups) > 1:
-            yield event("differences", differences(groups.values()))
+            every = groups.values()
+            told = {"differences": differences(every), "together": together(every)}
+            yield event("differences", told)
         # A browser that has gone is noticed when something is sent to it.
         yield ":\n\n"
         looks += 1

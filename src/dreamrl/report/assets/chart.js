@@ -1,7 +1,7 @@
 // Learning curves.
 import { h, short, svg } from "./dom.js";
 
-const HEIGHT = 220;
+const [HEIGHT, LOOKS] = [220, 6];
 const EDGE = { left: 54, right: 12, top: 12, bottom: 34 };
 
 /** Return three to six round numbers. @param {number} low @param {number} high */
@@ -29,7 +29,7 @@ export function lineChart(chart, limits, unit = "environment steps") {
   new ResizeObserver(draw).observe(place);
   draw();
   const keys = chart.series.map((series, i) =>
-    h("li", {}, h("span", { class: `key series-${i}` }), last(series)),
+    h("li", {}, h("span", { class: `key series-${i % LOOKS}` }), last(series)),
   );
   const exact = shown.map((limit) =>
     h("li", {}, h("span", { class: "key exact" }), `${limit.label}: ${short(limit.value)}`),
@@ -91,15 +91,15 @@ function plot(chart, limits, unit, width, read) {
     ),
     ...chart.series.flatMap((series, i) => {
       const { band, lines } = series;
-      const kind = lines.length > 1 ? "seed" : "mean";
+      const [kind, look] = [lines.length > 1 ? "seed" : "mean", `series-${i % LOOKS}`];
       const drawn = lines.map((line) =>
-        svg("path", { class: `${kind} series-${i}`, d: path(line.x, line.y) }),
+        svg("path", { class: `${kind} ${look}`, d: path(line.x, line.y) }),
       );
       if (!band) return drawn;
       const [x, low] = [[...band.x].reverse(), [...band.low].reverse()];
       const area = `${path(band.x, band.high)}${path(x, low).replace("M", "L")}Z`;
-      const mean = svg("path", { class: `mean series-${i}`, d: path(band.x, band.mean) });
-      return [svg("path", { class: `band series-${i}`, d: area }), ...drawn, mean];
+      const mean = svg("path", { class: `mean ${look}`, d: path(band.x, band.mean) });
+      return [svg("path", { class: `band ${look}`, d: area }), ...drawn, mean];
     }),
   ];
   const image = svg(

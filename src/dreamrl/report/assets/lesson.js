@@ -214,8 +214,8 @@ function bottleneck({ bottleneck: { facts, entropy, runs } }) {
   }
   draw();
   return scene(5, "How does the agent know what is worth knowing?", [
-    "On distracting-bus four coloured lines lead to where goals are, four gray ones lead nowhere useful. Return alone does not keep the gray ones out of z, and then exploration is paid for riding them. Each bit in z has a price, λ: what does not help exploitation is the first to go.",
-    "One agent was trained at each λ, briefly. Bits are the mutual information between z and where a line leads, over the training problems; rides are counted in one exploration of each.",
+    "On distracting-bus four coloured lines lead to where goals are, four gray ones lead nowhere useful. Return alone does not keep the gray ones out of z, where exploration would be paid for them. So z has a price, λ: what does not help exploitation is the first to go.",
+    "One agent was trained at each λ, briefly. Bits are the mutual information between z and where a line leads, over the training problems; rides are counted in one exploration of each. Here exploration leaves the gray lines alone even without a price, as it does in the longer trainings of the next scene (dream:bottleneck=none).",
   ], slider.label, status, stage);
 }
 

@@ -77,7 +77,7 @@ function alarmView(alarm) {
   );
 }
 
-/** @param {{groups: import("./schema.js").Group[], differences: import("./schema.js").Difference[]}} report */
+/** @param {Pick<import("./schema.js").Report, "groups" | "differences" | "together">} report */
 export function differencesView(report) {
   if (report.groups.length < 2) return null;
   const rows = report.differences.map(({ setting, values }) => [
@@ -87,7 +87,8 @@ export function differencesView(report) {
   return h(
     "section",
     { class: "card", "aria-labelledby": "differences" },
-    h("h2", { id: "differences" }, "What the runs do not have in common"),
+    h("h2", { id: "differences" }, "Several runs"),
+    h("div", { class: "charts" }, report.together.map(({ chart, limits }) => lineChart(chart, limits))),
     rows.length
       ? table("Settings that differ", ["setting", ...report.groups.map((g) => g.name)], rows)
       : h("p", {}, "They have the same settings."),

@@ -21,10 +21,8 @@ function studio() {
   const chosen = new Map();
   /** @type {Map<string, {line: HTMLElement, tell: (row: Row) => void, box: HTMLInputElement}>} */
   const lines = new Map();
-  /** @type {Row[]} */
-  let rows = [];
-  /** @type {EventSource | null} */
-  let source = null;
+  let rows = /** @type {Row[]} */ ([]);
+  let source = /** @type {EventSource | null} */ (null);
   let offered = "";
   const status = h("p", { role: "status" }, "Looking for runs.");
   const filter = h("input", { type: "search", input: list });
@@ -108,7 +106,7 @@ function studio() {
     });
     source.addEventListener("differences", ({ data }) => {
       const groups = [...chosen.values()].flatMap(({ seen }) => seen?.group ?? []);
-      differences.replaceChildren(differencesView({ groups, differences: JSON.parse(data) }) ?? "");
+      differences.replaceChildren(differencesView({ groups, ...JSON.parse(data) }) ?? "");
     });
     source.addEventListener("error", () => {
       status.textContent = "The studio does not answer: is it still running? This page will try again.";
