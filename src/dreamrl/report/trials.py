@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from scipy.special import softmax
 
 from dreamrl.deploy import TrainedAgent
@@ -66,7 +66,7 @@ def trials(
     *,
     q_learning: bool,
     draw: bool,
-    goal: np.ndarray | None = None,
+    goal: Shaped[np.ndarray, "..."] | None = None,
 ) -> tuple[Known | None, list[Trial]]:
     """Play a trial in each problem; return the known problems that matter, and the trials.
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Shaped
 
 from dreamrl import families
 from dreamrl.deploy import TrainedAgent, load
@@ -112,7 +113,7 @@ def choices(group: Group) -> Choices | None:
     return {"training": list(training[:CHOICES]), "unseen": unseen[:CHOICES]}
 
 
-def goals_of(family: Family, problem: int) -> Sequence[np.ndarray]:
+def goals_of(family: Family, problem: int) -> Sequence[Shaped[np.ndarray, "..."]]:
     """Return all goals of a problem; none where the family does not list them."""
     every = plain_ids(family.train_ids), plain_ids(family.test_ids)
     if not isinstance(family, HasGoals) or not any(problem in ids for ids in every):
