@@ -157,6 +157,17 @@ def test_the_code_is_javascript(tmp_path, modules):
     subprocess.run([node, "--check", "page.mjs"], cwd=tmp_path, check=True, timeout=60)
 
 
+def test_the_code_has_the_types_that_it_says():
+    tsc = shutil.which("tsc")
+    if tsc is None:
+        pytest.skip("there is no tsc to check it")
+    options = "--noEmit --allowJs --checkJs --strict --target es2022 --module es2022"
+    more = ["--moduleResolution", "bundler", "--lib", "es2022,dom,dom.iterable"]
+    scripts = [str(path) for path in ASSETS.iterdir() if path.suffix == ".js"]
+    found = subprocess.run([tsc, *options.split(), *more, *scripts], capture_output=True, text=True)
+    assert found.stdout == ""
+
+
 def test_the_schemas_agree():
     """Every entry that Python documents is one that the page's types have, and the other way."""
     python = (files("dreamrl.report") / "schema.py").read_text()

@@ -62,7 +62,13 @@ class Client:
         async def send(message):
             sent.append(message)
 
-        asyncio.run(self.app(scope, receive, send))
+        try:
+            asyncio.run(self.app(scope, receive, send))
+        finally:
+            self.sent = self._answer(sent)
+        return self.sent
+
+    def _answer(self, sent):
         start, *bodies = sent
         told = {name.decode(): value.decode("latin-1") for name, value in start["headers"]}
         return Answer(start["status"], told, b"".join(body.get("body", b"") for body in bodies))

@@ -186,3 +186,19 @@ def test_the_schemas_agree():
     )
     entries = [kind.__annotations__.keys() for kind in (Row, Choices, Shown)]
     assert told == set().union(*entries)
+
+
+def test_a_failure_of_the_studio_is_told_to_the_page(trained, tmp_path, studio, monkeypatch):
+    trained("run")
+    client, _, keys = studio(tmp_path)
+    [key] = keys.values()
+
+    def broken(*args, **kwargs):
+        raise RuntimeError("out of luck")
+
+    monkeypatch.setattr("dreamrl.studio.stage.trials", broken)
+    with pytest.raises(RuntimeError, match="out of luck"):
+        client.get("/trial", {"key": key, "seed": 0, "problem": 3})
+    answer = client.sent
+    assert answer.status == 500
+    assert "out of luck" in answer.json()["message"]

@@ -45,6 +45,10 @@ def application(shelf: Shelf, names: frozenset[str] = LOOPBACK, token: str | Non
     async def refused(request: Request, error: Exception) -> Response:
         return JSONResponse({"message": words(error)}, 404 if isinstance(error, Unknown) else 422)
 
+    async def failed(request: Request, error: Exception) -> Response:
+        # It is raised again behind this, and its traceback printed where the studio was started.
+        return JSONResponse({"message": f"this failed in the studio: {words(error)}"}, 500)
+
     app = Starlette(
         routes=[
             Route("/", page),
@@ -52,7 +56,7 @@ def application(shelf: Shelf, names: frozenset[str] = LOOPBACK, token: str | Non
             Route("/live", live),
             Route("/trial", trial),
         ],
-        exception_handlers={UserError: refused, OSError: refused},
+        exception_handlers={UserError: refused, OSError: refused, Exception: failed},
     )
     return Guard(app, names, token)
 
