@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-from jaxtyping import PyTree
+from jaxtyping import PyTree, Shaped
 
 from dreamrl.agents.algorithm import Agent
 from dreamrl.deploy import ExplorationRecord, TrainedAgent
@@ -101,6 +101,17 @@ def exploit_on(agent: TrainedAgent, story: Story, beliefs: ExplorationRecord) ->
     """
     inputs = (np.int32(story.problem_id), story.goal, beliefs.held.last, jax.random.key(story.seed))
     return _exploited(per_family(_exploitation, agent.family)(agent.agent, *inputs))
+
+
+def with_goal(agent: TrainedAgent, story: Story, goal: Shaped[np.ndarray, "..."]) -> Story:
+    """Return the story with another goal; exploration and random numbers are its own."""
+    asked = story._replace(goal=goal)
+    used = exploit_on(agent, asked, story.beliefs)
+    return asked._replace(
+        exploitation=used.trajectory,
+        decided=(story.decided[0], used.decided),
+        visited=(story.visited[0], used.states),
+    )
 
 
 def _exploited(episode: Episode) -> Exploited:

@@ -12,6 +12,7 @@ from dreamrl.cli import main
 from dreamrl.cli.cells import Board
 from dreamrl.comparison.spec import cells
 from dreamrl.runs import Run
+from tests.report.test_page import Page
 
 
 @pytest.fixture(autouse=True)
@@ -50,6 +51,14 @@ def test_a_comparison_leaves_table_figures_and_json(fake, tmp_path, capsys):
     assert table.count("P(fake better)") == 3
     assert "all families" in table
     assert (out / "curves.png").stat().st_size > 10_000
+    report = Page((out / "report.html").read_text()).data
+    assert [len(group["seeds"]) for group in report["groups"]] == [2, 2, 2, 2]
+    assert [chart["chart"]["title"] for chart in report["together"]] == [
+        "return on bus",
+        "return on map",
+    ]
+    played = [bool(seed["trials"]) for group in report["groups"] for seed in group["seeds"]]
+    assert played == [True, False] * 4
     drawn = (out / "curves.svg").read_text()
     assert "return on unseen problems" in drawn
     assert "Thompson bound: -0.60" in drawn

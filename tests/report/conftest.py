@@ -5,6 +5,7 @@ import shutil
 import pytest
 
 from dreamrl.cli import main
+from tests.browser import browser  # noqa: F401
 
 NAME = "</script><img src=x onerror=alert(1)>\u2028&amp;"
 """A directory within a directory, and what would be an element if it were read as HTML."""

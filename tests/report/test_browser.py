@@ -1,25 +1,14 @@
 """The page in a real browser, from the disk and without a network, where there is one."""
 
-import os
-import shutil
-
 import pytest
 
 from dreamrl.report import collect, html
+from tests.browser import faults_of_access, needs_chromium, opened
 from tests.report.conftest import NAME
+from tools import lesson
 
-api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-NAMES = ("chromium", "chromium-browser", "chromium-headless-shell", "google-chrome")
-CHROMIUM = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium is on the PATH")
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
+pytestmark = needs_chromium
+HEADING = "A trial, step by step"
 
 
 @pytest.fixture
@@ -31,26 +20,11 @@ def shown(trained, tmp_path):
     return report, path.as_uri()
 
 
-def opened(browser, address, width=1400, scheme="light"):
-    """Open the page; gives it, and all that it complains of or asks for."""
-    context = browser.new_context(
-        viewport={"width": width, "height": 900}, color_scheme=scheme, offline=True
-    )
-    page, said = context.new_page(), []
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
-    page.on("request", lambda request: said.append(request.url) if request.url != address else None)
-    page.on("dialog", lambda dialog: said.append(dialog.message))
-    page.goto(address)
-    page.get_by_role("heading", name="A trial, step by step").wait_for()
-    return page, said
-
-
 @pytest.mark.parametrize("width", [390, 1400])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_it_says_nothing_asks_for_nothing_and_fits(browser, shown, width, scheme):
     report, address = shown
-    page, said = opened(browser, address, width, scheme)
+    page, said = opened(browser, address, HEADING, width, scheme)
     for details in page.locator("details").all():
         details.evaluate("details => (details.open = true)")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
@@ -58,12 +32,13 @@ def test_it_says_nothing_asks_for_nothing_and_fits(browser, shown, width, scheme
     assert report["groups"][0]["name"] in page.locator("main").inner_text().replace("\n", " ")
     for button in ("Forward", "Last", "Back", "First"):
         page.get_by_role("button", name=button, exact=True).click()
+    assert faults_of_access(page) == []
     assert said == []
 
 
 def test_every_moment_is_that_of_the_trial(browser, shown):
     report, address = shown
-    page, said = opened(browser, address)
+    page, said = opened(browser, address, HEADING)
     trial = report["groups"][0]["seeds"][0]["trials"][0]
     status, forward = page.get_by_role("status"), page.get_by_role("button", name="Forward")
     total = 0.0
@@ -87,7 +62,7 @@ def test_every_moment_is_that_of_the_trial(browser, shown):
 
 def test_two_agents_and_another_belief(browser, shown):
     report, address = shown
-    page, said = opened(browser, address)
+    page, said = opened(browser, address, HEADING)
     page.get_by_label("Beside it").select_option("2")
     page.get_by_label("Exploit with the belief of").select_option("5")
     page.get_by_role("button", name="Last").click()
@@ -100,10 +75,62 @@ def test_two_agents_and_another_belief(browser, shown):
 
 def test_it_plays_by_itself_and_stops_at_the_end(browser, shown):
     _, address = shown
-    page, said = opened(browser, address)
+    page, said = opened(browser, address, HEADING)
     page.get_by_role("button", name="Play").click()
     page.get_by_role("button", name="Pause").wait_for()
     page.get_by_role("status").filter(has_text="step 1 of").wait_for()
     page.keyboard.press("End")
     page.get_by_role("button", name="Play").wait_for()
+    assert said == []
+
+
+@pytest.mark.parametrize("width", [390, 1400])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_lesson_says_nothing_asks_for_nothing_and_fits(browser, width, scheme):
+    page, said = opened(browser, lesson.OUT.as_uri(), "DREAM in five minutes", width, scheme)
+    page.get_by_label("During").select_option("test")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert faults_of_access(page) == []
+    assert page.get_by_role("heading", level=2).count() == 7
+    assert said == []
+
+
+def test_the_lessons_learners_learn_what_the_exact_gradients_say(browser):
+    page, said = opened(browser, lesson.OUT.as_uri(), "DREAM in five minutes")
+    trap = page.get_by_role("region", name="2. Why is it hard to learn to explore?")
+    returns = trap.get_by_role("listitem").filter(has_text="return of a trial").locator(".value")
+    coupled, decoupled = (float(text) for text in returns.all_inner_texts())
+    assert coupled == decoupled < 1 / 8
+    trap.get_by_role("button", name="Run the cycle").press("Enter")
+    trap.get_by_role("status").filter(has_text="after 4000 updates").wait_for()
+    coupled, decoupled = (float(text) for text in returns.all_inner_texts())
+    assert coupled <= 0.126
+    assert decoupled > 0.95
+    trap.get_by_label("At first").fill("0.5")
+    trap.get_by_role("button", name="From the start").click()
+    trap.get_by_role("button", name="Run the cycle").click()
+    trap.get_by_role("status").filter(has_text="after 4000 updates").wait_for()
+    assert min(float(text) for text in returns.all_inner_texts()) > 0.95
+    assert said == []
+
+
+def test_the_lessons_sum_telescopes_and_its_dial_shows_what_was_measured(browser):
+    page, said = opened(browser, lesson.OUT.as_uri(), "DREAM in five minutes")
+    data = lesson.data()
+    [trial] = [t for t in data["trial"]["seed"]["trials"] if t["kind"] == "training"][:1]
+    errors = trial["beliefs"]["errors"]
+    for step in range(len(errors)):
+        page.get_by_label("Step", exact=True).fill(str(step))
+        text = page.get_by_text("What lies between").inner_text()
+        assert float(text.split("add up to ")[1].split(":")[0]) == pytest.approx(
+            (errors[0] - errors[step]) / errors[0], abs=2e-3
+        )
+    for place, run in enumerate(data["bottleneck"]["runs"]):
+        page.get_by_label("λ", exact=True).fill(str(place))
+        told = page.locator('[aria-label="Bits"] .value').all_inner_texts()
+        assert told == [f"{bits:.2f}" for bits in run["bits"]]
+    for place, result in enumerate(data["results"]):
+        page.get_by_role("combobox", name="On", exact=True).select_option(str(place))
+        names = page.locator(".results .name").all_inner_texts()
+        assert names == [cell["agent"] for cell in result["cells"]]
     assert said == []

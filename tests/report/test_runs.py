@@ -48,7 +48,13 @@ def test_seeds_and_runs_side_by_side(trained, tmp_path):
     # The same goal for every agent: they can be compared.
     goals = {t["goal"] for g in report["groups"] for s in g["seeds"] for t in s["trials"]}
     assert len(goals) == 1
+    [several] = report["together"]
+    assert several["chart"]["title"] == "return on bus"
+    labels = [series["label"] for series in several["chart"]["series"]]
+    assert labels == ["fake (one)", "fake (two)"]
+    assert [limit["label"] for limit in several["limits"]] == ["problem known", "no exploration"]
     top = report["groups"][1]["charts"][0]
+    assert several["chart"]["series"][1]["lines"] == top["series"][0]["lines"]
     assert [line["seed"] for line in top["series"][0]["lines"]] == [0, 1]
     assert len(top["series"][0]["band"]["mean"]) == 3
 

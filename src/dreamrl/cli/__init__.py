@@ -23,6 +23,7 @@ COMMANDS = {
     "trial": "print and draw one trial, step by step: dreamrl trial RUN",
     "diagnose": "find a fault together, test by test: dreamrl diagnose RUN",
     "report": "write a page that shows runs and trials: dreamrl report RUN...",
+    "studio": "show runs in a browser, live: dreamrl studio [RUN|DIR...]",
     "new-family": "write a family of your own to begin with: dreamrl new-family NAME",
     "references": "work out what can be reached in a family: dreamrl references FAMILY",
     "bench": "measure steps a second: dreamrl bench env|train",

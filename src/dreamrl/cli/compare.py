@@ -13,10 +13,12 @@ from rich.console import Console
 from dreamrl.cli.cells import board
 from dreamrl.cli.values import TRIALS, check_number, command_line, drawn, print_json
 from dreamrl.comparison.fill import fill
-from dreamrl.comparison.spec import Result, cells
+from dreamrl.comparison.spec import Cell, Result, cells, finished_runs
 from dreamrl.comparison.table import as_json, base_of, in_words, rows
 from dreamrl.errors import UserError
 from dreamrl.host import unwritable
+from dreamrl.report import collect, html
+from dreamrl.runs.manifest import program
 from dreamrl.runs.store import write, write_json
 
 EXAMPLES = """\
@@ -28,7 +30,7 @@ EXAMPLES = """\
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """Compare agents: train what is missing, measure, and write a table and learning curves.
+    """Compare agents: train what is missing, measure; write a table, curves and a report.
 
     AGENT is a method, as dream, or a method with settings that differ from its preset's:
     AGENT:SETTING=VALUE,SETTING=VALUE, as dream:bottleneck=none. preset=NAME chooses another
@@ -73,11 +75,14 @@ def run(options: Options) -> int:
     with board(asked, Console(stderr=options.json)) as view:
         filled = fill(asked, options.out / "cells", options.out, view, command)
     if filled.results:
-        _report(options, filled.results, base, command)
+        _report(options, filled.results, base, command, [] if filled.stopped else asked)
     return 130 if filled.stopped else int(filled.failed > 0)
 
 
-def _report(options: Options, results: Sequence[Result], base: str, command: str) -> None:
+def _report(
+    options: Options, results: Sequence[Result], base: str, command: str, asked: Sequence[Cell]
+) -> None:
+    """Write what came of it; the page, for which agents play, of the cells that are `asked`."""
     told = {
         "format": 1,
         "command": command,
@@ -90,12 +95,23 @@ def _report(options: Options, results: Sequence[Result], base: str, command: str
     write_json(options.out / "compare.json", told)
     write(options.out / "table.md", f"{text}\n".encode())
     figures = drawn(lambda: _curves(results, options.out / "curves")) or []
+    page = drawn(lambda: _page(asked, options.out)) or []
     if options.json:
         print_json(told)
         return
     print(f"\n{text}\n")
-    for path in (options.out / "table.md", options.out / "compare.json", *figures):
+    for path in (options.out / "table.md", options.out / "compare.json", *figures, *page):
         print(path)
+
+
+def _page(asked: Sequence[Cell], out: Path) -> list[Path]:
+    """Write a report of the trainings that there are; the first seed of each plays."""
+    runs = [run.path for cell in asked for run in finished_runs(cell, out).values()]
+    if not runs:
+        return []
+    report = collect(list(dict.fromkeys(map(program, runs))), players=1)
+    write(out / "report.html", html(report).encode())
+    return [out / "report.html"]
 
 
 def _curves(results: Sequence[Result], stem: Path) -> list[Path]:

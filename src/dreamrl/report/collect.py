@@ -2,7 +2,7 @@
 
 import contextlib
 import datetime
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,16 @@ from dreamrl.families.family import Family
 from dreamrl.report import boards
 from dreamrl.report.alarms import Facts, alarms
 from dreamrl.report.charts import charts
-from dreamrl.report.schema import Difference, FamilyView, Group, Limit, Report, Seed
+from dreamrl.report.schema import (
+    Chart,
+    Difference,
+    FamilyView,
+    Group,
+    Limit,
+    Report,
+    Seed,
+    Together,
+)
 from dreamrl.report.trials import choose, trials
 from dreamrl.runs import Run
 from dreamrl.runs.manifest import MANIFEST, entry, seeds_of
@@ -32,6 +41,7 @@ def collect(
     problems: Sequence[int] = (),
     seed: int = 0,
     family: str | None = None,
+    players: int | None = None,
 ) -> Report:
     """Return what a report of runs shows; what is wrong with a run is told in its place.
 
@@ -40,6 +50,7 @@ def collect(
         problems: IDs to play trials in; some of each kind if there are none.
         seed: Seed of goals, and of the problems if they are drawn.
         family: Where the runs' user-defined family is; its code is run.
+        players: How many seeds of each run play trials; all if not given.
 
     Raises:
         UserError: If none of the runs can be read.
@@ -47,9 +58,9 @@ def collect(
     views: dict[str, FamilyView] = {}
     groups = []
     for path in paths:
-        group = _read(path, family)
+        group = read(path, family)
         if group["message"] is None:
-            _play(path, group, problems, seed, views)
+            _play(path, group, problems, seed, views, players)
         groups.append(group)
     if all(group["message"] for group in groups):
         raise UserError("; ".join(str(group["message"]) for group in groups))
@@ -60,12 +71,23 @@ def collect(
         "groups": groups,
         "families": views,
         "differences": differences(groups),
+        "together": together(groups),
     }
 
 
-def _read(path: Path, family: str | None) -> Group:
-    """Return a run by its files."""
-    group = _nothing(str(path))
+def read(
+    path: Path,
+    family: str | None = None,
+    history: Callable[[Run], Sequence[Record]] = lambda run: run.records,
+) -> Group:
+    """Return a run by its files, without trials; what is wrong with it is told in its place.
+
+    Args:
+        path: Its directory, of one seed or several.
+        family: Where its user-defined family is; its code is run.
+        history: Returns what was measured of a seed, all of it or some.
+    """
+    group = nothing(str(path))
     try:
         runs.tell_family(path, family)
         if not (path / MANIFEST).is_file():
@@ -86,13 +108,13 @@ def _read(path: Path, family: str | None) -> Group:
         shown: Seed = {
             "seed": seed,
             "message": None,
-            "alternatives": "probability",
+            "alternatives": "advantage" if is_q_learning(group) else "probability",
             "known": None,
             "trials": [],
         }
         group["seeds"].append(shown)
         try:
-            histories[seed] = run.records
+            histories[seed] = history(run)
             if run.manifest.get("status") == "failed":
                 failed[seed] = str(run.manifest.get("error"))
         except UserError as error:
@@ -107,7 +129,8 @@ def _read(path: Path, family: str | None) -> Group:
     return group
 
 
-def _nothing(name: str) -> Group:
+def nothing(name: str) -> Group:
+    """Return a run of which nothing is known yet."""
     return {
         "name": name,
         "message": None,
@@ -132,13 +155,14 @@ def _play(
     problems: Sequence[int],
     seed: int,
     views: dict[str, FamilyView],
+    players: int | None,
 ) -> None:
     """Let the agents of a run's seeds play, and enter what came of it."""
     family: Family | None = None
     shown: set[int] = set()
     numbers = [each["seed"] for each in group["seeds"]]
-    q_learning = group["settings"].get("learner.kind") == "dqn"
-    for entry_, run in zip(group["seeds"], runs_of(path, numbers), strict=True):
+    seeds = list(zip(group["seeds"], runs_of(path, numbers), strict=True))
+    for entry_, run in seeds[:players]:
         if entry_["message"] is not None:
             continue
         try:
@@ -146,19 +170,23 @@ def _play(
             family = agent.family
             chosen = problems or choose(family, PROBLEMS, seed)
             known, played = trials(
-                agent, chosen, seed, q_learning=q_learning, draw=not views and not shown
+                agent, chosen, seed, q_learning=is_q_learning(group), draw=not views and not shown
             )
         except UserError as error:
             entry_["message"] = str(error)
             continue
         entry_["known"], entry_["trials"] = known, played
-        entry_["alternatives"] = "advantage" if q_learning else "probability"
         shown |= {*chosen, *(known["ids"] if known else ())}
     if family is not None:
         before = views.get(group["family"])
         if before is not None and before["board"] is not None:
             shown |= {int(problem) for problem in before["board"]["problems"]}
         views[group["family"]] = boards.view(family, sorted(shown))
+
+
+def is_q_learning(group: Group) -> bool:
+    """Return whether a run's agents tell by how much an action is worth more."""
+    return group["settings"].get("learner.kind") == "dqn"
 
 
 def flat(settings: Mapping[str, Any], before: str = "") -> dict[str, str]:
@@ -183,6 +211,32 @@ def differences(groups: Iterable[Group]) -> list[Difference]:
         for name in names
         if len({each.get(name) for each in read}) > 1
     ]
+
+
+def together(groups: Iterable[Group]) -> list[Together]:
+    """Return the returns of all runs on a family in one chart, for each that has several."""
+    by_family: dict[str, list[Group]] = {}
+    for group in groups:
+        if group["charts"] and group["charts"][0]["limits"]:
+            by_family.setdefault(group["family"], []).append(group)
+    found: list[Together] = []
+    for family, several in by_family.items():
+        if len(several) > 1:
+            chart: Chart = {
+                "title": f"return on {family}",
+                "high": None,
+                "limits": True,
+                "series": [
+                    {**group["charts"][0]["series"][0], "label": _label(group)} for group in several
+                ],
+            }
+            limits = max((group["limits"] for group in several), key=len)
+            found.append({"chart": chart, "limits": limits})
+    return found
+
+
+def _label(group: Group) -> str:
+    return f"{group['agent']} ({Path(group['name']).name})"
 
 
 def _exact(result: Mapping[str, Any], family: str) -> dict[str, float]:

@@ -4,12 +4,20 @@ import base64
 import hashlib
 import json
 import re
+from collections.abc import Sequence
 from importlib.resources import files
+from typing import Any
 
 from dreamrl.report.schema import Report
 
-MODULES = ("dom", "chart", "run", "board", "belief", "trial", "main")
-"""The page's own code, each after what it imports."""
+VIEWS = ("dom", "chart", "run", "board", "belief", "trial")
+MODULES = (*VIEWS, "main")
+"""A report's own code, each after what it imports."""
+STUDIO = (*VIEWS, "studio")
+"""The studio's, which asks for its data."""
+LESSON = "lesson.json"
+"""What the lesson shows: tools/lesson.py makes it."""
+TAUGHT = (*(name for name in VIEWS if name != "run"), "trap", "lesson")
 IMPORT = re.compile(r"^import [^;]*;\n", re.MULTILINE)
 EXPORT = re.compile(r"^export (?=(async )?(function|const|class) )", re.MULTILINE)
 
@@ -23,11 +31,11 @@ PAGE = """\
 <meta name="color-scheme" content="light dark">
 <meta name="generator" content="dreamrl">
 <link rel="icon" href="data:,">
-<title>dreamrl report</title>
+<title>{title}</title>
 <style>{style}</style>
 </head>
 <body>
-<noscript><p>This report is drawn by JavaScript, which is switched off here. Its numbers are in
+<noscript><p>This page is drawn by JavaScript, which is switched off here. Its numbers are in
 the element "data" of this file, as JSON.</p></noscript>
 <main id="report"></main>
 <script type="application/json" id="data">{data}</script>
@@ -39,20 +47,34 @@ the element "data" of this file, as JSON.</p></noscript>
 
 def html(report: Report) -> str:
     """Return the page. Nothing in it can load or send anything, whatever the data hold."""
-    style, code = _part("style.css"), bundle()
+    return _page("dreamrl report", MODULES, escaped(report))
+
+
+def studio_html() -> str:
+    """Return the page that asks the studio which served it, and nobody else, for its data."""
+    return _page("dreamrl studio", STUDIO, "null", "; connect-src 'self'")
+
+
+def lesson_html() -> str:
+    """Return the lesson. Like a report, it can load nothing."""
+    return _page("DREAM in five minutes", TAUGHT, escaped(json.loads(_part(LESSON))))
+
+
+def _page(title: str, modules: Sequence[str], data: str, allowed: str = "") -> str:
+    style, code = _part("style.css"), bundle(modules)
     policy = (
         f"default-src 'none'; script-src {_allowed(code)}; style-src {_allowed(style)}; "
-        "img-src data:; base-uri 'none'; form-action 'none'"
+        f"img-src data:; base-uri 'none'; form-action 'none'{allowed}"
     )
-    return PAGE.format(policy=policy, style=style, code=code, data=escaped(report))
+    return PAGE.format(title=title, policy=policy, style=style, code=code, data=data)
 
 
-def bundle() -> str:
+def bundle(modules: Sequence[str] = MODULES) -> str:
     """Return all modules as one, as a page opened from a disk can import none."""
-    return "".join(EXPORT.sub("", IMPORT.sub("", _part(f"{name}.js"))) for name in MODULES)
+    return "".join(EXPORT.sub("", IMPORT.sub("", _part(f"{name}.js"))) for name in modules)
 
 
-def escaped(report: Report) -> str:
+def escaped(report: Report | dict[str, Any]) -> str:
     """Return data as JSON that ends no element, and that JavaScript of any age can read."""
     text = json.dumps(report, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     for character in "<>&\u2028\u2029":

@@ -183,6 +183,13 @@ class FamilyView(TypedDict):
     board: Board | None
 
 
+class Together(TypedDict):
+    """Runs on one family in one chart."""
+
+    chart: Chart
+    limits: list[Limit]
+
+
 class Difference(TypedDict):
     """A setting that is not the same in all runs."""
 
@@ -200,3 +207,4 @@ class Report(TypedDict):
     groups: list[Group]
     families: dict[str, FamilyView]
     differences: list[Difference]
+    together: list[Together]

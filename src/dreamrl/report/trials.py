@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from scipy.special import softmax
 
 from dreamrl.deploy import TrainedAgent
@@ -14,7 +14,7 @@ from dreamrl.figures.panels import stopped
 from dreamrl.networks.distributions import Categorical
 from dreamrl.report import boards
 from dreamrl.report.schema import Beliefs, Episode, Known, Point, Swap, Trial
-from dreamrl.story import Story, exploit_on, play_story
+from dreamrl.story import Story, exploit_on, play_story, with_goal
 from dreamrl.trial import Decided
 from dreamrl.types import Trajectory
 
@@ -60,7 +60,13 @@ def _some(ids: Sequence[int], rng: np.random.Generator, number: int) -> list[int
 
 
 def trials(
-    agent: TrainedAgent, problems: Sequence[int], seed: int, *, q_learning: bool, draw: bool
+    agent: TrainedAgent,
+    problems: Sequence[int],
+    seed: int,
+    *,
+    q_learning: bool,
+    draw: bool,
+    goal: Shaped[np.ndarray, "..."] | None = None,
 ) -> tuple[Known | None, list[Trial]]:
     """Play a trial in each problem; return the known problems that matter, and the trials.
 
@@ -70,8 +76,11 @@ def trials(
         seed: Draws goals, the same ones for every agent.
         q_learning: Whether the agent's logits are by how much an action is worth more.
         draw: Whether to have the first trial drawn by the figures, if the page cannot draw it.
+        goal: Of the first trial, in place of the one that is drawn.
     """
     stories = [play_story(agent, problem, seed) for problem in problems]
+    if goal is not None:
+        stories[0] = with_goal(agent, stories[0], goal)
     known, columns, flat = None, np.arange(0), None
     if agent.known is not None:
         columns, flat = _likeliest(stories), plane(agent.known.encodings)
@@ -123,7 +132,7 @@ def _trial(
     return {
         "problem": story.problem_id,
         "kind": "training" if story.problem_id in family.train_ids else "unseen",
-        "goal": _words(story.goal),
+        "goal": words(story.goal),
         "goal_place": (_short(story.goal[0]), _short(story.goal[1])) if has_lines else None,
         "explored": _episode(story, explored, story.decided[0], q_learning),
         "beliefs": beliefs,
@@ -155,7 +164,7 @@ def _episode(
         if ended == "terminated"
         else "truncated",
         "alternatives": _alternatives(decided, len(episode.actions) + stopped(episode), q_learning),
-        "seen": [] if boards.picture_space(space) else [_words(x) for x in seen],
+        "seen": [] if boards.picture_space(space) else [words(x) for x in seen],
         "places": [(_short(x[0]), _short(x[1])) for x in seen]
         if hasattr(family, "drawing")
         else None,
@@ -174,7 +183,8 @@ def _alternatives(
     return [_numbers(np.maximum(row, -1e3), 3) for row in shares]
 
 
-def _words(value: Any) -> str:
+def words(value: Any) -> str:
+    """Return a goal or an observation as text, without decimals that say nothing."""
     return (
         str(np.round(np.asarray(value, float), 3).tolist()).replace(".0,", ",").replace(".0]", "]")
     )

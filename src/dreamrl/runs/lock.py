@@ -22,6 +22,8 @@ UNLOCKED = (
 )
 PATIENCE = 0.5
 """Seconds that a process waits for a lock, as others hold it for a moment to look at it."""
+NOT_WAITING = getattr(os, "O_NONBLOCK", 0)
+"""Whatever is called a lock may be a pipe."""
 TAKEN = (errno.EACCES, errno.EAGAIN)
 
 
@@ -50,7 +52,7 @@ def lock(directory: Path) -> Iterator[None]:
 def locked(directory: Path) -> bool:
     """Return whether a process is at work in a directory now."""
     try:
-        handle = os.open(directory / LOCK, os.O_RDONLY)
+        handle = os.open(directory / LOCK, os.O_RDONLY | NOT_WAITING)
     except OSError:
         return False
     try:

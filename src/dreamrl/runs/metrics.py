@@ -3,14 +3,20 @@
 import hashlib
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
+
+import numpy as np
 
 from dreamrl.errors import UserError
 from dreamrl.runs.store import parse, read, writing
 from dreamrl.training import Record
 
 METRICS = "metrics.jsonl"
+NEAR_END = 2**16
+"""Bytes at the end of a file, more than a line has."""
 
 
 class Position(NamedTuple):
@@ -38,9 +44,83 @@ def records(path: Path) -> list[Record]:
     lines = _content(path).split(b"\n")[:-1]
     found = [_record(line) for line in lines]
     if None in found:
-        number = found.index(None) + 1
-        raise UserError(f"{path} is damaged in line {number}: restore it, or remove that line")
+        raise _damaged(path, found.index(None) + 1)
     return [record for record in found if record is not None]
+
+
+def last(path: Path) -> Record | None:
+    """Return the last whole line alone, if there is one; what stands before it is not looked at."""
+    if not path.exists():
+        return None
+    with _opened(path) as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(size - NEAR_END, 0))
+        whole, _, _ = file.read().rpartition(b"\n")
+    if not whole:
+        return None
+    record = _record(whole.rpartition(b"\n")[2])
+    if record is None:
+        raise UserError(f"{path} is damaged in its last line: restore it, or remove that line")
+    return record
+
+
+class Tail:
+    """Some of a file's records, evenly spread, and kept up to date while the file grows.
+
+    All of them at first, then every second, fourth, ..., and always the last: of files that are
+    equally long it is the same lines.
+    """
+
+    def __init__(self, path: Path, most: int = 1000):
+        self.path, self.most = path, most
+        self._forget()
+
+    def _forget(self) -> None:
+        self._end, self._count, self._every = 0, 0, 1
+        self._line = b""
+        self._kept: dict[int, Record] = {}
+        self._newest: dict[int, Record] = {}
+
+    def records(self) -> list[Record]:
+        """Read what is new, and return what is kept.
+
+        Raises UserError where a line that would be kept is no record.
+        """
+        if not self.path.exists():
+            self._forget()
+            return []
+        with _opened(self.path) as file:
+            if not self._goes_on(file):
+                self._forget()
+            file.seek(self._end)
+            self._add(file.read())
+        return list((self._kept | self._newest).values())
+
+    def _goes_on(self, file: BinaryIO) -> bool:
+        """Return whether what was read is still there: a training that resumes cuts lines off."""
+        file.seek(self._end - len(self._line))
+        return file.read(len(self._line)) == self._line
+
+    def _add(self, content: bytes) -> None:
+        ends = np.flatnonzero(np.frombuffer(content, np.uint8) == ord("\n"))
+        if not len(ends):
+            return
+        total = self._count + len(ends)
+        while total > self._every * self.most:
+            self._every *= 2
+        self._kept = {i: record for i, record in self._kept.items() if i % self._every == 0}
+        first = -(-self._count // self._every) * self._every
+        for number in {**dict.fromkeys(range(first, total, self._every)), total - 1: None}:
+            place = number - self._count
+            line = content[ends[place - 1] + 1 if place else 0 : ends[place] + 1]
+            record = _record(line)
+            if record is None:
+                self._forget()  # It may have been restored by the next time.
+                raise _damaged(self.path, number + 1)
+            if number % self._every == 0:
+                self._kept[number] = record
+            self._line, self._newest = line, {number: record}
+        self._end, self._count = self._end + int(ends[-1]) + 1, total
 
 
 def position(path: Path) -> Position:
@@ -80,6 +160,21 @@ def _content(path: Path) -> bytes:
 
 def _position(content: bytes) -> Position:
     return Position(len(content), hashlib.sha256(content).hexdigest())
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    if not path.is_file():
+        raise UserError(f"{path} is not a file")
+    try:
+        with open(path, "rb") as file:
+            yield file
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror or error}") from None
+
+
+def _damaged(path: Path, line: int) -> UserError:
+    return UserError(f"{path} is damaged in line {line}: restore it, or remove that line")
 
 
 def _record(line: bytes) -> Record | None:

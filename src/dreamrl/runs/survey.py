@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from dreamrl.errors import UserError
+from dreamrl.runs import metrics
 from dreamrl.runs.lock import locked
 from dreamrl.runs.manifest import MANIFEST, entry, seeds_of
 from dreamrl.runs.run import Run, find
@@ -41,7 +42,7 @@ def survey(directory: AnyPath) -> list[Summary]:
     directory = Path(directory)
     if not directory.is_dir():
         raise UserError(f"{directory} is not a directory: give the one that holds runs")
-    return [_summary(path) for path in sorted(_runs(directory))]
+    return [summary(path) for path in sorted(runs_below(directory))]
 
 
 def state(path: Path, manifest: dict[str, Any]) -> str:
@@ -50,10 +51,11 @@ def state(path: Path, manifest: dict[str, Any]) -> str:
     return "interrupted" if status == "running" and not locked(path) else status
 
 
-def _runs(directory: Path) -> Iterator[Path]:
+def runs_below(directory: Path, links: bool = True) -> Iterator[Path]:
+    """Give the directories of runs in a directory and below it, each once, behind links too."""
     seen: set[Path] = set()
     # Runs may lie elsewhere, and be linked here; links may also lead back to where they are.
-    for path, names, files in os.walk(directory, followlinks=True):
+    for path, names, files in os.walk(directory, followlinks=links):
         real = Path(path).resolve()
         if MANIFEST in files and real not in seen:
             yield Path(path)
@@ -63,15 +65,16 @@ def _runs(directory: Path) -> Iterator[Path]:
         names.sort(key=lambda name: os.path.islink(os.path.join(path, name)))
 
 
-def _summary(path: Path) -> Summary:
+def summary(path: Path) -> Summary:
+    """Return how far a run is; a damaged one says what is wrong with it."""
     where = path / MANIFEST
     try:
         manifest = Run(path).manifest
         failed = tuple(manifest.get("failed", ()))
         whole = manifest.get("status") == "failed"
         found = [each for each in find(path) if whole or each.manifest.get("seed") not in failed]
-        records = [each.records[-1:] for each in found]
-        last = [record for some in records for record in some]
+        records = [metrics.last(each.metrics_file) for each in found]
+        last = [record for record in records if record is not None]
         settings = entry(manifest, "settings", dict, where)
         return Summary(
             str(path),

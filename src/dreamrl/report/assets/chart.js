@@ -1,7 +1,7 @@
 // Learning curves.
 import { h, short, svg } from "./dom.js";
 
-const HEIGHT = 220;
+const [HEIGHT, LOOKS] = [220, 6];
 const EDGE = { left: 54, right: 12, top: 12, bottom: 34 };
 
 /** Return three to six round numbers. @param {number} low @param {number} high */
@@ -19,16 +19,17 @@ export function ticks(low, high) {
 /**
  * Return a chart of one or two metrics: a thin line a seed, their mean, its interval.
  * @param {import("./schema.js").Chart} chart @param {import("./schema.js").Limit[]} limits
+ * @param {string} [unit] what is measured along the axis below
  */
-export function lineChart(chart, limits) {
+export function lineChart(chart, limits, unit = "environment steps") {
   const shown = chart.limits ? limits : [];
   const place = h("div", { class: "plot" });
   const read = h("p", { class: "reading" });
-  const draw = () => place.replaceChildren(plot(chart, shown, place.clientWidth || 480, read));
+  const draw = () => place.replaceChildren(plot(chart, shown, unit, place.clientWidth || 480, read));
   new ResizeObserver(draw).observe(place);
   draw();
   const keys = chart.series.map((series, i) =>
-    h("li", {}, h("span", { class: `key series-${i}` }), last(series)),
+    h("li", {}, h("span", { class: `key series-${i % LOOKS}` }), last(series)),
   );
   const exact = shown.map((limit) =>
     h("li", {}, h("span", { class: "key exact" }), `${limit.label}: ${short(limit.value)}`),
@@ -53,9 +54,9 @@ function last(series) {
 
 /**
  * @param {import("./schema.js").Chart} chart @param {import("./schema.js").Limit[]} limits
- * @param {number} width @param {HTMLElement} read
+ * @param {string} unit @param {number} width @param {HTMLElement} read
  */
-function plot(chart, limits, width, read) {
+function plot(chart, limits, unit, width, read) {
   const all = chart.series.flatMap((series) => [
     ...series.lines.flatMap((line) => line.y),
     ...(series.band ? [...series.band.mean] : []),
@@ -84,44 +85,44 @@ function plot(chart, limits, width, read) {
     ...ticks(0, most)
       .filter((x, i, every) => width > 360 || i % 2 === 0 || every.length < 4)
       .map((x) => svg("text", { x: X(x), y: bottom + 16, "text-anchor": "middle" }, short(x))),
-    svg("text", { x: right, y: HEIGHT - 4, "text-anchor": "end" }, "environment steps"),
+    svg("text", { x: right, y: HEIGHT - 4, "text-anchor": "end" }, unit),
     ...limits.map((limit) =>
       svg("line", { class: "exact", x1: EDGE.left, x2: right, y1: Y(limit.value), y2: Y(limit.value) }),
     ),
     ...chart.series.flatMap((series, i) => {
       const { band, lines } = series;
-      const kind = lines.length > 1 ? "seed" : "mean";
+      const [kind, look] = [lines.length > 1 ? "seed" : "mean", `series-${i % LOOKS}`];
       const drawn = lines.map((line) =>
-        svg("path", { class: `${kind} series-${i}`, d: path(line.x, line.y) }),
+        svg("path", { class: `${kind} ${look}`, d: path(line.x, line.y) }),
       );
       if (!band) return drawn;
       const [x, low] = [[...band.x].reverse(), [...band.low].reverse()];
       const area = `${path(band.x, band.high)}${path(x, low).replace("M", "L")}Z`;
-      const mean = svg("path", { class: `mean series-${i}`, d: path(band.x, band.mean) });
-      return [svg("path", { class: `band series-${i}`, d: area }), ...drawn, mean];
+      const mean = svg("path", { class: `mean ${look}`, d: path(band.x, band.mean) });
+      return [svg("path", { class: `band ${look}`, d: area }), ...drawn, mean];
     }),
   ];
   const image = svg(
     "svg",
-    { viewBox: `0 0 ${width} ${HEIGHT}`, role: "img", "aria-label": `${chart.title} over environment steps` },
+    { viewBox: `0 0 ${width} ${HEIGHT}`, role: "img", "aria-label": `${chart.title} over ${unit}` },
     parts.flat(),
   );
   image.addEventListener("pointermove", (event) => {
     const box = image.getBoundingClientRect();
     const x = ((event.clientX - box.left - EDGE.left) / (right - EDGE.left)) * most;
-    read.textContent = reading(chart, Math.max(0, Math.min(x, most)));
+    read.textContent = reading(chart, Math.max(0, Math.min(x, most)), unit);
   });
   image.addEventListener("pointerleave", () => (read.textContent = ""));
   return image;
 }
 
-/** Say what was measured nearest to so many steps. @param {import("./schema.js").Chart} chart @param {number} x */
-function reading(chart, x) {
+/** Say what was measured nearest to so many steps. @param {import("./schema.js").Chart} chart @param {number} x @param {string} unit */
+function reading(chart, x, unit) {
   const words = chart.series.map((series) => {
     const line = series.band ? { x: series.band.x, y: series.band.mean } : series.lines[0];
     const distances = line.x.map((there) => Math.abs(there - x));
     const i = distances.indexOf(Math.min(...distances));
     return `${series.label} ${short(line.y[i])}`;
   });
-  return `${short(x)} steps: ${words.join(", ")}`;
+  return `${short(x)} ${unit}: ${words.join(", ")}`;
 }

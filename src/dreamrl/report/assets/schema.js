@@ -40,9 +40,10 @@
  * }} Board
  * @typedef {{actions: string[] | null, board: Board | null}} FamilyView
  * @typedef {{setting: string, values: (string | null)[]}} Difference
+ * @typedef {{chart: Chart, limits: Limit[]}} Together
  * @typedef {{
  *   format: 1, made: string, version: string, groups: Group[],
- *   families: Record<string, FamilyView>, differences: Difference[],
+ *   families: Record<string, FamilyView>, differences: Difference[], together: Together[],
  * }} Report
  */
 export {};

@@ -5,32 +5,33 @@ import { h, percent, short, table } from "./dom.js";
 
 const MILLISECONDS = 900;
 
-/** @typedef {{name: string, group: import("./schema.js").Group, seed: import("./schema.js").Seed}} Player */
-/** @typedef {{player: Player, trial: import("./schema.js").Trial}} Shown */
+/**
+ * An agent, and how to have it play. What is asked for is a value of a choice, or empty.
+ * @typedef {{problem: string, swap: string, goal: string, draw: string}} Asked
+ * @typedef {{seed: import("./schema.js").Seed, view: import("./schema.js").FamilyView, goals: string[]}} Played
+ * @typedef {{
+ *   id: string, name: string, family: string, problems: {id: number, kind: "training" | "unseen"}[],
+ *   play: (asked: Asked) => Promise<Played>,
+ * }} Player
+ * @typedef {Played & {player: Player, trial: import("./schema.js").Trial}} Shown
+ */
 
-/** @param {import("./schema.js").Report} report */
-export function trialView(report) {
+/**
+ * Return the view of a trial, and what tells it who can play. One that is `live` can have any trial
+ * computed, when it is asked to.
+ * @param {boolean} live
+ */
+export function trialView(live) {
   /** @type {Player[]} */
-  const players = report.groups.flatMap((group) =>
-    group.seeds
-      .filter((seed) => seed.trials.length > 0)
-      .map((seed) => ({ name: `${group.agent} on ${group.family}, seed ${seed.seed} (${group.name})`, group, seed })),
-  );
-  if (players.length === 0) {
-    return h(
-      "section",
-      { class: "card", "aria-labelledby": "trials" },
-      h("h2", { id: "trials" }, "A trial, step by step"),
-      h("p", {}, "There is no agent that could play: see what is said of the runs."),
-    );
-  }
+  let players = [];
   let moment = 0;
   let timer = 0;
+  let asked = 0;
   /** @type {Shown[]} */
   let shown = [];
-  const [first, second, problem, swap] = ["Agent", "Beside it", "Problem", "Exploit with the belief of"].map(
-    (label) => choice(label, choose),
-  );
+  const labels = ["Agent", "Beside it", "Problem", "Exploit with the belief of", "Goal"];
+  const [first, second, problem, swap, goal] = labels.map((label) => choice(label, choose));
+  const draw = h("input", { type: "number", min: 0, max: 2 ** 32 - 1, step: 1, value: 0, change: choose });
   const slider = h("input", { type: "range", min: 0, max: 0, value: 0, "aria-label": "Moment of the trial", input: scrub });
   const status = h("p", { class: "status", role: "status" });
   const stage = h("div", { class: "stage" });
@@ -42,12 +43,71 @@ export function trialView(report) {
     button("Last", () => go(last())),
   ];
   const play = buttons[2];
+  const nobody = h("p", {}, "There is no agent that could play: see what is said of the runs.");
+  const choices = h("div", { class: "choices" }, [first, second, problem, swap].map((each) => each.label), live && [
+    goal.label,
+    h("label", {}, h("span", {}, "Random seed"), draw),
+    button("Compute", choose),
+  ]);
+  const tools = h("div", { class: "controls", role: "toolbar", "aria-label": "Player" }, buttons, slider);
+  const keys = "Keys, with a button in focus: ← and → step, Home and End go to the ends, space plays.";
 
-  options(first.select, players.map((player, i) => [String(i), player.name]));
-  const beside = players.map((player, i) => [String(i), player.name]);
-  options(second.select, [["", "nobody"], ...beside]);
-  choose();
-
+  /** Say who can play. @param {Player[]} now */
+  function offer(now) {
+    players = now;
+    nobody.hidden = players.length > 0;
+    choices.hidden = players.length === 0;
+    const named = players.map((player) => [player.id, player.name]);
+    options(first.select, named);
+    options(second.select, [["", "nobody"], ...named]);
+    const gone = shown.some(({ player }) => !players.some(({ id }) => id === player.id));
+    if (gone || players.length === 0) show([]);
+    if (players.length === 0) return;
+    narrow();
+    if (!live) choose();
+    else if (shown.length === 0) status.textContent = "Compute plays the trial that is chosen.";
+  }
+  /** Offer what goes with what is chosen. Return those who are to play. */
+  function narrow() {
+    const find = (/** @type {string} */ id) => players.filter((player) => player.id === id);
+    const [one] = find(first.select.value);
+    for (const option of second.select.options) {
+      option.disabled = find(option.value).some((player) => player.family !== one.family);
+    }
+    if (second.select.selectedOptions[0]?.disabled) second.select.value = "";
+    const kinds = { unseen: "never seen", training: "of training" };
+    options(problem.select, one.problems.map(({ id, kind }) => [String(id), `${id} (${kinds[kind]})`]));
+    const others = one.problems.map(({ id }) => String(id)).filter((id) => id !== problem.select.value);
+    options(swap.select, [["", "the problem itself"], ...others.map((id) => [id, `problem ${id}`])]);
+    return [one, ...find(second.select.value)];
+  }
+  async function choose() {
+    pause();
+    const chosen = narrow();
+    const mine = ++asked;
+    const wanted = { problem: problem.select.value, swap: swap.select.value, goal: goal.select.value, draw: draw.value };
+    if (live) status.textContent = "Computing. The first trial of an agent is compiled, which takes a while.";
+    try {
+      const played = await Promise.all(chosen.map((player) => player.play(wanted)));
+      if (mine !== asked) return;
+      show(played.flatMap((each, i) => each.seed.trials.map((trial) => ({ ...each, trial, player: chosen[i] }))));
+    } catch (error) {
+      if (mine !== asked) return;
+      show([]);
+      status.textContent = error instanceof Error ? error.message : String(error);
+    }
+  }
+  /** @param {Shown[]} now */
+  function show(now) {
+    shown = now;
+    tools.hidden = shown.length === 0;
+    stage.replaceChildren();
+    if (shown.length === 0) return pause();
+    const goals = shown[0].goals.map((words, i) => [String(i), words]);
+    options(goal.select, [["", "drawn"], ...goals]);
+    slider.max = String(last());
+    go(0);
+  }
   function explorationEnd() {
     return Math.max(...shown.map(({ trial }) => trial.explored.actions.length));
   }
@@ -58,27 +118,6 @@ export function trialView(report) {
   /** @param {import("./schema.js").Trial} trial */
   function swapped(trial) {
     return trial.swaps.find((each) => String(each.problem) === swap.select.value)?.exploited ?? null;
-  }
-  function choose() {
-    pause();
-    const one = players[Number(first.select.value)];
-    const same = (/** @type {Player} */ player) => player.group.family === one.group.family;
-    for (const option of second.select.options) {
-      option.disabled = option.value !== "" && !same(players[Number(option.value)]);
-    }
-    if (second.select.selectedOptions[0]?.disabled) second.select.value = "";
-    const words = (/** @type {import("./schema.js").Trial} */ t) =>
-      `${t.problem} (${t.kind === "unseen" ? "never seen" : "of training"})`;
-    options(problem.select, one.seed.trials.map((trial) => [String(trial.problem), words(trial)]));
-    const others = one.seed.trials.filter((trial) => String(trial.problem) !== problem.select.value);
-    options(swap.select, [["", "the problem itself"], ...others.map((trial) => [String(trial.problem), `problem ${trial.problem}`])]);
-    const chosen = second.select.value === "" ? [one] : [one, players[Number(second.select.value)]];
-    shown = chosen.flatMap((player) => {
-      const trial = player.seed.trials.find((each) => String(each.problem) === problem.select.value);
-      return trial ? [{ player, trial }] : [];
-    });
-    slider.max = String(last());
-    go(0);
   }
   function scrub() {
     pause();
@@ -97,7 +136,7 @@ export function trialView(report) {
     status.setAttribute("aria-live", timer ? "off" : "polite");
     status.textContent = words.join(" | ");
     stage.replaceChildren(
-      ...shown.map((each) => column(report, each, exploring, step, swapped(each.trial), swap.select.value)),
+      ...shown.map((each) => column(each, exploring, step, swapped(each.trial), swap.select.value)),
     );
     if (moment === last()) pause();
   }
@@ -130,16 +169,19 @@ export function trialView(report) {
     if (event.key !== " ") pause();
     keys[event.key]();
   }
-  return h(
+  const node = h(
     "section",
     { class: "card trial", "aria-labelledby": "trials", keydown: press },
     h("h2", { id: "trials" }, "A trial, step by step"),
-    h("div", { class: "choices" }, [first, second, problem, swap].map((each) => each.label)),
-    h("div", { class: "controls", role: "toolbar", "aria-label": "Player" }, buttons, slider),
-    h("p", { class: "aside" }, "Keys, with a button in focus: ← and → step, Home and End go to the ends, space plays."),
+    nobody,
+    choices,
+    tools,
+    h("p", { class: "aside" }, keys),
     status,
     stage,
   );
+  show([]);
+  return { node, offer };
 }
 
 /** @param {string} label @param {() => void} change */
@@ -184,12 +226,9 @@ function returned(episode, step) {
 
 /**
  * All that is to be seen of one trial at a moment.
- * @param {import("./schema.js").Report} report @param {Shown} shown @param {boolean} exploring
- * @param {number} step @param {import("./schema.js").Episode | null} other @param {string} problem
+ * @param {Shown} shown @param {boolean} exploring @param {number} step @param {import("./schema.js").Episode | null} other @param {string} problem
  */
-function column(report, { player, trial }, exploring, step, other, problem) {
-  const { seed, group } = player;
-  const { board, actions } = report.families[group.family];
+function column({ player, trial, seed, view: { board, actions } }, exploring, step, other, problem) {
   const explored = trial.explored.actions.length;
   const known = exploring ? Math.min(step, explored) : explored;
   const episode = exploring ? trial.explored : trial.exploited;

@@ -1,0 +1,229 @@
+"""The numbers of the lesson that need training: python -m benchmarks.studies.lesson.
+
+An agent in the kitchen; one on distracting-bus at each λ, with what z holds of each line and which
+lines are ridden; and which loss's gradient reaches which part. Budgets are small. The numbers go to
+benchmarks/results/lesson.json; python -m tools.lesson makes the page of them.
+"""
+
+import itertools
+import json
+import sys
+import time
+from pathlib import Path
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import dreamrl
+from benchmarks.program import command, keep, parser, program
+from dreamrl.agents.algorithm import Snapshot
+from dreamrl.agents.dream.algorithm import Dream
+from dreamrl.agents.dream.settings import DreamSettings
+from dreamrl.agents.loop import Trainer
+from dreamrl.configuration import changed
+from dreamrl.families.bus import OTHER_STOPS, STOPS
+from dreamrl.report import boards
+from dreamrl.report.trials import trials
+from dreamrl.runs.run import Run
+
+WEIGHTS = (0.0, 0.002, 0.02, 0.2, 1.0)
+"""λ: the price of |f|²/2."""
+SHOWN = 0.02
+"""The one whose agent is seen in a trial, if it is among those."""
+BUSES, MEALS = (0, 99, 500), (10, 27, 52)
+"""Problems of these trials, some of training and some not."""
+NAMES = ("above", "right", "left", "below")
+CORNERS = ("above right", "below left", "above left", "below right")
+FACTS = [f"coloured, {name}" for name in NAMES] + [f"gray, {name}" for name in CORNERS]
+"""Each line by its stop near the start."""
+RHO = 0.1
+DRAWS = 64
+"""Samples of z for each problem."""
+SMALL = changed(
+    DreamSettings(),
+    {"iterations": 60, "trials": 64, "encoding.z": 4, "decoder.batch": 64, "decoder.replay": 1024},
+)
+LOSSES = {
+    "exploitation": "exploitation: return, and the price of z",
+    "decoder": "decoder: error to the true z",
+    "exploration": "exploration: information gained",
+}
+
+
+def played(found, problems):
+    """Return trials of an agent on problems, and what a step of exploration then costs."""
+    [agent] = found.agents
+    known, shown = trials(agent, problems, 3, q_learning=False, draw=False)
+    ids = {*problems, *(known["ids"] if known else ())}
+    told = [record["information"] for record in found.records if "information" in record]
+    seed = {"seed": 0, "message": None, "alternatives": "probability"}
+    return {
+        "seed": {**seed, "known": known, "trials": shown},
+        "view": boards.view(agent.family, sorted(ids)),
+        "goals": [],
+    }, round(DreamSettings().exploration.cost * min(max(told[-1], 0.0), 1.0), 4)
+
+
+def facts_of(family, ids):
+    """[problems, lines]: where each line leads."""
+    problems = jax.vmap(family.problem)(jnp.array(ids))
+    partners = np.asarray(problems.partners)
+    ends = np.concatenate([partners[:, :4], partners[:, 8:12]], axis=1)
+    return ends[..., 0] * 100 + ends[..., 1]
+
+
+def entropy(shares):
+    """In bits, along the last axis."""
+    return -np.sum(shares * np.log2(np.where(shares > 0, shares, 1.0)), axis=-1)
+
+
+def bits(encodings, facts, rho, rng):
+    """Mutual information of z ~ N(f(μ), ρ²) with each fact, and each fact's entropy.
+
+    Problems are equally likely. It is an average over samples of z, of which the posterior of each
+    fact is exact.
+    """
+    problems, size = encodings.shape
+    z = encodings[:, None] + rho * rng.standard_normal((problems, DRAWS, size))
+    distances = np.square(z.reshape(-1, 1, size) - encodings).sum(-1)
+    likely = -distances / (2 * rho**2)
+    posterior = np.exp(likely - likely.max(-1, keepdims=True))
+    posterior /= posterior.sum(-1, keepdims=True)
+    before, left = [], []
+    for fact in facts.T:
+        values = (fact[:, None] == np.unique(fact)).astype(float)
+        before.append(entropy(values.mean(0)))
+        left.append(entropy(posterior @ values).mean())
+    return np.maximum(np.array(before) - left, 0.0), np.array(before)
+
+
+def ridden(agent, ids):
+    """The share of explorations in which each line is ridden from its stop near the start."""
+    stops = [tuple(map(int, stop)) for stop in (*STOPS, *OTHER_STOPS)]
+    counts, lengths = np.zeros(len(stops)), []
+    for problem in ids:
+        explored = agent.explore(problem).trajectory
+        places = [tuple(map(int, seen[:2])) for seen in explored.observations]
+        rode = {
+            here
+            for here, there in itertools.pairwise(places)
+            if sum(abs(a - b) for a, b in zip(here, there, strict=True)) > 1
+        }
+        counts += [stop in rode for stop in stops]
+        lengths.append(len(explored.actions))
+    return counts / len(ids), float(np.mean(lengths))
+
+
+def squeezed(found, weight):
+    """Return what z holds at one λ, what is ridden, and what that returns; and entropies."""
+    [agent] = found.agents
+    known = agent.known
+    told, whole = bits(
+        known.encodings, facts_of(agent.family, known.ids), RHO, np.random.default_rng(0)
+    )
+    rides, steps = ridden(agent, known.ids)
+    returned = Run(found.out).manifest["result"]["return_mean"]
+    print(f"λ {weight:g}: bits {told.round(2)}, rides {rides.round(2)}, return {returned:.3f}")
+    figures = {"bits": told, "ridden": rides}
+    rounded = {name: [round(float(x), 3) for x in values] for name, values in figures.items()}
+    entropies = [round(float(x), 3) for x in whole]
+    about = {"weight": weight, "returned": round(returned, 3), "steps": round(steps, 2)}
+    return {**about, **rounded}, entropies
+
+
+def gradients():
+    """The size of each loss's gradient in each component, of an agent in the midst of training."""
+    algorithm = Dream(dreamrl.make("bandit"), SMALL)
+    trainer = Trainer(algorithm)
+    state = jax.jit(trainer.init)(jax.random.key(0))
+    step = jax.jit(trainer.iterate)
+    for _ in range(SMALL.budget.iterations // 2):
+        state, _ = step(state)
+
+    now = Snapshot(state.params, jnp.array(0.5), state.memory)
+    new = jax.jit(trainer.play)(now, jnp.array(0), jax.random.key(1))
+
+    def loss(params, name):
+        now = Snapshot(params, jnp.array(0.5), state.memory)
+        batch, _ = algorithm.prepare(now, new)
+        recalled = algorithm.recalled(state.memory, jax.random.key(2))
+        losses = algorithm.losses(now, batch, recalled, jax.random.key(3))
+        return losses[name](algorithm.groups(params)[name])[0]
+
+    sizes = []
+    for name in LOSSES:
+        grads = eqx.filter_jit(eqx.filter_grad(loss))(state.params, name)
+        parts = (jax.tree.leaves(eqx.filter(part, eqx.is_array)) for part in grads)
+        sizes.append([float(np.sqrt(sum(float((x**2).sum()) for x in leaves))) for leaves in parts])
+    parts = list(type(state.params)._fields)
+    rounded = [[float(f"{size:.3g}") for size in row] for row in sizes]
+    return {"losses": list(LOSSES.values()), "parts": parts, "sizes": rounded}
+
+
+@program
+def main() -> None:
+    arguments = parser(__doc__)
+    arguments.add_argument("--out", type=Path, default=Path("runs/lesson"), help="where runs are")
+    arguments.add_argument(
+        "--kitchen",
+        type=int,
+        nargs=2,
+        metavar=("ITERATIONS", "TRIALS"),
+        help="have the trial in the kitchen, by an agent trained so long; else it is on the bus",
+    )
+    arguments.add_argument("--weights", type=float, nargs="+", default=WEIGHTS, help="λ")
+    arguments.add_argument("--bus", type=int, nargs=2, default=(300, 256))
+    arguments.add_argument("--dry", action="store_true", help="print only, write nothing")
+    asked = arguments.parse_args()
+    begin = time.process_time()
+    sizes = gradients()
+    print(json.dumps(sizes, indent=1))
+    runs, entropies, trial = [], [], None
+    for weight in asked.weights:
+        found = trained(
+            asked.out / f"bus-{weight:g}",
+            "distracting-bus",
+            *asked.bus,
+            bottleneck="fixed",
+            **{"bottleneck.weight": weight},
+        )
+        told, entropies = squeezed(found, weight)
+        runs.append(told)
+        if weight == SHOWN or trial is None:
+            trial = "distracting-bus", *played(found, BUSES)
+    if asked.kitchen:
+        trial = "cooking", *played(trained(asked.out / "cooking", "cooking", *asked.kitchen), MEALS)
+    print(f"{time.process_time() - begin:.0f} s of CPU")
+    if not asked.dry:
+        family, shown, cost = trial
+        keep(
+            "lesson",
+            # Where the runs were kept is of this machine alone.
+            command(__spec__.name, *asked_for(asked)),
+            budgets={"cooking": asked.kitchen, "distracting-bus": asked.bus},
+            gradients=sizes,
+            family=family,
+            trial=shown,
+            cost=cost,
+            bottleneck={"facts": FACTS, "entropy": entropies, "runs": runs},
+        )
+
+
+def asked_for(asked):
+    kitchen = ["--kitchen", *asked.kitchen] if asked.kitchen else []
+    weights = [f"{weight:g}" for weight in asked.weights]
+    return ["--weights", *weights, "--bus", *asked.bus, *kitchen]
+
+
+def trained(path, family, iterations, batch, **changes):
+    found = dreamrl.train(
+        "dream", family, seeds=1, out=path, iterations=iterations, trials=batch, **changes
+    )
+    print(f"{path}: {Run(path).manifest['result']['return_mean']:.3f}", flush=True)
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,68 @@
+"""What changes in runs while they are looked at, as server-sent events."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+
+from dreamrl.report.collect import differences, together
+from dreamrl.report.schema import Group
+from dreamrl.studio.schema import Row, Shown
+from dreamrl.studio.shelf import Shelf, Signature, Unknown
+from dreamrl.studio.stage import choices
+
+WAIT = 1.0
+"""Seconds between two looks at the runs that are shown."""
+LIST = 5
+"""Looks after which the list of all runs is made anew."""
+
+
+async def changes(shelf: Shelf, keys: Sequence[str], wait: float = WAIT) -> AsyncIterator[str]:
+    """Give the list of runs and each run of these keys, now and whenever they change."""
+    seen: dict[str, Signature] = {}
+    groups: dict[str, Group] = {}
+    rows: list[Row] | None = None
+    looks = 0
+    while True:
+        if looks % LIST == 0:
+            found = await run_in_threadpool(shelf.rows)
+            if found != rows:
+                rows = found
+                yield event("runs", rows)
+        changed = False
+        for key in dict.fromkeys(keys):
+            signature = await run_in_threadpool(_signature, shelf, key)
+            if seen.get(key) != signature:
+                # Taken before the run is read: what is written meanwhile changes it again.
+                seen[key] = signature
+                shown = await run_in_threadpool(_shown, shelf, key)
+                yield event("run", shown)
+                groups[key] = shown["group"]
+                changed = True
+        if changed and len(groups) > 1:
+            every = groups.values()
+            told = {"differences": differences(every), "together": together(every)}
+            yield event("differences", told)
+        # A browser that has gone is noticed when something is sent to it.
+        yield ":\n\n"
+        looks += 1
+        await asyncio.sleep(wait)
+
+
+def event(kind: str, data: Any) -> str:
+    """Return a server-sent event."""
+    return f"event: {kind}\ndata: {json.dumps(data, allow_nan=False)}\n\n"
+
+
+def _signature(shelf: Shelf, key: str) -> Signature:
+    try:
+        return shelf.signature(key)
+    except Unknown:
+        return ("gone",)
+
+
+def _shown(shelf: Shelf, key: str) -> Shown:
+    group = shelf.group(key)
+    return {"key": key, "group": group, "choices": choices(group)}
