@@ -3,6 +3,7 @@
 import sys
 import time
 
+from dreamrl import cli
 from dreamrl.agents import registry
 from dreamrl.agents.method import Method
 from dreamrl.cli import main as real
@@ -25,6 +26,8 @@ def main(arguments=None):
             time.sleep(0.2)
 
     Run.log = slowly
+    # Who starts workers has them be this.
+    cli.main = main
     return real(arguments)
 
 

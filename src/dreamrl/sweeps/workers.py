@@ -88,8 +88,9 @@ class Processes:
             return
         for i, process in enumerate(made):
             if process.exitcode not in (0, 1):
-                how = _ending(process.exitcode)
-                view.warn(f"worker {i} {how}: {logs / f'{i}.log'} has its last words")
+                log = logs / f"{i}.log"
+                last = (log.read_text(errors="replace").splitlines() or [""])[-1]
+                view.warn(f"worker {i} {_ending(process.exitcode)}; the last line of {log}: {last}")
         if plans.look(plans.read(directory)).open:
             raise WorkersLost(f"no worker is left; {directory} keeps what is done: run it again")
 
