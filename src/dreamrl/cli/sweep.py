@@ -85,7 +85,7 @@ def run(options: Options) -> int:
     check_seed(options.draw)
     settle(options)
     plan = _plan(options)
-    check_out(options.out)
+    check_out(options.out, options)
     plans.begin(_gone_on_with(plan))
     return finish(options.out, options, options.family, options.json)
 
@@ -121,8 +121,6 @@ def _gone_on_with(plan: Plan) -> Plan:
     if not (plan.directory / PLAN).exists():
         return plan
     before = plans.read(plan.directory)
-    if before.kind != plan.kind:
-        raise UserError(f"{plan.directory} holds a comparison: choose another --out")
     if not (before.drawn or plan.asked.get("optuna")):
         return plan
     for name, value in before.asked.items():

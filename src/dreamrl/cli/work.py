@@ -10,6 +10,7 @@ from rich.console import Console
 from dreamrl import families
 from dreamrl.cli.cells import board
 from dreamrl.cli.values import check_number
+from dreamrl.runs.lock import check_locks
 from dreamrl.sweeps import plan as plans
 from dreamrl.sweeps.queue import work
 
@@ -46,6 +47,7 @@ def run(options: Options) -> int:
     for name in options.family:
         families.make(name)
     plan = plans.read(options.directory)
+    check_locks(options.directory)
     with board(plan.cells, Console()) as view:
         worked = work(options.directory, view, options.wait, options.most)
     others = f", {worked.held} with other workers" if worked.held else ""

@@ -54,13 +54,14 @@ def settle(crew: Crew) -> None:
         jax.config.update("jax_platforms", "cpu")
 
 
-def check_out(out: Path) -> None:
-    """Make the directory; UserError where it cannot be, or cannot be shared."""
+def check_out(out: Path, crew: Crew) -> None:
+    """Make the directory; UserError where it cannot be, or workers could not share it."""
     if out.exists() and not out.is_dir():
         raise UserError(f"{out} is not a directory: choose another --out")
     if why := unwritable(out):
         raise UserError(f"{out} cannot be written: {why}: choose another --out")
-    check_locks(out)
+    if crew.workers != 1 or crew.ray is not None:
+        check_locks(out)
 
 
 def finish(out: Path, crew: Crew, family: Sequence[str], quiet: bool) -> int:

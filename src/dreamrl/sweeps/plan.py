@@ -95,7 +95,12 @@ def read(directory: Path) -> Plan:
 
 
 def begin(plan: Plan) -> None:
-    """Put a plan in place; failed cells of before are tried again. UserError where it cannot be."""
+    """Put a plan in place; failed cells of before are tried again.
+
+    Raises UserError where it cannot be written, or the directory holds a plan of another kind.
+    """
+    if (plan.directory / PLAN).exists() and read(plan.directory).kind != plan.kind:
+        raise UserError(f"{plan.directory} holds no {plan.kind}, but another: choose another --out")
     try:
         for cell in plan.cells:
             plan.failure(cell).unlink(missing_ok=True)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from dreamrl.comparison.fill import View, complete
 from dreamrl.comparison.spec import Cell
 from dreamrl.errors import UserError
-from dreamrl.runs.lock import Busy, check_locks, claim
+from dreamrl.runs.lock import Busy, claim
 from dreamrl.runs.store import write_json
 from dreamrl.sweeps import plan as plans
 from dreamrl.sweeps import proposals
@@ -46,11 +46,10 @@ def work(directory: Path, view: View, wait: bool = False, most: int | None = Non
 
     Cells that others work on are skipped; with `wait`, this goes on until they are done, and takes
     those whose worker died. At most `most` cells are taken. What a cell's training left is gone on
-    with. Raises UserError where the directory holds no plan, and where locks do not lock.
+    with. Raises UserError where the directory holds no plan.
     """
     plan = plans.read(directory)
     plans.check_families(plan.cells)
-    check_locks(directory)
     known: set[tuple[str, str]] = set()
     tally = collections.Counter[str]()
     while True:
