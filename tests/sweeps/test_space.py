@@ -52,7 +52,7 @@ def test_draws_are_distinct_and_end_when_there_are_no_more():
 def test_a_rounded_number_is_not_out_of_its_range():
     span = Span("rate", 0.123449, 0.9, False, False)
     assert span.text(0.123449) == "0.123449"
-    assert span.text(0.55555) == "0.5556"
+    assert span.text(0.56789) == "0.5679"
     assert math.isclose(float(span.text(0.9)), 0.9)
 
 

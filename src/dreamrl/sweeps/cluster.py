@@ -24,8 +24,8 @@ class Ray:
 
     address: str
     main: Main
-    cores: float = 1.0
-    gpus: float = 0.0
+    cores: float | int = 1.0
+    gpus: float | int = 0.0
     """What one task has for itself."""
     more: tuple[str, ...] = ()
     """More arguments of `dreamrl work`."""
