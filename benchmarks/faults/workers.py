@@ -2,10 +2,11 @@
 
     python -m benchmarks.faults.workers [--kills 20] [--seed 0]
 
-Four workers (`dreamrl work`) train the cells of a sweep of RL² on a bandit. Now and then one of them
-is killed (SIGKILL) and another is started, five times a sweep. At its end every cell must be
+Four workers (`dreamrl work`) train the cells of a sweep of RL² on a bandit. Now and then one of
+them is killed (SIGKILL) and another is started, five times a sweep. At its end every cell must be
 finished, none of them twice, and measured returns, learning curves and parameters must be those of
-a sweep that one worker did undisturbed, bit for bit. The figures go to benchmarks/results/workers.json.
+a sweep that one worker did undisturbed, bit for bit. The figures go to
+benchmarks/results/workers.json.
 """
 
 import json

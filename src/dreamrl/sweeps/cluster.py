@@ -47,16 +47,18 @@ class Ray:
             tasks = [task.remote(arguments) for _ in range(before)]
             while tasks and not view.stop():
                 ended, tasks = ray.wait(tasks, timeout=PAUSE)
-                told.tell()
                 for each in ended:
                     if _code(ray, each, view) == WRONG:
                         raise UserError(
                             f"a node of {self.address} cannot work on {directory}: it must be "
                             "the same directory, and the same dreamrl, on all nodes"
                         )
+                told.tell()
             for each in tasks:
                 ray.cancel(each)
-            ray.wait(tasks, num_returns=len(tasks)) if tasks else None
+            if tasks:
+                # They keep what they have trained.
+                ray.wait(tasks, num_returns=len(tasks))
             if not view.stop() and _to_do(directory) >= before:
                 raise WorkersLost(
                     f"tasks end without a cell done; {directory} keeps what is: run it again"
@@ -72,7 +74,7 @@ def connected(address: str) -> Any:
     try:
         ray.init(address=address, log_to_driver=False, logging_level="ERROR")
     except Exception as error:
-        why = words(error).splitlines()[0]
+        why = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise UserError(f"no Ray cluster is to be reached at {address!r}: {why}") from None
     return ray
 

@@ -34,7 +34,7 @@ class Span(NamedTuple):
     whole: bool
     """Whether both ends are whole numbers, and what is drawn is one."""
 
-    def text(self, number: float) -> str:
+    def text(self, number: float | int) -> str:
         """Return a number as a setting's text: rounded, and not out of the range by that."""
         if self.whole:
             return str(round(number))
