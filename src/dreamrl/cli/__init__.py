@@ -20,6 +20,8 @@ COMMANDS = {
     "runs": "list runs and how far they are: dreamrl runs [DIRECTORY]",
     "evaluate": "measure a trained agent on problems it has never seen: dreamrl evaluate RUN",
     "compare": "agents beside one another: dreamrl compare AGENT... --family FAMILY...",
+    "sweep": "settings beside one another: dreamrl sweep AGENT... --family FAMILY... --over ...",
+    "work": "one more worker for a sweep or a comparison: dreamrl work DIR",
     "trial": "print and draw one trial, step by step: dreamrl trial RUN",
     "diagnose": "find a fault together, test by test: dreamrl diagnose RUN",
     "report": "write a page that shows runs and trials: dreamrl report RUN...",

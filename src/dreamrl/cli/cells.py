@@ -29,18 +29,20 @@ class Board:
         self.cells = {_key(cell): cell for cell in cells}
         self.states = dict.fromkeys(self.cells, "to come")
         self.seconds: dict[Key, float] = {}
-        """What cells have taken; of the running one, what it will have taken."""
-        self.running: Key | None = None
-        self.began = 0.0
+        """What cells have taken; of running ones, what they will have taken."""
+        self.running: dict[Key, float] = {}
+        """When those that are worked on began; several, where there are several workers."""
         self.notes: list[str] = []
         self.stop: Callable[[], bool] = lambda: False
         self.file: IO[str] | None = None
         """Where each piece of news goes as a line."""
 
     def begin(self, cell: Cell, seeds: Sequence[int]) -> None:
-        self.running, self.began = _key(cell), time.perf_counter()
-        self.states[self.running] = "compiling"
-        number = 1 + list(self.cells).index(self.running)
+        key = _key(cell)
+        # A sweep's cells need not be known at its beginning.
+        self.cells[key], self.running[key] = cell, time.perf_counter()
+        self.states[key] = "compiling"
+        number = 1 + list(self.cells).index(key)
         which = f"seeds {', '.join(map(str, seeds))}"
         self._say(
             f"cell {number} of {len(self.cells)}: {cell.name} on {cell.family}, {which}; compiling"
@@ -55,30 +57,30 @@ class Board:
 
     def show(self, records: Sequence[Record]) -> None:
         """Show what a chunk of the running cell came to, in each seed."""
-        assert self.running is not None
-        cell, first = self.cells[self.running], records[0]
+        key = next(reversed(self.running))
+        cell, first = self.cells[key], records[0]
         share = first["iteration"] / cell.settings.budget.iterations
         begin = first["compile_seconds"]
-        self.seconds[self.running] = begin + (first["seconds"] - begin) / share
+        self.seconds[key] = begin + (first["seconds"] - begin) / share
         # A training that was stopped has taken more than this call has lasted.
-        self.began = time.perf_counter() - first["seconds"]
+        self.running[key] = time.perf_counter() - first["seconds"]
         words = f"{share:.0%}"
         if "return_unseen" in first:
             words += f", {statistics.fmean(r['return_unseen'] for r in records):.3f}"
-        self.states[self.running] = words
+        self.states[key] = words
         rate = sum(record["steps_per_second"] for record in records)
         self._say(f"{cell.name} on {cell.family}: {words}  {rate:,.0f} steps/s  {self._left()}")
 
     def done(self, cell: Cell, result: Result) -> None:
         """Show what came of a cell, just now or in an earlier call."""
-        key, self.running = _key(cell), None
+        key = self._ended(cell)
         score = statistics.fmean(seed["unseen"]["return"] for seed in result["seeds"])
         self.states[key] = f"done, {score:.3f}"
         self.seconds[key] = sum(each["wall_seconds"] for each in result["trainings"])
         self._say(f"{cell.name} on {cell.family}: {self.states[key]}  {self._left()}")
 
     def failed(self, cell: Cell, error: UserError) -> None:
-        key, self.running = _key(cell), None
+        key = self._ended(cell)
         self.states[key] = "failed"
         self.warn(f"{cell.name} on {cell.family}: {error}")
 
@@ -109,9 +111,15 @@ class Board:
         rate = sum(known.values()) / sum(cost[key] for key in known)
         open_ = [k for k, s in self.states.items() if s != "failed" and not s.startswith("done")]
         left = sum(self.seconds.get(key, rate * cost[key]) for key in open_)
-        if self.running is not None:
-            left -= time.perf_counter() - self.began
-        return f"{len(open_)} of {len(self.cells)} to do, {_clock(max(0.0, left))} left"
+        left = max(0.0, left - sum(time.perf_counter() - began for began in self.running.values()))
+        left /= max(1, len(self.running))
+        return f"{len(open_)} of {len(self.cells)} to do, {_clock(left)} left"
+
+    def _ended(self, cell: Cell) -> Key:
+        key = _key(cell)
+        self.cells[key] = cell
+        self.running.pop(key, None)
+        return key
 
     def _say(self, line: str) -> None:
         if self.file is not None:

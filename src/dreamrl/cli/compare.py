@@ -1,41 +1,38 @@
 """`dreamrl compare AGENT... --family F...`: agents beside one another, trained where need be."""
 
 import dataclasses
-import datetime
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import tyro
-from rich.console import Console
 
-from dreamrl.cli.cells import board
-from dreamrl.cli.values import TRIALS, check_number, command_line, drawn, print_json
-from dreamrl.comparison.fill import fill
-from dreamrl.comparison.spec import Cell, Result, cells, finished_runs
-from dreamrl.comparison.table import as_json, base_of, in_words, rows
+from dreamrl.cli.values import TRIALS, check_number, command_line
+from dreamrl.cli.workers import Crew, check_out, finish, settle
+from dreamrl.comparison.spec import cells
+from dreamrl.comparison.table import base_of
 from dreamrl.errors import UserError
-from dreamrl.host import unwritable
-from dreamrl.report import collect, html
-from dreamrl.runs.manifest import program
-from dreamrl.runs.store import write, write_json
+from dreamrl.sweeps import plan as plans
+from dreamrl.sweeps.plan import Plan
 
 EXAMPLES = """\
   dreamrl compare dream rl2 --family bus --seeds 3
   dreamrl compare dream dream:bottleneck=none dream:cost=0,z=16 --family distracting-bus
   dreamrl compare dream rl2 varibad --family bus map --seeds 5 --budget 10000000 --out runs/all
+  dreamrl compare dream rl2 --family bus map --workers 4
 """
 
 
 @dataclasses.dataclass(frozen=True)
-class Options:
+class Options(Crew):
     """Compare agents: train what is missing, measure; write a table, curves and a report.
 
     AGENT is a method, as dream, or a method with settings that differ from its preset's:
     AGENT:SETTING=VALUE,SETTING=VALUE, as dream:bottleneck=none. preset=NAME chooses another
     preset. Stopped at any time, the same command goes on where it was; runs in --out that are
-    finished and have the same agent, family, settings and seed are used again.
+    finished and have the same agent, family, settings and seed are used again. Each agent on each
+    family is a cell; cells are divided among workers, of which more may come from anywhere:
+    dreamrl work DIR.
     """
 
     agent: Annotated[tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="AGENT...")]
@@ -65,56 +62,10 @@ def run(options: Options) -> int:
     check_number("seeds", options.seeds, 1, 10_000)
     check_number("trials", options.trials, 2, TRIALS)
     base = base_of(options.agent)
+    settle(options)
     terms = (options.seeds, options.budget, options.trials, base)
     asked = cells(options.agent, options.family, *terms)
-    if options.out.exists() and not options.out.is_dir():
-        raise UserError(f"{options.out} is not a directory: choose another --out")
-    if why := unwritable(options.out):
-        raise UserError(f"{options.out} cannot be written: {why}: choose another --out")
+    check_out(options.out, options)
     command = command_line("dreamrl", *sys.argv[1:])
-    with board(asked, Console(stderr=options.json)) as view:
-        filled = fill(asked, options.out / "cells", options.out, view, command)
-    if filled.results:
-        _report(options, filled.results, base, command, [] if filled.stopped else asked)
-    return 130 if filled.stopped else int(filled.failed > 0)
-
-
-def _report(
-    options: Options, results: Sequence[Result], base: str, command: str, asked: Sequence[Cell]
-) -> None:
-    """Write what came of it; the page, for which agents play, of the cells that are `asked`."""
-    told = {
-        "format": 1,
-        "command": command,
-        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "base": base,
-        "rows": [as_json(row) for row in rows(results, base)],
-        "results": list(results),
-    }
-    text = in_words(results, base)
-    write_json(options.out / "compare.json", told)
-    write(options.out / "table.md", f"{text}\n".encode())
-    figures = drawn(lambda: _curves(results, options.out / "curves")) or []
-    page = drawn(lambda: _page(asked, options.out)) or []
-    if options.json:
-        print_json(told)
-        return
-    print(f"\n{text}\n")
-    for path in (options.out / "table.md", options.out / "compare.json", *figures, *page):
-        print(path)
-
-
-def _page(asked: Sequence[Cell], out: Path) -> list[Path]:
-    """Write a report of the trainings that there are; the first seed of each plays."""
-    runs = [run.path for cell in asked for run in finished_runs(cell, out).values()]
-    if not runs:
-        return []
-    report = collect(list(dict.fromkeys(map(program, runs))), players=1)
-    write(out / "report.html", html(report).encode())
-    return [out / "report.html"]
-
-
-def _curves(results: Sequence[Result], stem: Path) -> list[Path]:
-    from dreamrl.figures.comparison import draw_curves
-
-    return draw_curves(results, stem)
+    plans.begin(Plan(options.out, "compare", {"base": base}, command, tuple(asked)))
+    return finish(options.out, options, options.family, options.json)

@@ -2,7 +2,7 @@
 
 import contextlib
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol, runtime_checkable
 
@@ -51,39 +51,60 @@ def fill(
     done: dict[int, Result] = {}
     failed: set[int] = set()
 
-    def enter(i: int, cell: Cell, result: Result) -> None:
-        found = cells.of_seeds(cell, result)
-        if found["seeds"]:
-            done[i] = found
-            view.done(cell, found)
-        else:
-            fail(i, cell, UserError(f"all seeds have failed: {', '.join(map(str, cell.seeds))}"))
-
-    def fail(i: int, cell: Cell, error: UserError) -> None:
-        failed.add(i)
-        view.failed(cell, error)
-
-    for i, cell in enumerate(asked):
-        before = _usable(cell, results)
-        if before is not None and not cells.missing(cell, before):
-            enter(i, cell, before)
-    for i, cell in enumerate(asked):
-        if i in done or i in failed:
-            continue
+    def told(i: int, have: Callable[[Cell], Result | None]) -> bool:
+        """Tell what came of a cell, if that is known now."""
         try:
-            result = None if view.stop() else _complete(cell, results, runs, view, command)
+            if (found := have(asked[i])) is None:
+                return False
+            done[i] = found
+            view.done(asked[i], found)
         except UserError as error:
-            fail(i, cell, error)
-        except Exception as error:
-            # Memory that does not suffice for one may do for the others.
-            if (told := raised_by_runtime(error)) is None:
-                raise
-            fail(i, cell, told)
-        else:
-            if result is None:
-                return Filled([done[i] for i in sorted(done)], len(failed), True)
-            enter(i, cell, result)
-    return Filled([done[i] for i in sorted(done)], len(failed), False)
+            failed.add(i)
+            view.failed(asked[i], error)
+        return True
+
+    open_ = [i for i in range(len(asked)) if not told(i, lambda cell: held(cell, results))]
+    make = functools.partial(complete, results=results, runs=runs, view=view, command=command)
+    stopped = not all(told(i, make) for i in open_)
+    return Filled([done[i] for i in sorted(done)], len(failed), stopped)
+
+
+def held(cell: Cell, results: Path) -> Result | None:
+    """Return the result of a cell with all its seeds, where it has been written.
+
+    Raises UserError where all of them have failed.
+    """
+    before = _usable(cell, results)
+    return None if before is None or cells.missing(cell, before) else _sound(cell, before)
+
+
+def complete(cell: Cell, results: Path, runs: Path, view: View, command: str = "") -> Result | None:
+    """Return the result of a cell, made and written where need be; None if `view` stopped it.
+
+    Raises UserError where it cannot be had; others may.
+    """
+    if (found := held(cell, results)) is not None:
+        return found
+    if view.stop():
+        return None
+    try:
+        made = _made(cell, results, runs, view, command)
+    except UserError:
+        raise
+    except Exception as error:
+        # Memory that does not suffice for one may do for the others.
+        if (told := raised_by_runtime(error)) is None:
+            raise
+        raise told from None
+    return None if made is None else _sound(cell, made)
+
+
+def _sound(cell: Cell, result: Result) -> Result:
+    """Return the result of the seeds that are asked for; UserError where none has come through."""
+    found = cells.of_seeds(cell, result)
+    if not found["seeds"]:
+        raise UserError(f"all seeds have failed: {', '.join(map(str, cell.seeds))}")
+    return found
 
 
 def _usable(cell: Cell, results: Path) -> Result | None:
@@ -91,7 +112,7 @@ def _usable(cell: Cell, results: Path) -> Result | None:
     return before if before is not None and not cells.difference(cell, before) else None
 
 
-def _complete(cell: Cell, results: Path, runs: Path, view: View, command: str) -> Result | None:
+def _made(cell: Cell, results: Path, runs: Path, view: View, command: str) -> Result | None:
     """Return the result of a cell that lacks seeds; None if its training was stopped."""
     before = _usable(cell, results)
     wanted = cells.missing(cell, before)

@@ -39,6 +39,8 @@ from dreamrl.training import Record
 from dreamrl.values import Whole, whole
 
 Result = dict[str, Any]
+LONGEST = 80
+"""Letters of a name that become part of a file's."""
 POINTS = 40
 """Points of a learning curve, at most."""
 DIGITS = 6
@@ -90,7 +92,11 @@ class Cell(NamedTuple):
 
 
 def _slug(name: str) -> str:
-    return re.sub(r"[^\w.-]+", "-", name)
+    slug = re.sub(r"[^\w.-]+", "-", name)
+    if len(slug) <= LONGEST:
+        return slug
+    # File systems take 255 letters, and another ending must make another file.
+    return f"{slug[:LONGEST]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
 def cells(

@@ -73,13 +73,20 @@ def markdown(found: Sequence[Row], base: str) -> str:
     score = "scaled return" if found[0].family == ALL else "return, unseen"
     against = [f"{base} above by", "95 %", f"P({base} better)", "95 %"]
     header = ["agent", "seeds", score, "95 %", *against, *names]
-    lines = [header, *(_line(row, names) for row in found)]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
-    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
+    return aligned(header, [_line(row, names) for row in found])
+
+
+def aligned(header: Sequence[str], lines: Sequence[Sequence[str]], left: int = 1) -> str:
+    """Return a table with columns of one width, of which the first ones are flush left."""
+    whole = [header, *lines]
+    widths = [max(len(line[i]) for line in whole) for i in range(len(header))]
+    rule = ["-" * w if i < left else "-" * (w - 1) + ":" for i, w in enumerate(widths)]
     padded = [
-        f"{line[0]:<{widths[0]}} | "
-        + " | ".join(f"{text:>{width}}" for text, width in zip(line[1:], widths[1:], strict=True))
-        for line in [header, rule, *lines[1:]]
+        " | ".join(
+            f"{text:<{width}}" if i < left else f"{text:>{width}}"
+            for i, (text, width) in enumerate(zip(line, widths, strict=True))
+        )
+        for line in [header, rule, *lines]
     ]
     return "\n".join(f"| {line} |" for line in padded)
 

@@ -27,6 +27,10 @@ NOT_WAITING = getattr(os, "O_NONBLOCK", 0)
 TAKEN = (errno.EACCES, errno.EAGAIN)
 
 
+class Busy(UserError):
+    """What another process is at work on."""
+
+
 @contextlib.contextmanager
 def lock(directory: Path) -> Iterator[None]:
     """Keep other processes from training in a directory; UserError where one does already."""
@@ -40,9 +44,7 @@ def lock(directory: Path) -> Iterator[None]:
         until = time.monotonic() + PATIENCE
         while not _take(handle, alone=True):
             if time.monotonic() > until:
-                raise UserError(
-                    f"another process trains {directory}: wait until it ends, or stop it"
-                )
+                raise Busy(f"another process trains {directory}: wait until it ends, or stop it")
             time.sleep(0.05)
         yield
     finally:
@@ -59,6 +61,49 @@ def locked(directory: Path) -> bool:
         return not _take(handle, alone=False)
     finally:
         os.close(handle)
+
+
+@contextlib.contextmanager
+def claim(file: Path, wait: bool = False, note: str = "") -> Iterator[bool]:
+    """Yield whether this process, and no other, holds a file now; it is made if need be.
+
+    Who comes second is told so at once, or waits. While it is held, the file has the note for its
+    content. Raises Unwritable.
+    """
+    with writing(file):
+        handle = os.open(file, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        while not (mine := _take(handle, alone=True)) and wait:
+            time.sleep(0.05)
+        if mine:
+            _put(handle, note)
+        yield mine
+        if mine:
+            _put(handle, "")
+    finally:
+        os.close(handle)
+
+
+def _put(handle: int, text: str) -> None:
+    with contextlib.suppress(OSError):
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, text.encode(), 0)
+
+
+def check_locks(directory: Path) -> None:
+    """Raise UserError unless locks in a directory keep a second process out, which is tried."""
+    file = directory / f".{LOCK}-trial-{os.getpid()}"
+    try:
+        with claim(file) as first, claim(file) as second:
+            sound = first and not second
+    finally:
+        with contextlib.suppress(OSError):
+            file.unlink()
+    if not sound:
+        raise UserError(
+            f"{directory} is on a file system whose locks do not lock, and workers would train the "
+            "same cells: choose another directory, or mount that with locks (Lustre: -o flock)"
+        )
 
 
 def locks() -> bool:

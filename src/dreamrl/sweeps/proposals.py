@@ -1,0 +1,142 @@
+"""Cells that one of Optuna's samplers proposes, one after another, from the results so far.
+
+A plan holds all that was proposed, and results lie beside it: from these a study is made anew for
+each proposal, so that it does not matter which worker asks, nor how the last one ended. What
+others are at work on counts as running. Each agent on each family is a study of its own.
+"""
+
+import dataclasses
+import statistics
+import warnings
+from pathlib import Path
+from typing import Any
+
+from dreamrl.comparison.spec import Cell, Result, cells
+from dreamrl.errors import UserError
+from dreamrl.families.optional_deps import needs
+from dreamrl.runs.lock import claim
+from dreamrl.sweeps import plan as plans
+from dreamrl.sweeps.plan import LOCK, Plan, outcome
+from dreamrl.sweeps.space import Span, axes, named
+
+SAMPLERS = {
+    "tpe": ("TPESampler", "optuna"),
+    "cmaes": ("CmaEsSampler", "cmaes"),
+    "gp": ("GPSampler", "torch"),
+}
+"""What Optuna calls them, and the packages that they need."""
+
+
+def score(result: Result, by: str) -> float:
+    """Return the mean over seeds of the return on `unseen` problems, or on those of `train`."""
+    return statistics.fmean(seed[by]["return"] for seed in result["seeds"])
+
+
+def check(sampler: str) -> None:
+    """Raise UserError where a sampler's packages are missing."""
+    for package in ("optuna", SAMPLERS[sampler][1]):
+        needs(package, "optuna")
+
+
+def propose(directory: Path) -> bool:
+    """Add a cell to a plan that a sampler makes; return whether there was one more to add."""
+    plan = plans.read(directory)
+    if not left(plan):
+        return False
+    check(plan.asked["sampler"])
+    with claim(directory / LOCK, wait=True):
+        # Another worker may have been here since.
+        plan = plans.read(directory)
+        if more := left(plan) > 0:
+            _added(plan, *_next(plan)).save()
+        return more
+
+
+def left(plan: Plan) -> int:
+    """Return how many cells are still to be proposed."""
+    if not plan.asked.get("optuna"):
+        return 0
+    streams = len(plan.asked["agent"]) * len(plan.asked["family"])
+    return max(0, plan.asked["optuna"] * streams - len(plan.drawn))
+
+
+def _next(plan: Plan) -> tuple[str, str]:
+    """Return the agent and the family of which the fewest cells were proposed."""
+    asked = plan.asked
+    streams = [(agent, family) for family in asked["family"] for agent in asked["agent"]]
+    number = dict.fromkeys(streams, 0)
+    for draw in plan.drawn:
+        number[draw["agent"], draw["family"]] += 1
+    return min(streams, key=lambda stream: number[stream])
+
+
+def _added(plan: Plan, agent: str, family: str) -> Plan:
+    asked = plan.asked
+    chosen, attributes = _asked_of_optuna(plan, agent, family)
+    name = named(agent, chosen)
+    draw = {"agent": agent, "family": family, "chosen": chosen, "attributes": attributes}
+    made = plan.cells
+    if not any((cell.name, cell.family) == (name, family) for cell in made):
+        numbers = (asked["seeds"], asked["budget"], asked["trials"])
+        made = (*made, *cells([name], [family], *numbers))
+    return dataclasses.replace(plan, cells=made, drawn=(*plan.drawn, draw))
+
+
+def _asked_of_optuna(plan: Plan, agent: str, family: str) -> tuple[dict[str, str], dict[str, Any]]:
+    """Return the next settings as texts, and what the sampler wants to remember of them."""
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    over = {each.setting: each for each in axes(plan.asked["over"])}
+    space = {name: _distribution(each) for name, each in over.items()}
+    before = [d for d in plan.drawn if (d["agent"], d["family"]) == (agent, family)]
+    known = {(cell.name, cell.family): cell for cell in plan.cells}
+    with warnings.catch_warnings():
+        # Of what Optuna calls experimental, and of settings that are drawn one by one.
+        warnings.simplefilter("ignore")
+        kind = getattr(optuna.samplers, SAMPLERS[plan.asked["sampler"]][0])
+        sampler = kind(seed=plan.asked["draw"] + len(before))
+        study = optuna.create_study(direction="maximize", sampler=sampler)
+        for draw in before:
+            state, value = _state(plan, known[named(agent, draw["chosen"]), family])
+            study.add_trial(
+                optuna.trial.create_trial(
+                    state=optuna.trial.TrialState[state],
+                    value=value,
+                    params={name: _number(over[name], t) for name, t in draw["chosen"].items()},
+                    distributions=space,
+                    system_attrs=draw["attributes"],
+                )
+            )
+        trial = study.ask(space)
+        frozen = study.trials[trial.number]
+    texts = {
+        name: each.text(trial.params[name]) if isinstance(each, Span) else trial.params[name]
+        for name, each in over.items()
+    }
+    return texts, frozen.system_attrs
+
+
+def _distribution(over: Any) -> Any:
+    import optuna.distributions as kinds
+
+    if not isinstance(over, Span):
+        return kinds.CategoricalDistribution(over.texts)
+    if over.whole:
+        return kinds.IntDistribution(int(over.low), int(over.high), log=over.log)
+    return kinds.FloatDistribution(over.low, over.high, log=over.log)
+
+
+def _number(over: Any, text: str) -> Any:
+    if not isinstance(over, Span):
+        return text
+    return int(text) if over.whole else float(text)
+
+
+def _state(plan: Plan, cell: Cell) -> tuple[str, float | None]:
+    """Return what a cell is to a study, and its value."""
+    try:
+        result = outcome(plan, cell)
+    except UserError:
+        return "FAIL", None
+    return ("RUNNING", None) if result is None else ("COMPLETE", score(result, plan.asked["by"]))

@@ -1,0 +1,104 @@
+"""Taking cells: one lock a cell, which goes with the process that holds it, however that ends."""
+
+import collections
+import os
+import socket
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+from dreamrl.comparison.fill import View, complete
+from dreamrl.comparison.spec import Cell
+from dreamrl.errors import UserError
+from dreamrl.runs.lock import Busy, claim
+from dreamrl.runs.store import write_json
+from dreamrl.sweeps import plan as plans
+from dreamrl.sweeps import proposals
+from dreamrl.sweeps.plan import Plan, outcome
+
+PAUSE = 1.0
+"""Seconds from one look at cells that others hold to the next."""
+
+
+class Worked(NamedTuple):
+    """What a worker came to."""
+
+    done: int
+    """Cells that it finished."""
+    failed: int
+    """Cells that it found unable to go on."""
+    held: int
+    """Cells that others were at work on when it ended."""
+    stopped: bool
+    """Whether the view stopped it; cells keep what was trained."""
+
+
+def holder(plan: Plan, cell: Cell) -> str:
+    """Return who works on a cell, or did when it was killed: `pid 7 on host`, or nothing."""
+    try:
+        return plan.claim(cell).read_text()
+    except OSError:
+        return ""
+
+
+def work(directory: Path, view: View, wait: bool = False, most: int | None = None) -> Worked:
+    """Take cells that nobody works on, one after another, until none is left.
+
+    Cells that others work on are skipped; with `wait`, this goes on until they are done, and takes
+    those whose worker died. At most `most` cells are taken. What a cell's training left is gone on
+    with. Raises UserError where the directory holds no plan.
+    """
+    plan = plans.read(directory)
+    plans.check_families(plan.cells)
+    known: set[tuple[str, str]] = set()
+    tally = collections.Counter[str]()
+    while True:
+        tally["held"] = taken = 0
+        for cell in [cell for cell in plan.cells if _key(cell) not in known]:
+            if view.stop() or tally["done"] + tally["failed"] == most:
+                return _worked(tally, view.stop())
+            came_to = _attend(plan, cell, view)
+            tally[came_to] += 1
+            if came_to == "stopped":
+                return _worked(tally, True)
+            if came_to != "held":
+                known.add(_key(cell))
+                taken += came_to != "known"
+        if not taken and not proposals.propose(directory):
+            if not (tally["held"] and wait):
+                return _worked(tally, False)
+            time.sleep(PAUSE)
+        plan = plans.read(directory)
+
+
+def _attend(plan: Plan, cell: Cell, view: View) -> str:
+    """Return what a cell came to: done or failed, by this worker; known before; held; stopped."""
+    file = plan.claim(cell)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with claim(file, note=f"pid {os.getpid()} on {socket.gethostname()}") as mine:
+        came_to = "known"
+        try:
+            if (result := outcome(plan, cell)) is None:
+                if not mine:
+                    return "held"
+                came_to = "done"
+                result = complete(cell, plan.results, plan.runs(cell), view, plan.command)
+                if result is None:
+                    return "stopped"
+            view.done(cell, result)
+        except Busy:
+            return "held"
+        except UserError as error:
+            if came_to == "done":
+                came_to = "failed"
+                write_json(plan.failure(cell), {"format": 1, "error": str(error)})
+            view.failed(cell, error)
+        return came_to
+
+
+def _worked(tally: collections.Counter[str], stopped: bool) -> Worked:
+    return Worked(tally["done"], tally["failed"], tally["held"], stopped)
+
+
+def _key(cell: Cell) -> tuple[str, str]:
+    return cell.name, cell.family

@@ -1,0 +1,76 @@
+"""Results of a sweep, the best cell of each family first."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from dreamrl.comparison.contender import contender
+from dreamrl.comparison.spec import Result
+from dreamrl.comparison.statistics import Interval, iqm_interval
+from dreamrl.comparison.table import aligned
+from dreamrl.sweeps.proposals import score
+
+
+class Row(NamedTuple):
+    """One cell."""
+
+    family: str
+    name: str
+    agent: str
+    changes: dict[str, str]
+    """Settings that differ from the preset's."""
+    seeds: int
+    train: Interval
+    """Interquartile mean over seeds of the return on training problems."""
+    unseen: Interval
+    failed: tuple[int, ...]
+    """Seeds that diverged."""
+
+
+def ranked(results: Sequence[Result], by: str) -> dict[str, list[Row]]:
+    """Return {family: rows}, the highest mean return on `train` or `unseen` problems first.
+
+    Of two that are equal, that with fewer failed seeds comes first.
+    """
+    found: dict[str, list[Row]] = {}
+    order = sorted(results, key=lambda r: (len(r.get("failed", ())), r["name"]))
+    for result in sorted(order, key=lambda result: -score(result, by)):
+        found.setdefault(result["family"], []).append(_row(result))
+    return dict(sorted(found.items()))
+
+
+def markdown(rows: Sequence[Row]) -> str:
+    """Return rows of one family as a table, with a column for each setting."""
+    names = list(dict.fromkeys(name for row in rows for name in row.changes))
+    header = ["", "agent", *names, "seeds", "return, training", "95 %", "return, unseen", "95 %"]
+    return aligned(header, [_line(i, row, names) for i, row in enumerate(rows, 1)], left=2)
+
+
+def as_json(row: Row) -> dict[str, Any]:
+    return {**row._asdict(), "train": row.train._asdict(), "unseen": row.unseen._asdict()}
+
+
+def _row(result: Result) -> Row:
+    asked = contender(result["name"])
+    changes = {**({"preset": asked.preset} if asked.preset else {}), **asked.changes}
+    train, unseen = (
+        iqm_interval(np.array([[seed[of]["return"]] for seed in result["seeds"]]))
+        for of in ("train", "unseen")
+    )
+    failed = tuple(result.get("failed", ()))
+    numbers = (len(result["seeds"]), train, unseen, failed)
+    return Row(result["family"], result["name"], asked.agent, changes, *numbers)
+
+
+def _line(place: int, row: Row, names: Sequence[str]) -> list[str]:
+    lost = f" ({len(row.failed)} failed)" if row.failed else ""
+    settings = [row.changes.get(name, "–") for name in names]
+    scores = [text for of in (row.train, row.unseen) for text in _words(of)]
+    return [str(place), row.agent, *settings, f"{row.seeds}{lost}", *scores]
+
+
+def _words(of: Interval) -> list[str]:
+    if of.low is None or of.high is None:
+        return [f"{of.estimate:.3f}", "–"]
+    return [f"{of.estimate:.3f}", f"{of.low:.3f} to {of.high:.3f}"]

@@ -1,0 +1,186 @@
+"""Who works on a plan: this process, several of this machine, or the tasks of a Ray cluster.
+
+All of them do the same, which is `queue.work`, and may be at it at once with workers elsewhere.
+"""
+
+import contextlib
+import dataclasses
+import itertools
+import multiprocessing
+import multiprocessing.process
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+from dreamrl.comparison.fill import View
+from dreamrl.errors import UserError
+from dreamrl.interruption import at_last
+from dreamrl.sweeps import plan as plans
+from dreamrl.sweeps.plan import outcome
+from dreamrl.sweeps.queue import holder, work
+
+Main = Callable[[Sequence[str]], int]
+"""The command `dreamrl` as a function, by which other processes are told what to do."""
+PAUSE = 0.2
+"""Seconds between two looks at what processes have done."""
+
+
+@runtime_checkable
+class Workers(Protocol):
+    """Those that work on a plan."""
+
+    def run(self, directory: Path, view: View) -> None:
+        """Work on the cells of a plan until all are done or have failed, or the view stops it.
+
+        Raises UserError where nobody can work on them, or all who did have died.
+        """
+
+
+class Here:
+    """This process alone, which trains one cell after another."""
+
+    def run(self, directory: Path, view: View) -> None:
+        work(directory, view, wait=True)
+
+
+@dataclasses.dataclass(frozen=True)
+class Processes:
+    """So many processes of this machine, each with its share of the cores."""
+
+    number: int
+    main: Main
+    words: tuple[str, ...] = ()
+    """More arguments of `dreamrl work`."""
+
+    def run(self, directory: Path, view: View) -> None:
+        logs = directory / "workers"
+        logs.mkdir(exist_ok=True)
+        arguments = ["work", str(directory), "--wait", *self.words]
+        context = multiprocessing.get_context("spawn")
+        made = []
+        for i, cores in enumerate(shares(self.number)):
+            log = logs / f"{i}.log"
+            made.append(context.Process(target=_begin, args=(self.main, arguments, str(log))))
+            with _share(cores, self.number):
+                made[-1].start()
+
+        def stop() -> None:
+            for process in made:
+                if process.is_alive():
+                    process.terminate()
+
+        told = Teller(directory, view)
+        asked = False
+        with at_last(stop):
+            while any(process.is_alive() for process in made):
+                told.tell()
+                if view.stop() and not asked:
+                    asked = True
+                    stop()
+                time.sleep(PAUSE)
+        told.tell()
+        if view.stop():
+            return
+        for i, process in enumerate(made):
+            if process.exitcode not in (0, 1):
+                log = logs / f"{i}.log"
+                last = (log.read_text(errors="replace").splitlines() or [""])[-1]
+                view.warn(f"worker {i} {_ending(process.exitcode)}; the last line of {log}: {last}")
+        if plans.look(plans.read(directory)).open:
+            raise WorkersLost(f"no worker is left; {directory} keeps what is done: run it again")
+
+
+class WorkersLost(UserError):
+    """All workers have ended, and cells are left."""
+
+    exit_code = 1
+
+
+def shares(number: int) -> list[list[int]]:
+    """Return the cores of each of so many processes: disjoint, or one each where there are less."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    cores = sorted(affinity(0)) if affinity else list(range(os.cpu_count() or 1))
+    if number >= len(cores):
+        return [[cores[i % len(cores)]] for i in range(number)]
+    ends = [round(i * len(cores) / number) for i in range(number + 1)]
+    return [cores[a:b] for a, b in itertools.pairwise(ends)]
+
+
+@contextlib.contextmanager
+def _share(cores: list[int], number: int) -> Iterator[None]:
+    """Let processes that are started meanwhile have these cores, and a share of a GPU's memory."""
+    setting = {
+        # Where threads cannot be bound to cores, XLA starts as many as it has been given.
+        "PJRT_NPROC": str(len(cores)),
+        "OMP_NUM_THREADS": str(len(cores)),
+        "XLA_PYTHON_CLIENT_MEM_FRACTION": f"{0.9 / number:.3f}",
+    }
+    mine = {name: value for name, value in setting.items() if name not in os.environ}
+    before = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None
+    os.environ.update(mine)
+    try:
+        if before is not None:
+            os.sched_setaffinity(0, cores)
+        yield
+    finally:
+        if before is not None:
+            os.sched_setaffinity(0, before)
+        for name in mine:
+            del os.environ[name]
+
+
+def _begin(main: Main, arguments: list[str], log: str) -> None:
+    """Be a worker: a process whose words go to a file, and who stops with the one above it."""
+    # Ctrl-C in the terminal is for the process above, which passes it on.
+    with contextlib.suppress(AttributeError, OSError):
+        os.setsid()
+    with open(log, "ab") as file:
+        for stream in (sys.stdout, sys.stderr):
+            os.dup2(file.fileno(), stream.fileno())
+    above = multiprocessing.process.parent_process()
+
+    def watch() -> None:
+        if above is not None:
+            above.join()
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, name="dreamrl-parent", daemon=True).start()
+    sys.exit(main(arguments))
+
+
+def _ending(code: int | None) -> str:
+    if code is not None and code < 0:
+        with contextlib.suppress(ValueError):
+            return f"was ended by {signal.Signals(-code).name}"
+    return f"ended with exit code {code}"
+
+
+class Teller:
+    """Tells a view what other processes do, which it finds on the disk."""
+
+    def __init__(self, directory: Path, view: View):
+        self.directory, self.view = directory, view
+        self.begun: set[tuple[str, str]] = set()
+        self.ended: set[tuple[str, str]] = set()
+
+    def tell(self) -> None:
+        plan = plans.read(self.directory)
+        for cell in plan.cells:
+            key = (cell.name, cell.family)
+            if key in self.ended:
+                continue
+            try:
+                if (result := outcome(plan, cell)) is not None:
+                    self.ended.add(key)
+                    self.view.done(cell, result)
+                elif key not in self.begun and holder(plan, cell):
+                    self.begun.add(key)
+                    self.view.begin(cell, cell.seeds)
+            except UserError as error:
+                self.ended.add(key)
+                self.view.failed(cell, error)
