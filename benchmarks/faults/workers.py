@@ -20,7 +20,7 @@ import time
 
 from benchmarks.program import command, keep, parser, program
 
-COMMAND = [sys.executable, "-m", "dreamrl.cli"]
+COMMAND = [sys.executable, "-m", "dreamrl"]
 WORKERS, PER_SWEEP = 4, 5
 AGENT, FAMILY = "rl2:trials=8,minibatches=1,iterations=20", "bandit"
 OVER = ("learning_rate=1e-3,2e-3,3e-3", "clip=0.1,0.2")

@@ -28,7 +28,7 @@ def test_it_serves_until_it_is_interrupted(tmp_path, more, place):
     command = [
         sys.executable,
         "-m",
-        "dreamrl.cli",
+        "dreamrl",
         "studio",
         str(tmp_path),
         "--port",
@@ -38,7 +38,9 @@ def test_it_serves_until_it_is_interrupted(tmp_path, more, place):
     with subprocess.Popen([*command, *more], stdout=subprocess.PIPE, text=True) as process:
         told = ""
         while not told.endswith("}\n"):
-            told += process.stdout.readline()
+            line = process.stdout.readline()
+            assert line, "it ended"
+            told += line
         address = json.loads(told)["address"]
         assert place in address
         token = address.partition("?")[2]
