@@ -14,19 +14,17 @@ from rich.text import Text
 
 from dreamrl.cli.progress import STOPPING
 from dreamrl.cli.screen import can_redraw
-from dreamrl.comparison.spec import Cell, Result
+from dreamrl.comparison.spec import Cell, Key, Result
 from dreamrl.errors import UserError
 from dreamrl.interruption import at_last, interruptible
 from dreamrl.training import Record
-
-Key = tuple[str, str]
 
 
 class Board:
     """What is done, running and to come; a view for `dreamrl.comparison.fill`."""
 
     def __init__(self, cells: Sequence[Cell]):
-        self.cells = {_key(cell): cell for cell in cells}
+        self.cells = {cell.key: cell for cell in cells}
         self.states = dict.fromkeys(self.cells, "to come")
         self.seconds: dict[Key, float] = {}
         """What cells have taken; of running ones, what they will have taken."""
@@ -38,7 +36,7 @@ class Board:
         """Where each piece of news goes as a line."""
 
     def begin(self, cell: Cell, seeds: Sequence[int]) -> None:
-        key = _key(cell)
+        key = cell.key
         # A sweep's cells need not be known at its beginning.
         self.cells[key], self.running[key] = cell, time.perf_counter()
         self.states[key] = "compiling"
@@ -116,7 +114,7 @@ class Board:
         return f"{len(open_)} of {len(self.cells)} to do, {_clock(left)} left"
 
     def _ended(self, cell: Cell) -> Key:
-        key = _key(cell)
+        key = cell.key
         self.cells[key] = cell
         self.running.pop(key, None)
         return key
@@ -145,10 +143,6 @@ def board(cells: Sequence[Cell], console: Console) -> Iterator[Board]:
             made.file = console.file
         made.stop = stack.enter_context(interruptible(made.stopping))
         yield made
-
-
-def _key(cell: Cell) -> Key:
-    return cell.name, cell.family
 
 
 def _clock(seconds: float) -> str:

@@ -10,6 +10,7 @@ from rich.console import Console
 from dreamrl import families
 from dreamrl.cli.cells import board
 from dreamrl.cli.values import check_number
+from dreamrl.interruption import STOPPED
 from dreamrl.runs.lock import check_locks
 from dreamrl.sweeps import plan as plans
 from dreamrl.sweeps.queue import work
@@ -52,4 +53,4 @@ def run(options: Options) -> int:
         worked = work(options.directory, view, options.wait, options.most)
     others = f", {worked.held} with other workers" if worked.held else ""
     print(f"cells done here: {worked.done}, failed: {worked.failed}{others}")
-    return 130 if worked.stopped else int(worked.failed > 0)
+    return STOPPED if worked.stopped else int(worked.failed > 0)

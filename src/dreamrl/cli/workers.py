@@ -123,10 +123,8 @@ def _page(plan: Plan) -> list[Path]:
     runs = [run.path for cell in plan.cells for run in finished_runs(cell, out).values()]
     if not runs:
         return []
-    write(
-        out / "report.html",
-        html(collect(list(dict.fromkeys(map(program, runs))), players=1)).encode(),
-    )
+    found = collect(list(dict.fromkeys(map(program, runs))), players=1)
+    write(out / "report.html", html(found).encode())
     return [out / "report.html"]
 
 

@@ -39,6 +39,8 @@ from dreamrl.training import Record
 from dreamrl.values import Whole, whole
 
 Result = dict[str, Any]
+Key = tuple[str, str]
+"""Of a cell: agent as it is asked for, and family."""
 LONGEST = 80
 """Letters of a name that become part of a file's."""
 POINTS = 40
@@ -58,6 +60,11 @@ class Cell(NamedTuple):
     seeds: tuple[int, ...]
     trials: int
     """Trials on unseen problems, and as many on training problems."""
+
+    @property
+    def key(self) -> Key:
+        """What tells it from the other cells of a comparison or a sweep."""
+        return self.name, self.family
 
     @property
     def wanted(self) -> dict[str, Any]:

@@ -76,7 +76,7 @@ def _added(plan: Plan, agent: str, family: str) -> Plan:
     name = named(agent, chosen)
     draw = {"agent": agent, "family": family, "chosen": chosen, "attributes": attributes}
     made = plan.cells
-    if not any((cell.name, cell.family) == (name, family) for cell in made):
+    if not any(cell.key == (name, family) for cell in made):
         numbers = (asked["seeds"], asked["budget"], asked["trials"])
         made = (*made, *cells([name], [family], *numbers))
     return dataclasses.replace(plan, cells=made, drawn=(*plan.drawn, draw))
@@ -90,7 +90,7 @@ def _asked_of_optuna(plan: Plan, agent: str, family: str) -> tuple[dict[str, str
     over = {each.setting: each for each in axes(plan.asked["over"])}
     space = {name: _distribution(each) for name, each in over.items()}
     before = [d for d in plan.drawn if (d["agent"], d["family"]) == (agent, family)]
-    known = {(cell.name, cell.family): cell for cell in plan.cells}
+    known = {cell.key: cell for cell in plan.cells}
     with warnings.catch_warnings():
         # Of what Optuna calls experimental, and of settings that are drawn one by one.
         warnings.simplefilter("ignore")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dreamrl.comparison.fill import View, complete
-from dreamrl.comparison.spec import Cell
+from dreamrl.comparison.spec import Cell, Key
 from dreamrl.errors import UserError
 from dreamrl.runs.lock import Busy, claim
 from dreamrl.runs.store import write_json
@@ -50,11 +50,11 @@ def work(directory: Path, view: View, wait: bool = False, most: int | None = Non
     """
     plan = plans.read(directory)
     plans.check_families(plan.cells)
-    known: set[tuple[str, str]] = set()
+    known: set[Key] = set()
     tally = collections.Counter[str]()
     while True:
         tally["held"] = taken = 0
-        for cell in [cell for cell in plan.cells if _key(cell) not in known]:
+        for cell in [cell for cell in plan.cells if cell.key not in known]:
             if view.stop() or tally["done"] + tally["failed"] == most:
                 return _worked(tally, view.stop())
             came_to = _attend(plan, cell, view)
@@ -62,7 +62,7 @@ def work(directory: Path, view: View, wait: bool = False, most: int | None = Non
             if came_to == "stopped":
                 return _worked(tally, True)
             if came_to != "held":
-                known.add(_key(cell))
+                known.add(cell.key)
                 taken += came_to != "known"
         if not taken and not proposals.propose(directory):
             if not (tally["held"] and wait):
@@ -98,7 +98,3 @@ def _attend(plan: Plan, cell: Cell, view: View) -> str:
 
 def _worked(tally: collections.Counter[str], stopped: bool) -> Worked:
     return Worked(tally["done"], tally["failed"], tally["held"], stopped)
-
-
-def _key(cell: Cell) -> tuple[str, str]:
-    return cell.name, cell.family

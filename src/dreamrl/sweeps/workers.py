@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from dreamrl.comparison.fill import View
+from dreamrl.comparison.spec import Key
 from dreamrl.errors import UserError
 from dreamrl.interruption import at_last
 from dreamrl.sweeps import plan as plans
@@ -165,13 +166,13 @@ class Teller:
 
     def __init__(self, directory: Path, view: View):
         self.directory, self.view = directory, view
-        self.begun: set[tuple[str, str]] = set()
-        self.ended: set[tuple[str, str]] = set()
+        self.begun: set[Key] = set()
+        self.ended: set[Key] = set()
 
     def tell(self) -> None:
         plan = plans.read(self.directory)
         for cell in plan.cells:
-            key = (cell.name, cell.family)
+            key = cell.key
             if key in self.ended:
                 continue
             try:
