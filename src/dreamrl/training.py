@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import os
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -247,7 +248,7 @@ def _compile(
 
         def begin(program: Callable[..., Any], options: dict[str, str | bool], *inputs: Any) -> Any:
             lowered = jax.jit(program).lower(*inputs)
-            return pool.submit(lowered.compile, compiler_options=options)
+            return pool.submit(lowered.compile, compiler_options=_where_unset(options))
 
         chunk = begin(_chunk(algorithm), RUN_OFTEN, state, jnp.array(1), np.ones(len(seeds), bool))
         first = begin(init, RUN_SELDOM, keys)
@@ -256,6 +257,14 @@ def _compile(
         programs = _Programs(first.result(), chunk.result(), evaluate.result())
     _give_back()
     return programs
+
+
+def _where_unset(options: dict[str, str | bool]) -> dict[str, str | bool]:
+    """Return the options that XLA_FLAGS does not set, which they would overrule; for CPUs only."""
+    if jax.default_backend() != "cpu":
+        return {}
+    flags = os.environ.get("XLA_FLAGS", "")
+    return {name: value for name, value in options.items() if f"--{name}" not in flags}
 
 
 def _give_back() -> None:

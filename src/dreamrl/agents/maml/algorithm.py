@@ -45,7 +45,7 @@ class Maml(Algorithm):
         floor = learner.exploration.advantage_floor
         everywhere = jnp.ones((returns.shape[0], 1), bool)
         credit = ppo.normalise(returns[:, None], everywhere, floor)[:, 0]
-        explored = jax.vmap(now.params.read)(trial.exploration)
+        explored = jax.tree.map(lambda x: x[:, 0], trial.beliefs.extra)
         seen = jax.vmap(jax.vmap(before))(trial.exploitation)
         metrics = {
             "return_exploitation": returns.mean(),

@@ -160,8 +160,12 @@ class MamlAgent(GreedyAgent):
     def init_exploitation(
         self, belief: Belief, episode: Int[Scalar, ""] | int, key: Key
     ) -> ExploiterCarry:
-        adapted = self.initial.adapt(self.initial.read(belief.extra))
-        return ExploiterCarry(adapted, adapted.init_carry())
+        return self.adapted(self.initial.read(belief.extra))
+
+    def adapted(self, explored: Explored) -> ExploiterCarry:
+        """Return the carry of an exploitation by the policy adapted on an exploration."""
+        policy = self.initial.adapt(explored)
+        return ExploiterCarry(policy, policy.init_carry())
 
     def decide_exploitation(
         self, carry: ExploiterCarry, percept: Percept, goal: Goal
@@ -183,5 +187,11 @@ class MamlBehaviour(Behaviour):
         return self.agent.explore(carry, percept, key)
 
     def beliefs(self, exploration: Trajectory) -> Belief:
-        """Return the whole exploration alone: training asks for no other belief."""
-        return jax.tree.map(lambda x: x[None], Belief(jnp.zeros(DIRECTIONS), exploration))
+        """Return the whole exploration alone, read once: training asks for no other belief."""
+        explored = self.agent.initial.read(exploration)
+        return jax.tree.map(lambda x: x[None], Belief(jnp.zeros(DIRECTIONS), explored))
+
+    def init_exploitation(
+        self, belief: Belief, episode: Int[Scalar, ""] | int, key: Key
+    ) -> ExploiterCarry:
+        return self.agent.adapted(belief.extra)
