@@ -18,19 +18,39 @@ from dreamrl.configuration import Range, check_ranges
 from dreamrl.errors import UserError
 from dreamrl.families.family import Family
 from dreamrl.families.grid import GridAction
+from dreamrl.training import RUN_OFTEN
 from dreamrl.trial import Choice
 from dreamrl.types import Belief, Key
 
-# Most of what tests compile runs once: read by XLA when the first program is compiled. Without
-# fusion emitters, DREAM's iteration compiles in a third of the time.
+# Most of what tests compile runs once: read by XLA when it compiles the first program, here.
+# Without fusion emitters, DREAM's iteration compiles in a third of the time.
 os.environ.setdefault(
     "XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
 )
+
+jnp.zeros(1).block_until_ready()
 
 CACHE = Path(__file__).parent.parent / ".cache" / "jax"
 
 jax.config.update("jax_compilation_cache_dir", str(CACHE))
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+
+
+@pytest.fixture(autouse=True)
+def _time_to_learn(request, monkeypatch):
+    """Without flags of the tests' own, `training` compiles for long runs what learns for long."""
+    if request.node.get_closest_marker("learns"):
+        monkeypatch.delenv("XLA_FLAGS")
+
+
+@pytest.fixture(scope="session")
+def well_compiled():
+    """(function, *inputs) -> outputs, of a program that runs long: it takes longer to compile."""
+
+    def run(function, *inputs):
+        return jax.jit(function).lower(*inputs).compile(compiler_options=RUN_OFTEN)(*inputs)
+
+    return run
 
 
 class FakeParams(NamedTuple):

@@ -1,5 +1,7 @@
 """The other learner, with the released settings but for their number: the same problems solved."""
 
+from functools import partial
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -49,10 +51,14 @@ def small(agent, others=None):
     return changed(settings, smaller | (others or {}))
 
 
-def learned_return(agent, family, settings):
+@pytest.fixture
+def learned_return(well_compiled):
+    return partial(_learned_return, well_compiled)
+
+
+def _learned_return(run, agent, family, settings):
     trainer = make_trainer(agent, family, settings)
 
-    @jax.jit
     def learn(key):
         def iterate(state, _):
             return trainer.iterate(state)
@@ -65,7 +71,7 @@ def learned_return(agent, family, settings):
         found = jax.vmap(lambda i, key: outcome(trainer.family, agent, i, key))(ids, keys)
         return found.returns.mean(), metrics["finite"].min()
 
-    score, finite = learn(jax.random.key(0))
+    score, finite = run(learn, jax.random.key(0))
     assert float(finite) == 1.0
     return float(score)
 
@@ -145,7 +151,7 @@ def test_learning_starts_late(relevant_fact):
     assert moved == [[False] * 4, [True, True, False, True], [True] * 4]
 
 
-def test_dream_finds_a_fact_two_steps_away(relevant_fact):
+def test_dream_finds_a_fact_two_steps_away(relevant_fact, learned_return):
     assert learned_return("dream", relevant_fact, small("dream", {"iterations": 120})) > 0.85
 
 
@@ -153,7 +159,7 @@ def test_dream_finds_a_fact_two_steps_away(relevant_fact):
     ("agent", "others"),
     [("e-rl2", {}), ("rl2", {}), ("rl2", {"learner.returns": "peng", "q_lambda": 0.9})],
 )
-def test_a_whole_trial_is_one_long_episode(agent, others):
+def test_a_whole_trial_is_one_long_episode(agent, others, learned_return):
     """What the exploration finds pays in the exploitation: Q must reach across."""
     family = Bandit(arms=3, horizon=3)
     assert learned_return(agent, family, small(agent, {"iterations": 120, **others})) > 0.95 * 3

@@ -86,7 +86,7 @@ class Trained(NamedTuple):
 
 
 @pytest.fixture(scope="session")
-def rumour():
+def rumour(well_compiled):
     """What DREAM learns of Rumour."""
     family = Rumour()
     algorithm = make_trainer("dream", family, RUMOUR)
@@ -98,7 +98,7 @@ def rumour():
         state, _ = jax.lax.scan(iterate, algorithm.init(key), None, RUMOUR.budget.iterations)
         return state.params
 
-    params = jax.jit(learn)(jax.random.key(0))
+    params = well_compiled(learn, jax.random.key(0))
     state = jax.eval_shape(algorithm.init, jax.random.key(0))._replace(params=params)
     encodings = np.asarray(algorithm.encode(state, ProblemID(jnp.arange(PROBLEMS))))
     return Trained(family, algorithm.agent(state), encodings, RUMOUR.encoding.rho)

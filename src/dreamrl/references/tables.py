@@ -5,7 +5,7 @@ step they are reached at, so that it does not matter whether a family counts its
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, no_type_check
 
 import jax
 import jax.numpy as jnp
@@ -48,6 +48,8 @@ class Tables(NamedTuple):
     first: np.ndarray
     """[problems]: equal numbers where the first observations are equal."""
 
+    # Called a million times: in tests, checks of its types would take longer than what it does.
+    @no_type_check
     def split(
         self, step: int, rows: Int[np.ndarray, " rows"], action: int
     ) -> Iterator[tuple[Int[np.ndarray, " part"], Int[np.ndarray, " part"]]]:
@@ -60,6 +62,7 @@ class Tables(NamedTuple):
         for part in parts(layer.outcomes[rows, action]):
             yield rows[part], following[part]
 
+    @no_type_check
     def after(
         self, step: int, rows: Int[np.ndarray, " rows"], action: int
     ) -> Iterator[Int[np.ndarray, " part"]]:
@@ -185,6 +188,7 @@ class Tabulator:
         return jax.tree.map(np.asarray, (states, observations))
 
 
+@no_type_check
 def parts(labels: Int[np.ndarray, " rows"]) -> list[Int[np.ndarray, " part"]]:
     """Return positions of equal labels, together."""
     if (labels == labels[0]).all():

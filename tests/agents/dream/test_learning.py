@@ -1,6 +1,7 @@
 """Trained for seconds, DREAM finds out what matters, and nothing else."""
 
 import dataclasses
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -12,7 +13,6 @@ from jaxtyping import Float
 from dreamrl.agents.registry import make_trainer
 from dreamrl.configuration import changed
 from dreamrl.evaluation import outcome
-from dreamrl.training import RUN_OFTEN, RUN_SELDOM
 from dreamrl.types import ProblemID
 
 pytestmark = pytest.mark.learns
@@ -77,7 +77,7 @@ def test_bits_are_counted_well():
 
 
 @pytest.fixture(scope="module")
-def trained(nothing_to_know, irrelevant_fact, relevant_fact, small):
+def trained(nothing_to_know, irrelevant_fact, relevant_fact, small, well_compiled):
     """Families and seeds side by side in one program: they differ in facts, not in shapes."""
     seeds = {nothing_to_know: 1, irrelevant_fact: 2, relevant_fact: 3}
     cases = [(family, seed) for family, count in seeds.items() for seed in range(count)]
@@ -88,8 +88,7 @@ def trained(nothing_to_know, irrelevant_fact, relevant_fact, small):
     def one(facts, key):
         return learner(small)(dataclasses.replace(relevant_fact, **facts), key)
 
-    program = jax.jit(jax.vmap(one)).lower(facts, keys).compile(compiler_options=RUN_OFTEN)
-    learned = jax.tree.map(np.asarray, program(facts, keys))
+    learned = jax.tree.map(np.asarray, well_compiled(jax.vmap(one), facts, keys))
 
     def of(family):
         rows = np.array([other == family for other, _ in cases])
@@ -119,9 +118,11 @@ def test_an_irrelevant_fact_is_left_out_of_z(trained, irrelevant_fact, small):
     ).all()
 
 
-def test_without_the_bottleneck_an_irrelevant_fact_stays_in_z(irrelevant_fact, small):
+def test_without_the_bottleneck_an_irrelevant_fact_stays_in_z(
+    irrelevant_fact, small, well_compiled
+):
     settings = changed(small, {"bottleneck": "none", "iterations": 100})
-    program = jax.jit(lambda key: learner(settings)(irrelevant_fact, key)).lower(jax.random.key(0))
-    learned = program.compile(compiler_options=RUN_SELDOM)(jax.random.key(0))
+    learn = partial(learner(settings), irrelevant_fact)
+    learned = well_compiled(learn, jax.random.key(0))
     assert float(learned.returns) >= 0.95 * BEST
     assert bits_about_symbol(np.asarray(learned.means), small.encoding.rho) > 1

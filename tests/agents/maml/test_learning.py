@@ -12,7 +12,6 @@ from dreamrl.agents.maml.settings import MamlSettings
 from dreamrl.configuration import changed
 from dreamrl.evaluation import outcome, spread
 from dreamrl.families.bandit import Bandit
-from dreamrl.training import RUN_SELDOM
 
 pytestmark = pytest.mark.learns
 
@@ -23,7 +22,7 @@ FOUND = 1 - 0.8**5
 """How often five pulls at random find the arm that pays; 5 is then to be had."""
 
 
-def train(settings, seeds):
+def train(settings, seeds, run):
     """Greedy returns of the adapted and of the unadapted policies, means of each seed."""
     algorithm = Trainer(Maml(FAMILY, settings))
     ids = jnp.array(spread(FAMILY.test_ids, 1000))
@@ -44,13 +43,12 @@ def train(settings, seeds):
         return score(agent), score(still)
 
     keys_of_seeds = jax.vmap(jax.random.key)(jnp.arange(seeds))
-    program = jax.jit(jax.vmap(one)).lower(keys_of_seeds)
-    return jax.tree.map(np.asarray, program.compile(compiler_options=RUN_SELDOM)(keys_of_seeds))
+    return jax.tree.map(np.asarray, run(jax.vmap(one), keys_of_seeds))
 
 
-def test_an_adapted_policy_knows_the_arm_that_pays():
+def test_an_adapted_policy_knows_the_arm_that_pays(well_compiled):
     settings = changed(MamlSettings(), {"iterations": 80, "hidden": 32, "inner.rate": 0.2})
-    adapted, unadapted = train(settings, seeds=2)
+    adapted, unadapted = train(settings, 2, well_compiled)
     assert (unadapted <= UNADAPTED + 0.1).all()
     assert (adapted >= 0.9 * (5 * FOUND + 1 - FOUND)).all()
     assert (adapted >= UNADAPTED + 0.3).all()

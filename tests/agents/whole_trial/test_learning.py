@@ -9,6 +9,8 @@ from dreamrl.configuration import changed
 from dreamrl.evaluation import evaluate
 from dreamrl.training import Plan, train
 
+pytestmark = pytest.mark.learns
+
 OPTIMUM = 5.0
 """Five pulls of the arm that pays."""
 UNEXPLORED = 3.0
