@@ -96,8 +96,10 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_good_state(make):
 @pytest.mark.parametrize("spoil", [False, True], ids=["loss", "parameters"])
 def test_a_seed_that_diverges_leaves_the_others_as_they_would_be_without_it(make, spoil):
     broken = make(break_at=3, break_seed=4, spoil=spoil)
-    plan, told, without = Plan(chunk=2, evaluation_trials=8), [], []
-    alone = train(make(), (3, 4, 5), plan, without.append)
+    plan, told, without, kept = Plan(chunk=2, evaluation_trials=8), [], [], []
+    # The same program, with a seed to break that is not among them.
+    unbroken = make(break_at=3, break_seed=9, spoil=spoil)
+    alone = train(unbroken, (3, 4, 5), plan, without.append, keep=kept.append)
     training = train(broken, (3, 4, 5), plan, told.append)
     assert (training.finished, training.iteration, training.steps) == (True, 6, (60, 20, 60))
     [failure] = training.failures
@@ -111,10 +113,9 @@ def test_a_seed_that_diverges_leaves_the_others_as_they_would_be_without_it(make
         )
         assert all(jax.tree.leaves(same))
     # The other one stays as it was before the chunk.
-    good = train(make(iterations=2), (4,), plan).state.params
-    jax.tree.map(
-        lambda a, b: np.testing.assert_array_equal(a[1], b[0]), training.state.params, good
-    )
+    assert kept[0].iteration == 2
+    states = training.state.params, kept[0].state.params
+    jax.tree.map(lambda a, b: np.testing.assert_array_equal(a[1], b[1]), *states)
     assert [[r["seed"] for r in records] for records in told] == [[3, 4, 5], [3, 5], [3, 5]]
     healthy = [r["return_unseen"] for r in told[-1]]
     assert healthy == [without[-1][i]["return_unseen"] for i in (0, 2)]
