@@ -60,6 +60,15 @@ def test_a_run_is_left_and_gone_on_with(fake, tmp_path):
     assert dreamrl.evaluate(tmp_path / "run" / "seed-0", split="train", trials=4).trials == 4
 
 
+@pytest.mark.parametrize("kept", [False, True])
+def test_a_seed_that_fails_is_told(fake, tmp_path, kept):
+    out = tmp_path / "run" if kept else None
+    done = dreamrl.train("fake", "bus", seeds=(3, 4), out=out, break_at=2, break_seed=4)
+    assert list(done.failures) == [4]
+    assert "the loss of decoder was not finite at iteration 2 (seed 4)" in done.failures[4]
+    assert len(done.agents) == 2
+
+
 def test_registered_names_are_known(monkeypatch):
     monkeypatch.setattr(dreamrl.families, "_FAMILIES", dict(dreamrl.families._FAMILIES))
     monkeypatch.setattr(dreamrl.agents.registry, "METHODS", dict(dreamrl.agents.registry.METHODS))

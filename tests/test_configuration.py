@@ -108,6 +108,9 @@ def test_a_setting_may_be_a_word_or_a_number():
         (lambda: Large(odd=-1.5), "odd is -1.5: it must be from -1 to 1."),
         (lambda: Whole(total=9), "total (9) must be a multiple of first.size (4)."),
         (lambda: Whole(lead=3), "lead must be smaller than last."),
+        (lambda: from_dict(Whole, {"first": 3}), "first is 3: it must be settings of its own."),
+        (lambda: from_dict(Whole, {"lead": {}}), "lead is {}: it must be a value."),
+        (lambda: changed(DreamSettings(), {"learner": 5}), "learner is 5: it must be ppo or dqn."),
     ],
 )
 def test_ranges_stand_beside_the_field(make, said):

@@ -38,6 +38,8 @@ class TrainingResult:
     algorithm: Trainable
     out: Path | None
     """The run's directory; None where the training was not kept."""
+    failures: dict[int, str] = dataclasses.field(default_factory=dict)
+    """Seeds that train no more, as a loss was not finite, and why. Their agents are as before."""
 
     @property
     def agent(self) -> TrainedAgent:
@@ -94,11 +96,14 @@ def train(
         made = runs.find(out)
         # Those of earlier calls too, where this one went on.
         kept = [record for run in made for record in run.records]
-        return TrainingResult([load(run.path) for run in made], kept, trainer, Path(out))
+        told = [run.manifest for run in made]
+        failures = {m["seed"]: m["error"] for m in told if m.get("status") == "failed"}
+        return TrainingResult([load(run.path) for run in made], kept, trainer, Path(out), failures)
     training = train_seeds(trainer, chosen, plan, report=report)
     states = (runs.of_seed(training.state, i) for i in range(len(chosen)))
     found = [prepare(trainer.family, trainer, state) for state in states]
-    return TrainingResult(found, records, trainer, None)
+    failures = {chosen[failure.place]: failure.error for failure in training.failures}
+    return TrainingResult(found, records, trainer, None, failures)
 
 
 def evaluate(

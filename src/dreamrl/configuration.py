@@ -11,7 +11,7 @@ import functools
 import re
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from operator import attrgetter
 from typing import Any, Literal, NamedTuple, TypeVar
 
@@ -145,10 +145,13 @@ def from_dict(kind: Any, held: dict[str, Any]) -> Any:
     if odd := sorted(held.keys() - fields.keys() - {"kind"}):
         raise UserError(f"unknown setting {odd[0]!r} of {chosen.__name__}")
     made = {}
-    for name, hint in fields.items():
-        if name in held:
-            nested = isinstance(held[name], dict)
-            made[name] = from_dict(_unwrapped(hint)[0], held[name]) if nested else held[name]
+    for name in fields.keys() & held.keys():
+        kind, value = _unwrapped(fields[name])[0], held[name]
+        nested = dataclasses.is_dataclass(kind) or bool(kinds_of(kind))
+        if nested != isinstance(value, dict):
+            wanted = "settings of its own" if nested else "a value"
+            raise UserError(f"{name} is {value!r}: it must be {wanted}.")
+        made[name] = from_dict(kind, value) if nested else value
     return chosen(**made)
 
 
@@ -158,8 +161,12 @@ def _chosen(kind: Any, held: dict[str, Any]) -> type:
     if "kind" not in held or not kinds:
         return kind if isinstance(kind, type) else next(iter(kinds.values()))
     if held["kind"] not in kinds:
-        raise UserError(f"kind is {held['kind']!r}: it must be {' or '.join(kinds)}.")
+        raise _no_kind("kind", held["kind"], kinds)
     return kinds[held["kind"]]
+
+
+def _no_kind(name: str, value: Any, kinds: Iterable[str]) -> UserError:
+    return UserError(f"{name} is {value!r}: it must be {' or '.join(kinds)}.")
 
 
 def kinds_of(hint: Any) -> dict[str, type]:
@@ -260,9 +267,11 @@ def _unchecked(settings: S, path: list[str], value: Any) -> S:
         value = _unchecked(getattr(settings, first), rest, value)
     elif (kinds := kinds_of(hints(type(settings))[first])) and isinstance(value, str):
         if value not in kinds:
-            raise UserError(f"{first} is {value!r}: it must be {' or '.join(kinds)}.")
+            raise _no_kind(first, value, kinds)
         held = getattr(settings, first)
         value = held if held.name == value else kinds[value]()
+    elif kinds and not isinstance(value, tuple(kinds.values())):
+        raise _no_kind(first, value, kinds)
     made = copy.copy(settings)
     object.__setattr__(made, first, value)
     return made

@@ -14,7 +14,7 @@ from scipy import special
 
 from dreamrl.agents.algorithm import Agent
 from dreamrl.errors import UserError, without_jax
-from dreamrl.families.family import Family, GivenIDs, plain, plain_ids, prior_of
+from dreamrl.families.family import Family, GivenIDs, HasStatistics, plain, plain_ids, prior_of
 from dreamrl.families.memory import side_by_side
 from dreamrl.host import in_own_switches
 from dreamrl.trial import play
@@ -65,8 +65,9 @@ def outcome(
     """Return what one trial in a problem came to; the ID goes no further than the family."""
     problem = family.problem(problem_id)
     trial = play(family, problem, agent, key, episodes=episodes)
-    count = getattr(family, "statistics", None)
-    statistics = {} if count is None else count(problem, trial.exploration)
+    statistics = {}
+    if isinstance(family, HasStatistics):
+        statistics = family.statistics(problem, trial.exploration)
     returns = jax.vmap(lambda episode: episode.episode_return)(trial.exploitation)
     return Outcome(returns, trial.exploration.length, statistics)
 

@@ -12,7 +12,7 @@ from dreamrl.deploy import ExplorationRecord, TrainedAgent
 from dreamrl.deploy.driver import first_steps
 from dreamrl.errors import UserError
 from dreamrl.evaluation import per_family
-from dreamrl.families.family import Family
+from dreamrl.families.family import Family, action_names
 from dreamrl.host import in_own_switches
 from dreamrl.trial import Decided, Episode, Trial, exploitation, play, trial_keys
 from dreamrl.types import Belief, State, Trajectory
@@ -38,10 +38,7 @@ class Story(NamedTuple):
 
     def name_of(self, action: Any, exploring: bool = True) -> str:
         """Return an action in words, where the family has some."""
-        names = getattr(self.family, "action_names", None)
-        if not exploring:
-            names = getattr(self.family, "exploitation_names", names)
-        if names is not None:
+        if (names := action_names(self.family, exploring)) is not None:
             return names[int(action)]
         # As a float of Python's own: rounded, single precision would show digits of its own.
         value = np.asarray(action)

@@ -173,4 +173,4 @@ def test_the_schemas_agree():
     python = (files("dreamrl.report") / "schema.py").read_text()
     entries = set(re.findall(r"^    (\w+): ", python, re.MULTILINE))
     script = re.sub(r"Record<string, ", "", (ASSETS / "schema.js").read_text())
-    assert set(re.findall(r"(\w+): ", script)) == entries
+    assert set(re.findall(r"(\w+)\??: ", script)) == entries

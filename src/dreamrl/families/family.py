@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int, Scalar, Shaped
 
 from dreamrl.spaces import ActionSpace, Space
-from dreamrl.types import Action, Goal, Key, Observation, Problem, State, Step
+from dreamrl.types import Action, Goal, Key, Observation, Problem, State, Step, Trajectory
 from dreamrl.values import Wholes, shown
 
 GivenIDs: TypeAlias = Wholes
@@ -124,14 +124,10 @@ class Family(Protocol):
 
     What a family may have beside these, for those who need it:
 
-    - `at_once`, how many episodes can be played side by side, where that is limited: further ones
-      take turns (`dreamrl.trial.rollout`);
-    - those of `HasGoals`, `HasSymmetries`, `CanObserve`, `HasDescriptions` and `HasPrior`, below;
-    - `statistics(problem, exploration) -> dict[str, Array]`, what to count of an exploration
-      beside its length, one number each (`dreamrl.evaluation`, which reports the means);
-    - `action_names`, a tuple with a name for each action, `exploitation_names`, where actions mean
-      something else with a goal, and `drawing(problem) -> Drawing`, where observations begin with
-      x and y on a grid (`dreamrl trial`, which shows them).
+    - what `HasGoals`, `HasSymmetries`, `CanObserve`, `HasDescriptions`, `HasPrior`, `HasLimit`,
+      `HasStatistics`, `HasActionNames` and `HasExploitationNames` ask for, below;
+    - `drawing(problem) -> Drawing`, where observations begin with x and y on a grid
+      (`dreamrl.families.grid.HasDrawing`: `dreamrl trial` and reports show it).
     """
 
     @property
@@ -220,6 +216,52 @@ class HasPrior(Protocol):
     def prior(self, ids: Sequence[int]) -> Float[np.ndarray, " ids"] | None:
         """Return how likely each of these problems is, up to a factor; None: all as likely."""
         ...
+
+
+@runtime_checkable
+class HasLimit(Protocol):
+    """Where only so many episodes can be played side by side: further ones take turns."""
+
+    @property
+    def at_once(self) -> int | None:
+        """The most episodes at once; None: any number."""
+        ...
+
+
+@runtime_checkable
+class HasStatistics(Protocol):
+    """What there is to count of an exploration beside its length; means of it are reported."""
+
+    def statistics(self, problem: Problem, exploration: Trajectory) -> dict[str, Shaped[Array, ""]]:
+        """Return one number each, by name."""
+        ...
+
+
+@runtime_checkable
+class HasActionNames(Protocol):
+    """What `dreamrl trial` and reports call actions."""
+
+    @property
+    def action_names(self) -> Sequence[str]:
+        """A name for each action."""
+        ...
+
+
+@runtime_checkable
+class HasExploitationNames(HasActionNames, Protocol):
+    """Where actions mean something else with a goal."""
+
+    @property
+    def exploitation_names(self) -> Sequence[str]:
+        """A name for each action of an exploitation."""
+        ...
+
+
+def action_names(family: Family, exploring: bool = True) -> Sequence[str] | None:
+    """Return the names of a family's actions; None where it has none."""
+    if not exploring and isinstance(family, HasExploitationNames):
+        return family.exploitation_names
+    return family.action_names if isinstance(family, HasActionNames) else None
 
 
 def prior_of(family: Family, ids: Sequence[int]) -> Float[np.ndarray, " ids"] | None:

@@ -1,11 +1,13 @@
 """Rules that the grid families share: moves, statuses, the end of an episode."""
 
 import enum
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
+
+from dreamrl.types import Problem
 
 HORIZON = 20
 STEP_COST = -0.1
@@ -57,6 +59,15 @@ class Drawing(NamedTuple):
     size: int
     marks: tuple[Mark, ...]
     lines: tuple[Line, ...] = ()
+
+
+@runtime_checkable
+class HasDrawing(Protocol):
+    """A family whose observations begin with x and y on a grid, to be drawn on it."""
+
+    def drawing(self, problem: Problem) -> Drawing:
+        """Return what a problem looks like."""
+        ...
 
 
 class GridState(NamedTuple):

@@ -7,10 +7,12 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import PyTree
 
+from dreamrl.families.family import HasLimit
+
 
 def at_once(family: Any) -> int | None:
     """Return how many episodes a family plays side by side at most; None for any number."""
-    return getattr(family, "at_once", None)
+    return family.at_once if isinstance(family, HasLimit) else None
 
 
 def in_turns(play: Callable[..., PyTree], most: int | None) -> Callable[..., PyTree]:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from dreamrl.families.grid import HasDrawing
 from dreamrl.families.sign import Sign
 from dreamrl.figures.grid import GridScene
 from dreamrl.figures.panels import draw_knowledge, photograph, save_gif
@@ -20,7 +21,7 @@ def scene_of(story: Story) -> Scene | None:
     """Return the story as its family is drawn; None for a family of which there is no drawing."""
     if isinstance(story.family, Sign):
         return SignScene(story)
-    return GridScene(story) if hasattr(story.family, "drawing") else None
+    return GridScene(story) if isinstance(story.family, HasDrawing) else None
 
 
 def draw_trial(scene: Scene, path: Path) -> Path:

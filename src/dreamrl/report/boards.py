@@ -12,10 +12,11 @@ from jaxtyping import Shaped
 from matplotlib.colors import to_hex
 from PIL import Image as Picture
 
-from dreamrl.families.family import Family
+from dreamrl.families.family import Family, HasExploitationNames, action_names
+from dreamrl.families.grid import HasDrawing
 from dreamrl.figures.trial import scene_of
 from dreamrl.report.schema import Board, FamilyView
-from dreamrl.spaces import Image, Privileged, Space
+from dreamrl.spaces import Discrete, Image, Privileged, Space
 from dreamrl.story import Story
 
 UNKNOWN_COLOR = "#808080"
@@ -25,19 +26,21 @@ Entry = TypeVar("Entry", bound=Hashable)
 
 def view(family: Family, ids: Iterable[int]) -> FamilyView:
     """Return what the page must know of a family to draw these problems."""
-    names = getattr(family, "action_names", None)
-    number = getattr(family.action_space, "n", None)
-    if names is None and number is not None:
-        names = range(number)
-    return {
+    names: Iterable[Any] | None = action_names(family)
+    if names is None and isinstance(family.action_space, Discrete):
+        names = range(family.action_space.n)
+    found: FamilyView = {
         "actions": None if names is None else list(map(str, names)),
         "board": board(family, ids),
     }
+    if isinstance(family, HasExploitationNames):
+        found["exploits"] = list(map(str, family.exploitation_names))
+    return found
 
 
-def board(family: Any, ids: Iterable[int]) -> Board | None:
+def board(family: Family, ids: Iterable[int]) -> Board | None:
     """Return the drawings of problems, each line and mark once; None without any."""
-    if not hasattr(family, "drawing"):
+    if not isinstance(family, HasDrawing):
         return None
     lines: dict[tuple[int, int, int, int, str], int] = {}
     marks: dict[tuple[int, int, str, str], int] = {}
@@ -76,7 +79,7 @@ def pictures(space: Space, observations: Shaped[np.ndarray, "times ..."]) -> lis
 
 def is_drawn_by_figures(story: Story) -> bool:
     """Whether only the figures know how to draw the story's family."""
-    return not hasattr(story.family, "drawing") and scene_of(story) is not None
+    return not isinstance(story.family, HasDrawing) and scene_of(story) is not None
 
 
 def frames(story: Story) -> list[str]:

@@ -4,7 +4,7 @@
 there is not. Names and texts come from runs and families, and may hold anything.
 """
 
-from typing import Literal, TypedDict
+from typing import Literal, NotRequired, TypedDict
 
 Point = tuple[float, float]
 
@@ -180,6 +180,8 @@ class FamilyView(TypedDict):
 
     actions: list[str] | None
     """Names of the actions, where they are numbered."""
+    exploits: NotRequired[list[str]]
+    """Their names in an exploitation, where they mean something else there."""
     board: Board | None
 
 

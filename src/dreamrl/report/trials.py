@@ -10,6 +10,7 @@ from scipy.special import softmax
 
 from dreamrl.deploy import TrainedAgent
 from dreamrl.families.family import Family
+from dreamrl.families.grid import HasDrawing
 from dreamrl.figures.panels import stopped
 from dreamrl.networks.distributions import Categorical
 from dreamrl.report import boards
@@ -126,17 +127,18 @@ def _trial(
     story: Story, beliefs: Beliefs, swaps: list[Swap], q_learning: bool, drawn: bool
 ) -> Trial:
     explored, exploited = story.beliefs.trajectory, story.exploitation
-    family: Any = story.family
-    on_board = hasattr(family, "drawing")
-    has_lines = on_board and bool(family.drawing(family.problem(jnp.array(story.problem_id))).lines)
+    family = story.family
+    has_lines = isinstance(family, HasDrawing) and bool(
+        family.drawing(family.problem(jnp.array(story.problem_id))).lines
+    )
     return {
         "problem": story.problem_id,
         "kind": "training" if story.problem_id in family.train_ids else "unseen",
         "goal": words(story.goal),
         "goal_place": (_short(story.goal[0]), _short(story.goal[1])) if has_lines else None,
-        "explored": _episode(story, explored, story.decided[0], q_learning),
+        "explored": _episode(story, True, explored, story.decided[0], q_learning),
         "beliefs": beliefs,
-        "exploited": _episode(story, exploited, story.decided[1], q_learning),
+        "exploited": _episode(story, False, exploited, story.decided[1], q_learning),
         "swaps": swaps,
         "frames": boards.frames(story) if drawn else None,
     }
@@ -144,19 +146,19 @@ def _trial(
 
 def _swap(agent: TrainedAgent, story: Story, other: Story, q_learning: bool) -> Swap:
     done = exploit_on(agent, story, other.beliefs)
-    episode = _episode(story, done.trajectory, done.decided, q_learning)
+    episode = _episode(story, False, done.trajectory, done.decided, q_learning)
     # What was seen otherwise is told by places and actions: pictures would make the page large.
     return {"problem": other.problem_id, "exploited": {**episode, "pictures": None}}
 
 
 def _episode(
-    story: Story, episode: Trajectory, decided: Decided | None, q_learning: bool
+    story: Story, exploring: bool, episode: Trajectory, decided: Decided | None, q_learning: bool
 ) -> Episode:
     family, seen = story.family, np.asarray(episode.observations)
     ended = "terminated" if bool(episode.terminated.any()) else "truncated"
     space = family.observation_space
     return {
-        "actions": [story.name_of(action) for action in episode.actions],
+        "actions": [story.name_of(action, exploring) for action in episode.actions],
         "rewards": _numbers(episode.rewards),
         "end": "stopped"
         if stopped(episode)
@@ -166,7 +168,7 @@ def _episode(
         "alternatives": _alternatives(decided, len(episode.actions) + stopped(episode), q_learning),
         "seen": [] if boards.picture_space(space) else [words(x) for x in seen],
         "places": [(_short(x[0]), _short(x[1])) for x in seen]
-        if hasattr(family, "drawing")
+        if isinstance(family, HasDrawing)
         else None,
         "pictures": boards.pictures(space, seen),
     }

@@ -38,7 +38,7 @@
  *   size: number, lines: [number, number, number, number, string][],
  *   marks: [number, number, string, string][], problems: Record<string, [number[], number[]]>,
  * }} Board
- * @typedef {{actions: string[] | null, board: Board | null}} FamilyView
+ * @typedef {{actions: string[] | null, exploits?: string[], board: Board | null}} FamilyView
  * @typedef {{setting: string, values: (string | null)[]}} Difference
  * @typedef {{chart: Chart, limits: Limit[]}} Together
  * @typedef {{

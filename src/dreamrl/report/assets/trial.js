@@ -228,7 +228,7 @@ function returned(episode, step) {
  * All that is to be seen of one trial at a moment.
  * @param {Shown} shown @param {boolean} exploring @param {number} step @param {import("./schema.js").Episode | null} other @param {string} problem
  */
-function column({ player, trial, seed, view: { board, actions } }, exploring, step, other, problem) {
+function column({ player, trial, seed, view: { board, actions, exploits } }, exploring, step, other, problem) {
   const explored = trial.explored.actions.length;
   const known = exploring ? Math.min(step, explored) : explored;
   const episode = exploring ? trial.explored : trial.exploited;
@@ -254,7 +254,7 @@ function column({ player, trial, seed, view: { board, actions } }, exploring, st
       !exploring && other && swapView(trial, other, problem, drawn),
     ]),
     h("div", { class: "panels" }, [
-      alternatives(episode, at, actions ?? [], seed.alternatives),
+      alternatives(episode, at, (!exploring && exploits) || actions || [], seed.alternatives),
       exploring && worth(trial.beliefs, known),
       gains(trial.beliefs, known),
       likely(trial, seed.known, known),
