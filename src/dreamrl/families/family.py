@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Protocol, TypeAlias, cast, runtime_checkable
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int, Scalar, Shaped
+from jaxtyping import Array, Bool, Float, Int, Scalar, Shaped
 
 from dreamrl.spaces import ActionSpace, Space
 from dreamrl.types import Action, Goal, Key, Observation, Problem, State, Step
@@ -126,7 +126,8 @@ class Family(Protocol):
 
     - `at_once`, how many episodes can be played side by side, where that is limited: further ones
       take turns (`dreamrl.trial.rollout`);
-    - those of `HasGoals`, `HasSymmetries`, `CanObserve`, `HasDescriptions` and `HasPrior`, below;
+    - those of `HasGoals`, `HasSymmetries`, `CanObserve`, `HasDescriptions`, `HasPrior` and
+      `HasActionMask`, below;
     - `statistics(problem, exploration) -> dict[str, Array]`, what to count of an exploration
       beside its length, one number each (`dreamrl.evaluation`, which reports the means);
     - `action_names`, a tuple with a name for each action, `exploitation_names`, where actions mean
@@ -220,6 +221,41 @@ class HasPrior(Protocol):
     def prior(self, ids: Sequence[int]) -> Float[np.ndarray, " ids"] | None:
         """Return how likely each of these problems is, up to a factor; None: all as likely."""
         ...
+
+
+@runtime_checkable
+class HasActionMask(Protocol):
+    """Where some actions are not possible now. Agents are told which, and never take them."""
+
+    def action_mask(
+        self, problem: Problem, goal: Goal, state: State
+    ) -> Bool[Array, " actions"] | None:
+        """Return which actions are possible; None, for all states alike, where all always are.
+
+        As long as the episode goes on, one at least must be, beside the end action: agents may be
+        kept from taking that one. Where nothing is left to do, let `step` end the episode.
+        """
+        ...
+
+
+def mask_of(
+    family: Family, problem: Problem, goal: Goal, state: State
+) -> Bool[Array, " actions"] | None:
+    """Return which actions are possible now; None where all always are."""
+    return family.action_mask(problem, goal, state) if isinstance(family, HasActionMask) else None
+
+
+def has_mask(family: Family, exploring: bool) -> bool:
+    """Return whether some actions of explorations, or of exploitations, may be impossible."""
+    if not isinstance(family, HasActionMask):
+        return False
+
+    def first(key: Key, problem_id: Array) -> Any:
+        problem = family.problem(problem_id)
+        goal = None if exploring else family.sample_goal(key, problem)
+        return mask_of(family, problem, goal, family.reset(key, problem)[0])
+
+    return jax.eval_shape(first, jax.random.key(0), jnp.array(family.train_ids[0])) is not None
 
 
 def prior_of(family: Family, ids: Sequence[int]) -> Float[np.ndarray, " ids"] | None:

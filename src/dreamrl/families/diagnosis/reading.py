@@ -20,6 +20,7 @@ MOST_FAULTS = 100_000
 MOST_NUMBERS = 50_000_000
 """Probabilities, or payoffs, in one table."""
 OUTCOMES = ("fresh", "fixed")
+Groups = tuple[tuple[str, ...], ...]
 POSITIVE, NEGATIVE = "positive", "negative"
 
 
@@ -30,6 +31,8 @@ class Settings(NamedTuple):
     """At most so many tests an episode; 0: as many as there are."""
     outcomes: str = "fresh"
     """Drawn anew at each test, or once an episode."""
+    exclusive: Groups = ()
+    """Groups of tests of which an episode can have but one."""
 
 
 class Columns(NamedTuple):
@@ -97,7 +100,8 @@ def read_folder(folder: AnyPath) -> tuple[Table, Settings]:
         raise UserError(f"there is no folder {path}{where}, with {files}")
     most = {"faults": MOST_FAULTS, "tests": MOST_NUMBERS, "repairs": MOST_NUMBERS}
     columns = [_read_csv(path / f"{name}.csv", rows) for name, rows in most.items()]
-    return _table(*columns), _read_settings(path / "settings.json")
+    table = _table(*columns)
+    return table, _read_settings(path / "settings.json", table.tests)
 
 
 def read_columns(faults: Any, tests: Any, repairs: Any) -> Table:
@@ -110,13 +114,32 @@ def read_columns(faults: Any, tests: Any, repairs: Any) -> Table:
     return _table(*(_columns(name, value) for name, value in given.items()))
 
 
-def checked_settings(where: str, tests: Any, outcomes: Any) -> Settings:
-    """Return settings, or raise UserError for values that they cannot have."""
+def checked_settings(
+    where: str, tests: Any, outcomes: Any, exclusive: Any = (), known: tuple[str, ...] = ()
+) -> Settings:
+    """Return settings, or raise UserError for values that they cannot have.
+
+    `known` are the names of all tests.
+    """
     if isinstance(tests, bool) or not isinstance(tests, int) or tests < 0:
         raise UserError(f"{where}: tests must be a whole number of at least 1, is {shown(tests)}")
     if outcomes not in OUTCOMES:
         raise UserError(f"{where}: outcomes must be fresh or fixed, is {shown(outcomes)}")
-    return Settings(tests, outcomes)
+    return Settings(tests, outcomes, _groups(where, exclusive, known))
+
+
+def _groups(where: str, given: Any, known: tuple[str, ...]) -> Groups:
+    """Return groups of tests that exclude one another."""
+    if not isinstance(given, list | tuple) or not all(isinstance(g, list | tuple) for g in given):
+        example = '[["run it", "take it apart"]]'
+        raise UserError(f"{where}: exclusive must be lists of tests, as {example}")
+    for group in given:
+        if strange := [test for test in group if test not in known]:
+            raise unknown(f"test in exclusive of {where}", str(strange[0]), known)
+        if len(set(group)) < max(2, len(group)):
+            what = f"holds {shown(list(group))}: it must be two or more tests, each once"
+            raise UserError(f"{where}: exclusive {what}")
+    return tuple(tuple(group) for group in given)
 
 
 def _read_csv(path: Path, most: int) -> Columns:
@@ -163,7 +186,7 @@ def _columns(name: str, given: Any) -> Columns:
     return Columns(name, cells, list(range(lengths.pop())))
 
 
-def _read_settings(path: Path) -> Settings:
+def _read_settings(path: Path, known: tuple[str, ...]) -> Settings:
     if not path.exists():
         return Settings()
     try:
@@ -174,7 +197,7 @@ def _read_settings(path: Path) -> Settings:
         raise UserError(f'{path} must be an object, as {{"tests": 10, "outcomes": "fresh"}}')
     if strange := sorted(held.keys() - set(Settings._fields)):
         raise unknown(f"setting in {path}", strange[0], Settings._fields)
-    found = checked_settings(str(path), **Settings(**held)._asdict())
+    found = checked_settings(str(path), **Settings(**held)._asdict(), known=known)
     if held.get("tests") == 0:
         raise UserError(f"{path}: tests must be at least 1, is 0")
     return found
