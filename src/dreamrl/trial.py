@@ -169,7 +169,8 @@ def _episode(
     if states:
         join = lambda first, rest: jnp.concatenate([jnp.asarray(first)[None], rest])  # noqa: E731
         visited = jax.tree.map(join, start, visited)
-    return Episode(Trajectory(observations, *rest, allowed=allowed), extras, visited)
+    trajectory = Trajectory(observations, *rest)._replace(allowed=allowed)
+    return Episode(trajectory, extras, visited)
 
 
 class TrialKeys(NamedTuple):

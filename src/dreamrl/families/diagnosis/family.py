@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,12 +11,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Scalar
 
-from dreamrl.errors import UserError
+from dreamrl.errors import UserError, unknown
 from dreamrl.families.diagnosis.reading import (
     Groups,
     checked_settings,
     read_columns,
     read_folder,
+    read_network_table,
 )
 from dreamrl.families.diagnosis.relevance import Decision, decision_of, useful
 from dreamrl.families.diagnosis.table import Table
@@ -26,6 +27,8 @@ from dreamrl.types import Goal, Key, Step, Trajectory
 
 PUMP = Path(__file__).parent / "pump"
 """The table that is read where no other is given."""
+ASIA = Path(__file__).parent / "asia"
+BUILT_IN = {"pump": PUMP, "asia": ASIA}
 
 
 class Machine(NamedTuple):
@@ -223,25 +226,31 @@ def diagnosis(
     path: str = "",
     tests: int = 0,
     outcomes: str = "",
+    table: str = "",
 ) -> Diagnosis:
-    """Return the family of the table in a folder; without one, of the built-in table of a pump.
+    """Return the family of the table in a folder; without one, of a built-in table.
 
     Args:
         path: Holds faults.csv, tests.csv, repairs.csv and, if it is to say more, settings.json.
         tests: At most so many tests an episode; 0: as settings.json says, or as there are.
         outcomes: `fresh` or `fixed`; as settings.json says, or fresh, if not given.
+        table: A built-in table: `pump`, which it is if nothing is given, or `asia`.
 
     Raises:
         UserError: For what is missing or wrong in the files, with file, row and column.
     """
-    table, settings = read_folder(path or PUMP)
+    if table and table not in BUILT_IN:
+        raise unknown("table of diagnosis", table, BUILT_IN)
+    if table and path:
+        raise UserError("diagnosis: path and table are both given: it is one of them")
+    held, settings = read_folder(path or BUILT_IN[table or "pump"])
     exclusive = settings.exclusive
     settings = checked_settings("diagnosis", tests or settings.tests, outcomes or settings.outcomes)
-    given = {"path": path, "tests": tests, "outcomes": outcomes}
+    given = {"path": path, "table": table, "tests": tests, "outcomes": outcomes}
     fields = ",".join(f"{field}={value}" for field, value in given.items() if value)
     name = f"diagnosis:{fields}" if fields else "diagnosis"
-    budget = settings.tests or len(table.tests)
-    return Diagnosis(table, budget, settings.outcomes, name, exclusive)
+    budget = settings.tests or len(held.tests)
+    return Diagnosis(held, budget, settings.outcomes, name, exclusive)
 
 
 def from_columns(
@@ -268,5 +277,38 @@ def from_columns(
     """
     table = read_columns(faults, tests, repairs)
     settings = checked_settings("diagnosis", budget, outcomes, exclusive, table.tests)
+    held = settings.tests or len(table.tests), settings.outcomes
+    return Diagnosis(table, *held, exclusive=settings.exclusive)
+
+
+def from_network(
+    network: Any,
+    faults: Sequence[str],
+    tests: Mapping[str, float | int],
+    repairs: Any,
+    *,
+    given: Mapping[str, str] | None = None,
+    budget: int = 0,
+    exclusive: Sequence[Sequence[str]] = (),
+) -> Diagnosis:
+    """Return the family of a Bayesian network: outcomes are `fixed`, and jointly as it has them.
+
+    Args:
+        network: A BIF file, read with pgmpy, or one of pgmpy's networks.
+        faults: Variables whose joint states are the faults, named as `lung=yes & bronc=no`.
+        tests: Variables that can be looked at, and what each costs.
+        repairs: A frame or mapping with the column `repair` and one for each fault.
+        given: Variables whose state is known from the start.
+        budget: At most so many tests an episode; 0: as many as there are tests.
+        exclusive: Groups of tests, by name, of which an episode can have but one.
+
+    Where tests depend on one another beyond the faults, some of them become part of the faults'
+    names: see docs/diagnosis.md.
+
+    Raises:
+        UserError: For what is missing or wrong, and without pgmpy, if there is a file to read.
+    """
+    table = read_network_table(network, faults, tests, repairs, given or {})
+    settings = checked_settings("diagnosis", budget, "fixed", exclusive, table.tests)
     held = settings.tests or len(table.tests), settings.outcomes
     return Diagnosis(table, *held, exclusive=settings.exclusive)
