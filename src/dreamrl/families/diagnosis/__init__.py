@@ -9,15 +9,18 @@ from dreamrl.families.diagnosis.family import (
     from_columns,
     from_network,
 )
+from dreamrl.families.diagnosis.fleet import Fleet, fleet
 from dreamrl.families.diagnosis.table import Table, posterior
 
 __all__ = [
     "ASIA",
     "PUMP",
     "Diagnosis",
+    "Fleet",
     "Machine",
     "Table",
     "diagnosis",
+    "fleet",
     "from_columns",
     "from_network",
     "posterior",
