@@ -101,7 +101,7 @@ def test_percepts_are_what_the_agent_saw(case):
     found = percepts(trajectory)
     assert found.first.shape == (HORIZON + 1,)
     # Where no step follows, nothing was decided: only what led to a step has to agree.
-    for field, recorded in zip(found, seen, strict=True):
+    for field, recorded in zip(*map(jax.tree.leaves, (found, seen)), strict=True):
         np.testing.assert_array_equal(field[:length], recorded[:length])
     assert int(found.observation[length]) == length
 

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PyTree, Scalar
 
-from dreamrl.families.family import Family
+from dreamrl.families.family import Family, mask_of
 from dreamrl.families.turns import at_once, in_turns
 from dreamrl.networks.distributions import Distribution
 from dreamrl.spaces import inside
@@ -27,6 +27,8 @@ class Percept(NamedTuple):
     """The previous action; meaningless where `first`."""
     reward: Float[Array, "..."]
     first: Bool[Array, "..."]
+    allowed: Bool[Array, "... actions"] | None = None
+    """Which actions may be taken now; None where all may, always."""
 
 
 class Choice(NamedTuple):
@@ -134,7 +136,8 @@ def _episode(
     start, observation = family.reset(key_reset, problem)
     actions = family.action_space
     nothing = jnp.zeros(actions.shape, actions.dtype)
-    percept = Percept(observation, nothing, jnp.array(0.0), jnp.array(True))
+    allowed = mask_of(family, problem, goal, start)
+    percept = Percept(observation, nothing, jnp.array(0.0), jnp.array(True), allowed)
 
     def step(loop, keys):
         state, carry, percept, alive = loop
@@ -145,19 +148,29 @@ def _episode(
         observation = jnp.where(alive, outcome.observation, percept.observation)
         reward = jnp.where(alive, outcome.reward, 0.0)
         terminated, truncated = outcome.terminated & alive, outcome.truncated & alive
-        after = Percept(observation, action, reward, jnp.array(False))
-        taken = (percept.observation, action, reward, terminated, truncated, alive)
-        kept = (taken, choice.extras, state if states else None)
-        return (state, carry, after, alive & ~(terminated | truncated)), kept
+        taken = (action, reward, terminated, truncated, alive, percept.allowed)
+        kept = ((percept.observation, *taken), choice.extras, state if states else None)
+        alive = alive & ~(terminated | truncated)
+        allowed = mask_of(family, problem, goal, state)
+        # Behind the end it says nothing, and must leave losses finite.
+        allowed = None if allowed is None else allowed | ~alive
+        after = Percept(observation, action, reward, jnp.array(False), allowed)
+        return (state, carry, after, alive), kept
 
     keys = (jax.random.split(key_act, family.horizon), jax.random.split(key_step, family.horizon))
     loop = (start, carry, percept, jnp.array(True))
     (_, _, last, _), (taken, extras, visited) = jax.lax.scan(step, loop, keys)
-    observations = jnp.concatenate([taken[0], last.observation[None]])
+    observations, *rest, allowed = taken
+    observations, allowed = jax.tree.map(
+        lambda all_, one: jnp.concatenate([all_, one[None]]),
+        (observations, allowed),
+        (last.observation, last.allowed),
+    )
     if states:
         join = lambda first, rest: jnp.concatenate([jnp.asarray(first)[None], rest])  # noqa: E731
         visited = jax.tree.map(join, start, visited)
-    return Episode(Trajectory(observations, *taken[1:]), extras, visited)
+    trajectory = Trajectory(observations, *rest)._replace(allowed=allowed)
+    return Episode(trajectory, extras, visited)
 
 
 class TrialKeys(NamedTuple):
@@ -288,6 +301,7 @@ def percepts(trajectory: Trajectory) -> Percept:
         jnp.concatenate([jnp.zeros_like(trajectory.actions[:1]), trajectory.actions]),
         jnp.concatenate([jnp.zeros_like(trajectory.rewards[:1]), trajectory.rewards]),
         first,
+        trajectory.allowed,
     )
 
 

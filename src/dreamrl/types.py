@@ -62,6 +62,8 @@ class Trajectory(NamedTuple):
     terminated: Bool[Array, " T"]
     truncated: Bool[Array, " T"]
     mask: Bool[Array, " T"]
+    allowed: Bool[Array, "times actions"] | None = None
+    """[T+1, actions]: which actions might be taken; None where all might, always."""
 
     @property
     def seen(self) -> Bool[Array, "*times"]:

@@ -14,6 +14,7 @@ from dreamrl.cli import main
 from dreamrl.configuration import changed
 from dreamrl.deploy import TrainedAgent
 from dreamrl.deploy.consultation import Consultation, summary
+from dreamrl.deploy.divergence import divergence
 from dreamrl.errors import UserError
 from dreamrl.families.diagnosis import diagnosis, from_columns, posterior
 
@@ -146,3 +147,29 @@ def test_for_programs(run, capsys):
     assert (held["done"], held["proposal"]) == (True, None)
     assert main(["diagnose", str(run), "--outcome", "odd", "--json"]) == 2
     assert "unknown outcome of" in capsys.readouterr().err
+
+
+def test_an_evaluation_says_how_far_beliefs_are_off(run, capsys):
+    assert main(["evaluate", str(run), "--trials", "64", "--json"]) == 0
+    held = json.loads(capsys.readouterr().out)
+    assert held["belief_divergence"] == pytest.approx(divergence(dreamrl.load(run)))
+    assert held["belief_divergence"] > 0.05
+    assert main(["evaluate", str(run), "--trials", "64"]) == 0
+    assert "belief against the exact one" in capsys.readouterr().out
+
+
+def test_each_test_is_proposed_once_where_outcomes_are_fixed_and_none_that_is_excluded():
+    family = from_columns(
+        {"fault": ["a", "b"], "prior": [0.6, 0.4]},
+        {"test": list("wxyz"), "cost": [0] * 4, "a": [0.2] * 4, "b": [0.8] * 4},
+        {"repair": ["for a", "for b"], "a": [1, 0], "b": [0, 1]},
+        budget=9,
+        outcomes="fixed",
+        exclusive=[["w", "x"], ["x", "y"]],
+    )
+    consultation = Consultation(untrained(family, stop="never"))
+    while consultation.proposal is not None:
+        consultation.tell("positive")
+    done = {test for test, _ in consultation.told}
+    assert done in ({"w", "y", "z"}, {"x", "z"})
+    assert len(consultation.told) == len(done)

@@ -58,7 +58,8 @@ def test_files_and_columns_say_the_same(tmp_path):
     assert (read.horizon, read.outcomes) == (2, "fresh")
     (tmp_path / "settings.json").write_text(json.dumps({"tests": 7, "outcomes": "fixed"}))
     read = dreamrl.make("diagnosis", path=tmp_path)
-    assert (read.horizon, read.outcomes) == (7, "fixed")
+    # No test is done twice.
+    assert (read.budget, read.horizon, read.outcomes) == (7, 2, "fixed")
     other = dreamrl.make(f"diagnosis:path={tmp_path},tests=3,outcomes=fresh")
     assert (other.horizon, other.outcomes) == (3, "fresh")
 
@@ -138,6 +139,66 @@ def test_outcomes_are_as_likely_as_the_table_says():
     one, two = jax.vmap(lambda key: twice(fixed, key))(keys)
     assert np.bincount(one, minlength=6)[3:] / 4000 == pytest.approx([0, 0.2, 0.8], abs=0.02)
     np.testing.assert_array_equal(one, two.observation)
+
+
+APART = {
+    "test": ["x", "y", "z"],
+    "cost": [0.1, 0, 0],
+    "dry": [0.2, 0.3, 0.4],
+    "stuck": [0.7, 0.9, 0.5],
+    "burnt": [0.1, 0.6, 0.8],
+}
+
+
+def masks(family, *done):
+    """What is possible before, between and after tests."""
+    state, _ = family.reset(jax.random.key(0), jnp.array(0))
+    found = [family.action_mask(jnp.array(0), None, state)]
+    for test in done:
+        state, step = family.step(jax.random.key(1), jnp.array(0), None, state, jnp.array(test))
+        found.append(family.action_mask(jnp.array(0), None, state))
+    return [None if mask is None else mask.tolist() for mask in found], bool(step.truncated)
+
+
+def test_tests_that_exclude_one_another_and_tests_that_were_done():
+    assert masks(from_columns(FAULTS, APART, REPAIRS), 0, 0) == ([None] * 3, False)
+    # The last action ends the episode: some test costs something.
+    either = from_columns(FAULTS, APART, REPAIRS, exclusive=[["x", "y"]])
+    assert masks(either, 0, 0) == (
+        [[True] * 4, [True, False, True, True], [True, False, True, True]], False
+    )  # fmt: skip
+    check_family(either)
+    once = from_columns(FAULTS, APART, REPAIRS, outcomes="fixed", budget=9)
+    assert once.horizon == 3
+    assert masks(once, 1) == ([[True] * 4, [True, False, True, True]], False)
+    both = from_columns(FAULTS, APART, REPAIRS, outcomes="fixed", exclusive=[["x", "y"]])
+    # With x and z done nothing is left to do: the exploration is over.
+    assert masks(both, 0, 2) == (
+        [[True] * 4, [False, False, True, True], [False, False, False, True]], True
+    )  # fmt: skip
+    check_family(both)
+    assert (
+        both.action_mask(jnp.array(0), jnp.array(0), both.reset(jax.random.key(0), jnp.array(0))[0])
+        is None
+    )
+
+
+def test_exclusive_tests_from_a_folder(tmp_path):
+    held = {"exclusive": [["look", "smell"]]}
+    (written(tmp_path) / "settings.json").write_text(json.dumps(held))
+    assert diagnosis(str(tmp_path)).exclusive == (("look", "smell"),)
+    assert diagnosis(str(tmp_path), outcomes="fixed").exclusive == (("look", "smell"),)
+    assert dict(diagnosis(str(tmp_path)).__dict__, name="diagnosis") == vars(
+        small(exclusive=[("look", "smell")])
+    )
+
+
+def test_numbers_that_mean_the_same_test_are_possible_together():
+    more = dict(REPAIRS, repair=["fill", "free", "swap", "wait"])
+    more |= {"dry": [1, -1, 0, 0.2], "stuck": [-1, 2, 0, 0.2], "burnt": [0.5, 0, 3, 0.2]}
+    family = from_columns(FAULTS, TESTS, more, outcomes="fixed")
+    assert family.action_names == ("look", "smell", "look", "smell", "end")
+    assert masks(family, 2)[0][1] == [False, True, False, True, True]
 
 
 def test_problems_are_drawn_by_their_prior():
@@ -276,6 +337,11 @@ def test_too_many_faults_and_what_is_no_table_are_told(tmp_path):
         ('{"tests": 0}', "tests must be at least 1"),
         ('{"tests": 2.5}', "tests must be a whole number"),
         ('{"outcomes": "once"}', "outcomes must be fresh or fixed, is 'once'"),
+        ('{"exclusive": "look"}', "exclusive must be lists of tests, as"),
+        ('{"exclusive": ["look"]}', "exclusive must be lists of tests, as"),
+        ('{"exclusive": [["look", "lick"]]}', r"unknown test in exclusive of .*json 'lick'"),
+        ('{"exclusive": [["look"]]}', "must be two or more tests, each once"),
+        ('{"exclusive": [["look", "look"]]}', "must be two or more tests, each once"),
     ],
 )
 def test_bad_settings_are_told(tmp_path, held, said):

@@ -48,13 +48,23 @@ def machine(budget=10):
     return from_columns(prior, tests, {"repair": list("abcd"), **right}, budget=budget)
 
 
+def barred(family, test, done):
+    """Whether a test cannot be done after others."""
+    names = [family.table.tests[other] for other in done]
+    own = family.table.tests[test]
+    groups = [group for group in family.exclusive if own in group]
+    if any(name in group and name != own for name in names for group in groups):
+        return True
+    return family.outcomes == "fixed" and test in done
+
+
 def histories(family, weights, left, done=()):
     """The best return of all that may be done from here on, trying everything."""
     best = (family.table.payoffs @ weights).max()
     if not left:
         return best
     for test, chances in enumerate(family.table.likelihoods):
-        if family.outcomes == "fixed" and test in done:
+        if barred(family, test, done):
             continue
         after = sum(histories(family, weights * c, left - 1, (*done, test)) for c in chances)
         best = max(best, after - family.table.costs[test] * weights.sum())
@@ -71,11 +81,31 @@ def test_the_best_is_what_trying_everything_finds(outcomes, costs, seed):
         assert found.low == pytest.approx(histories(family, family.table.prior, budget), abs=1e-6)
 
 
+@pytest.mark.parametrize("outcomes", ["fresh", "fixed"])
+@pytest.mark.parametrize("seed", range(3))
+def test_the_best_where_tests_exclude_one_another(outcomes, seed):
+    own = table(seed, outcomes=(2, 2, 3), costs=0.05)
+    either = (("test 0", "test 1"), ("test 1", "test 2"))
+    family, free = Diagnosis(own, 3, outcomes, "d", either), Diagnosis(own, 3, outcomes)
+    found = references(family, 200)
+    for budget, best in enumerate(found.by_budget):
+        assert best.gap == 0
+        assert best.low == pytest.approx(histories(family, own.prior, budget), abs=1e-6)
+    assert found.bayes_optimal.low <= references(free, 10).bayes_optimal.low + 1e-9
+    for way in (found.greedy_information, found.greedy_value, found.fixed_order, found.random):
+        assert way.mean <= found.bayes_optimal.high + 3 * way.error + 1e-6
+    # In order: the first, then, without the second, the third; and again, where that is possible.
+    assert found.fixed_order.tests == pytest.approx(2 if outcomes == "fixed" else 3)
+    if outcomes == "fixed":
+        # The middle one alone, or the two others.
+        assert found.random.tests == pytest.approx(5 / 3, abs=0.15)
+
+
 def played(family, choose, weights, step=0, done=()):
     """Return and number of tests of a way to choose them, history by history."""
     stop = np.array([(family.table.payoffs @ weights).max(), 0.0])
     state = np.isin(np.arange(len(family.table.tests)), done)
-    if step == family.budget or not weights.any():
+    if step == family.horizon or not weights.any():
         return stop
     test = int(choose(step, weights[None], state[None])[0])
     if test == ways.STOP:

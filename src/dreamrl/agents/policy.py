@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
 from dreamrl.families.family import Family
-from dreamrl.networks.actor_critic import ActorCritic, Decision, mask_action
+from dreamrl.networks.actor_critic import ActorCritic, Decision, allow_actions, mask_action
 from dreamrl.networks.layers import Dense
 from dreamrl.networks.observations import (
     TILE,
@@ -51,7 +51,8 @@ class InstructedPolicy(eqx.Module):
 
     Where observations are made of tiles, they gate the channels of each, all tiles alike: what to
     look for is the same wherever it lies. In an exploration the goal is None. z may be one vector
-    for the episode or one a step. With a goal it cannot take `masked`.
+    for the episode or one a step. With a goal it cannot take `masked`; it never takes an action
+    that the percept does not allow.
     """
 
     percept_encoder: PerceptEncoder
@@ -95,14 +96,15 @@ class InstructedPolicy(eqx.Module):
     ) -> tuple[PyTree, Decision]:
         """Return the next carry and the decision."""
         carry, decision = self.network.step(carry, *self._inputs(percept, goal, z))
-        return carry, self._allowed(decision, goal)
+        return carry, self._allowed(decision, percept, goal)
 
     def unroll(self, percepts: Percept, goal: Goal, z: Float[Array, "... Z"]) -> Decision:
         """Return the decisions of a whole episode, as `step` by step gives them."""
         decision = self.network.unroll(self.init_carry(), *self._inputs(percepts, goal, z))
-        return self._allowed(decision, goal)
+        return self._allowed(decision, percepts, goal)
 
-    def _allowed(self, decision: Decision, goal: Goal) -> Decision:
+    def _allowed(self, decision: Decision, percept: Percept, goal: Goal) -> Decision:
+        decision = allow_actions(decision, percept.allowed)
         return decision if goal is None else mask_action(decision, self.masked)
 
     def _inputs(

@@ -1,6 +1,8 @@
 """`dreamrl evaluate RUN`: how well a trained agent does, beside what can be reached."""
 
 import dataclasses
+import statistics
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -8,6 +10,8 @@ import tyro
 
 from dreamrl import runs
 from dreamrl.cli.values import TRIALS, check_number, check_seed, describe, print_json, print_rows
+from dreamrl.deploy import load
+from dreamrl.deploy.divergence import divergence
 from dreamrl.runs.results import Split, evaluate_runs
 
 EXAMPLES = """\
@@ -49,7 +53,10 @@ def run(options: Options) -> None:
     check_number("episodes", options.episodes, 1, TRIALS // options.trials)
     runs.tell_family(options.run, options.family)
     settings = (options.split, options.trials, options.seed, options.episodes, options.stop)
-    result = evaluate_runs(runs.find(options.run), *settings)
+    found = runs.find(options.run)
+    result = evaluate_runs(found, *settings)
+    if "useless_tests" in result:
+        result |= _divergence(found, options.stop)
     if options.json:
         print_json(result)
         return
@@ -58,3 +65,13 @@ def run(options: Options) -> None:
     if "seeds" in result:
         means = [(f"  seed {r['seed']}", f"{r['return_mean']:.3f}") for r in result["seeds"]]
         print_rows([*means, *((f"  seed {seed}", "failed") for seed in result.get("failed", []))])
+
+
+def _divergence(found: Sequence[runs.Run], stop: str | None) -> dict[str, float]:
+    """Return how far beliefs are from the exact posterior, a mean over seeds, if that is known."""
+    sound = [run for run in found if run.manifest.get("status") != "failed"] or found
+    agents = [load(run.path) for run in sound]
+    if stop is not None:
+        agents = [agent.with_stop(stop) for agent in agents]
+    known = [off for off in map(divergence, agents) if off is not None]
+    return {"belief_divergence": statistics.fmean(known)} if known else {}

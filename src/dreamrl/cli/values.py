@@ -49,6 +49,8 @@ def describe(result: dict[str, Any]) -> list[tuple[str, str]]:
     rows.append(("steps of exploration", f"{result['exploration_length_mean']:.1f}"))
     if "useless_tests" in result:
         rows.append(("  that say nothing of the repair", f"{result['useless_tests']:.2f}"))
+    if "belief_divergence" in result:
+        rows.append(("belief against the exact one", f"{result['belief_divergence']:.3f} nats"))
     if "gray_line_ridden" in result:
         rows.append(("a gray line ridden", f"{result['gray_line_ridden']:.1%} of trials"))
     return rows

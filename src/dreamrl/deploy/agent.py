@@ -109,7 +109,7 @@ class TrainedAgent:
         if stop is not None:
             return self.with_stop(stop).explorer(seed)
         decide = functools.partial(self._explore, np.uint32(seed_from(seed)))
-        return Driver(self.family, self._begin_exploring(), decide, self.read, "the explorer")
+        return Driver(self.family, self._begin_exploring(), decide, self.read, "the explorer", True)
 
     def exploiter(
         self, belief: ExplorationRecord, goal: Any, seed: Whole = 0
@@ -124,7 +124,7 @@ class TrainedAgent:
         decide = functools.partial(self._exploit, number, goal)
         memory = self._begin_exploiting(number, belief.held.last)
         read = functools.partial(_known_already, belief)
-        return Driver(self.family, memory, decide, read, "the exploiter")
+        return Driver(self.family, memory, decide, read, "the exploiter", False)
 
     @in_own_switches
     def explore(self, where: Any, seed: Whole = 0) -> ExplorationRecord:

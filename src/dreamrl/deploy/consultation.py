@@ -5,8 +5,9 @@ The agent proposes and decides; the posterior, and what a test is worth, are exa
 
 from typing import Any, NamedTuple
 
+import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Array, Bool, Float
 
 from dreamrl.deploy.agent import TrainedAgent
 from dreamrl.errors import UserError, unknown
@@ -59,11 +60,11 @@ class Consultation:
         if not isinstance(agent.family, Diagnosis):
             raise UserError(f"family {agent.family.name!r} has no tests and repairs: see diagnosis")
         self.family: Diagnosis = agent.family
-        self._agent, self._results = agent, list[int]()
+        self._agent, self._results, self._tests = agent, list[int](), list[int]()
         self.told: list[tuple[str, str]] = []
         """Tests done, and their outcomes."""
         self._explorer = agent.explorer(seed, stop)
-        self._explorer.observe(0)
+        self._explorer.observe(0, allowed=self.family.actions_after(self._done))
         self._test = -1
         self._next()
 
@@ -126,31 +127,31 @@ class Consultation:
         if not (self.posterior * table.likelihoods[self._test, number]).any():
             test = table.tests[self._test]
             raise UserError(f"by the table {test!r} cannot be {found[0]!r} after what was told")
-        self._take(int(table.offsets[self._test]) + number, found[0])
+        self.told.append((table.tests[self._test], found[0]))
+        self._tests.append(self._test)
+        result = int(table.offsets[self._test]) + number
+        self._results.append(result)
+        cost, family = float(table.costs[self._test]), self.family
+        over = len(self.told) >= family.horizon or not bool(family.tests_after(self._done).any())
+        allowed = family.actions_after(self._done)
+        self._explorer.observe(1 + result, -cost, False, over, allowed)
         self._next()
 
-    def _take(self, result: int, outcome: str) -> None:
-        self.told.append((self.family.table.tests[self._test], outcome))
-        if self.family.outcomes == "fresh" or result not in self._results:
-            self._results.append(result)
-        over = len(self.told) >= self.family.budget
-        cost = float(self.family.table.costs[self._test])
-        self._explorer.observe(1 + result, -cost, False, over)
+    @property
+    def _done(self) -> Bool[Array, " tests"]:
+        """Which tests were done."""
+        tests = np.arange(len(self.family.table.tests))
+        return jnp.asarray(np.isin(tests, self._tests))
 
     def _next(self) -> None:
-        """Let the agent choose; where outcomes are fixed, what was told is not asked again."""
-        table = self.family.table
-        while not self.done:
-            action = int(self._explorer.act())
-            if action == self.family.end_action:
-                self._explorer.observe(0, 0.0, True, False)
-                return
-            self._test = action % len(table.tests)
-            known = [outcome for test, outcome in self.told if test == table.tests[self._test]]
-            if self.family.outcomes == "fresh" or not known:
-                return
-            number = table.outcomes[self._test].index(known[0])
-            self._take(int(table.offsets[self._test]) + number, known[0])
+        """Let the agent choose, unless it needs no more."""
+        if self.done:
+            return
+        action = int(self._explorer.act())
+        if action == self.family.end_action:
+            self._explorer.observe(0, 0.0, True, False)
+        else:
+            self._test = action % len(self.family.table.tests)
 
 
 def summary(consultation: Consultation) -> dict[str, Any]:

@@ -8,9 +8,9 @@ import jax
 import numpy as np
 from jaxtyping import Float, PyTree, Shaped
 
-from dreamrl.deploy.environment import Environment
+from dreamrl.deploy.environment import Environment, allowed_in
 from dreamrl.errors import UserError
-from dreamrl.families.family import Family
+from dreamrl.families.family import Family, has_mask
 from dreamrl.spaces import Discrete, Space
 from dreamrl.trial import Percept
 from dreamrl.types import Trajectory
@@ -30,7 +30,8 @@ class Driver(Generic[TBelief]):
         while not explorer.done:
             explorer.observe(*robot.step(explorer.act()))
 
-    Every call out of turn, and every observation that the agent could not know from its
+    Of a family with an action mask `observe` is also told, as `allowed`, which actions are possible
+    next. Every call out of turn, and every observation that the agent could not know from its
     training, is a UserError; the episode then stands as before the call.
     """
 
@@ -41,10 +42,11 @@ class Driver(Generic[TBelief]):
         decide: Decide,
         read: Callable[[Trajectory], TBelief],
         name: str,
+        exploring: bool,
     ):
         self._family, self._memory, self._decide, self._read = family, memory, decide, read
         self._name = name
-        self._recorded = blank(family)
+        self._recorded = blank(family, exploring)
         self._steps = 0
         self._action: np.ndarray | None = None
         self._begun = self._waiting = self._done = False
@@ -98,11 +100,13 @@ class Driver(Generic[TBelief]):
         reward: Any = None,
         terminated: Any = False,
         truncated: Any = False,
+        allowed: Any = None,
     ) -> None:
         """Take what the episode begins with, alone; or what the last action led to.
 
         Reward and ends are numbers and flags however they are wrapped: as NumPy's, or in an array,
-        a list or a tensor of one.
+        a list or a tensor of one. `allowed` is a flag for each action, of a family that has an
+        `action_mask`, as long as the episode goes on.
         """
         if self._done:
             raise UserError(f"{self._name} is done after {self._steps} steps: nothing more is read")
@@ -115,13 +119,31 @@ class Driver(Generic[TBelief]):
         ends = self._told(flag, "terminated", terminated), self._told(flag, "truncated", truncated)
         space = self._family.observation_space
         seen = checked(space, observation, f"{self._name}: observation {self._count}")
-        self._record(seen, paid, *ends)
+        self._record(seen, paid, *ends, self._possible(allowed, over=any(ends)))
 
     def _told(self, read: Callable[[Any], Value], what: str, value: Any) -> Value:
         try:
             return read(value)
         except ValueError as error:
             raise UserError(f"{self._name}: {what} of step {self._steps + 1}: {error}") from None
+
+    def _possible(self, allowed: Any, over: bool) -> np.ndarray | None:
+        """Return which actions may be taken next, as training had it."""
+        if self._recorded.allowed is None:
+            if allowed is not None:
+                name = self._family.name
+                raise UserError(f"{self._name}: {name!r} has no action mask here, allowed is given")
+            return None
+        number = self._recorded.allowed.shape[-1]
+        if over or self._steps + self._begun == self._family.horizon:
+            return np.ones(number, bool)
+        what = f"{self._name}: allowed, of observation {self._count},"
+        if allowed is None:
+            raise UserError(f"{what} is missing: it must say of each action whether it is possible")
+        flags = np.asarray(allowed)
+        if flags.shape != (number,) or flags.dtype != bool or not flags.any():
+            raise UserError(f"{what} must be {number} flags, one at least True: {_short(allowed)}")
+        return flags
 
     @property
     def _given(self) -> int | np.ndarray:
@@ -138,7 +160,12 @@ class Driver(Generic[TBelief]):
         return self._steps + self._begun
 
     def _record(
-        self, observation: np.ndarray, reward: float, terminated: bool, truncated: bool
+        self,
+        observation: np.ndarray,
+        reward: float,
+        terminated: bool,
+        truncated: bool,
+        allowed: np.ndarray | None,
     ) -> None:
         held, first = self._recorded, not self._begun
         space = self._family.action_space
@@ -147,16 +174,19 @@ class Driver(Generic[TBelief]):
             action = np.zeros(space.shape, space.dtype)
         if not first:
             taken = (action, reward, terminated, truncated, True)
-            for array, value in zip(held[1:], taken, strict=True):
+            for array, value in zip(held[1:-1], taken, strict=True):
                 array[self._steps] = value
             self._steps += 1
         held.observations[self._steps] = observation
+        if held.allowed is not None:
+            possible: Any = held.allowed
+            possible[self._steps] = allowed
         self._begun, self._waiting = True, False
         self._done = terminated or truncated or self._steps == self._family.horizon
         if self._done:
             return
         # NumPy's arrays go into a jitted function as they are: putting each there takes longer.
-        seen: tuple[Any, ...] = observation, action, np.float32(reward), np.bool_(first)
+        seen: tuple[Any, ...] = observation, action, np.float32(reward), np.bool_(first), allowed
         step = np.int32(self._steps)
         self._memory, chosen, stop = self._decide(self._memory, Percept(*seen), step)
         self._action, self._done = np.asarray(chosen, space.dtype), bool(stop)
@@ -164,7 +194,7 @@ class Driver(Generic[TBelief]):
 
 def drive(driver: Driver[TBelief], environment: Environment) -> None:
     """Play an episode to its end."""
-    driver.observe(environment.reset())
+    driver.observe(environment.reset(), allowed=allowed_in(environment))
     while not driver.done:
         outcome = environment.step(driver.act())
         if not isinstance(outcome, tuple | list) or len(outcome) != 4:
@@ -172,22 +202,27 @@ def drive(driver: Driver[TBelief], environment: Environment) -> None:
                 f"{type(environment).__name__}.step(action) must return "
                 f"(observation, reward, terminated, truncated), returned {_short(outcome)}"
             )
-        driver.observe(*outcome)
+        driver.observe(*outcome, allowed=allowed_in(environment))
 
 
-def blank(family: Family) -> Trajectory:
+def blank(family: Family, exploring: bool = True) -> Trajectory:
     """Return a trajectory as long as the horizon, in which no step was taken."""
     times, seen, done = family.horizon, family.observation_space, family.action_space
     observations: Any = np.zeros((times + 1, *seen.shape), seen.dtype)
     actions: Any = np.zeros((times, *done.shape), done.dtype)
     rest: Any = (np.zeros(times, kind) for kind in (np.float32, bool, bool, bool))
-    return Trajectory(observations, actions, *rest)
+    trajectory = Trajectory(observations, actions, *rest)
+    if not has_mask(family, exploring):
+        return trajectory
+    allowed: Any = np.ones((times + 1, done.features), bool)
+    return trajectory._replace(allowed=allowed)
 
 
 def first_steps(trajectory: Trajectory, number: int) -> Trajectory:
     """Return a copy of a trajectory's first steps, and the observation they led to."""
     cut = jax.tree.map(lambda x: np.array(x[:number]), trajectory)
-    return cut._replace(observations=np.array(trajectory.observations[: number + 1]))
+    longer = {"observations": trajectory.observations, "allowed": trajectory.allowed}
+    return cut._replace(**jax.tree.map(lambda x: np.array(x[: number + 1]), longer))
 
 
 def checked(space: Space, value: Any, what: str) -> Shaped[np.ndarray, "..."]:

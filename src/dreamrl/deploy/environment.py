@@ -1,16 +1,17 @@
 """What an agent can be put into: anything that one can reset and step."""
 
+import functools
 from collections.abc import Callable
 from typing import Any, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Shaped
+from jaxtyping import Bool, Shaped
 
 from dreamrl.errors import UserError, without_jax
 from dreamrl.evaluation import per_family
-from dreamrl.families.family import Family, plain_ids
+from dreamrl.families.family import Family, HasActionMask, mask_of, plain_ids
 from dreamrl.types import Goal, Problem, State
 from dreamrl.values import Whole, seed_from
 
@@ -26,6 +27,20 @@ class Environment(Protocol):
     def step(self, action: Any) -> tuple[Any, float, bool, bool]:
         """Return observation, reward, terminated, truncated."""
         ...
+
+
+@runtime_checkable
+class HasAllowed(Protocol):
+    """What an `Environment` of a family with an `action_mask` has beside."""
+
+    def allowed(self) -> Any:
+        """Return a flag for each action: whether it is possible now."""
+        ...
+
+
+def allowed_in(environment: Environment) -> Any:
+    """Return which actions are possible now; None where the environment does not say."""
+    return environment.allowed() if isinstance(environment, HasAllowed) else None
 
 
 class ProblemEnvironment:
@@ -51,6 +66,13 @@ class ProblemEnvironment:
         self._steps = 0
         self._state, observation = per_family(_reset, self._family)(self._problem, self._key)
         return np.asarray(observation)
+
+    @without_jax()
+    def allowed(self) -> Bool[np.ndarray, " actions"] | None:
+        if not isinstance(self._family, HasActionMask):
+            return None
+        mask = per_family(_mask, self._family)(self._problem, self._goal, self._state)
+        return None if mask is None else np.asarray(mask)
 
     @without_jax()
     def step(self, action: Any) -> tuple[Shaped[np.ndarray, "..."], float, bool, bool]:
@@ -92,6 +114,10 @@ def _problem(family: Family) -> Callable[..., Any]:
 
 def _reset(family: Family) -> Callable[..., Any]:
     return lambda problem, key: family.reset(jax.random.fold_in(key, 0), problem)
+
+
+def _mask(family: Family) -> Callable[..., Any]:
+    return functools.partial(mask_of, family)
 
 
 def _step(family: Family) -> Callable[..., Any]:

@@ -1,7 +1,7 @@
 """Which of the known problems it is, read off a belief; fitted so that 80 % means 80 %.
 
-Every known problem k has a z, f(k), and all are equally likely at first. The decoder says
-q(z | tau) = N(g(tau), sigma^2 I), so p(k | tau) ~ exp(-|f(k) - g(tau)|^2 / (2 sigma^2)).
+Every known problem k has a z, f(k), and a prior p(k). The decoder says
+q(z | tau) = N(g(tau), sigma^2 I), so p(k | tau) ~ p(k) exp(-|f(k) - g(tau)|^2 / (2 sigma^2)).
 
 rho is no sigma: g is off by more than rho while little is known, as it is the mean of what may
 still be. How far off shows in how far g is from any f(k), hence
@@ -34,10 +34,13 @@ class Posterior(NamedTuple):
     encodings: Float[np.ndarray, "problems Z"]
     noise: float
     slope: float
+    prior: Float[np.ndarray, " problems"] | None = None
+    """p(k); None where all are as likely."""
 
     def shares(self, means: Float[np.ndarray, "*times Z"]) -> Float[np.ndarray, "*times problems"]:
         """Return p(k | tau), with the encodings' order of problems; each row sums to 1."""
-        return np.exp(_log_shares(squared_distances(means, self.encodings), self.noise, self.slope))
+        distances = squared_distances(means, self.encodings)
+        return np.exp(_log_shares(distances, self.noise, self.slope, self.prior))
 
 
 class Reliability(NamedTuple):
@@ -69,7 +72,7 @@ def calibrate(
 ) -> Posterior:
     """Return the posterior over the training problems, fitted on explorations of them."""
     means, rows = known_beliefs(family, agent, seed)
-    return fit(encodings, means, rows)
+    return fit(encodings, means, rows, prior_of(family, family.train_ids))
 
 
 def known_beliefs(
@@ -92,13 +95,14 @@ def fit(
     encodings: Float[np.ndarray, "problems Z"],
     means: Float[np.ndarray, "beliefs Z"],
     rows: Int[np.ndarray, " beliefs"],
+    prior: Float[np.ndarray, " problems"] | None = None,
 ) -> Posterior:
     """Return noise and slope of the highest likelihood: each slope with its best noise."""
     distances = squared_distances(means, encodings)
     unit = max(float(np.square(encodings - encodings.mean(0)).sum(-1).mean()), 1e-6)
 
     def loss(noise: float, slope: float) -> float:
-        log_shares = _log_shares(distances, noise, slope)
+        log_shares = _log_shares(distances, noise, slope, prior)
         return -float(np.take_along_axis(log_shares, rows[:, None], -1).mean())
 
     def best(slope: float) -> tuple[float, float, float]:
@@ -109,7 +113,7 @@ def fit(
         return loss(noise, slope), float(noise), slope
 
     _, noise, slope = min(best(slope / unit) for slope in SLOPES)
-    return Posterior(encodings, noise, slope)
+    return Posterior(encodings, noise, slope, prior)
 
 
 def reliability(
@@ -126,9 +130,14 @@ def reliability(
     )
 
 
-def _log_shares(distances: np.ndarray, noise: float, slope: float) -> np.ndarray:
+def _log_shares(
+    distances: np.ndarray, noise: float, slope: float, prior: np.ndarray | None
+) -> np.ndarray:
     nearest = distances.min(-1, keepdims=True)
     logits = (nearest - distances) / (2 * noise * (1 + slope * nearest))
+    if prior is not None:
+        logits = logits + np.log(np.maximum(prior, 1e-300))
+        logits = logits - logits.max(-1, keepdims=True)
     return logits - np.log(np.exp(logits).sum(-1, keepdims=True))
 
 

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from dreamrl.errors import raised, raised_on_host
-from dreamrl.families.family import plain, plain_ids
+from dreamrl.families.family import HasActionMask, plain, plain_ids
 from dreamrl.families.turns import at_once
 from dreamrl.spaces import ActionSpace, Box, Discrete, Space
 from dreamrl.types import Step
@@ -233,19 +233,28 @@ class _Trial:
             yield from _outside(
                 family, "observation_space", f"reset: problem {i}, observation", seen
             )
+        masks = lift(family.action_mask) if isinstance(family, HasActionMask) else None
         step = lift(family.step)
         alive = np.ones(number, bool)
         end = getattr(family, "end_action", None)
         rng = np.random.default_rng(0)
         for t in range(family.horizon):
+            where = [f"{name}: problem {i}, step {t + 1}" for i in self.ids[:number]]
+            mask = None if masks is None else masks(problem, goal, state)
+            if mask is not None:
+                mask = np.asarray(mask)
+                faults = list(_mask_faults(family, where, alive, mask))
+                yield from faults
+                if faults:
+                    return
             if t in (0, family.horizon // 2) and isinstance(end, int):
                 last = Step(*step(keys, problem, goal, state, jnp.full(number, end))[1])
-                if (alive & ~np.asarray(last.terminated | last.truncated)).any():
+                ends = np.asarray(last.terminated | last.truncated)
+                if (alive & ~ends & (mask is None or mask[:, end])).any():
                     yield f"{name}: end_action {end} does not end the episode"
-            action = jnp.asarray(_draw(family.action_space, rng, number, end))
+            action = jnp.asarray(_draw(family.action_space, rng, number, end, mask))
             state, result = step(keys, problem, goal, state, action)
             result = Step(*result)
-            where = [f"{name}: problem {i}, step {t + 1}" for i in self.ids[:number]]
             yield from _result_faults(family, where, alive, result)
             alive &= ~np.asarray(result.terminated | result.truncated)
         if alive.any():
@@ -264,6 +273,21 @@ def _result_faults(family: Any, where: list[str], alive: np.ndarray, result: Ste
     both = np.asarray(result.terminated & result.truncated)
     for i in np.flatnonzero(alive & both)[:1]:
         yield f"{where[i]}: terminated and truncated are both True"
+
+
+def _mask_faults(
+    family: Any, where: list[str], alive: np.ndarray, mask: np.ndarray
+) -> Iterator[str]:
+    space = family.action_space
+    if isinstance(space, Box):
+        yield "action_mask is for numbered actions: those of a Box are always possible"
+    elif mask.dtype != bool or mask.shape[1:] != (space.n,):
+        yield f"{where[0]}: action_mask must be {space.n} flags, is {_show(mask[0])}"
+    else:
+        others = [a for a in range(space.n) if a != getattr(family, "end_action", None)]
+        for i in np.flatnonzero(alive & ~mask[:, others].any(1))[:1]:
+            what = "no action beside end_action" if len(others) < space.n else "no action"
+            yield f"{where[i]}: action_mask leaves {what}: let step end the episode before"
 
 
 def _attempt(what: str, function: Callable, *inputs: Any) -> Faults:
@@ -286,12 +310,19 @@ def _raised(error: Exception) -> str:
 
 
 def _draw(
-    space: ActionSpace, rng: np.random.Generator, number: int, end: int | None = None
+    space: ActionSpace,
+    rng: np.random.Generator,
+    number: int,
+    end: int | None = None,
+    mask: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Return random actions other than the one that ends an episode."""
+    """Return random actions, of those possible, other than the one that ends an episode."""
     if isinstance(space, Box):
         return rng.uniform(space.low, space.high, (number, *space.shape)).astype(np.float32)
     others = [a for a in range(space.n) if a != end] or [0]
+    if mask is not None:
+        drawn = np.where(mask[:, others], rng.random((number, len(others))), -1.0)
+        return np.array(others, np.int32)[drawn.argmax(1)]
     return rng.choice(others, number).astype(np.int32)
 
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Protocol, TypeAlias, cast, runtime_checkable
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int, Scalar, Shaped
+from jaxtyping import Array, Bool, Float, Int, Scalar, Shaped
 
 from dreamrl.spaces import ActionSpace, Space
 from dreamrl.types import Action, Goal, Key, Observation, Problem, State, Step, Trajectory
@@ -125,7 +125,7 @@ class Family(Protocol):
     What a family may have beside these, for those who need it:
 
     - what `HasGoals`, `HasSymmetries`, `CanObserve`, `HasDescriptions`, `HasPrior`, `HasLimit`,
-      `HasStatistics`, `HasActionNames` and `HasExploitationNames` ask for, below;
+      `HasActionMask`, `HasStatistics`, `HasActionNames` and `HasExploitationNames` ask for, below;
     - `drawing(problem) -> Drawing`, where observations begin with x and y on a grid
       (`dreamrl.families.grid.HasDrawing`: `dreamrl trial` and reports show it).
     """
@@ -262,6 +262,41 @@ def action_names(family: Family, exploring: bool = True) -> Sequence[str] | None
     if not exploring and isinstance(family, HasExploitationNames):
         return family.exploitation_names
     return family.action_names if isinstance(family, HasActionNames) else None
+
+
+@runtime_checkable
+class HasActionMask(Protocol):
+    """Where some actions are not possible now. Agents are told which, and never take them."""
+
+    def action_mask(
+        self, problem: Problem, goal: Goal, state: State
+    ) -> Bool[Array, " actions"] | None:
+        """Return which actions are possible; None, for all states alike, where all always are.
+
+        As long as the episode goes on, one at least must be, beside the end action: agents may be
+        kept from taking that one. Where nothing is left to do, let `step` end the episode.
+        """
+        ...
+
+
+def mask_of(
+    family: Family, problem: Problem, goal: Goal, state: State
+) -> Bool[Array, " actions"] | None:
+    """Return which actions are possible now; None where all always are."""
+    return family.action_mask(problem, goal, state) if isinstance(family, HasActionMask) else None
+
+
+def has_mask(family: Family, exploring: bool) -> bool:
+    """Return whether some actions of explorations, or of exploitations, may be impossible."""
+    if not isinstance(family, HasActionMask):
+        return False
+
+    def first(key: Key, problem_id: Array) -> Any:
+        problem = family.problem(problem_id)
+        goal = None if exploring else family.sample_goal(key, problem)
+        return mask_of(family, problem, goal, family.reset(key, problem)[0])
+
+    return jax.eval_shape(first, jax.random.key(0), jnp.array(family.train_ids[0])) is not None
 
 
 def prior_of(family: Family, ids: Sequence[int]) -> Float[np.ndarray, " ids"] | None:

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Scalar, Shaped
 
-from dreamrl.families.family import Family, HasDescriptions, prior_of
+from dreamrl.families.family import Family, HasDescriptions, mask_of, prior_of
 from dreamrl.families.turns import at_once
 from dreamrl.spaces import ActionSpace, Privileged, Space
 from dreamrl.types import Action, Goal, Key, Problem, State, Step
@@ -104,6 +104,11 @@ class WithTaskInfo:
 
     def prior(self, ids: Sequence[int]) -> Float[np.ndarray, " ids"] | None:
         return prior_of(self.family, ids)
+
+    def action_mask(
+        self, problem: Problem, goal: Goal, state: State
+    ) -> Bool[Array, " actions"] | None:
+        return mask_of(self.family, problem[0], goal, state)
 
     @functools.cached_property
     def _features(self) -> Features:

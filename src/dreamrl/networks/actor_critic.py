@@ -5,7 +5,7 @@ from typing import NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import Array, Bool, Float, PyTree
 
 from dreamrl.networks.distributions import Categorical, Distribution, distribution, outputs
 from dreamrl.networks.layers import Dense
@@ -93,3 +93,11 @@ def mask_action(decision: Decision, action: int | None) -> Decision:
         return decision
     assert isinstance(decision.policy, Categorical)
     return decision._replace(policy=decision.policy.without(action))
+
+
+def allow_actions(decision: Decision, allowed: Bool[Array, "... actions"] | None) -> Decision:
+    """Return the decision among the actions that are possible now: all, if that is None."""
+    if allowed is None:
+        return decision
+    assert isinstance(decision.policy, Categorical)
+    return decision._replace(policy=decision.policy.among(allowed))

@@ -6,7 +6,7 @@ from typing import TypeAlias
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
 from dreamrl.spaces import ActionSpace, Box
 from dreamrl.types import Action, Key
@@ -54,7 +54,11 @@ class Categorical(eqx.Module):
     def without(self, action: int) -> "Categorical":
         """Return the policy that never takes this action."""
         number = jnp.arange(self.logits.shape[-1])
-        return Categorical(jnp.where(number == action, MASKED, self.logits))
+        return self.among(number != action)
+
+    def among(self, allowed: Bool[Array, "... actions"]) -> "Categorical":
+        """Return the policy that takes these actions alone."""
+        return Categorical(jnp.where(allowed, self.logits, MASKED))
 
 
 class Gaussian(eqx.Module):

@@ -85,8 +85,7 @@ class BeliefSearch:
                 possible = after >= 0
                 going[possible, decision.owners[result]] += value[after[possible]]
                 asked[possible, decision.owners[result]] += number[after[possible]]
-            if decision.fixed:
-                going[layer.done] = -np.inf
+            going[decision.barred_by(layer.done)] = -np.inf
             if not going.shape[1]:
                 value, number = stop, np.zeros(len(stop))
                 continue
@@ -115,8 +114,7 @@ def _layers(decision: Decision) -> list[Layer]:
             layers.append(Layer(weights, np.zeros((states, 0), int), done))
             return layers
         possible = weights @ decision.chances.T > 0
-        if decision.fixed:
-            possible &= ~done[:, decision.owners]
+        possible &= ~decision.barred_by(done)[:, decision.owners]
         before, result = np.nonzero(possible)
         reached = named[before] + names[result]
         named, first, inverse = np.unique(reached, return_index=True, return_inverse=True)

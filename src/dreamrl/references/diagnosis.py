@@ -62,7 +62,7 @@ class DiagnosisReference(NamedTuple):
     fixed_order: Way
     """All tests in the table's order, and again."""
     random: Way
-    """Every test as likely as any other, each time."""
+    """Every test that can be done as likely as any other, each time."""
     no_test: float
     by_budget: tuple[Bounds, ...]
     """The best return of at most 0, 1, 2, ... tests."""
@@ -80,7 +80,7 @@ def diagnosis_references(
     search = best_of(family)
     known, blind = optimum(family, family.train_ids), no_test(family, family.train_ids)
     information, value = greedy_information(whole, seed), greedy_value(whole, seed)
-    budgets = tuple(search.value(budget) for budget in range(family.budget + 1))
+    budgets = tuple(search.value(budget) for budget in range(family.horizon + 1))
     best = budgets[-1]
     for way in (information, value):
         if best.gap and way.mean > best.low and not way.error:
@@ -139,26 +139,29 @@ def walk(decision: Decision, choose: Choose, seed: int = 0) -> Way:
 
 
 def random_tests(decision: Decision, number: int, seed: int = 0) -> Way:
-    """Return the best return after tests at random, the whole budget of them: a sample."""
+    """Return the best return after tests at random, as many as can be done: a sample."""
     rng = np.random.default_rng(seed)
     faults = rng.choice(len(decision.prior), number, p=decision.prior)
     weights = np.repeat(decision.prior[None], number, 0)
     rows, paid = np.arange(number), np.zeros(number)
     done = np.zeros((number, len(decision.costs)), bool)
+    tests = 0
     for _ in range(decision.budget):
-        test = rng.integers(len(decision.costs), size=number)
+        barred = decision.barred_by(done)
+        test = np.where(barred, -1.0, rng.random(barred.shape)).argmax(1)
         own = decision.owners == test[:, None]
         chances = np.where(own, decision.chances[:, faults].T, 0.0).cumsum(1)
         drawn = rng.random(number)[:, None] * chances[:, -1:]
         result = (chances <= drawn).sum(1)
-        new = ~(done[rows, test] & decision.fixed)
-        weights[new] *= decision.chances[result[new]]
+        left = ~barred.all(1)
+        weights[left] *= decision.chances[result[left]]
         weights /= weights.sum(1, keepdims=True)
-        paid += decision.costs[test]
-        done[rows, test] = True
+        paid += decision.costs[test] * left
+        done[rows[left], test[left]] = True
+        tests += left.sum()
     returns = (weights @ decision.payoffs.T).max(1) - paid
     error = float(returns.std(ddof=1) / np.sqrt(number))
-    return Way(float(returns.mean()), float(decision.budget), error)
+    return Way(float(returns.mean()), float(tests / number), error)
 
 
 def _shares(family: Diagnosis, ids: Sequence[int]) -> Float[np.ndarray, " ids"]:
@@ -173,8 +176,9 @@ def _point(search: BeliefSearch, price: float) -> tuple[float, float]:
 
 def _in_order(decision: Decision) -> Choose:
     def choose(step, weights, done):
-        over = decision.fixed and step >= len(decision.costs)
-        return np.full(len(weights), STOP if over else step % len(decision.costs))
+        order = (step + np.arange(len(decision.costs))) % len(decision.costs)
+        free = ~decision.barred_by(done)[:, order]
+        return np.where(free.any(1), order[free.argmax(1)], STOP)
 
     return choose
 
@@ -202,8 +206,7 @@ def _most_valuable(
 
 
 def _chosen(decision: Decision, gain: np.ndarray, done: np.ndarray) -> np.ndarray:
-    if decision.fixed:
-        gain = np.where(done, -np.inf, gain)
+    gain = np.where(decision.barred_by(done), -np.inf, gain)
     return np.where(gain.max(1) > 1e-12, gain.argmax(1), STOP)
 
 

@@ -35,7 +35,9 @@ def random_value(
     returns = np.empty(number)
     for i in range(number):
         plan = generator.choice(actions, len(tables.layers))
-        known = _explore(tables, int(generator.integers(len(ids))), plan)
+        known = _explore(
+            tables, int(generator.integers(len(ids))), plan, np.array(actions), generator
+        )
         key = known.tobytes()
         if key not in values:
             values[key] = exploitation.value([ids[k] for k in known])
@@ -140,10 +142,13 @@ class _Search:
         return highest
 
     def _promising(self, step: int, rows: np.ndarray) -> list[int]:
-        """Return all actions, those that tell more apart first."""
-        outcomes = np.sort(self.tables.layers[step].outcomes[rows], axis=0)
+        """Return all actions that are possible, those that tell more apart first."""
+        layer = self.tables.layers[step]
+        outcomes = np.sort(layer.outcomes[rows], axis=0)
         told_apart = (outcomes[1:] != outcomes[:-1]).sum(0)
-        return np.argsort(-told_apart, kind="stable").tolist()
+        order = np.argsort(-told_apart, kind="stable")
+        # The mask is seen, so it is the same for all that have looked the same.
+        return order[layer.possible[rows[0], order]].tolist()
 
     def _final_loss(self, owners: np.ndarray, limit: float) -> float:
         """Return the loss where exploration ends with a set, or `limit` if that is exceeded."""
@@ -165,12 +170,23 @@ class _Search:
         return self._enough[key]
 
 
-def _explore(tables: Tables, owner: int, actions: np.ndarray) -> np.ndarray:
-    """Return the problems that look the same as the true one, `owner`, in one exploration."""
+def _explore(
+    tables: Tables,
+    owner: int,
+    actions: np.ndarray,
+    choices: np.ndarray,
+    generator: np.random.Generator,
+) -> np.ndarray:
+    """Return the problems that look the same as the true one, `owner`, in one exploration.
+
+    An action that is not possible is drawn again, among those of `choices` that are.
+    """
     rows = np.flatnonzero(tables.first == tables.first[owner])
     for step, action in enumerate(actions):
         layer = tables.layers[step]
         true = np.flatnonzero(layer.owners[rows] == owner)[0]
+        if not layer.possible[rows[true], action]:
+            action = generator.choice(choices[layer.possible[rows[true], choices]])
         outcomes = layer.outcomes[rows, action]
         before = rows[outcomes == outcomes[true]]
         rows = layer.following[before, action]

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from dreamrl.errors import TooLarge
 from dreamrl.references.distinct import distinct
 from dreamrl.references.exploitation import TOLERANCE, Exploitation, Goal
 from dreamrl.references.tables import ENDED, SharedTables, Tables
@@ -59,7 +60,11 @@ def _play(
     for step, choice in enumerate(_choices(tables)):
         actions = choice[own, states]
         taken.append(np.where(alive, actions, ENDED))
-        returns += alive * tables.rewards[step][true, states, actions]
+        rewards = tables.rewards[step][true, states, actions]
+        if np.isneginf(rewards[alive]).any():
+            name = exploitation.family.name
+            raise TooLarge(f"{name!r}: what one problem's policy does is not possible in another")
+        returns += np.where(alive, rewards, 0.0)
         states = tables.following[step][true, states, actions]
         alive &= states != ENDED
         states = np.where(alive, states, 0)

@@ -10,10 +10,10 @@ from typing import Any, NamedTuple, no_type_check
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, Int, Shaped
+from jaxtyping import Bool, Float, Int, Shaped
 
 from dreamrl.errors import TooLarge, UserError
-from dreamrl.families.family import Family
+from dreamrl.families.family import Family, has_mask, mask_of
 from dreamrl.references.distinct import distinct
 from dreamrl.spaces import Discrete
 from dreamrl.types import Step
@@ -37,16 +37,21 @@ class Layer(NamedTuple):
     following: np.ndarray
     """[rows, actions]: row of the next layer, or ENDED."""
     rewards: np.ndarray
-    """[rows, actions]"""
+    """[rows, actions]; -inf where the action is not possible."""
     outcomes: np.ndarray
-    """[rows, actions]: equal numbers where the same is seen (observation, reward, end)."""
+    """[rows, actions]: equal numbers where the same is seen: observation, reward, end and, if
+    there is one, action mask."""
+
+    @property
+    def possible(self) -> Bool[np.ndarray, "rows actions"]:
+        return np.isfinite(self.rewards)
 
 
 class Tables(NamedTuple):
     layers: list[Layer]
     """By number of steps; row i of the first is the start of problem i."""
     first: np.ndarray
-    """[problems]: equal numbers where the first observations are equal."""
+    """[problems]: equal numbers where the first observations, and action masks, are equal."""
 
     # Called a million times: in tests, checks of its types would take longer than what it does.
     @no_type_check
@@ -89,7 +94,7 @@ class SharedTables(NamedTuple):
     following: list[np.ndarray]
     """By number of steps, [problems, states, actions]: the state that follows, or ENDED."""
     rewards: list[np.ndarray]
-    """By number of steps, [problems, states, actions]."""
+    """By number of steps, [problems, states, actions]; -inf where an action is not possible."""
     start: np.ndarray
     """[problems]: the state of each problem's start."""
 
@@ -136,17 +141,27 @@ class Tabulator:
         self._reset = jax.jit(jax.vmap(reset, (None, 0)))
         self._step = jax.jit(lambda key, goal, *rows: each_row(key, goal, *rows, actions))
 
+        def mask(goal, position, state):
+            return mask_of(family, pick(position), goal, state)
+
+        self._mask = jax.jit(jax.vmap(mask, (None, 0, 0)))
+
     def tabulate(self, ids: Sequence[int], goal: Shaped[np.ndarray, "..."] | None) -> Tables:
         """Return everything that can happen in some of the problems under one goal."""
         key, owners = jax.random.key(0), np.arange(len(ids))
         positions = np.array([self.position[i] for i in ids])
         states, observations = self._starts(key, goal, positions)
-        _, first = distinct([observations])
+        possible = self._possible(goal, positions, states)
+        _, first = distinct([observations] if possible is None else [observations, possible])
         layers: list[Layer] = []
         while len(owners):
             last = len(layers) + 1 == self.family.horizon
             after, result = _in_chunks(self._step, (key, goal), (positions[owners], states))
-            layer, owners, states = _layer(owners, after, result, last)
+            ended = _ended(result, possible) | last
+            going, heirs = _going(ended, owners, after)
+            following = self._possible(goal, positions[heirs], going)
+            layer, owners, chosen = _layer(result, possible, ended, owners, going, following)
+            states, possible = jax.tree.map(lambda x, rows=chosen: x[rows], (going, following))
             layers.append(layer)
             if sum(len(layer.owners) for layer in layers) > MOST_ROWS:
                 raise UserError(f"no references for {self.family.name!r}: too many states")
@@ -168,16 +183,26 @@ class Tabulator:
             tiled = jax.tree.map(lambda leaf: np.concatenate([leaf] * len(ids)), states)
             inputs = np.repeat(positions, len(kinds)), tiled
             after, result = _in_chunks(self._step, (key, goal), inputs)
-            ended = result.terminated | result.truncated
+            possible = self._possible(goal, *inputs)
+            ended = _ended(result, possible)
             ended = ended.reshape(-1) | (len(tables.following) + 1 == self.family.horizon)
             states = jax.tree.map(lambda x, on=~ended: x.reshape(-1, *x.shape[2:])[on], after)
             kinds, inverse = distinct(jax.tree.leaves(states))
             following = np.full(ended.size, ENDED, np.int32)
             following[~ended] = inverse
             tables.following.append(following.reshape(shape))
-            rewards = np.asarray(result.reward, np.float64).round(DECIMALS)
-            tables.rewards.append(rewards.reshape(shape))
+            tables.rewards.append(_rewards(result, possible).reshape(shape))
         return tables
+
+    def _possible(
+        self, goal: np.ndarray | None, positions: np.ndarray, states: Any
+    ) -> Bool[np.ndarray, "rows actions"] | None:
+        """Return which actions are possible in these states; None where all always are."""
+        if not has_mask(self.family, exploring=goal is None):
+            return None
+        if not len(positions):
+            return np.ones((0, self._actions), bool)
+        return _in_chunks(self._mask, (goal,), (positions, states))
 
     def _starts(self, key: jax.Array, goal: np.ndarray | None, positions: np.ndarray) -> Any:
         """Return states and observations at each problem's start, for families without chance."""
@@ -196,25 +221,49 @@ def parts(labels: Int[np.ndarray, " rows"]) -> list[Int[np.ndarray, " part"]]:
     return [np.flatnonzero(labels == label) for label in np.unique(labels)]
 
 
-def _layer(owners: np.ndarray, after: Any, result: Step, last: bool) -> tuple:
-    """Return one layer, and the owners and states of the next one's rows."""
+def _ended(result: Step, possible: np.ndarray | None) -> np.ndarray:
+    """Return where an episode is over, or could not have come to."""
+    ended = np.asarray(result.terminated | result.truncated)
+    return ended if possible is None else ended | ~possible
+
+
+def _rewards(result: Step, possible: np.ndarray | None) -> np.ndarray:
     rewards = np.asarray(result.reward, np.float64).round(DECIMALS)
-    shape, size = rewards.shape, rewards.size
-    ended = result.terminated | result.truncated | last
+    return rewards if possible is None else np.where(possible, rewards, -np.inf)
 
-    def flat(leaf):
-        return leaf.reshape(size, *leaf.shape[2:])
 
-    units = np.rint(rewards * 10**DECIMALS).astype(np.int64)
-    _, outcomes = distinct([flat(x) for x in (result.observation, units, ended)])
-    going = np.flatnonzero(~ended)
-    after = jax.tree.map(lambda leaf: flat(leaf)[going], after)
-    heirs = np.repeat(owners, shape[1])[going]
-    rows, inverse = distinct([heirs, *jax.tree.leaves(after)])
+def _going(ended: np.ndarray, owners: np.ndarray, after: Any) -> tuple[Any, np.ndarray]:
+    """Return the states that follow where the episode goes on, and whose they are."""
+    going = ~ended.reshape(-1)
+    states = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:])[going], after)
+    return states, np.repeat(owners, ended.shape[1])[going]
+
+
+def _layer(
+    result: Step,
+    possible: np.ndarray | None,
+    ended: np.ndarray,
+    owners: np.ndarray,
+    going: Any,
+    masks: np.ndarray | None,
+) -> tuple:
+    """Return one layer, the owners of the next one's rows, and which states of `going` they are."""
+    shape, size = ended.shape, ended.size
+    units = np.rint(_rewards(result, None) * 10**DECIMALS).astype(np.int64)
+    flat = ended.reshape(-1)
+    seen = result.observation.reshape(size, *result.observation.shape[2:])
+    columns = [seen, units.reshape(-1), flat]
+    if masks is not None:
+        columns.append(np.ones((size, shape[1]), bool))
+        columns[-1][~flat] = masks
+    _, outcomes = distinct(columns)
+    heirs = np.repeat(owners, shape[1])[~flat]
+    rows, inverse = distinct([heirs, *jax.tree.leaves(going)])
     following = np.full(size, ENDED, np.int32)
-    following[going] = inverse
-    layer = Layer(owners, following.reshape(shape), rewards, outcomes.reshape(shape))
-    return layer, heirs[rows], jax.tree.map(lambda leaf: leaf[rows], after)
+    following[~flat] = inverse
+    paid = _rewards(result, possible)
+    layer = Layer(owners, following.reshape(shape), paid, outcomes.reshape(shape))
+    return layer, heirs[rows], rows
 
 
 def _uses(function: Callable, key: jax.Array, *inputs: Any) -> bool:

@@ -37,7 +37,7 @@ from dreamrl.agents.dream.stopping import (
 )
 from dreamrl.agents.policy import InstructedPolicy
 from dreamrl.agents.settings import check_actions
-from dreamrl.families.family import Family
+from dreamrl.families.family import Family, has_mask
 from dreamrl.learners import replay
 from dreamrl.learners.schedules import ramp
 from dreamrl.networks.encoder import Encoder, make_encoder
@@ -343,6 +343,7 @@ def _blank(family: Family) -> Trajectory:
     """Return a trajectory in which nothing happens, for its shapes."""
     times, actions, seen = family.horizon, family.action_space, family.observation_space
     none = jnp.zeros(times, bool)
+    masked = has_mask(family, exploring=True)
     return Trajectory(
         jnp.zeros((times + 1, *seen.shape), seen.dtype),
         jnp.zeros((times, *actions.shape), actions.dtype),
@@ -350,4 +351,5 @@ def _blank(family: Family) -> Trajectory:
         none,
         none,
         none,
+        jnp.ones((times + 1, actions.features), bool) if masked else None,
     )

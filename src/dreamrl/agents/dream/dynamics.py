@@ -12,6 +12,7 @@ from jaxtyping import Array, Float
 
 from dreamrl.families.family import Family
 from dreamrl.families.memory import check_fits
+from dreamrl.networks.distributions import MASKED
 from dreamrl.networks.encoder import EmbeddingEncoder
 from dreamrl.trial import Choice, rollout
 from dreamrl.types import Key, ProblemID
@@ -51,7 +52,10 @@ def _shown(family: Family, problem_id: Array, key: Key) -> Float[Array, " everyt
     problem = family.problem(problem_id)
 
     def act(carry, percept, key):
-        return carry, Choice(family.action_space.sample(key))
+        if percept.allowed is None:
+            return carry, Choice(family.action_space.sample(key))
+        logits = jnp.where(percept.allowed, 0.0, MASKED)
+        return carry, Choice(jax.random.categorical(key, logits))
 
     def episode(key: Key) -> Array:
         key_goal, key_play = jax.random.split(key)

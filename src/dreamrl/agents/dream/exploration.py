@@ -12,8 +12,8 @@ from dreamrl.agents.dream.decoder import Decoder
 from dreamrl.agents.dream.stopping import ContinuationValue, StopRule
 from dreamrl.agents.policy import PerceptEncoder
 from dreamrl.families.family import Family
-from dreamrl.networks.actor_critic import ActorCritic, Decision, mask_action
-from dreamrl.networks.distributions import MASKED, Categorical
+from dreamrl.networks.actor_critic import ActorCritic, Decision, allow_actions, mask_action
+from dreamrl.networks.distributions import Categorical
 from dreamrl.networks.recurrent import GRU, Cell
 from dreamrl.trial import Percept
 from dreamrl.types import Action, Key, Trajectory
@@ -31,7 +31,8 @@ class ExplorationPolicy(eqx.Module):
     """Sees what happened and what the decoder makes of it; never a goal, a z or an ID.
 
     It cannot take `masked`, the action that ends an episode: the stop rule says when enough is
-    known. A `random` one takes all others equally often; one with a `script` follows that.
+    known; nor what the percept does not allow. A `random` one takes all others equally often; one
+    with a `script` follows that, as far as it is allowed.
     """
 
     percept_encoder: PerceptEncoder
@@ -70,36 +71,39 @@ class ExplorationPolicy(eqx.Module):
         """Return the next carry and the decision."""
         if self.script is None:
             carry, decision = self.network.step(carry, self._features(percept, belief))
-            return carry, self._allowed(decision)
+            return carry, self._allowed(decision, percept)
         inner, number = carry
         inner, decision = self.network.step(inner, self._features(percept, belief))
-        return (inner, number + 1), self._scripted(decision, self.script(percept, number))
+        action = self.script(percept, number)
+        return (inner, number + 1), self._scripted(decision, percept, action)
 
     def unroll(self, percepts: Percept, beliefs: Float[Array, "T Z"]) -> Decision:
         """Return the decisions of a whole exploration, as `step` by step gives them."""
         features = self._features(percepts, beliefs)
         decision = self.network.unroll(self.network.init_carry(), features)
         if self.script is None:
-            return self._allowed(decision)
+            return self._allowed(decision, percepts)
         actions = jax.vmap(self.script)(percepts, jnp.arange(features.shape[0]))
-        return self._scripted(decision, actions)
+        return self._scripted(decision, percepts, actions)
 
     def _features(
         self, percept: Percept, belief: Float[Array, "... Z"]
     ) -> Float[Array, "... features"]:
         return jnp.concatenate([self.percept_encoder(percept), belief], axis=-1)
 
-    def _allowed(self, decision: Decision) -> Decision:
-        decision = mask_action(decision, self.masked)
+    def _allowed(self, decision: Decision, percept: Percept) -> Decision:
+        decision = mask_action(allow_actions(decision, percept.allowed), self.masked)
         if self.random:
             return decision._replace(policy=decision.policy.anything())
         return decision
 
-    def _scripted(self, decision: Decision, action: Action) -> Decision:
+    def _scripted(self, decision: Decision, percept: Percept, action: Action) -> Decision:
         assert isinstance(decision.policy, Categorical)
-        number = jnp.arange(decision.policy.logits.shape[-1])
-        logits = jnp.where(number == action[..., None], 0.0, MASKED)
-        return decision._replace(policy=Categorical(logits))
+        chosen = jnp.arange(decision.policy.logits.shape[-1]) == action[..., None]
+        if percept.allowed is not None:
+            possible = (chosen & percept.allowed).any(-1, keepdims=True)
+            chosen = jnp.where(possible, chosen, percept.allowed)
+        return decision._replace(policy=decision.policy.anything().among(chosen))
 
 
 class ExplorerCarry(NamedTuple):

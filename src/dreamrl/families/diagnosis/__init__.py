@@ -1,12 +1,27 @@
 """The family `diagnosis`: faults, tests and repairs, from tables of one's own."""
 
 from dreamrl.families.diagnosis.family import (
+    ASIA,
     PUMP,
     Diagnosis,
     Machine,
     diagnosis,
     from_columns,
+    from_network,
 )
+from dreamrl.families.diagnosis.fleet import Fleet, fleet
 from dreamrl.families.diagnosis.table import Table, posterior
 
-__all__ = ["PUMP", "Diagnosis", "Machine", "Table", "diagnosis", "from_columns", "posterior"]
+__all__ = [
+    "ASIA",
+    "PUMP",
+    "Diagnosis",
+    "Fleet",
+    "Machine",
+    "Table",
+    "diagnosis",
+    "fleet",
+    "from_columns",
+    "from_network",
+    "posterior",
+]

@@ -2,17 +2,23 @@
 
 import dataclasses
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int, Scalar
+from jaxtyping import Array, Bool, Float, Int, Scalar
 
-from dreamrl.errors import UserError
-from dreamrl.families.diagnosis.reading import checked_settings, read_columns, read_folder
+from dreamrl.errors import UserError, unknown
+from dreamrl.families.diagnosis.reading import (
+    Groups,
+    checked_settings,
+    read_columns,
+    read_folder,
+    read_network_table,
+)
 from dreamrl.families.diagnosis.relevance import Decision, decision_of, useful
 from dreamrl.families.diagnosis.table import Table
 from dreamrl.families.one_goal import ONE_GOAL, all_goals, the_goal
@@ -21,6 +27,8 @@ from dreamrl.types import Goal, Key, Step, Trajectory
 
 PUMP = Path(__file__).parent / "pump"
 """The table that is read where no other is given."""
+ASIA = Path(__file__).parent / "asia"
+BUILT_IN = {"pump": PUMP, "asia": ASIA}
 
 
 class Machine(NamedTuple):
@@ -29,6 +37,8 @@ class Machine(NamedTuple):
     steps: Int[Array, ""]
     drawn: Int[Array, " fixed"]
     """The outcome of each test, where they are drawn once an episode; else empty."""
+    done: Bool[Array, " barring"]
+    """Which tests were done, where some then cannot be done any more; else empty."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,15 +55,17 @@ class Diagnosis:
     budget: int
     """At most so many tests."""
     outcomes: str = "fresh"
-    """`fresh`: drawn anew at each test; `fixed`: once an episode."""
+    """`fresh`: drawn anew at each test; `fixed`: once an episode, so no test is done twice."""
     name: str = "diagnosis"
+    exclusive: Groups = ()
+    """Groups of tests: where one was done in an episode, the others cannot be."""
 
     goal_space = ONE_GOAL
     goals = staticmethod(all_goals)
     sample_goal = staticmethod(the_goal)
 
     def __post_init__(self) -> None:
-        checked_settings("diagnosis", self.budget, self.outcomes)
+        checked_settings("diagnosis", self.budget, self.outcomes, self.exclusive, self.table.tests)
         if self.budget < 1:
             raise UserError("diagnosis: tests must be at least 1, is 0")
 
@@ -68,7 +80,7 @@ class Diagnosis:
 
     @property
     def horizon(self) -> int:
-        return self.budget
+        return min(self.budget, len(self.table.tests)) if self._fixed else self.budget
 
     @property
     def end_action(self) -> int | None:
@@ -102,10 +114,11 @@ class Diagnosis:
     def reset(self, key: Key, problem: Int[Array, ""]) -> tuple[Machine, Int[Array, ""]]:
         """Show nothing before the first test."""
         drawn = jnp.zeros(0, jnp.int32)
-        if self.outcomes == "fixed":
+        if self._fixed:
             chance = jax.random.uniform(key, (len(self.table.tests),))
             drawn = (chance[:, None] >= self._cumulated[problem]).sum(-1, dtype=jnp.int32)
-        return Machine(jnp.array(0), drawn), jnp.array(0)
+        done = jnp.zeros(len(self.table.tests) * self._barring, bool)
+        return Machine(jnp.array(0), drawn, done), jnp.array(0)
 
     def step(
         self,
@@ -117,13 +130,17 @@ class Diagnosis:
     ) -> tuple[Machine, Step]:
         ends = jnp.array(False) if self.end_action is None else action == self.end_action
         after = state._replace(steps=state.steps + 1)
+        over = after.steps >= self.horizon
         if goal is not None:
             repair = action % len(self.table.repairs)
             payoffs = jnp.asarray(self.table.payoffs.T, jnp.float32)[problem]
             reward = jnp.where(ends, payoffs.min(), payoffs[repair])
             return after, Step(jnp.array(0), reward, jnp.array(True), jnp.array(False))
         test = action % len(self.table.tests)
-        if self.outcomes == "fixed":
+        if self._barring:
+            after = after._replace(done=state.done.at[test].set(True))
+            over = over | ~self.tests_after(after.done).any()
+        if self._fixed:
             outcome = state.drawn[test]
         else:
             chance = jax.random.uniform(key)
@@ -131,7 +148,24 @@ class Diagnosis:
         shown = 1 + jnp.asarray(self.table.offsets, jnp.int32)[test] + outcome
         cost = jnp.asarray(self.table.costs, jnp.float32)[test]
         seen, reward = jnp.where(ends, 0, shown), jnp.where(ends, 0.0, -cost)
-        return after, Step(seen, reward, ends, (after.steps >= self.budget) & ~ends)
+        return after, Step(seen, reward, ends, over & ~ends)
+
+    def action_mask(
+        self, problem: Int[Array, ""], goal: Goal, state: Machine
+    ) -> Bool[Array, " actions"] | None:
+        """Return which tests can still be done; None where all always can."""
+        return None if goal is not None else self.actions_after(state.done)
+
+    def actions_after(self, done: Bool[Array, " barring"]) -> Bool[Array, " actions"] | None:
+        """Return which actions of an exploration are possible; None where all always are."""
+        if not self._barring:
+            return None
+        mask = self.tests_after(done)[jnp.arange(self._numbered) % len(self.table.tests)]
+        return mask if self.end_action is None else jnp.append(mask, True)
+
+    def tests_after(self, done: Bool[Array, " tests"]) -> Bool[Array, " tests"]:
+        """Return which tests can still be done after those that were."""
+        return ~(done[:, None] & jnp.asarray(self._barred)).any(0)
 
     def statistics(
         self, problem: Int[Array, ""], exploration: Trajectory
@@ -147,7 +181,25 @@ class Diagnosis:
     @property
     def decision(self) -> Decision:
         """All that the values of the best tests and repairs depend on."""
-        return decision_of(self.table, self.budget, self.outcomes == "fixed")
+        return decision_of(self.table, self.horizon, self._barred)
+
+    @property
+    def _fixed(self) -> bool:
+        return self.outcomes == "fixed"
+
+    @property
+    def _barring(self) -> bool:
+        """Whether some test, once done, makes some test impossible."""
+        return self._fixed or bool(self.exclusive)
+
+    @property
+    def _barred(self) -> Bool[np.ndarray, "tests tests"]:
+        """Which tests, the second, cannot be done once another was, or the same."""
+        barred = np.eye(len(self.table.tests), dtype=bool) & self._fixed
+        for group in self.exclusive:
+            places = [self.table.tests.index(test) for test in group]
+            barred[np.ix_(places, places)] |= ~np.eye(len(places), dtype=bool)
+        return barred
 
     @property
     def _numbered(self) -> int:
@@ -174,27 +226,41 @@ def diagnosis(
     path: str = "",
     tests: int = 0,
     outcomes: str = "",
+    table: str = "",
 ) -> Diagnosis:
-    """Return the family of the table in a folder; without one, of the built-in table of a pump.
+    """Return the family of the table in a folder; without one, of a built-in table.
 
     Args:
         path: Holds faults.csv, tests.csv, repairs.csv and, if it is to say more, settings.json.
         tests: At most so many tests an episode; 0: as settings.json says, or as there are.
         outcomes: `fresh` or `fixed`; as settings.json says, or fresh, if not given.
+        table: A built-in table: `pump`, which it is if nothing is given, or `asia`.
 
     Raises:
         UserError: For what is missing or wrong in the files, with file, row and column.
     """
-    table, settings = read_folder(path or PUMP)
+    if table and table not in BUILT_IN:
+        raise unknown("table of diagnosis", table, BUILT_IN)
+    if table and path:
+        raise UserError("diagnosis: path and table are both given: it is one of them")
+    held, settings = read_folder(path or BUILT_IN[table or "pump"])
+    exclusive = settings.exclusive
     settings = checked_settings("diagnosis", tests or settings.tests, outcomes or settings.outcomes)
-    given = {"path": path, "tests": tests, "outcomes": outcomes}
+    given = {"path": path, "table": table, "tests": tests, "outcomes": outcomes}
     fields = ",".join(f"{field}={value}" for field, value in given.items() if value)
     name = f"diagnosis:{fields}" if fields else "diagnosis"
-    return Diagnosis(table, settings.tests or len(table.tests), settings.outcomes, name)
+    budget = settings.tests or len(held.tests)
+    return Diagnosis(held, budget, settings.outcomes, name, exclusive)
 
 
 def from_columns(
-    faults: Any, tests: Any, repairs: Any, *, budget: int = 0, outcomes: str = "fresh"
+    faults: Any,
+    tests: Any,
+    repairs: Any,
+    *,
+    budget: int = 0,
+    outcomes: str = "fresh",
+    exclusive: Sequence[Sequence[str]] = (),
 ) -> Diagnosis:
     """Return the family of three pandas frames, or mappings of columns, named as in the files.
 
@@ -204,10 +270,45 @@ def from_columns(
         repairs: `repair`, and one for each fault with what the repair pays.
         budget: At most so many tests an episode; 0: as many as there are tests.
         outcomes: `fresh`: drawn anew at each test; `fixed`: once an episode.
+        exclusive: Groups of tests, by name, of which an episode can have but one.
 
     Raises:
         UserError: For what is missing or wrong, with table, row (counted from 0) and column.
     """
     table = read_columns(faults, tests, repairs)
-    settings = checked_settings("diagnosis", budget, outcomes)
-    return Diagnosis(table, settings.tests or len(table.tests), settings.outcomes)
+    settings = checked_settings("diagnosis", budget, outcomes, exclusive, table.tests)
+    held = settings.tests or len(table.tests), settings.outcomes
+    return Diagnosis(table, *held, exclusive=settings.exclusive)
+
+
+def from_network(
+    network: Any,
+    faults: Sequence[str],
+    tests: Mapping[str, float | int],
+    repairs: Any,
+    *,
+    given: Mapping[str, str] | None = None,
+    budget: int = 0,
+    exclusive: Sequence[Sequence[str]] = (),
+) -> Diagnosis:
+    """Return the family of a Bayesian network: outcomes are `fixed`, and jointly as it has them.
+
+    Args:
+        network: A BIF file, read with pgmpy, or one of pgmpy's networks.
+        faults: Variables whose joint states are the faults, named as `lung=yes & bronc=no`.
+        tests: Variables that can be looked at, and what each costs.
+        repairs: A frame or mapping with the column `repair` and one for each fault.
+        given: Variables whose state is known from the start.
+        budget: At most so many tests an episode; 0: as many as there are tests.
+        exclusive: Groups of tests, by name, of which an episode can have but one.
+
+    Where tests depend on one another beyond the faults, some of them become part of the faults'
+    names: see docs/diagnosis.md.
+
+    Raises:
+        UserError: For what is missing or wrong, and without pgmpy, if there is a file to read.
+    """
+    table = read_network_table(network, faults, tests, repairs, given or {})
+    settings = checked_settings("diagnosis", budget, "fixed", exclusive, table.tests)
+    held = settings.tests or len(table.tests), settings.outcomes
+    return Diagnosis(table, *held, exclusive=settings.exclusive)

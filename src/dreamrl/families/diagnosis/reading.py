@@ -4,13 +4,14 @@ import csv
 import itertools
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from dreamrl.errors import UserError, unknown
+from dreamrl.families.diagnosis.network import columns_of, read_network
 from dreamrl.families.diagnosis.table import Table
 from dreamrl.values import AnyPath, shown
 
@@ -20,7 +21,9 @@ MOST_FAULTS = 100_000
 MOST_NUMBERS = 50_000_000
 """Probabilities, or payoffs, in one table."""
 OUTCOMES = ("fresh", "fixed")
+Groups = tuple[tuple[str, ...], ...]
 POSITIVE, NEGATIVE = "positive", "negative"
+NETWORK = "network.bif"
 
 
 class Settings(NamedTuple):
@@ -30,6 +33,8 @@ class Settings(NamedTuple):
     """At most so many tests an episode; 0: as many as there are."""
     outcomes: str = "fresh"
     """Drawn anew at each test, or once an episode."""
+    exclusive: Groups = ()
+    """Groups of tests of which an episode can have but one."""
 
 
 class Columns(NamedTuple):
@@ -87,6 +92,9 @@ class Columns(NamedTuple):
 def read_folder(folder: AnyPath) -> tuple[Table, Settings]:
     """Return the table in a folder of faults.csv, tests.csv, repairs.csv and settings.json.
 
+    Where there is a network.bif, probabilities come from it, outcomes are `fixed`, and faults.csv
+    has its variables.
+
     Raises:
         UserError: For what is missing or wrong, with file, row and column.
     """
@@ -97,7 +105,54 @@ def read_folder(folder: AnyPath) -> tuple[Table, Settings]:
         raise UserError(f"there is no folder {path}{where}, with {files}")
     most = {"faults": MOST_FAULTS, "tests": MOST_NUMBERS, "repairs": MOST_NUMBERS}
     columns = [_read_csv(path / f"{name}.csv", rows) for name, rows in most.items()]
-    return _table(*columns), _read_settings(path / "settings.json")
+    if not (path / NETWORK).exists():
+        table = _table(*columns)
+        return table, _read_settings(path / "settings.json", table.tests)
+    table = _network_folder(path / NETWORK, *columns)
+    return table, _read_settings(path / "settings.json", table.tests, "fixed")
+
+
+def _network_folder(path: Path, faults: Columns, tests: Columns, repairs: Columns) -> Table:
+    _check_columns(faults, ("variable",), ())
+    _check_columns(tests, ("test", "cost"), ())
+    variables = faults.names("variable")
+    states = faults.cells.get("given", [""] * len(variables))
+    given = {name: state for name, state in zip(variables, states, strict=True) if state}
+    asked = [name for name in variables if name not in given]
+    costs = {name: _cost(tests, [row]) for row, name in enumerate(tests.names("test"))}
+    return _network_table(path, asked, costs, repairs, given)
+
+
+def read_network_table(
+    network: Any,
+    faults: Sequence[str],
+    tests: Mapping[str, float | int],
+    repairs: Any,
+    given: Mapping[str, str],
+) -> Table:
+    """Return the table of a Bayesian network, with repairs as in `read_columns`.
+
+    Raises:
+        UserError: For what is missing or wrong.
+    """
+    return _network_table(network, faults, tests, _columns("repairs", repairs), given)
+
+
+def _network_table(
+    network: Any,
+    faults: Sequence[str],
+    tests: Mapping[str, float | int],
+    repairs: Columns,
+    given: Mapping[str, str],
+) -> Table:
+    found = columns_of(read_network(network), faults, tests, given)
+    needed = dict.fromkeys(found.kinds.values())
+    impossible = [name for name in found.known if name not in needed]
+    cells = {name: held for name, held in repairs.cells.items() if name not in impossible}
+    _check_columns(repairs._replace(cells=cells), ("repair",), tuple(needed))
+    paid = {"repair": cells["repair"], **{name: cells[kind] for name, kind in found.kinds.items()}}
+    read = _columns("faults", found.faults), _columns("tests", found.tests)
+    return _table(*read, repairs._replace(cells=paid))
 
 
 def read_columns(faults: Any, tests: Any, repairs: Any) -> Table:
@@ -110,13 +165,32 @@ def read_columns(faults: Any, tests: Any, repairs: Any) -> Table:
     return _table(*(_columns(name, value) for name, value in given.items()))
 
 
-def checked_settings(where: str, tests: Any, outcomes: Any) -> Settings:
-    """Return settings, or raise UserError for values that they cannot have."""
+def checked_settings(
+    where: str, tests: Any, outcomes: Any, exclusive: Any = (), known: tuple[str, ...] = ()
+) -> Settings:
+    """Return settings, or raise UserError for values that they cannot have.
+
+    `known` are the names of all tests.
+    """
     if isinstance(tests, bool) or not isinstance(tests, int) or tests < 0:
         raise UserError(f"{where}: tests must be a whole number of at least 1, is {shown(tests)}")
     if outcomes not in OUTCOMES:
         raise UserError(f"{where}: outcomes must be fresh or fixed, is {shown(outcomes)}")
-    return Settings(tests, outcomes)
+    return Settings(tests, outcomes, _groups(where, exclusive, known))
+
+
+def _groups(where: str, given: Any, known: tuple[str, ...]) -> Groups:
+    """Return groups of tests that exclude one another."""
+    if not isinstance(given, list | tuple) or not all(isinstance(g, list | tuple) for g in given):
+        example = '[["run it", "take it apart"]]'
+        raise UserError(f"{where}: exclusive must be lists of tests, as {example}")
+    for group in given:
+        if strange := [test for test in group if test not in known]:
+            raise unknown(f"test in exclusive of {where}", str(strange[0]), known)
+        if len(set(group)) < max(2, len(group)):
+            what = f"holds {shown(list(group))}: it must be two or more tests, each once"
+            raise UserError(f"{where}: exclusive {what}")
+    return tuple(tuple(group) for group in given)
 
 
 def _read_csv(path: Path, most: int) -> Columns:
@@ -163,9 +237,12 @@ def _columns(name: str, given: Any) -> Columns:
     return Columns(name, cells, list(range(lengths.pop())))
 
 
-def _read_settings(path: Path) -> Settings:
+def _read_settings(
+    path: Path, known: tuple[str, ...], outcomes: str = Settings().outcomes
+) -> Settings:
+    """Return what settings.json says; `outcomes` are as they are where it does not say."""
     if not path.exists():
-        return Settings()
+        return Settings(outcomes=outcomes)
     try:
         held = json.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as error:
@@ -174,7 +251,8 @@ def _read_settings(path: Path) -> Settings:
         raise UserError(f'{path} must be an object, as {{"tests": 10, "outcomes": "fresh"}}')
     if strange := sorted(held.keys() - set(Settings._fields)):
         raise unknown(f"setting in {path}", strange[0], Settings._fields)
-    found = checked_settings(str(path), **Settings(**held)._asdict())
+    given = {"outcomes": outcomes, **held}
+    found = checked_settings(str(path), **Settings(**given)._asdict(), known=known)
     if held.get("tests") == 0:
         raise UserError(f"{path}: tests must be at least 1, is 0")
     return found

@@ -29,11 +29,15 @@ class Decision(NamedTuple):
     costs: Float[np.ndarray, " tests"]
     payoffs: Float[np.ndarray, "repairs kinds"]
     budget: int
-    fixed: bool
-    """Whether a test shows the same however often it is done."""
+    barred: Bool[np.ndarray, "tests tests"]
+    """Which tests, the second, cannot be done once another was, or the same."""
+
+    def barred_by(self, done: Bool[np.ndarray, "states tests"]) -> Bool[np.ndarray, "states tests"]:
+        """Return which tests cannot be done after those that were."""
+        return (done.astype(np.float32) @ self.barred.astype(np.float32)) > 0
 
 
-def decision_of(table: Table, budget: int, fixed: bool) -> Decision:
+def decision_of(table: Table, budget: int, barred: Bool[np.ndarray, "tests tests"]) -> Decision:
     """Return the decision of all faults and tests, nothing left out."""
     numbers = [len(names) for names in table.outcomes]
     return Decision(
@@ -44,14 +48,16 @@ def decision_of(table: Table, budget: int, fixed: bool) -> Decision:
         table.costs,
         table.payoffs,
         budget,
-        fixed,
+        barred,
     )
 
 
 @functools.lru_cache(maxsize=4)
 def useful(table: Table) -> Bool[np.ndarray, " tests"]:
     """Return which tests say anything about the repair, if only beside others."""
-    return np.isin(np.arange(len(table.tests)), reduced(decision_of(table, 1, False)).tests)
+    tests = np.arange(len(table.tests))
+    free = np.zeros((len(tests), len(tests)), bool)
+    return np.isin(tests, reduced(decision_of(table, 1, free)).tests)
 
 
 def reduced(whole: Decision) -> Decision:
@@ -82,6 +88,7 @@ def reduced(whole: Decision) -> Decision:
         chances=whole.chances[kept][:, first],
         costs=whole.costs[relevant],
         payoffs=whole.payoffs[:, first],
+        barred=whole.barred[np.ix_(relevant, relevant)],
     )
 
 

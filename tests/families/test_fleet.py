@@ -1,0 +1,74 @@
+"""A new machine each trial: tables are shown, and some are never trained on."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from dreamrl.errors import UserError
+from dreamrl.families.diagnosis import fleet, from_columns
+from dreamrl.families.family import HasDescriptions, prior_of
+from dreamrl.references import references
+from dreamrl.testing import check_family
+
+SMALL = fleet(tables=6, held_out=2, faults=3, tests=2, repairs=2, budget=2)
+
+
+def test_the_rules_are_kept_and_no_table_is_in_both_splits():
+    check_family(SMALL)
+    assert isinstance(SMALL, HasDescriptions)
+    assert (SMALL.train_ids, SMALL.test_ids) == (range(12), range(12, 18))
+    shown = jax.vmap(lambda i: SMALL.problem(i).likelihoods)(jnp.arange(18))
+    assert not np.isin(np.asarray(shown[12:]), np.asarray(shown[:12])).all((1, 2, 3)).any()
+    prior = prior_of(SMALL, SMALL.test_ids)
+    assert prior.reshape(2, 3).sum(1) == pytest.approx([0.5, 0.5])
+
+
+def test_the_table_is_shown_in_both_episodes_and_not_the_fault():
+    first = [SMALL.reset(jax.random.key(i), SMALL.problem(jnp.array(i)))[1] for i in (3, 4, 6)]
+    np.testing.assert_array_equal(first[0], first[1])
+    assert (first[0] != first[2]).any()
+    problem, table = SMALL.problem(jnp.array(4)), SMALL.tables[1]
+    state, _ = SMALL.reset(jax.random.key(0), problem)
+    for test in range(2):
+        step = SMALL.step(jax.random.key(test), problem, None, state, jnp.array(test))[1]
+        result, logs, chances, amounts = SMALL.observation_space.split(step.observation)
+        outcome = int(result) - 1 - 2 * test
+        np.testing.assert_allclose(jnp.exp(logs), table.likelihoods[test, outcome], rtol=1e-5)
+        np.testing.assert_allclose(chances[-3:], table.prior, rtol=1e-5)
+        np.testing.assert_allclose(amounts[2:], table.payoffs.reshape(-1))
+    paid = SMALL.step(jax.random.key(0), problem, jnp.array(0), state, jnp.array(1))[1]
+    assert (float(paid.reward), bool(paid.terminated)) == (table.payoffs[1, 1], True)
+    np.testing.assert_array_equal(SMALL.describe(jnp.array(4)), table.payoffs[:, 1])
+
+
+def test_outcomes_are_as_likely_as_the_table_says():
+    problem, table = SMALL.problem(jnp.array(5)), SMALL.tables[1]
+
+    def positive(key):
+        step = SMALL.step(key, problem, None, jnp.array(0), jnp.array(1))[1]
+        return step.observation[0] == 4
+
+    found = jax.vmap(positive)(jax.random.split(jax.random.key(0), 4000)).mean()
+    assert found == pytest.approx(table.likelihoods[1, 1, 2], abs=0.03)
+
+
+def test_a_machine_of_it_has_references():
+    found = references(SMALL.machine(5), number=10)
+    assert found.no_test <= found.bayes_optimal.low <= found.optimum == 1
+
+
+def test_tables_of_different_sizes_are_refused():
+    other = from_columns(
+        {"fault": ["a", "b"], "prior": [0.5, 0.5]},
+        {"test": ["x"], "cost": [0], "a": [0.1], "b": [0.9]},
+        {"repair": ["for a", "for b"], "a": [1, 0], "b": [0, 1]},
+    )
+    with pytest.raises(UserError, match="tables must have the same numbers of tests, outcomes"):
+        dataclasses.replace(SMALL, tables=(*SMALL.tables, other.table))
+    with pytest.raises(UserError, match="held_out must be 1 to 5, is 6"):
+        dataclasses.replace(SMALL, held_out=6)
+    with pytest.raises(UserError, match="budget must be at least 1, is 0"):
+        dataclasses.replace(SMALL, budget=0)
