@@ -33,7 +33,7 @@ class Outcome(NamedTuple):
     length: Int[Array, ""]
     """Steps of the exploration."""
     statistics: dict[str, Array]
-    """What the family counts of an exploration beside that; empty if it counts nothing."""
+    """What the family counts beside that; empty if it counts nothing."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,6 +67,9 @@ def outcome(
     trial = play(family, problem, agent, key, episodes=episodes)
     count = getattr(family, "statistics", None)
     statistics = {} if count is None else count(problem, trial.exploration)
+    if (score := getattr(family, "exploitation_statistics", None)) is not None:
+        of_each = jax.vmap(lambda episode: score(problem, episode))(trial.exploitation)
+        statistics |= {name: values.mean() for name, values in of_each.items()}
     returns = jax.vmap(lambda episode: episode.episode_return)(trial.exploitation)
     return Outcome(returns, trial.exploration.length, statistics)
 

@@ -128,7 +128,8 @@ class Family(Protocol):
       take turns (`dreamrl.trial.rollout`);
     - those of `HasGoals`, `HasSymmetries`, `CanObserve`, `HasDescriptions` and `HasPrior`, below;
     - `statistics(problem, exploration) -> dict[str, Array]`, what to count of an exploration
-      beside its length, one number each (`dreamrl.evaluation`, which reports the means);
+      beside its length, one number each (`dreamrl.evaluation`, which reports the means), and
+      `exploitation_statistics(problem, exploitation)`, the same of an exploitation;
     - `action_names`, a tuple with a name for each action, `exploitation_names`, where actions mean
       something else with a goal, and `drawing(problem) -> Drawing`, where observations begin with
       x and y on a grid (`dreamrl trial`, which shows them).
