@@ -171,5 +171,9 @@ def test_evaluations_count_hits_and_whole_reports():
 
 
 def test_what_can_be_reached():
-    assert references.optimum(PADDLE, PADDLE.test_ids) == pytest.approx(1)
-    assert references.no_exploration(PADDLE, (0, 1, 2, 3)) == pytest.approx(7 / 8)
+    bugs = (Bug.HOLE, Bug.GOAL_SCORES_NOT, Bug.NO_NEW_BALL)
+    some = [program(*chosen) for n in range(4) for chosen in itertools.combinations(bugs, n)]
+    assert references.optimum(PADDLE, some) == pytest.approx(1)
+    assert references.no_exploration(PADDLE, some) == pytest.approx((5 + 3 / 2) / 8)
+    # The left half hits the first ball, the right half the second one, and the third is missed.
+    assert references.shortest_informative(PADDLE, some) == 25

@@ -13,7 +13,7 @@ import dreamrl
 from dreamrl.deploy import TrainedAgent
 from dreamrl.families.paddle import BUG_NAMES, Bug
 from dreamrl.figures.paddle import BALL, RIGHT, WRONG
-from dreamrl.figures.trial import animate_trial, draw_trial, scene_of
+from dreamrl.figures.trial import draw_trial, scene_of
 from dreamrl.story import play_story
 from dreamrl.trial import Choice
 from dreamrl.types import Belief
@@ -92,10 +92,12 @@ def test_beliefs_are_those_of_the_programs_that_come_near(play):
     np.testing.assert_allclose([bar.get_width() for bar in figure.axes[1].patches], 0.32, atol=1e-6)
 
 
-def test_figures_have_a_picture_for_each_step(play, tmp_path):
+def test_a_figure_has_a_picture_for_each_step(play, tmp_path):
     scene = play(None)
-    assert scene.story.beliefs.steps == STEPS
+    (strip,) = scene.strips()
+    assert strip.steps == scene.story.beliefs.steps == STEPS
+    axes = Figure().subplots()
+    strip.draw(axes, 7)
+    assert (axes.get_title(), texts(axes)) == ("7 stay", ["no ball"])
     with Image.open(draw_trial(scene, tmp_path / "trial.png")) as image:
         assert image.width > 1000
-    with Image.open(animate_trial(scene, tmp_path / "trial.gif")) as film:
-        assert film.n_frames == STEPS + 1 + 9

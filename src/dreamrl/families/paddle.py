@@ -45,7 +45,7 @@ BUG_NAMES = (
     "left and right are swapped",
     "the paddle moves two cells at a time",
     "the paddle's right half lets balls through",
-    "balls leave on one side, come back on the other",
+    "the ball passes the side walls",
     "a hit scores a point",
     "a goal scores no point",
     "the ball is twice as fast",

@@ -25,7 +25,8 @@ CELL = 1.4
 class PaddleScene:
     """The game on its screen, and the report: what is believed of each bug, said, and true."""
 
-    one_palette = True
+    one_palette = False
+    """The last frame may lack the ball, and so its colour."""
 
     def __init__(self, story: Story):
         self.story = story
@@ -58,7 +59,7 @@ class PaddleScene:
 
     def frame(self, figure: Figure, explored: int, exploited: int | None) -> None:
         figure.subplots_adjust(0.01, 0.13, 0.985, 0.9, wspace=0.12)
-        game, report, known = figure.subplots(1, 3, width_ratios=(0.8, 1.5, 0.9))
+        game, report, known = figure.subplots(1, 3, width_ratios=(1, 1.4, 1.05))
         self.walk(game, explored, exploring=True)
         self._report(report, explored, exploited or 0)
         words = "report" if exploited is None else say_moment(self.story, exploited, False)
