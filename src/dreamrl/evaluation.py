@@ -14,7 +14,15 @@ from scipy import special
 
 from dreamrl.agents.algorithm import Agent
 from dreamrl.errors import UserError, without_jax
-from dreamrl.families.family import Family, GivenIDs, HasStatistics, plain, plain_ids, prior_of
+from dreamrl.families.family import (
+    Family,
+    GivenIDs,
+    HasExploitationStatistics,
+    HasStatistics,
+    plain,
+    plain_ids,
+    prior_of,
+)
 from dreamrl.families.memory import side_by_side
 from dreamrl.host import in_own_switches
 from dreamrl.trial import play
@@ -33,7 +41,7 @@ class Outcome(NamedTuple):
     length: Int[Array, ""]
     """Steps of the exploration."""
     statistics: dict[str, Array]
-    """What the family counts of an exploration beside that; empty if it counts nothing."""
+    """What the family counts beside that; empty if it counts nothing."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,9 +73,12 @@ def outcome(
     """Return what one trial in a problem came to; the ID goes no further than the family."""
     problem = family.problem(problem_id)
     trial = play(family, problem, agent, key, episodes=episodes)
-    statistics = {}
+    statistics: dict[str, Array] = {}
     if isinstance(family, HasStatistics):
-        statistics = family.statistics(problem, trial.exploration)
+        statistics |= family.statistics(problem, trial.exploration)
+    if isinstance(family, HasExploitationStatistics):
+        count = functools.partial(family.exploitation_statistics, problem)
+        statistics |= {n: x.mean() for n, x in jax.vmap(count)(trial.exploitation).items()}
     returns = jax.vmap(lambda episode: episode.episode_return)(trial.exploitation)
     return Outcome(returns, trial.exploration.length, statistics)
 

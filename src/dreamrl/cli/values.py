@@ -46,6 +46,8 @@ def describe(result: dict[str, Any]) -> list[tuple[str, str]]:
     if result["optimal"] is not None:
         rows.append(("  with the problem known", f"{result['optimal']:.3f}"))
         rows.append(("  without exploration", f"{result['no_exploration']:.3f}"))
+    if "programs_right" in result:
+        rows.append(("programs wholly right", f"{result['programs_right']:.1%}"))
     rows.append(("steps of exploration", f"{result['exploration_length_mean']:.1f}"))
     if "useless_tests" in result:
         rows.append(("  that say nothing of the repair", f"{result['useless_tests']:.2f}"))

@@ -15,6 +15,7 @@ from dreamrl.families.cooking import Cooking
 from dreamrl.families.diagnosis import diagnosis
 from dreamrl.families.family import Family
 from dreamrl.families.growth import Growth
+from dreamrl.families.paddle import Paddle
 from dreamrl.families.point_robot import PointRobot
 from dreamrl.families.sign import Sign
 from dreamrl.families.tabular import TabularDidactic
@@ -34,6 +35,7 @@ _FAMILIES: dict[str, Callable[..., Family]] = {
     "growth": Growth,
     "sign": Sign,
     "diagnosis": diagnosis,
+    "paddle": Paddle,
 }
 
 __all__ = [

@@ -125,7 +125,8 @@ class Family(Protocol):
     What a family may have beside these, for those who need it:
 
     - what `HasGoals`, `HasSymmetries`, `CanObserve`, `HasDescriptions`, `HasPrior`, `HasLimit`,
-      `HasActionMask`, `HasStatistics`, `HasActionNames` and `HasExploitationNames` ask for, below;
+      `HasActionMask`, `HasStatistics`, `HasExploitationStatistics`, `HasActionNames` and
+      `HasExploitationNames` ask for, below;
     - `drawing(problem) -> Drawing`, where observations begin with x and y on a grid
       (`dreamrl.families.grid.HasDrawing`: `dreamrl trial` and reports show it).
     """
@@ -233,6 +234,17 @@ class HasStatistics(Protocol):
     """What there is to count of an exploration beside its length; means of it are reported."""
 
     def statistics(self, problem: Problem, exploration: Trajectory) -> dict[str, Shaped[Array, ""]]:
+        """Return one number each, by name."""
+        ...
+
+
+@runtime_checkable
+class HasExploitationStatistics(Protocol):
+    """What there is to count of an exploitation beside its return."""
+
+    def exploitation_statistics(
+        self, problem: Problem, exploitation: Trajectory
+    ) -> dict[str, Shaped[Array, ""]]:
         """Return one number each, by name."""
         ...
 

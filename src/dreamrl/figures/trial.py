@@ -5,8 +5,10 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from dreamrl.families.grid import HasDrawing
+from dreamrl.families.paddle import Paddle
 from dreamrl.families.sign import Sign
 from dreamrl.figures.grid import GridScene
+from dreamrl.figures.paddle import PaddleScene
 from dreamrl.figures.panels import draw_knowledge, photograph, save_gif
 from dreamrl.figures.scene import Scene
 from dreamrl.figures.sign import SignScene
@@ -21,6 +23,8 @@ def scene_of(story: Story) -> Scene | None:
     """Return the story as its family is drawn; None for a family of which there is no drawing."""
     if isinstance(story.family, Sign):
         return SignScene(story)
+    if isinstance(story.family, Paddle):
+        return PaddleScene(story)
     return GridScene(story) if isinstance(story.family, HasDrawing) else None
 
 

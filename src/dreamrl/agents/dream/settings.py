@@ -199,6 +199,10 @@ PRESETS = {
         exploration=Exploration(hidden=64, cost=0.005),
         decoder=Decoding(replay=4096, batch=64),
     ),
+    # Of eight bugs the last is worth some ten steps, and not to be had where others come first.
+    "paddle": dataclasses.replace(
+        _DEFAULT, exploration=Exploration(hidden=64, discount=0.99, cost=0.002)
+    ),
     # c was 0.1, and |f|^2 was kept from growing above 10: a hundredth of it, once it is as large.
     "paper": DreamSettings(
         budget=PAPER_BUDGET,
