@@ -11,7 +11,7 @@ from jaxtyping import PyTree
 
 from dreamrl.errors import FamilyError, UserError, without_jax
 from dreamrl.families.checks import find_faults
-from dreamrl.families.family import CanObserve, Family, plain
+from dreamrl.families.family import CanObserve, Family, horizon_of, plain
 from dreamrl.host import in_own_switches
 from dreamrl.types import State, Step
 from dreamrl.values import Whole, shown
@@ -71,7 +71,8 @@ def replay(
     goal = None if goal is None else jnp.asarray(goal)
     # Always whole horizons, so that one compiled program serves episodes of every length.
     length = len(actions)
-    padding = -length % family.horizon if length else family.horizon
+    horizon = horizon_of(family, exploring=goal is None)
+    padding = -length % horizon if length else horizon
     actions = jnp.asarray(np.pad(actions, [(0, padding), *[(0, 0)] * len(space.shape)]))
     first, steps, states = _player(family)(problem_id, goal, actions, start)
 

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PyTree, Scalar
 
-from dreamrl.families.family import Family, mask_of
+from dreamrl.families.family import Family, horizon_of, mask_of
 from dreamrl.families.turns import at_once, in_turns
 from dreamrl.networks.distributions import Distribution
 from dreamrl.spaces import inside
@@ -107,7 +107,7 @@ def rollout(
     *,
     states: bool = False,
 ) -> Episode:
-    """Play one episode of at most `family.horizon` steps.
+    """Play one episode, of at most as many steps as `horizon_of` says.
 
     Mapped over, no more are played side by side than the family can (`dreamrl.families.turns`).
 
@@ -157,7 +157,8 @@ def _episode(
         after = Percept(observation, action, reward, jnp.array(False), allowed)
         return (state, carry, after, alive), kept
 
-    keys = (jax.random.split(key_act, family.horizon), jax.random.split(key_step, family.horizon))
+    horizon = horizon_of(family, exploring=goal is None)
+    keys = (jax.random.split(key_act, horizon), jax.random.split(key_step, horizon))
     loop = (start, carry, percept, jnp.array(True))
     (_, _, last, _), (taken, extras, visited) = jax.lax.scan(step, loop, keys)
     observations, *rest, allowed = taken

@@ -1,5 +1,6 @@
 """The methods by name, and the trainers that they make. Adding a method adds one line here."""
 
+import dataclasses
 from typing import Any
 
 from dreamrl.agents.algorithm import Algorithm
@@ -14,6 +15,7 @@ from dreamrl.agents.varibad import VARIBAD
 from dreamrl.errors import UserError, unknown
 from dreamrl.families.family import Family, plain
 from dreamrl.families.memory import check_memory
+from dreamrl.families.repeated import explored_in
 from dreamrl.networks.observations import check_pictures
 
 METHODS: dict[str, Method] = {
@@ -77,7 +79,12 @@ def make_trainer(agent: str, family: Family, settings: Any, seeds: int = 1) -> T
 
 def trainer_of(algorithm: Algorithm | Trainable, seeds: int = 1) -> Trainable:
     """Return the trainer of an algorithm, checked as `make_trainer` checks."""
-    trainer = algorithm if isinstance(algorithm, Trainable) else Trainer(algorithm)
+    if isinstance(algorithm, Trainable):
+        trainer: Trainable = algorithm
+    else:
+        made: Any = algorithm
+        repeated = explored_in(made.family, made.settings.budget.explorations)
+        trainer = Trainer(dataclasses.replace(made, family=repeated))
     # Its own family: an oracle's says more than the one that was given.
     check_pictures(trainer.family.observation_space)
     budget = trainer.settings.budget

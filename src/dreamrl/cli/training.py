@@ -14,7 +14,7 @@ from dreamrl import cli, families, runs
 from dreamrl.cli.progress import Goal, Limits, View, progress
 from dreamrl.cli.values import command_line, describe, drawn, print_json, print_rows
 from dreamrl.errors import UserError
-from dreamrl.families.family import Family
+from dreamrl.families.family import Family, horizon_of
 from dreamrl.interruption import STOPPED, interruptible
 from dreamrl.runs import Run
 from dreamrl.runs.checkpoint import CHECKPOINTS
@@ -85,10 +85,11 @@ class _Watch:
 def _watched(session: Session, console: Console) -> Iterator[_Watch]:
     family = session.family
     title = f"{session.manifest['agent']} on {family.name}"
+    horizon = horizon_of(family, exploring=True)
     goal = Goal(session.algorithm.settings.budget.iterations, session.terms.until)
     with (
         ThreadPoolExecutor(1) as pool,
-        progress(title, str(session.out), goal, family.horizon, console) as view,
+        progress(title, str(session.out), goal, horizon, console) as view,
         interruptible(view.stopping) as stop,
     ):
         yield _Watch(view, family, pool, stop)
@@ -114,7 +115,7 @@ def _figure(session: Session) -> Path | None:
 
     path = Run(session.out).figures / "training.png"
     family = session.family
-    return draw_training(histories, limits(family), family.horizon, path)
+    return draw_training(histories, limits(family), horizon_of(family, exploring=True), path)
 
 
 def _best(out: Path) -> list[str]:

@@ -30,7 +30,8 @@ from dreamrl.comparison.contender import contender
 from dreamrl.configuration import changed, paths_of, to_dict
 from dreamrl.errors import UserError
 from dreamrl.evaluation import evaluate
-from dreamrl.families.family import Family, plain_ids
+from dreamrl.families.family import Family, horizon_of, plain_ids
+from dreamrl.families.repeated import explored_in
 from dreamrl.runs import Run
 from dreamrl.runs.migration import stored_settings
 from dreamrl.runs.store import read_json, write
@@ -248,7 +249,9 @@ def _paths(cell: Cell, held: dict[str, Any] | None) -> dict[str, Any]:
 
 def _steps(settings: Any, family: Family) -> int:
     """Return the environment steps of an iteration, if no episode ends before the horizon."""
-    return settings.budget.trials * family.horizon * (1 + settings.budget.episodes)
+    budget = settings.budget
+    explored = horizon_of(explored_in(family, budget.explorations), exploring=True)
+    return budget.trials * (explored + budget.episodes * family.horizon)
 
 
 def _within(budget: int, settings: Any, family: Family, name: str) -> Any:

@@ -10,7 +10,7 @@ from jaxtyping import Float, PyTree, Shaped
 
 from dreamrl.deploy.environment import Environment, allowed_in
 from dreamrl.errors import UserError
-from dreamrl.families.family import Family, has_mask
+from dreamrl.families.family import Family, has_mask, horizon_of
 from dreamrl.spaces import Discrete, Space
 from dreamrl.trial import Percept
 from dreamrl.types import Trajectory
@@ -135,7 +135,7 @@ class Driver(Generic[TBelief]):
                 raise UserError(f"{self._name}: {name!r} has no action mask here, allowed is given")
             return None
         number = self._recorded.allowed.shape[-1]
-        if over or self._steps + self._begun == self._family.horizon:
+        if over or self._steps + self._begun == len(self._recorded.actions):
             return np.ones(number, bool)
         what = f"{self._name}: allowed, of observation {self._count},"
         if allowed is None:
@@ -182,7 +182,7 @@ class Driver(Generic[TBelief]):
             possible: Any = held.allowed
             possible[self._steps] = allowed
         self._begun, self._waiting = True, False
-        self._done = terminated or truncated or self._steps == self._family.horizon
+        self._done = terminated or truncated or self._steps == len(self._recorded.actions)
         if self._done:
             return
         # NumPy's arrays go into a jitted function as they are: putting each there takes longer.
@@ -207,7 +207,8 @@ def drive(driver: Driver[TBelief], environment: Environment) -> None:
 
 def blank(family: Family, exploring: bool = True) -> Trajectory:
     """Return a trajectory as long as the horizon, in which no step was taken."""
-    times, seen, done = family.horizon, family.observation_space, family.action_space
+    times, done = horizon_of(family, exploring), family.action_space
+    seen = family.observation_space
     observations: Any = np.zeros((times + 1, *seen.shape), seen.dtype)
     actions: Any = np.zeros((times, *done.shape), done.dtype)
     rest: Any = (np.zeros(times, kind) for kind in (np.float32, bool, bool, bool))

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from dreamrl.errors import raised, raised_on_host
-from dreamrl.families.family import HasActionMask, plain, plain_ids
+from dreamrl.families.family import HasActionMask, horizon_of, plain, plain_ids
 from dreamrl.families.turns import at_once
 from dreamrl.spaces import ActionSpace, Box, Discrete, Space
 from dreamrl.types import Step
@@ -58,9 +58,10 @@ def _attribute_faults(family: Any) -> Iterator[str]:
     for split in ("train_ids", "test_ids"):
         if hasattr(family, split):
             yield from _id_faults(split, getattr(family, split))
-    horizon = getattr(family, "horizon", 1)
-    if not isinstance(horizon, int) or horizon < 1:
-        yield f"horizon must be an integer of at least 1, is {horizon!r}"
+    for name in ("horizon", "exploration_horizon"):
+        horizon = getattr(family, name, 1)
+        if not isinstance(horizon, int) or horizon < 1:
+            yield f"{name} must be an integer of at least 1, is {horizon!r}"
     for name in ("observation_space", "goal_space"):
         if hasattr(family, name) and not isinstance(getattr(family, name), Space):
             yield f"{name} must be a space of dreamrl.spaces, is {getattr(family, name)!r}"
@@ -238,7 +239,8 @@ class _Trial:
         alive = np.ones(number, bool)
         end = getattr(family, "end_action", None)
         rng = np.random.default_rng(0)
-        for t in range(family.horizon):
+        horizon = horizon_of(family, exploring)
+        for t in range(horizon):
             where = [f"{name}: problem {i}, step {t + 1}" for i in self.ids[:number]]
             mask = None if masks is None else masks(problem, goal, state)
             if mask is not None:
@@ -247,7 +249,7 @@ class _Trial:
                 yield from faults
                 if faults:
                     return
-            if t in (0, family.horizon // 2) and isinstance(end, int):
+            if t in (0, horizon // 2) and isinstance(end, int):
                 last = Step(*step(keys, problem, goal, state, jnp.full(number, end))[1])
                 ends = np.asarray(last.terminated | last.truncated)
                 if (alive & ~ends & (mask is None or mask[:, end])).any():
@@ -259,7 +261,7 @@ class _Trial:
             alive &= ~np.asarray(result.terminated | result.truncated)
         if alive.any():
             i = self.ids[int(alive.argmax())]
-            yield f"{name}: problem {i} is not over after the horizon of {family.horizon} steps"
+            yield f"{name}: problem {i} is not over after the horizon of {horizon} steps"
 
 
 def _result_faults(family: Any, where: list[str], alive: np.ndarray, result: Step) -> Iterator[str]:

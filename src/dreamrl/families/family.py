@@ -125,8 +125,8 @@ class Family(Protocol):
     What a family may have beside these, for those who need it:
 
     - what `HasGoals`, `HasSymmetries`, `CanObserve`, `HasDescriptions`, `HasPrior`, `HasLimit`,
-      `HasActionMask`, `HasStatistics`, `HasExploitationStatistics`, `HasActionNames` and
-      `HasExploitationNames` ask for, below;
+      `HasExplorationHorizon`, `HasActionMask`, `HasStatistics`, `HasExploitationStatistics`,
+      `HasActionNames` and `HasExploitationNames` ask for, below;
     - `drawing(problem) -> Drawing`, where observations begin with x and y on a grid
       (`dreamrl.families.grid.HasDrawing`: `dreamrl trial` and reports show it).
     """
@@ -217,6 +217,23 @@ class HasPrior(Protocol):
     def prior(self, ids: Sequence[int]) -> Float[np.ndarray, " ids"] | None:
         """Return how likely each of these problems is, up to a factor; None: all as likely."""
         ...
+
+
+@runtime_checkable
+class HasExplorationHorizon(Protocol):
+    """Where explorations may last longer, or less long, than exploitations."""
+
+    @property
+    def exploration_horizon(self) -> int:
+        """Steps after which an exploration is truncated."""
+        ...
+
+
+def horizon_of(family: Family, exploring: bool) -> int:
+    """Return the steps after which an exploration, or an exploitation, is truncated."""
+    if exploring and isinstance(family, HasExplorationHorizon):
+        return operator.index(family.exploration_horizon)
+    return family.horizon
 
 
 @runtime_checkable

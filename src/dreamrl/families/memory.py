@@ -6,7 +6,7 @@ import os
 import numpy as np
 
 from dreamrl.errors import UserError
-from dreamrl.families.family import Family
+from dreamrl.families.family import Family, horizon_of
 
 AT_ONCE = 2**28
 """Bytes of observations that are held side by side where trials can as well take turns."""
@@ -21,7 +21,8 @@ def trial_bytes(family: Family, trials: int = 1, episodes: int = 1) -> int:
     """
     space = family.observation_space
     size = math.prod(space.shape) * np.dtype(space.dtype).itemsize
-    return 2 * trials * (1 + episodes) * (family.horizon + 1) * size
+    lengths = horizon_of(family, exploring=True) + 1 + episodes * (family.horizon + 1)
+    return 2 * trials * lengths * size
 
 
 def side_by_side(family: Family, episodes: int = 1) -> int:

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Scalar, Shaped
 
-from dreamrl.families.family import Family, HasDescriptions, mask_of, prior_of
+from dreamrl.families.family import Family, HasDescriptions, horizon_of, mask_of, prior_of
 from dreamrl.families.turns import at_once
 from dreamrl.spaces import ActionSpace, Privileged, Space
 from dreamrl.types import Action, Goal, Key, Problem, State, Step
@@ -80,6 +80,10 @@ class WithTaskInfo:
     @property
     def horizon(self) -> int:
         return self.family.horizon
+
+    @property
+    def exploration_horizon(self) -> int:
+        return horizon_of(self.family, exploring=True)
 
     @property
     def at_once(self) -> int | None:

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 
 from dreamrl.errors import TooLarge, UserError
-from dreamrl.families.family import Family, has_mask, mask_of
+from dreamrl.families.family import Family, has_mask, horizon_of, mask_of
 from dreamrl.references.distinct import distinct
 from dreamrl.spaces import Discrete
 from dreamrl.types import Step
@@ -155,7 +155,7 @@ class Tabulator:
         _, first = distinct([observations] if possible is None else [observations, possible])
         layers: list[Layer] = []
         while len(owners):
-            last = len(layers) + 1 == self.family.horizon
+            last = len(layers) + 1 == horizon_of(self.family, exploring=goal is None)
             after, result = _in_chunks(self._step, (key, goal), (positions[owners], states))
             ended = _ended(result, possible) | last
             going, heirs = _going(ended, owners, after)

@@ -9,7 +9,8 @@ from typing import Any
 from dreamrl import families, runs
 from dreamrl.deploy import load
 from dreamrl.errors import UserError
-from dreamrl.families.family import Family
+from dreamrl.families.family import Family, horizon_of
+from dreamrl.families.repeated import explored_in
 from dreamrl.report import boards
 from dreamrl.report.alarms import Facts, alarms
 from dreamrl.report.charts import charts
@@ -288,7 +289,9 @@ def _facts(
 ) -> dict[int, Facts]:
     settings, horizon = group["settings"], None
     with contextlib.suppress(UserError):
-        horizon = families.of_run(group["family"]).horizon
+        explorations = int(_number(settings.get("budget.explorations")) or 1)
+        family = explored_in(families.of_run(group["family"]), explorations)
+        horizon = horizon_of(family, exploring=True)
     total = _number(settings.get("budget.iterations")) or 1.0
     rho = _number(settings.get("encoding.rho"))
     ends = (exact.get("optimal"), exact.get("no_exploration"))

@@ -37,7 +37,7 @@ from dreamrl.agents.dream.stopping import (
 )
 from dreamrl.agents.policy import InstructedPolicy
 from dreamrl.agents.settings import check_actions
-from dreamrl.families.family import Family, has_mask
+from dreamrl.families.family import Family, has_mask, horizon_of
 from dreamrl.learners import replay
 from dreamrl.learners.schedules import ramp
 from dreamrl.networks.encoder import Encoder, make_encoder
@@ -254,8 +254,8 @@ class Dream(Algorithm):
         )
         ends = jax.vmap(stop_length)(values, explored.mask)
         something = errors[:, 0].mean() > 4 * settings.encoding.rho**2
-        late = (progress > exploit.decoder_share_begin) & (self.family.horizon > 1)
-        late = late & (self._ends == "rule")
+        late = progress > exploit.decoder_share_begin
+        late = late & (explored.mask.shape[1] > 1) & (self._ends == "rule")
         metrics = {
             "return_encoder": _mean(returns.reshape(-1), ~decoded.reshape(-1)),
             "return_decoder": _mean(returns.reshape(-1), decoded.reshape(-1)),
@@ -341,7 +341,8 @@ def _mean(x: Float[Array, "..."], where: Bool[Array, "..."]) -> Float[Array, ""]
 
 def _blank(family: Family) -> Trajectory:
     """Return a trajectory in which nothing happens, for its shapes."""
-    times, actions, seen = family.horizon, family.action_space, family.observation_space
+    times, actions = horizon_of(family, exploring=True), family.action_space
+    seen = family.observation_space
     none = jnp.zeros(times, bool)
     masked = has_mask(family, exploring=True)
     return Trajectory(

@@ -1,0 +1,147 @@
+"""A family whose exploration is several episodes: after an end it is reset, and tried again."""
+
+import dataclasses
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Int, Scalar, Shaped
+
+from dreamrl.errors import UserError
+from dreamrl.families.family import Family, horizon_of, mask_of
+from dreamrl.families.turns import at_once
+from dreamrl.spaces import ActionSpace, Space
+from dreamrl.types import Action, Goal, Key, Observation, Problem, State, Step
+
+PASSED_ON = (
+    "prior",
+    "describe",
+    "goals",
+    "symmetries",
+    "statistics",
+    "exploitation_statistics",
+    "action_names",
+    "exploitation_names",
+    "drawing",
+)
+"""What a family may have that says nothing of its states."""
+
+
+class RepeatedState(NamedTuple):
+    """The family's own state, and where an exploration has got to."""
+
+    inner: State
+    episode: Int[Array, ""]
+    """Number of the exploration episode; 0 in an exploitation."""
+    over: Bool[Array, ""]
+    """Whether it has ended: the next action begins another one, and is not taken."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Repeated:
+    """`family`, explored in so many episodes; what is exploited stays one episode.
+
+    An exploration goes on after an end: the last observation is seen, then one step that takes no
+    action and pays nothing shows the first observation of the next episode.
+
+    Args:
+        family: Any that can be played side by side without limit.
+        explorations: Exploration episodes a trial.
+
+    Raises:
+        UserError: For a family whose episodes are played outside of JAX.
+    """
+
+    family: Family
+    explorations: int
+
+    def __post_init__(self) -> None:
+        """Take over what the family may have beside the rest."""
+        if at_once(self.family) is not None:
+            raise UserError(
+                f"explorations must be 1 for {self.family.name!r}: its environments are played "
+                "outside of JAX, and cannot be reset within an episode"
+            )
+        for name in PASSED_ON:
+            if (part := getattr(self.family, name, None)) is not None:
+                object.__setattr__(self, name, part)
+
+    @property
+    def name(self) -> str:
+        return self.family.name
+
+    @property
+    def train_ids(self) -> tuple[int, ...] | range:
+        return self.family.train_ids
+
+    @property
+    def test_ids(self) -> tuple[int, ...] | range:
+        return self.family.test_ids
+
+    @property
+    def horizon(self) -> int:
+        return self.family.horizon
+
+    @property
+    def exploration_horizon(self) -> int:
+        return self.explorations * (horizon_of(self.family, exploring=True) + 1) - 1
+
+    @property
+    def end_action(self) -> int | None:
+        return self.family.end_action
+
+    @property
+    def observation_space(self) -> Space:
+        return self.family.observation_space
+
+    @property
+    def action_space(self) -> ActionSpace:
+        return self.family.action_space
+
+    @property
+    def goal_space(self) -> Space:
+        return self.family.goal_space
+
+    def problem(self, problem_id: Int[Scalar, ""]) -> Problem:
+        return self.family.problem(problem_id)
+
+    def sample_goal(self, key: Key, problem: Problem) -> Shaped[Array, "..."]:
+        return self.family.sample_goal(key, problem)
+
+    def action_mask(
+        self, problem: Problem, goal: Goal, state: RepeatedState
+    ) -> Bool[Array, " actions"] | None:
+        mask = mask_of(self.family, problem, goal, state.inner)
+        return None if mask is None else mask | state.over
+
+    def reset(self, key: Key, problem: Problem) -> tuple[RepeatedState, Observation]:
+        state, observation = self.family.reset(key, problem)
+        return RepeatedState(state, jnp.array(0), jnp.array(False)), observation
+
+    def step(
+        self, key: Key, problem: Problem, goal: Goal, state: RepeatedState, action: Action
+    ) -> tuple[RepeatedState, Step]:
+        if goal is not None:
+            inner, outcome = self.family.step(key, problem, goal, state.inner, action)
+            return state._replace(inner=inner), outcome
+        # Only one of the two counts, so that one key is enough.
+        inner, outcome = self.family.step(key, problem, None, state.inner, action)
+        ended, last = outcome.terminated | outcome.truncated, state.episode + 1 >= self.explorations
+        outcome = outcome._replace(
+            terminated=outcome.terminated & last, truncated=outcome.truncated & last
+        )
+        following = RepeatedState(inner, state.episode, ended & ~last)
+        first, observation = self.family.reset(key, problem)
+        no = jnp.array(False)
+        again = (
+            RepeatedState(first, state.episode + 1, no),
+            Step(observation, jnp.zeros_like(outcome.reward), no, no),
+        )
+        return jax.tree.map(
+            lambda x, y: jnp.where(state.over, x, y), again, (following, Step(*outcome))
+        )
+
+
+def explored_in(family: Family, explorations: int) -> Any:
+    """Return the family, explored in so many episodes a trial."""
+    return family if explorations == 1 else Repeated(family, explorations)
