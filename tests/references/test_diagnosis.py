@@ -7,7 +7,7 @@ import pytest
 
 import dreamrl
 from dreamrl.cli import main
-from dreamrl.families.diagnosis import Diagnosis, Table, from_columns
+from dreamrl.families.diagnosis import Diagnosis, Table, diagnosis, from_columns
 from dreamrl.families.diagnosis.relevance import reduced
 from dreamrl.references import diagnosis as ways
 from dreamrl.references import no_exploration, optimum, references
@@ -281,3 +281,22 @@ def test_the_pump_shows_why():
     assert family.table.tests[int(first[0])] in found.useless
     assert found.greedy_information.mean < found.bayes_optimal.low - 0.05
     assert len(family.table.repairs) < len(family.table.faults)
+
+
+def test_most_information_is_not_most_return():
+    """Fault c is rare and dear. Test x tells a from b, of which there are many; test y tells c."""
+    family = from_columns(
+        {"fault": ["a", "b", "c"], "prior": [0.5, 0.4, 0.1]},
+        {"test": ["x", "y"], "cost": [0, 0], "a": [0, 0], "b": [1, 0], "c": [0, 1]},
+        {"repair": ["A", "B", "C"], "a": [1, 0, 0], "b": [0, 1, 0], "c": [-20, -20, 1]},
+        budget=1,
+    )
+    found = references(family, 10)
+    # After x it is a or c, 5 to 1, and C pays 0.1; or b, and B 0.4. After y c, 0.1; or else A, 0.5.
+    assert found.informed == (pytest.approx(0.1 + 0.4), pytest.approx(1), 0)
+    assert found.bayes_optimal[::2] == (pytest.approx(0.1 + 0.5), pytest.approx(1))
+
+
+def test_most_information_in_a_network():
+    found = references(diagnosis(table="asia"), 10)
+    assert found.informed == (pytest.approx(-0.79643, abs=1e-5), pytest.approx(2), 0)

@@ -71,6 +71,7 @@ def _tell_diagnosis(values: references.DiagnosisReference, as_json: bool) -> Non
         [
             ("told the fault", f"{values.optimum:.4f}"),
             ("best tests", _between(best)),
+            *([("most information on repairs", _way(values.informed))] if values.informed else []),
             ("greedy information gain", _way(values.greedy_information)),
             ("greedy value of information", _way(values.greedy_value)),
             ("tests in the table's order", _way(values.fixed_order)),

@@ -4,6 +4,7 @@ What is known after some tests is how often each outcome has come, in whatever o
 are not divided by the probability of what was seen, so that they add up over outcomes.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -62,39 +63,68 @@ class BeliefSearch:
         """
         most = self.decision.budget if budget is None else min(budget, self.decision.budget)
         depth = min(most, len(self.layers) - 1)
-        low, tests = self._backwards(depth, price, known=False)
+        low, tests = self._backwards(depth, self.decision.costs + price, self._returned)
         if depth == most or self.exact:
             return Bounds(low, low, tests)
-        return Bounds(low, self._backwards(depth, 0.0, known=True)[0], tests)
+        told = self.decision.payoffs.max(0)
+        high, _ = self._backwards(depth, self.decision.costs, self._returned, lambda w: w @ told)
+        return Bounds(low, high, tests)
 
-    def _backwards(self, depth: int, price: float, known: bool) -> tuple[float, float]:
-        decision, price = self.decision, price + NOTHING
-        results = range(len(decision.owners))
-        value = number = np.zeros(0)
+    def informed(self) -> tuple[float, float]:
+        """Return what the tests come to that tell most about what matters, and their number.
+
+        Most is the least mean square error of the belief over kinds of faults that no repair tells
+        apart: what DREAM's exploration is paid for, where encodings of these are equidistant. Tests
+        that tell nothing more are not done. Only where all beliefs are held (`exact`).
+        """
+        payoffs = self.decision.payoffs.T
+        member = np.unique(payoffs, axis=0, return_inverse=True)[1].reshape(-1)
+        members = np.eye(member.max() + 1)[member]
+
+        def known(weights: np.ndarray) -> np.ndarray:
+            mass = np.maximum(weights.sum(1), np.finfo(float).tiny)
+            return np.square(weights @ members).sum(1) / mass
+
+        nothing = np.zeros(len(self.decision.costs))
+        return self._backwards(len(self.layers) - 1, nothing, known)
+
+    def _returned(self, weights: np.ndarray) -> np.ndarray:
+        return (weights @ self.decision.payoffs.T).max(1, initial=-np.inf)
+
+    def _backwards(
+        self,
+        depth: int,
+        costs: np.ndarray,
+        score: Callable[[np.ndarray], np.ndarray],
+        score_last: Callable[[np.ndarray], np.ndarray] | None = None,
+    ) -> tuple[float, float]:
+        """Return what the way with the best score comes to, and its number of tests.
+
+        The score is that of the belief at the end, less `costs`; the return counts the payoff and
+        the tests' own costs. At the last layer it is `score_last` that counts, in both.
+        """
+        decision, paid = self.decision, np.stack([costs + NOTHING, self.decision.costs])
+        after_all = np.zeros((0, 3))
         for layer in reversed(self.layers[: depth + 1]):
-            stop = (layer.weights @ decision.payoffs.T).max(1, initial=-np.inf)
-            if layer is self.layers[depth]:
-                value = layer.weights @ decision.payoffs.max(0) if known else stop
-                number = np.zeros(len(value))
+            last = layer is self.layers[depth]
+            if last and score_last is not None:
+                stop = np.repeat(score_last(layer.weights)[:, None], 2, 1)
+            else:
+                stop = np.stack([score(layer.weights), self._returned(layer.weights)], 1)
+            stop = np.concatenate([stop, np.zeros((len(stop), 1))], 1)
+            if last or not len(decision.costs):
+                after_all = stop
                 continue
-            mass = layer.weights.sum(1)
-            going = -(decision.costs + price) * mass[:, None]
-            asked = np.repeat(mass[:, None], len(decision.costs), 1)
-            for result in results:
+            mass = layer.weights.sum(1)[:, None]
+            going = np.stack([-paid[0] * mass, -paid[1] * mass, np.ones_like(costs) * mass], 2)
+            for result, owner in enumerate(decision.owners):
                 after = layer.after[:, result]
                 possible = after >= 0
-                going[possible, decision.owners[result]] += value[after[possible]]
-                asked[possible, decision.owners[result]] += number[after[possible]]
-            going[decision.barred_by(layer.done)] = -np.inf
-            if not going.shape[1]:
-                value, number = stop, np.zeros(len(stop))
-                continue
-            best = going.argmax(1)[:, None]
-            gone = np.take_along_axis(going, best, 1)[:, 0]
-            goes = gone > stop
-            value = np.where(goes, gone, stop)
-            number = np.where(goes, np.take_along_axis(asked, best, 1)[:, 0], 0.0)
-        return float(value[0] + price * number[0]), float(number[0])
+                going[possible, owner] += after_all[after[possible]]
+            going[decision.barred_by(layer.done), 0] = -np.inf
+            best = going[np.arange(len(going)), going[..., 0].argmax(1)]
+            after_all = np.where(best[:, :1] > stop[:, :1], best, stop)
+        return float(after_all[0, 1]), float(after_all[0, 2])
 
 
 def _layers(decision: Decision) -> list[Layer]:

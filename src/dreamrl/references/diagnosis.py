@@ -55,6 +55,9 @@ class DiagnosisReference(NamedTuple):
     optimum: float
     """Told the fault."""
     bayes_optimal: Bounds
+    informed: Way | None
+    """The tests that leave the least uncertainty about what matters, whatever that is worth: the
+    most that an explorer can reach who is paid in information. None where it is not exact."""
     greedy_information: Way
     """Each test is the one that tells most about the fault, to the last test."""
     greedy_value: Way
@@ -90,6 +93,7 @@ def diagnosis_references(
         family.name,
         known,
         best,
+        Way(*search.informed()) if search.exact else None,
         information,
         value,
         walk(whole, _in_order(whole), seed),
