@@ -27,6 +27,7 @@ COMMANDS = {
     "report": "write a page that shows runs and trials: dreamrl report RUN...",
     "studio": "show runs in a browser, live: dreamrl studio [RUN|DIR...]",
     "new-family": "write a family of your own to begin with: dreamrl new-family NAME",
+    "advise": "say which method to try first on a family, and why: dreamrl advise FAMILY",
     "references": "work out what can be reached in a family: dreamrl references FAMILY",
     "bench": "measure steps a second: dreamrl bench env|train",
     "doctor": "say what works on this machine, for a bug report: dreamrl doctor",

@@ -1,0 +1,44 @@
+"""`dreamrl advise FAMILY`: which method to try first, and why."""
+
+import dataclasses
+import textwrap
+from typing import Annotated
+
+import tyro
+
+from dreamrl import families
+from dreamrl.advice import advise
+from dreamrl.cli.values import check_seed, print_json
+
+EXAMPLES = """\
+  dreamrl advise cooking
+  dreamrl advise diagnosis:path=plant/
+  dreamrl advise my_env.py:family --json
+"""
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """Say which method to try first on a family, from its references and some random trials."""
+
+    family: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="FAMILY")]
+    """A name that dreamrl families lists, or one of your own, as in dreamrl train."""
+    seed: int = 0
+    """Seed of the random trials."""
+    json: bool = False
+    """Print one JSON object instead."""
+
+
+def run(options: Options) -> None:
+    check_seed(options.seed)
+    found = advise(families.make(options.family), options.seed)
+    command = found.command.replace(found.family, options.family)
+    if options.json:
+        values = None if found.values is None else found.values._asdict()
+        rest = {"command": command, "values": values, "probe": found.probe._asdict()}
+        print_json({**found._asdict(), **rest})
+        return
+    print(f"{found.family}: try {found.method} first, up to {found.steps:,} steps\n")
+    for reason in found.reasons:
+        print(textwrap.fill(reason, 88, initial_indent="- ", subsequent_indent="  "))
+    print(f"\n  {command}")
