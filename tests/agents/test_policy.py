@@ -49,6 +49,6 @@ def test_z_reaches_the_tiles_and_nothing_else_has_them():
     def loss(policy):
         return -decide(policy, views, colors).log_prob(places).mean()
 
-    attention = eqx.filter_grad(loss)(policy).attention
+    attention = eqx.filter_jit(eqx.filter_grad(loss))(policy).attention
     assert jnp.abs(attention.weight).max() > 0
     assert make_policy(SPACE.entries).attention is None

@@ -119,9 +119,9 @@ def test_the_error_of_q_reaches_the_encoder_and_not_the_target(untrained, iterat
         return pearl_loss(nets, target, tasks, TINY, jnp.array(0.0), jax.random.key(0))[0]
 
     nets = (state.params.encoder, state.params.policy)
-    to_encoder = eqx.filter_grad(loss)(nets, state.target)[0]
+    to_encoder = eqx.filter_jit(eqx.filter_grad(loss))(nets, state.target)[0]
     assert all(jnp.abs(x).max() > 0 for x in jax.tree.leaves(to_encoder))
-    to_target = eqx.filter_grad(lambda target: loss(nets, target))(state.target)
+    to_target = eqx.filter_jit(eqx.filter_grad(lambda t: loss(nets, t)))(state.target)
     assert all((x == 0).all() for x in jax.tree.leaves(to_target))
 
 

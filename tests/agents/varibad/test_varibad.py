@@ -47,9 +47,9 @@ def test_the_first_posterior_is_measured_from_the_prior(made):
     mean = jnp.array([1.0, 0.0, 0.0])
     still = eqx.tree_at(lambda posterior: posterior.mean.bias, still, mean)
     one = jax.tree.map(lambda x: x[:1], batch.trial)
-    hidden = read(nets, one)
+    hidden = eqx.filter_jit(read)(nets, one)
     times = int(one.exploration.mask.sum() + 1 + one.exploitation.mask.sum())
-    found = elbo(still, nets.auxiliary, one, hidden, 2, jax.random.key(0))
+    found = eqx.filter_jit(elbo)(still, nets.auxiliary, one, hidden, 2, jax.random.key(0))
     np.testing.assert_allclose(found.divergence, 0.5 / times, rtol=1e-5)
 
 
@@ -57,7 +57,8 @@ def test_errors_count_every_transition_of_the_trial(made):
     _, nets, batch = made
     decoder = jax.tree.map(jnp.zeros_like, nets.auxiliary)
     played = batch.trial
-    found = elbo(nets.belief_head, decoder, played, read(nets, played), 2, jax.random.key(0))
+    hidden = eqx.filter_jit(read)(nets, played)
+    found = eqx.filter_jit(elbo)(nets.belief_head, decoder, played, hidden, 2, jax.random.key(0))
     rewards = [(e.rewards**2 * e.mask) for e in (played.exploration, played.exploitation)]
     expected = rewards[0].sum(-1) + rewards[1].sum((-1, -2))
     np.testing.assert_allclose(found.reward, expected.mean(), rtol=1e-5)
