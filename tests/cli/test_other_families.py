@@ -69,6 +69,10 @@ class Stubborn:
 def stubborn(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("dreamrl.cli._keep_compiled_programs", lambda: None)
+    # References of treasure take half a minute, and stand beside results that nobody reads here.
+    nothing = {"optimal": None, "no_exploration": None}
+    monkeypatch.setattr("dreamrl.runs.results.limits", lambda *_: nothing)
+    monkeypatch.setattr("dreamrl.cli.training.limits", lambda *_: nothing)
     made = Method(Settings, Stubborn, {"default": Settings()})
     monkeypatch.setitem(registry.METHODS, "stubborn", made)
     return lambda family: main(
