@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax
@@ -10,9 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Scalar, Shaped
 
-from dreamrl.families.family import Family, HasDescriptions, horizon_of, mask_of, prior_of
-from dreamrl.families.turns import at_once
-from dreamrl.spaces import ActionSpace, Privileged, Space
+from dreamrl.families.family import HasDescriptions, mask_of
+from dreamrl.families.wrapper import Wrapper
+from dreamrl.spaces import Privileged
 from dreamrl.types import Action, Goal, Key, Problem, State, Step
 
 MANY = 32
@@ -60,54 +59,13 @@ def said_of(entries: Float[Array, " entries"], features: Features) -> Float[Arra
 
 
 @dataclasses.dataclass(frozen=True)
-class WithTaskInfo:
+class WithTaskInfo(Wrapper):
     """`family`, every observation followed by all that differs between its problems."""
-
-    family: Family
-
-    @property
-    def name(self) -> str:
-        return self.family.name
-
-    @property
-    def train_ids(self) -> tuple[int, ...] | range:
-        return self.family.train_ids
-
-    @property
-    def test_ids(self) -> tuple[int, ...] | range:
-        return self.family.test_ids
-
-    @property
-    def horizon(self) -> int:
-        return self.family.horizon
-
-    @property
-    def exploration_horizon(self) -> int:
-        return horizon_of(self.family, exploring=True)
-
-    @property
-    def at_once(self) -> int | None:
-        return at_once(self.family)
-
-    @property
-    def end_action(self) -> int | None:
-        return self.family.end_action
-
-    @property
-    def action_space(self) -> ActionSpace:
-        return self.family.action_space
-
-    @property
-    def goal_space(self) -> Space:
-        return self.family.goal_space
 
     @property
     def observation_space(self) -> Privileged:
         said = jax.eval_shape(self._said, jnp.array(0)).shape[0]
         return Privileged(self.family.observation_space, said)
-
-    def prior(self, ids: Sequence[int]) -> Float[np.ndarray, " ids"] | None:
-        return prior_of(self.family, ids)
 
     def action_mask(
         self, problem: Problem, goal: Goal, state: State

@@ -5,16 +5,14 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Int, Scalar, Shaped
+from jaxtyping import Array, Bool, Int
 
 from dreamrl.errors import UserError
 from dreamrl.families.family import Family, horizon_of, mask_of
-from dreamrl.families.turns import at_once
-from dreamrl.spaces import ActionSpace, Space
+from dreamrl.families.wrapper import Wrapper
 from dreamrl.types import Action, Goal, Key, Observation, Problem, State, Step
 
 PASSED_ON = (
-    "prior",
     "describe",
     "goals",
     "symmetries",
@@ -38,7 +36,7 @@ class RepeatedState(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
-class Repeated:
+class Repeated(Wrapper):
     """`family`, explored in so many episodes; what is exploited stays one episode.
 
     An exploration goes on after an end: the last observation is seen, then one step that takes no
@@ -52,12 +50,11 @@ class Repeated:
         UserError: For a family whose episodes are played outside of JAX.
     """
 
-    family: Family
     explorations: int
 
     def __post_init__(self) -> None:
         """Take over what the family may have beside the rest."""
-        if at_once(self.family) is not None:
+        if self.at_once is not None:
             raise UserError(
                 f"explorations must be 1 for {self.family.name!r}: its environments are played "
                 "outside of JAX, and cannot be reset within an episode"
@@ -67,46 +64,8 @@ class Repeated:
                 object.__setattr__(self, name, part)
 
     @property
-    def name(self) -> str:
-        return self.family.name
-
-    @property
-    def train_ids(self) -> tuple[int, ...] | range:
-        return self.family.train_ids
-
-    @property
-    def test_ids(self) -> tuple[int, ...] | range:
-        return self.family.test_ids
-
-    @property
-    def horizon(self) -> int:
-        return self.family.horizon
-
-    @property
     def exploration_horizon(self) -> int:
         return self.explorations * (horizon_of(self.family, exploring=True) + 1) - 1
-
-    @property
-    def end_action(self) -> int | None:
-        return self.family.end_action
-
-    @property
-    def observation_space(self) -> Space:
-        return self.family.observation_space
-
-    @property
-    def action_space(self) -> ActionSpace:
-        return self.family.action_space
-
-    @property
-    def goal_space(self) -> Space:
-        return self.family.goal_space
-
-    def problem(self, problem_id: Int[Scalar, ""]) -> Problem:
-        return self.family.problem(problem_id)
-
-    def sample_goal(self, key: Key, problem: Problem) -> Shaped[Array, "..."]:
-        return self.family.sample_goal(key, problem)
 
     def action_mask(
         self, problem: Problem, goal: Goal, state: RepeatedState
