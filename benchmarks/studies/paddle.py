@@ -113,7 +113,9 @@ def write_page() -> None:
     pages.put(PAGE, "agents", pages.table(heads, map(row, results())))
     agents = kept("paddle-labels").get("agents", [])
     heads = ("right", *(f"{each['agent']}, seed {each['seed']}" for each in agents))
-    rows = [(bug, *(f"{each['right'][bug]:.1%}" for each in agents)) for bug in BUG_NAMES]
+    rows: list[tuple[str, ...]] = [
+        (bug, *(f"{each['right'][bug]:.1%}" for each in agents)) for bug in BUG_NAMES
+    ]
     for words, name in (("wrong", "wrong"), ("wrong, though told", "wrong_though_told")):
         rows.append((words, *(f"{each[name]:.1%}" for each in agents)))
     pages.put(PAGE, "labels", pages.table(heads, rows))
