@@ -17,6 +17,25 @@ TRIALS = 10**7
 """What fits into memory, and ends within a day."""
 
 
+MEASURES = {
+    "return_mean",
+    "return_lowest",
+    "exploration_length_mean",
+    "optimal",
+    "no_exploration",
+}
+"""Numbers of a result that every family has; others are its own statistics."""
+
+COUNTED = {
+    "programs_right": ("programs wholly right", "{:.1%}"),
+    "useless_tests": ("  that say nothing of the repair", "{:.2f}"),
+    "belief_divergence": ("belief against the exact one", "{:.3f} nats"),
+    "gray_line_ridden": ("a gray line ridden", "{:.1%} of trials"),
+    "sign_read": ("the sign read", "{:.1%} of trials"),
+}
+"""What some statistics are called, and how they are written; others have their names."""
+
+
 def check_number(name: str, value: int | None, least: int, most: int) -> None:
     """Raise UserError unless a number is in a range, or is not given."""
     if value is not None and not least <= value <= most:
@@ -46,15 +65,11 @@ def describe(result: dict[str, Any]) -> list[tuple[str, str]]:
     if result["optimal"] is not None:
         rows.append(("  with the problem known", f"{result['optimal']:.3f}"))
         rows.append(("  without exploration", f"{result['no_exploration']:.3f}"))
-    if "programs_right" in result:
-        rows.append(("programs wholly right", f"{result['programs_right']:.1%}"))
     rows.append(("steps of exploration", f"{result['exploration_length_mean']:.1f}"))
-    if "useless_tests" in result:
-        rows.append(("  that say nothing of the repair", f"{result['useless_tests']:.2f}"))
-    if "belief_divergence" in result:
-        rows.append(("belief against the exact one", f"{result['belief_divergence']:.3f} nats"))
-    if "gray_line_ridden" in result:
-        rows.append(("a gray line ridden", f"{result['gray_line_ridden']:.1%} of trials"))
+    own = {name: x for name, x in result.items() if isinstance(x, float) and name not in MEASURES}
+    for name, value in own.items():
+        words, shown = COUNTED.get(name, (name.replace("_", " "), "{:.3f}"))
+        rows.append((words, shown.format(value)))
     return rows
 
 

@@ -1,0 +1,238 @@
+"""Agents on diagnoses, beside what can be reached at their own number of tests.
+
+    python -m benchmarks.studies.diagnoses                    all tables and agents: minutes each
+    python -m benchmarks.studies.diagnoses pump --seeds 2     these tables
+    python -m benchmarks.studies.diagnoses --size             what large tables take, and no more
+    python -m benchmarks.studies.diagnoses --table            the tables of docs/diagnosis.md
+
+Tables: `pump` and `asia`, which come with dreamrl; `machine`, of 12 faults, each repair right for
+three, and 15 tests of which ten tell nothing about the repair; `wide`, of 30 faults, 6 repairs and
+40 tests. DREAM is trained with `first_dual` 0.1, and measured with its stop rule and without.
+"""
+
+import resource
+import statistics
+import sys
+import time
+
+import jax
+import numpy as np
+
+from benchmarks import pages
+from benchmarks.program import DOCS, command, keep, kept, parser
+from dreamrl import runs
+from dreamrl.agents.registry import make_trainer, settings_for
+from dreamrl.configuration import changed
+from dreamrl.deploy import prepare
+from dreamrl.deploy.divergence import divergence
+from dreamrl.evaluation import evaluate
+from dreamrl.families.diagnosis import Diagnosis, diagnosis, from_columns
+from dreamrl.references.diagnosis import best_of, diagnosis_references
+from dreamrl.training import Plan, train
+
+PAGE = DOCS / "diagnosis.md"
+TRIALS = 50_000
+AGENTS = {
+    "dream": ("dream", {"first_dual": 0.1}, (None, "never")),
+    "rl2": ("rl2", {}, (None,)),
+}
+
+
+def machine() -> Diagnosis:
+    """Twelve faults; five tests tell about the repair, ten about nothing that matters."""
+    faults, group, place = 12, np.arange(12) // 3, np.arange(12) % 3
+    signs = [*(group == g for g in range(4)), group < 2]
+    chances = [np.where(sign, 0.88, 0.1) for sign in signs]
+    chances += [np.where(place == i % 3, 0.95, 0.03) for i in range(10)]
+    payoffs = np.where(group == np.arange(4)[:, None], 1.0, -1.0)
+    return made(np.full(faults, 1 / faults), np.array(chances), payoffs, budget=10)
+
+
+def wide(faults: int = 30, tests: int = 40, repairs: int = 6, budget: int = 12) -> Diagnosis:
+    """A table as large as people have them: each test is likely in a third of the faults."""
+    rng = np.random.default_rng(0)
+    chances = np.where(rng.random((tests, faults)) < 1 / 3, 0.85, 0.1)
+    right = np.arange(faults) % repairs == np.arange(repairs)[:, None]
+    prior = rng.dirichlet(np.full(faults, 5.0))
+    return made(prior, chances, np.where(right, 1.0, -1.0), budget)
+
+
+def made(prior: np.ndarray, chances: np.ndarray, payoffs: np.ndarray, budget: int) -> Diagnosis:
+    names = [f"fault {i}" for i in range(len(prior))]
+    tests = {"test": [f"test {i}" for i in range(len(chances))], "cost": [0.0] * len(chances)}
+    tests |= dict(zip(names, chances.T.tolist(), strict=True))
+    repairs = {"repair": [f"repair {i}" for i in range(len(payoffs))]}
+    repairs |= dict(zip(names, payoffs.T.tolist(), strict=True))
+    return from_columns({"fault": names, "prior": prior.tolist()}, tests, repairs, budget=budget)
+
+
+TABLES = {
+    "pump": diagnosis,
+    "asia": lambda: diagnosis(table="asia"),
+    "machine": machine,
+    "wide": wide,
+}
+
+
+def measured(name: str, agent: str, seeds: int) -> list[dict[str, object]]:
+    """Train an agent, all seeds in one program, and measure each with each way to stop."""
+    family = TABLES[name]()
+    method, changes, stops = AGENTS[agent]
+    began = time.perf_counter()
+    trainer = make_trainer(
+        method, family, changed(settings_for(method, "diagnosis"), changes), seeds
+    )
+    training = train(trainer, tuple(range(seeds)), Plan(evaluate_every=1000, evaluation_trials=64))
+    minutes = (time.perf_counter() - began) / 60
+    found = []
+    for seed in range(seeds):
+        trained = prepare(trainer.family, trainer, runs.of_seed(training.state, seed))
+        for stop in stops:
+            used = trained if stop is None else trained.with_stop(stop)
+            result = evaluate(family, used.agent, family.test_ids, TRIALS, seed=1)
+            low, high = result.return_ci95 or (None, None)
+            found.append(
+                {
+                    "table": name,
+                    "agent": agent,
+                    "seed": seed,
+                    "stop": stop,
+                    "return": result.return_mean,
+                    "low": low,
+                    "high": high,
+                    "tests": result.exploration_length_mean,
+                    "best_at_so_many": at_so_many(family, result.exploration_length_mean),
+                    "divergence": divergence(used),
+                    "minutes": minutes / seeds,
+                    "compiling": training.compile_seconds,
+                    **result.statistics,
+                }
+            )
+    return found
+
+
+def at_so_many(family: Diagnosis, tests: float) -> float | None:
+    """The best return of a mean number of tests; between two prices, the line between them."""
+    search = best_of(family)
+    if not search.exact:
+        return None
+    prices = np.geomspace(1e-4, 0.5, 40)
+    points = [search.value(price=price) for price in prices]
+    points.append(search.value())
+    numbers, returns = zip(*sorted({(p.tests, p.low) for p in points}), strict=True)
+    return float(np.interp(tests, numbers, returns))
+
+
+def size() -> list[dict[str, object]]:
+    """What training on tables of two sizes takes: one after the other, in this process."""
+    rows = []
+    for faults, tests in ((30, 40), (10_000, 200)):
+        family = wide(faults, tests)
+        settings = changed(settings_for("dream", "diagnosis"), {"iterations": 60})
+        began = time.perf_counter()
+        trainer = make_trainer("dream", family, settings)
+        records: list = []
+        training = train(trainer, (0,), Plan(10, 1000, 64), records.extend)
+        rates = [record["steps_per_second"] for record in records]
+        rows.append(
+            {
+                "faults": faults,
+                "tests": tests,
+                "steps_per_second": statistics.median(rates),
+                "compiling": training.compile_seconds,
+                "seconds": time.perf_counter() - began,
+                "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+            }
+        )
+        print(rows[-1], flush=True)
+        jax.clear_caches()
+    return rows
+
+
+def write_page() -> None:
+    held = kept("diagnoses")
+    lines = []
+    for name in TABLES:
+        rows = [row for row in held.get("measured", []) if row["table"] == name]
+        if not rows:
+            continue
+        exact = held["references"][name]
+        for agent, stop in dict.fromkeys((row["agent"], row["stop"]) for row in rows):
+            own = [row for row in rows if (row["agent"], row["stop"]) == (agent, stop)]
+            lines.append((name, *figures(agent, stop, own)))
+        rest = ("best tests", "most information on repairs", "greedy information gain")
+        for words in rest:
+            if exact[words] is not None:
+                mean, tests = exact[words]
+                lines.append((name, words, f"{mean:.4f}", f"{tests:.2f}", "", "", "", ""))
+    heads = ("table", "", "return", "tests", "best at so many", "useless", "KL", "minutes a seed")
+    pages.put(PAGE, "diagnoses", pages.table(heads, lines))
+
+
+def figures(agent: str, stop: str | None, own: list[dict]) -> tuple[str, ...]:
+    def mean(name: str) -> float:
+        return statistics.fmean(row[name] for row in own)
+
+    returns = [row["return"] for row in own]
+    lowest = f" ({min(returns):.4f})" if len(own) > 1 else ""
+    best = "" if own[0]["best_at_so_many"] is None else f"{mean('best_at_so_many'):.4f}"
+    nats = "" if own[0]["divergence"] is None else f"{mean('divergence'):.3f}"
+    words = f"`{agent}`" + (f", stop {stop}" if stop else "")
+    shares = (f"{mean('useless_tests') / max(mean('tests'), 1e-9):.1%}", nats)
+    return (
+        words,
+        f"{mean('return'):.4f}{lowest}",
+        f"{mean('tests'):.2f}",
+        best,
+        *shares,
+        f"{mean('minutes'):.1f}",
+    )
+
+
+def main() -> None:
+    options = parser(__doc__)
+    options.add_argument("tables", nargs="*")
+    options.add_argument("--agents", nargs="*", default=list(AGENTS))
+    options.add_argument("--seeds", type=int, default=2)
+    options.add_argument("--size", action="store_true")
+    options.add_argument("--table", action="store_true")
+    given = options.parse_args()
+    if given.size:
+        keep("diagnoses", command(__spec__.name, "--size"), **{**_held(), "size": size()})
+    elif not given.table:
+        for name in given.tables or TABLES:
+            reference(name)
+            for agent in given.agents:
+                held = _held()
+                rest = [
+                    row
+                    for row in held.get("measured", [])
+                    if (row["table"], row["agent"]) != (name, agent)
+                ]
+                rest += measured(name, agent, given.seeds)
+                keep("diagnoses", command(__spec__.name, "TABLE..."), **{**held, "measured": rest})
+                print([row for row in rest if row["table"] == name], flush=True)
+    write_page()
+
+
+def reference(name: str) -> None:
+    """Keep what can be reached in a table."""
+    found, held = diagnosis_references(TABLES[name](), 10), _held()
+    own = {
+        "best tests": (found.bayes_optimal.low, found.bayes_optimal.tests),
+        "most information on repairs": found.informed and found.informed[:2],
+        "greedy information gain": found.greedy_information[:2],
+    }
+    every = {**held.get("references", {}), name: own}
+    keep("diagnoses", command(__spec__.name, "TABLE..."), **{**held, "references": every})
+
+
+def _held() -> dict:
+    return {name: x for name, x in kept("diagnoses").items() if name in PARTS}
+
+
+PARTS = ("measured", "references", "size")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
