@@ -23,12 +23,12 @@ class Budget:
     """Trials an iteration."""
     episodes: Annotated[int, COUNT] = 1
     """Exploitation episodes a trial."""
-    explorations: Annotated[int, Range(1, 1000)] = 1
-    """Exploration episodes a trial: after an end the problem is reset, and explored again."""
     learning_rate: Annotated[float, Range(1e-8, 1.0)] = 3e-3
     """Adam's rate at the start; it falls linearly."""
     last_learning_rate: Annotated[float, SHARE] = 0.1
     """Adam's rate at the end, as a share of that at the start."""
+    explorations: Annotated[int, Range(1, 1000)] = 1
+    """Exploration episodes a trial: after an end the problem is reset, and explored again."""
 
     def __post_init__(self) -> None:
         check_ranges(self)
