@@ -13,12 +13,12 @@ from dreamrl import references
 from dreamrl.agents.registry import settings_for
 from dreamrl.errors import UserError
 from dreamrl.evaluation import per_family, spread
-from dreamrl.families.family import Family, HasDescriptions, horizon_of, plain_ids, prior_of
+from dreamrl.families.family import Family, HasDescriptions, plain_ids, prior_of
 from dreamrl.families.turns import at_once
 from dreamrl.host import in_own_switches
 from dreamrl.spaces import Discrete
-from dreamrl.trial import Choice, Percept, play
-from dreamrl.types import Action, Belief, Goal, Key, Trajectory
+from dreamrl.trial import Choice, Percept, any_action, play
+from dreamrl.types import Belief, Goal, Key, Trajectory
 
 TRIALS = 512
 NOTHING, EASY, SELDOM = 0.02, 0.9, 0.02
@@ -58,7 +58,6 @@ class Advice(NamedTuple):
 
     family: str
     method: str
-    command: str
     steps: int
     """Environment steps of its preset."""
     reasons: tuple[str, ...]
@@ -75,13 +74,10 @@ def advise(family: Family, seed: int = 0) -> Advice:
     """
     values, probe = values_of(family, seed), probe_of(family, seed)
     method, why = choose(values)
-    settings = settings_for(method, family.name)
-    budget = settings.budget
-    explored = horizon_of(family, exploring=True)
-    steps = budget.iterations * budget.trials * (explored + budget.episodes * family.horizon)
-    command = f"dreamrl train {method} {family.name}"
+    budget = settings_for(method, family.name).budget
     reasons = (*why, *cautions(family, probe))
-    return Advice(family.name, method, command, steps, reasons, values, probe)
+    steps = budget.iterations * budget.steps(family)
+    return Advice(family.name, method, steps, reasons, values, probe)
 
 
 def values_of(family: Family, seed: int = 0) -> Values | None:
@@ -177,7 +173,7 @@ class _AtRandom(eqx.Module):
         return ()
 
     def explore(self, carry: PyTree, percept: Percept, key: Key) -> tuple[PyTree, Choice]:
-        return carry, Choice(self._draw(percept, key))
+        return carry, Choice(any_action(self.family.action_space, percept, key))
 
     def beliefs(self, exploration: Trajectory) -> Belief:
         return Belief(jnp.zeros((len(exploration.observations), 1)))
@@ -188,12 +184,7 @@ class _AtRandom(eqx.Module):
     def exploit(
         self, carry: PyTree, percept: Percept, goal: Goal, key: Key
     ) -> tuple[PyTree, Choice]:
-        return carry, Choice(self._draw(percept, key))
-
-    def _draw(self, percept: Percept, key: Key) -> Action:
-        if percept.allowed is None:
-            return self.family.action_space.sample(key)
-        return jax.random.categorical(key, jnp.where(percept.allowed, 0.0, -jnp.inf))
+        return carry, Choice(any_action(self.family.action_space, percept, key))
 
 
 def probe_of(family: Family, seed: int = 0) -> Probe:

@@ -10,12 +10,13 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float, Int, PyTree, Scalar
 
-from dreamrl.families.family import Family, horizon_of, mask_of
+from dreamrl.families.family import Family, has_mask, horizon_of, mask_of
 from dreamrl.families.turns import at_once, in_turns
-from dreamrl.networks.distributions import Distribution
-from dreamrl.spaces import inside
+from dreamrl.networks.distributions import MASKED, Distribution
+from dreamrl.spaces import ActionSpace, inside
 from dreamrl.types import Action, Belief, Goal, Key, Observation, Problem, State, Trajectory
 
 
@@ -29,6 +30,13 @@ class Percept(NamedTuple):
     first: Bool[Array, "..."]
     allowed: Bool[Array, "... actions"] | None = None
     """Which actions may be taken now; None where all may, always."""
+
+
+def any_action(actions: ActionSpace, percept: Percept, key: Key) -> Action:
+    """Return an action at random, all that are possible now being as likely."""
+    if percept.allowed is None:
+        return actions.sample(key)
+    return jax.random.categorical(key, jnp.where(percept.allowed, 0.0, MASKED))
 
 
 class Choice(NamedTuple):
@@ -172,6 +180,20 @@ def _episode(
         visited = jax.tree.map(join, start, visited)
     trajectory = Trajectory(observations, *rest)._replace(allowed=allowed)
     return Episode(trajectory, extras, visited)
+
+
+def blank(family: Family, exploring: bool = True) -> Trajectory:
+    """Return a trajectory as long as the horizon, in which no step was taken; in NumPy."""
+    times, done = horizon_of(family, exploring), family.action_space
+    seen = family.observation_space
+    observations: Any = np.zeros((times + 1, *seen.shape), seen.dtype)
+    actions: Any = np.zeros((times, *done.shape), done.dtype)
+    rest: Any = (np.zeros(times, kind) for kind in (np.float32, bool, bool, bool))
+    trajectory = Trajectory(observations, actions, *rest)
+    if not has_mask(family, exploring):
+        return trajectory
+    allowed: Any = np.ones((times + 1, done.features), bool)
+    return trajectory._replace(allowed=allowed)
 
 
 class TrialKeys(NamedTuple):

@@ -5,7 +5,8 @@ from typing import Annotated, Any, TypeVar
 
 from dreamrl.configuration import COUNT, SHARE, Range, check_divides, check_ranges
 from dreamrl.errors import UserError
-from dreamrl.families.family import Family
+from dreamrl.families.family import Family, horizon_of
+from dreamrl.families.repeated import explored_in
 from dreamrl.learners.dqn import DQN
 from dreamrl.learners.ppo import PPO
 from dreamrl.spaces import Discrete
@@ -32,6 +33,11 @@ class Budget:
 
     def __post_init__(self) -> None:
         check_ranges(self)
+
+    def steps(self, family: Family) -> int:
+        """Return the environment steps of an iteration, if no episode ends before its horizon."""
+        explored = horizon_of(explored_in(family, self.explorations), exploring=True)
+        return self.trials * (explored + self.episodes * family.horizon)
 
 
 def check_learner(learner: Learner, budget: Budget) -> None:

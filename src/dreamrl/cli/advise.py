@@ -8,7 +8,7 @@ import tyro
 
 from dreamrl import families
 from dreamrl.advice import advise
-from dreamrl.cli.values import check_seed, print_json
+from dreamrl.cli.values import check_seed, command_line, print_json
 
 EXAMPLES = """\
   dreamrl advise cooking
@@ -32,7 +32,7 @@ class Options:
 def run(options: Options) -> None:
     check_seed(options.seed)
     found = advise(families.make(options.family), options.seed)
-    command = found.command.replace(found.family, options.family)
+    command = command_line("dreamrl", "train", found.method, options.family)
     if options.json:
         values = None if found.values is None else found.values._asdict()
         rest = {"command": command, "values": values, "probe": found.probe._asdict()}

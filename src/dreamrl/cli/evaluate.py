@@ -12,7 +12,7 @@ from dreamrl import runs
 from dreamrl.cli.values import TRIALS, check_number, check_seed, describe, print_json, print_rows
 from dreamrl.deploy import load
 from dreamrl.deploy.divergence import divergence
-from dreamrl.runs.results import Split, evaluate_runs
+from dreamrl.runs.results import Split, evaluate_runs, sound_of
 
 EXAMPLES = """\
   dreamrl evaluate runs/dream-distracting-bus-s0
@@ -69,8 +69,7 @@ def run(options: Options) -> None:
 
 def _divergence(found: Sequence[runs.Run], stop: str | None) -> dict[str, float]:
     """Return how far beliefs are from the exact posterior, a mean over seeds, if that is known."""
-    sound = [run for run in found if run.manifest.get("status") != "failed"] or found
-    agents = [load(run.path) for run in sound]
+    agents = [load(run.path) for run in sound_of(found)]
     if stop is not None:
         agents = [agent.with_stop(stop) for agent in agents]
     known = [off for off in map(divergence, agents) if off is not None]

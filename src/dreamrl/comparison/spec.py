@@ -30,8 +30,7 @@ from dreamrl.comparison.contender import contender
 from dreamrl.configuration import changed, paths_of, to_dict
 from dreamrl.errors import UserError
 from dreamrl.evaluation import evaluate
-from dreamrl.families.family import Family, horizon_of, plain_ids
-from dreamrl.families.repeated import explored_in
+from dreamrl.families.family import Family, plain_ids
 from dreamrl.runs import Run
 from dreamrl.runs.migration import stored_settings
 from dreamrl.runs.store import read_json, write
@@ -80,7 +79,9 @@ class Cell(NamedTuple):
     @property
     def budget(self) -> int:
         """Environment steps of one seed, if no episode ends before the horizon."""
-        return self.settings.budget.iterations * _steps(self.settings, families.make(self.family))
+        return self.settings.budget.iterations * self.settings.budget.steps(
+            families.make(self.family)
+        )
 
     @property
     def terms(self) -> Terms:
@@ -134,7 +135,7 @@ def cells(
         shared = budget
         if shared is None and base is not None:
             preset = contender(base).settings(family_name)
-            shared = preset.budget.iterations * _steps(preset, family)
+            shared = preset.budget.iterations * preset.budget.steps(family)
         for name in agents:
             asked = contender(name)
             settings = asked.settings(family_name)
@@ -247,15 +248,8 @@ def _paths(cell: Cell, held: dict[str, Any] | None) -> dict[str, Any]:
         return {}
 
 
-def _steps(settings: Any, family: Family) -> int:
-    """Return the environment steps of an iteration, if no episode ends before the horizon."""
-    budget = settings.budget
-    explored = horizon_of(explored_in(family, budget.explorations), exploring=True)
-    return budget.trials * (explored + budget.episodes * family.horizon)
-
-
 def _within(budget: int, settings: Any, family: Family, name: str) -> Any:
-    each = _steps(settings, family)
+    each = settings.budget.steps(family)
     if budget < each:
         raise UserError(
             f"{name} on {family.name}: a budget of {budget:,} steps is less than one iteration, "

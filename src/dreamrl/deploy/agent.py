@@ -17,13 +17,13 @@ from dreamrl.agents.algorithm import Agent
 from dreamrl.agents.dream.stopping import with_stop
 from dreamrl.agents.loop import Trainable
 from dreamrl.deploy.beliefs import UNKNOWN, ExplorationRecord, Known, StoredRecord, load_held
-from dreamrl.deploy.driver import Driver, blank, checked, drive
+from dreamrl.deploy.driver import Driver, checked, drive
 from dreamrl.deploy.environment import environment_of
 from dreamrl.deploy.posterior import calibrate
 from dreamrl.errors import UserError
 from dreamrl.families.family import Family, plain, plain_ids
 from dreamrl.host import in_own_switches
-from dreamrl.trial import Percept
+from dreamrl.trial import Percept, blank
 from dreamrl.types import Belief, ProblemID, Trajectory
 from dreamrl.values import AnyPath, Whole, seed_from
 

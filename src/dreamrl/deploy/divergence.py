@@ -9,6 +9,7 @@ import numpy as np
 from dreamrl.deploy.agent import TrainedAgent
 from dreamrl.evaluation import per_family, spread
 from dreamrl.families.diagnosis import Diagnosis, posterior
+from dreamrl.families.diagnosis.relevance import members_of
 from dreamrl.families.family import Family, prior_of
 from dreamrl.host import in_own_switches
 from dreamrl.trial import play
@@ -36,8 +37,7 @@ def divergence(agent: TrainedAgent, trials: int = 500, seed: int = 0) -> float |
     # An observation of 0 shows no outcome.
     seen = [[int(number) - 1 for number in own if number] for own in observations]
     exact = np.stack([posterior(family.table, results) for results in seen])
-    kinds = np.unique(family.table.payoffs.T, axis=0, return_inverse=True)[1].reshape(-1)
-    member = np.eye(kinds.max() + 1)[kinds]
+    member = members_of(family.table.payoffs)
     true, believed = exact @ member, known.posterior.shares(means) @ member
     ratio = np.log(np.maximum(true, LEAST)) - np.log(np.maximum(believed, LEAST))
     return float((true * ratio).sum(-1).mean())

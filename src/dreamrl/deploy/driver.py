@@ -10,9 +10,9 @@ from jaxtyping import Float, PyTree, Shaped
 
 from dreamrl.deploy.environment import Environment, allowed_in
 from dreamrl.errors import UserError
-from dreamrl.families.family import Family, has_mask, horizon_of
+from dreamrl.families.family import Family
 from dreamrl.spaces import Discrete, Space
-from dreamrl.trial import Percept
+from dreamrl.trial import Percept, blank
 from dreamrl.types import Trajectory
 from dreamrl.values import flag, number
 
@@ -203,20 +203,6 @@ def drive(driver: Driver[TBelief], environment: Environment) -> None:
                 f"(observation, reward, terminated, truncated), returned {_short(outcome)}"
             )
         driver.observe(*outcome, allowed=allowed_in(environment))
-
-
-def blank(family: Family, exploring: bool = True) -> Trajectory:
-    """Return a trajectory as long as the horizon, in which no step was taken."""
-    times, done = horizon_of(family, exploring), family.action_space
-    seen = family.observation_space
-    observations: Any = np.zeros((times + 1, *seen.shape), seen.dtype)
-    actions: Any = np.zeros((times, *done.shape), done.dtype)
-    rest: Any = (np.zeros(times, kind) for kind in (np.float32, bool, bool, bool))
-    trajectory = Trajectory(observations, actions, *rest)
-    if not has_mask(family, exploring):
-        return trajectory
-    allowed: Any = np.ones((times + 1, done.features), bool)
-    return trajectory._replace(allowed=allowed)
 
 
 def first_steps(trajectory: Trajectory, number: int) -> Trajectory:

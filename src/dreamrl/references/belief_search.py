@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from dreamrl.families.diagnosis.relevance import Decision
+from dreamrl.families.diagnosis.relevance import Decision, members_of
 
 MOST_GOING = 1_000_000
 """States times outcomes that one more test may lead to."""
@@ -77,9 +77,7 @@ class BeliefSearch:
         apart: what DREAM's exploration is paid for, where encodings of these are equidistant. Tests
         that tell nothing more are not done. Only where all beliefs are held (`exact`).
         """
-        payoffs = self.decision.payoffs.T
-        member = np.unique(payoffs, axis=0, return_inverse=True)[1].reshape(-1)
-        members = np.eye(member.max() + 1)[member]
+        members = members_of(self.decision.payoffs)
 
         def known(weights: np.ndarray) -> np.ndarray:
             mass = np.maximum(weights.sum(1), np.finfo(float).tiny)

@@ -95,10 +95,15 @@ def evaluate_runs(
     stop: str | int | None = None,
 ) -> dict[str, Any]:
     """Evaluate a run, or several seeds as `over_seeds` does: those that failed only if all did."""
-    sound = [run for run in found if run.manifest.get("status") != "failed"] or list(found)
+    sound = sound_of(found)
     failed = [run.manifest["seed"] for run in found if run not in sound]
     results = [evaluate_run(run, split, trials, seed, episodes, stop) for run in sound]
     return over_seeds(results, failed)
+
+
+def sound_of(found: Sequence[Run]) -> list[Run]:
+    """Return the runs that have not failed; all of them if all have."""
+    return [run for run in found if run.manifest.get("status") != "failed"] or list(found)
 
 
 def over_seeds(results: Sequence[dict[str, Any]], failed: Sequence[int] = ()) -> dict[str, Any]:

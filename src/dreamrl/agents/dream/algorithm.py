@@ -37,12 +37,12 @@ from dreamrl.agents.dream.stopping import (
 )
 from dreamrl.agents.policy import InstructedPolicy
 from dreamrl.agents.settings import check_actions
-from dreamrl.families.family import Family, has_mask, horizon_of
+from dreamrl.families.family import Family
 from dreamrl.learners import replay
 from dreamrl.learners.schedules import ramp
 from dreamrl.networks.encoder import Encoder, make_encoder
 from dreamrl.networks.recurrent import GRU, Cell
-from dreamrl.trial import TrialKeys, before
+from dreamrl.trial import TrialKeys, before, blank
 from dreamrl.types import Key, ProblemID, Trajectory
 
 
@@ -155,7 +155,7 @@ class Dream(Algorithm):
     def memory(self, params: Components) -> Memory:
         """Return an empty replay of explorations, and the first dual variable."""
         family = self.family
-        explored = jax.eval_shape(lambda: _blank(family))
+        explored = jax.eval_shape(lambda: blank(family))
         example = Explored(explored, ProblemID(jnp.array(int(family.train_ids[0]))))
         ring = replay.empty(example, self.settings.decoder.replay)
         return Memory(ring, bottleneck.init_dual(self.settings.bottleneck))
@@ -337,20 +337,3 @@ def return_of_trial(
 
 def _mean(x: Float[Array, "..."], where: Bool[Array, "..."]) -> Float[Array, ""]:
     return (x * where).sum() / jnp.maximum(where.sum(), 1)
-
-
-def _blank(family: Family) -> Trajectory:
-    """Return a trajectory in which nothing happens, for its shapes."""
-    times, actions = horizon_of(family, exploring=True), family.action_space
-    seen = family.observation_space
-    none = jnp.zeros(times, bool)
-    masked = has_mask(family, exploring=True)
-    return Trajectory(
-        jnp.zeros((times + 1, *seen.shape), seen.dtype),
-        jnp.zeros((times, *actions.shape), actions.dtype),
-        jnp.zeros(times),
-        none,
-        none,
-        none,
-        jnp.ones((times + 1, actions.features), bool) if masked else None,
-    )

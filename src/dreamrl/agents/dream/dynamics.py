@@ -12,9 +12,8 @@ from jaxtyping import Array, Float
 
 from dreamrl.families.family import Family
 from dreamrl.families.memory import check_fits
-from dreamrl.networks.distributions import MASKED
 from dreamrl.networks.encoder import EmbeddingEncoder
-from dreamrl.trial import Choice, rollout
+from dreamrl.trial import Choice, any_action, rollout
 from dreamrl.types import Key, ProblemID
 
 EPISODES = 256
@@ -52,10 +51,7 @@ def _shown(family: Family, problem_id: Array, key: Key) -> Float[Array, " everyt
     problem = family.problem(problem_id)
 
     def act(carry, percept, key):
-        if percept.allowed is None:
-            return carry, Choice(family.action_space.sample(key))
-        logits = jnp.where(percept.allowed, 0.0, MASKED)
-        return carry, Choice(jax.random.categorical(key, logits))
+        return carry, Choice(any_action(family.action_space, percept, key))
 
     def episode(key: Key) -> Array:
         key_goal, key_play = jax.random.split(key)

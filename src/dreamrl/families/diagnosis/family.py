@@ -276,6 +276,12 @@ def from_columns(
         UserError: For what is missing or wrong, with table, row (counted from 0) and column.
     """
     table = read_columns(faults, tests, repairs)
+    return _made(table, budget, outcomes, exclusive)
+
+
+def _made(
+    table: Table, budget: int, outcomes: str, exclusive: Sequence[Sequence[str]]
+) -> Diagnosis:
     settings = checked_settings("diagnosis", budget, outcomes, exclusive, table.tests)
     held = settings.tests or len(table.tests), settings.outcomes
     return Diagnosis(table, *held, exclusive=settings.exclusive)
@@ -309,6 +315,4 @@ def from_network(
         UserError: For what is missing or wrong, and without pgmpy, if there is a file to read.
     """
     table = read_network_table(network, faults, tests, repairs, given or {})
-    settings = checked_settings("diagnosis", budget, "fixed", exclusive, table.tests)
-    held = settings.tests or len(table.tests), settings.outcomes
-    return Diagnosis(table, *held, exclusive=settings.exclusive)
+    return _made(table, budget, "fixed", exclusive)

@@ -37,6 +37,14 @@ class Decision(NamedTuple):
         return (done.astype(np.float32) @ self.barred.astype(np.float32)) > 0
 
 
+def members_of(
+    payoffs: Float[np.ndarray, "repairs faults"],
+) -> Float[np.ndarray, "faults groups"]:
+    """Return which group each fault is of, one-hot: faults that no repair tells apart are one."""
+    groups = np.unique(payoffs.T, axis=0, return_inverse=True)[1].reshape(-1)
+    return np.eye(groups.max() + 1)[groups]
+
+
 def decision_of(table: Table, budget: int, barred: Bool[np.ndarray, "tests tests"]) -> Decision:
     """Return the decision of all faults and tests, nothing left out."""
     numbers = [len(names) for names in table.outcomes]
