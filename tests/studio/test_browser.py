@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import socket
 import threading
 
@@ -35,7 +36,8 @@ def serving(*roots):
 
 def visit(browser, address, **more):
     page, said = opened(browser, address, HEADING, offline=False, **more)
-    page.get_by_role("status").filter(has_text="runs").first.wait_for()
+    # Not "Looking for runs.", which it says before it knows of any.
+    page.get_by_role("status").filter(has_text=re.compile(r"of \d+ runs")).first.wait_for()
     return page, said
 
 
