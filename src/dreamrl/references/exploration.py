@@ -148,7 +148,7 @@ class _Search:
         told_apart = (outcomes[1:] != outcomes[:-1]).sum(0)
         order = np.argsort(-told_apart, kind="stable")
         # The mask is seen, so it is the same for all that have looked the same.
-        return order[layer.possible[rows[0], order]].tolist()
+        return order[layer.possible(rows[0], order)].tolist()
 
     def _final_loss(self, owners: np.ndarray, limit: float) -> float:
         """Return the loss where exploration ends with a set, or `limit` if that is exceeded."""
@@ -185,8 +185,8 @@ def _explore(
     for step, action in enumerate(actions):
         layer = tables.layers[step]
         true = np.flatnonzero(layer.owners[rows] == owner)[0]
-        if not layer.possible[rows[true], action]:
-            action = generator.choice(choices[layer.possible[rows[true], choices]])
+        if not layer.possible(rows[true], action):
+            action = generator.choice(choices[layer.possible(rows[true], choices)])
         outcomes = layer.outcomes[rows, action]
         before = rows[outcomes == outcomes[true]]
         rows = layer.following[before, action]

@@ -42,9 +42,12 @@ class Layer(NamedTuple):
     """[rows, actions]: equal numbers where the same is seen: observation, reward, end and, if
     there is one, action mask."""
 
-    @property
-    def possible(self) -> Bool[np.ndarray, "rows actions"]:
-        return np.isfinite(self.rewards)
+    @no_type_check
+    def possible(
+        self, row: int, actions: Int[np.ndarray, " actions"]
+    ) -> Bool[np.ndarray, " actions"]:
+        """Return which of some actions are possible in one row's state."""
+        return np.isfinite(self.rewards[row, actions])
 
 
 class Tables(NamedTuple):
