@@ -1,4 +1,4 @@
-"""Actions that are not possible now: nobody takes them, in training or at meta-test."""
+"""Actions that are not possible now, or that settings bar: nobody takes them, ever."""
 
 import dataclasses
 
@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from dreamrl.agents.algorithm import Snapshot
 from dreamrl.agents.dream.dynamics import Dynamics
 from dreamrl.agents.dream.exploration import ExplorationPolicy
 from dreamrl.agents.policy import InstructedPolicy
@@ -72,6 +73,7 @@ CASES = {
     "dream": PPO | DREAM,
     "dream by dqn": DQN | DREAM,
     "rl2": PPO | {"hidden": 8},
+    "rl2 by dqn": DQN | {"hidden": 8},
     "varibad": PPO | {"hidden": 8},
     "import": PPO | {"hidden": 8},
     "oracle": PPO | {"hidden": 8},
@@ -80,9 +82,10 @@ CASES = {
 }
 
 
-def a_trainer(case, family):
+def a_trainer(case, family, may_end=True):
     name = case.partition(" ")[0]
-    return make_trainer(name, family, changed(settings_for(name), CASES[case]))
+    changes = CASES[case] | {"may_end": may_end}
+    return make_trainer(name, family, changed(settings_for(name), changes))
 
 
 def possible(episodes):
@@ -92,30 +95,58 @@ def possible(episodes):
     return ~barred[np.asarray(episodes.mask)]
 
 
+def taken(episodes):
+    """All actions taken."""
+    return np.asarray(episodes.actions)[np.asarray(episodes.mask)].tolist()
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_what_is_not_possible_is_never_done(case):
     # Whoever does it once is paid what no loss survives.
-    trainer = a_trainer(case, Temptation(np.nan))
+    trainer = a_trainer(case, Temptation(np.nan), may_end=False)
 
     @jax.jit
     def trained(key):
-        state, metrics = trainer.iterate(trainer.init(key))
+        first = trainer.init(key)
+        # By either learner: one that acts at random does anything but end an exploitation.
+        now = Snapshot(first.params, jnp.array(0.0), first.memory)
+        new = trainer.play(now, jnp.array(0), key).trial
+        state, metrics = trainer.iterate(first)
         agent, family = trainer.agent(state), trainer.family
 
         def tested(number, key):
             return play(family, family.problem(number), agent, key)
 
         numbers, keys = jnp.arange(16) % 2, jax.random.split(key, 16)
-        return metrics, jax.vmap(tested)(numbers, keys)
+        return metrics, new, jax.vmap(tested)(numbers, keys)
 
-    metrics, trials = trained(jax.random.key(0))
+    metrics, new, trials = trained(jax.random.key(0))
     assert metrics["finite"] == 1
     losses = [value for name, value in metrics.items() if name.startswith("loss")]
     # The logit of a masked action, -1e9 or so, is in none of them either.
     assert np.abs(losses).max() < 1000
     assert np.isfinite([value for name, value in metrics.items() if "return" in name]).all()
-    assert possible(trials.exploration).all()
-    assert possible(trials.exploitation).all()
+    for played in (new, trials):
+        assert possible(played.exploration).all()
+        assert possible(played.exploitation).all()
+        assert END not in taken(played.exploitation)
+    assert set(taken(new.exploitation)) == set(range(4))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_an_end_that_settings_bar_has_no_chance(case):
+    family, chances = Temptation(offered=True), []
+    for may_end in (True, False):
+        trainer = a_trainer(case, family, may_end)
+        params = jax.jit(trainer.init)(jax.random.key(0)).params
+        policy = params.exploitation if case.startswith("dream") else params.policy
+        z = jnp.zeros(policy.z_proj.weight.shape[0])
+        space = trainer.family.observation_space
+        seen = jnp.zeros(space.shape).astype(space.dtype)
+        percept = Percept(seen, *map(jnp.array, (0, 0.0, True)), jnp.ones(5, bool))
+        _, decision = policy.step(policy.init_carry(), percept, jnp.array(0), z)
+        chances.append(float(jnp.exp(decision.policy.log_prob(jnp.array(END)))))
+    np.testing.assert_allclose(chances, [0.2, 0], atol=0.05)
 
 
 def test_fixed_encodings_are_made_without_it():
