@@ -178,12 +178,27 @@ def facts(progress=1.0, **changes):
     return Facts({**FINE, **changes}, progress, 0.1, 20, 0.8, 0.3)
 
 
+def test_little_that_tells_all_is_fine():
+    assert alarms({0: facts(z_squared=0.02, z_nats=0.7)}, {}) == []
+
+
+def test_a_bottleneck_that_never_came_to_its_constraint_is_told():
+    rising, turned = (facts(dual=dual)._replace(highest_dual=0.2) for dual in (0.2, 0.1))
+    [alarm] = alarms({0: rising}, {})
+    assert "still rises at the end (0.2)" in alarm["what"]
+    assert alarms({0: turned}, {}) == []
+    assert alarms({0: rising._replace(progress=0.9)}, {}) == []
+    # None without a constraint.
+    assert alarms({0: facts(dual=0.0)._replace(highest_dual=0.0)}, {}) == []
+
+
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
         ({"collapsed": 1.0}, "collapsed to one step"),
         ({"information": 0.03}, "decoder reads next to nothing"),
         ({"z_squared": 0.02, "information": 0.0}, "encoder tells nothing"),
+        ({"z_squared": 0.02, "z_nats": 0.01, "information": 0.0}, "encoder tells nothing"),
         ({"return_encoder": 0.3, "return_train": 0.3, "return_unseen": 0.3}, "cannot use z"),
         ({"return_train": 0.5, "return_unseen": 0.5}, "lost on the way"),
         ({"return_unseen": 0.6}, "on unseen ones"),

@@ -166,7 +166,7 @@ class _LivePanel:
 
 METRICS = (
     ("information", "information gained", ".0%"),
-    ("z_squared", "‖z‖²", ".2f"),
+    ("z_nats", "nats in z", ".2f"),
     ("dual", "dual variable", ".4f"),
 )
 """What is shown of an algorithm's metrics, if it has them."""

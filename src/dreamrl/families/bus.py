@@ -15,7 +15,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Scalar
 
-from dreamrl.families.family import Symmetry
+from dreamrl.errors import UserError
+from dreamrl.families.family import Facts, Symmetry
 from dreamrl.families.grid import (
     ACTION_NAMES,
     HORIZON,
@@ -41,7 +42,12 @@ STOPS = np.array([(4, 5), (5, 4), (3, 4), (4, 3)])
 DESTINATIONS = np.array([(0, 1), (0, 7), (8, 1), (8, 7)])
 OTHER_STOPS = np.array([(5, 5), (3, 3), (3, 5), (5, 3)])
 OTHER_DESTINATIONS = np.array([(0, 4), (4, 0), (8, 4), (4, 8)])
+SIDES = ("above", "right", "left", "below")
+STOP_CORNERS = ("above right", "below left", "above left", "below right")
+"""Where stops are, as seen from the start."""
 LINE_COLORS = ("tab:blue", "tab:orange", "tab:green", "tab:red")
+PROBLEMS = 576
+"""With gray lines."""
 PERMUTATIONS = np.array(list(itertools.permutations(range(4))))
 
 
@@ -58,11 +64,28 @@ class Bus:
 
     `distractors` adds four gray lines that lead nowhere useful (576 problems, 53 of them for
     training); `has_map` adds a place that tells the problem.
+
+    Args:
+        training: With distractors, how many problems are for training, drawn at random; 0: every
+            eleventh.
+        exploration: Steps of an exploration; 0: as many as of an exploitation.
     """
 
     name: str
     distractors: bool = False
     has_map: bool = False
+    training: int = 0
+    exploration: int = 0
+
+    def __post_init__(self) -> None:
+        """Raise UserError for numbers that make no sense."""
+        if self.training and not self.distractors:
+            raise UserError(f"{self.name}: training is a field of distracting-bus only")
+        if not 0 <= self.training <= PROBLEMS:
+            most = f"from 0 to {PROBLEMS}"
+            raise UserError(f"{self.name}: training must be {most}, is {self.training}")
+        if self.exploration < 0:
+            raise UserError(f"{self.name}: exploration must be 0 or more, is {self.exploration}")
 
     horizon = HORIZON
     end_action = int(GridAction.END)
@@ -71,14 +94,24 @@ class Bus:
     goal_space = MultiDiscrete((SIZE, SIZE))
 
     @property
+    def exploration_horizon(self) -> int:
+        return self.exploration or HORIZON
+
+    @functools.cached_property
     def train_ids(self) -> tuple[int, ...]:
-        return tuple(range(0, 576, 11)) if self.distractors else tuple(range(24))
+        if not self.distractors:
+            return tuple(range(24))
+        if not self.training:
+            return tuple(range(0, PROBLEMS, 11))
+        drawn = np.random.default_rng(0).permutation(PROBLEMS)[: self.training]
+        return tuple(sorted(drawn.tolist()))
 
     @property
     def test_ids(self) -> tuple[int, ...]:
         if not self.distractors:
             return self.train_ids
-        return tuple(i for i in range(576) if i % 11 != 0)
+        known = set(self.train_ids)
+        return tuple(i for i in range(PROBLEMS) if i not in known) or self.train_ids
 
     @property
     def observation_space(self) -> MultiDiscrete:
@@ -146,9 +179,10 @@ class Bus:
         position = jnp.where(rides, partner, move(state.position, action, SIZE))
         steps = state.steps + 1
         arrived = jnp.array(False) if goal is None else (position == goal).all()
-        reward = jnp.where(arrived, 1.0, STEP_COST) + end_cost(action, steps)
+        last = self.horizon if goal is not None else self.exploration_horizon
+        reward = jnp.where(arrived, 1.0, STEP_COST) + end_cost(action, steps, last)
         terminated = arrived | (action == GridAction.END)
-        truncated = (steps >= HORIZON) & ~terminated
+        truncated = (steps >= last) & ~terminated
         state = GridState(position, steps)
         return state, Step(self.observe(problem, state), reward, terminated, truncated)
 
@@ -171,6 +205,16 @@ class Bus:
         rides = (exploration.actions == GridAction.RIDE) & exploration.mask
         ridden = (rides & on_gray(exploration.observations[:-1])).any()
         return {"gray_line_ridden": ridden.astype(jnp.float32)}
+
+    def facts(self, problem: BusProblem) -> Facts:
+        """Return where each line leads, by its stop near the start; gray ones are irrelevant."""
+        ends = SIZE * problem.partners[:, 0] + problem.partners[:, 1]
+        gray = {}
+        if self.distractors:
+            gray = dict(
+                zip((f"gray line {name}" for name in STOP_CORNERS), ends[8:12], strict=True)
+            )
+        return Facts(dict(zip((f"line {name}" for name in SIDES), ends[:4], strict=True)), gray)
 
     def drawing(self, problem: BusProblem) -> Drawing:
         """Return corners, the map if there is one, and the lines: a color a stop, or gray."""

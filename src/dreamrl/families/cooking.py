@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Scalar
 
-from dreamrl.families.family import Symmetry
+from dreamrl.families.family import Facts, Symmetry
 from dreamrl.families.grid import (
     ACTION_NAMES,
     HORIZON,
@@ -88,6 +88,11 @@ class Cooking:
     def sample_goal(self, key: Key, problem: CookingProblem) -> Int[Array, "2"]:
         goals, probabilities = self.goals(problem)
         return jax.random.choice(key, goals, p=probabilities)
+
+    def facts(self, problem: CookingProblem) -> Facts:
+        """Return what is in each drawer."""
+        names = (f"drawer {number + 1}" for number in range(len(DRAWERS)))
+        return Facts(dict(zip(names, problem.drawers, strict=True)), {})
 
     def symmetries(self) -> list[Symmetry]:
         """Return those of the ingredients, which are but names."""

@@ -219,6 +219,24 @@ class HasPrior(Protocol):
         ...
 
 
+class Facts(NamedTuple):
+    """What is the case in a problem: a number each, by name."""
+
+    relevant: dict[str, Int[Array, ""]]
+    """What exploitation depends on."""
+    irrelevant: dict[str, Int[Array, ""]]
+    """The rest."""
+
+
+@runtime_checkable
+class HasFacts(Protocol):
+    """Where it is known what matters: how much of it z holds is then measured."""
+
+    def facts(self, problem: Problem) -> Facts:
+        """Return what is the case in a problem."""
+        ...
+
+
 @runtime_checkable
 class HasExplorationHorizon(Protocol):
     """Where explorations may last longer, or less long, than exploitations."""

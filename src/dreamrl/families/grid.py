@@ -86,6 +86,8 @@ def standing_on(position: Int[Array, "2"], places: Int[np.ndarray, "n 2"]) -> Bo
     return (places == position).all(-1)
 
 
-def end_cost(action: Int[Array, ""], steps: Int[Array, ""]) -> Float[Array, ""]:
+def end_cost(
+    action: Int[Array, ""], steps: Int[Array, ""], last: int = HORIZON
+) -> Float[Array, ""]:
     """Return what ending the episode costs: a step's cost for every step that remains."""
-    return jnp.where(action == GridAction.END, STEP_COST * (HORIZON - steps), 0.0)
+    return jnp.where(action == GridAction.END, STEP_COST * (last - steps), 0.0)

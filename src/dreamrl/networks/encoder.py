@@ -27,9 +27,9 @@ class EmbeddingEncoder(eqx.Module):
     means: Float[Array, "problems Z"]
     ids: tuple[int, ...] = eqx.field(static=True)
 
-    def __init__(self, key: Key, ids: Sequence[int], size: int):
+    def __init__(self, key: Key, ids: Sequence[int], size: int, scale: float = 1.0):
         self.ids = tuple(sorted(int(i) for i in ids))
-        self.means = jax.random.normal(key, (len(ids), size)) / jnp.sqrt(size)
+        self.means = jax.random.normal(key, (len(ids), size)) / jnp.sqrt(size) * scale**0.5
 
     def __call__(self, problem_id: ProblemID) -> Float[Array, "... Z"]:
         """Return f_psi(mu) of a problem, or of many."""
@@ -48,12 +48,12 @@ class MLPEncoder(eqx.Module):
     mean: Dense
     family: HasDescriptions = eqx.field(static=True)
 
-    def __init__(self, key: Key, family: HasDescriptions, size: int):
+    def __init__(self, key: Key, family: HasDescriptions, size: int, scale: float = 1.0):
         keys = jax.random.split(key)
         self.family = family
         features = jax.eval_shape(family.describe, jnp.array(0)).shape[0]
         self.hidden = Dense(keys[0], features, HIDDEN, gain=2**0.5)
-        self.mean = Dense(keys[1], HIDDEN, size)
+        self.mean = Dense(keys[1], HIDDEN, size, gain=scale**0.5)
 
     def __call__(self, problem_id: ProblemID) -> Float[Array, "... Z"]:
         """Return f_psi(mu) of a problem, or of many."""
@@ -75,11 +75,14 @@ def _check(problem_id: ProblemID, ids: Sequence[int]) -> None:
 Encoder: TypeAlias = EmbeddingEncoder | MLPEncoder
 
 
-def make_encoder(key: Key, family: Family, size: int) -> Encoder:
-    """Return an encoder of the family's descriptions or, where it has none, of problem IDs."""
+def make_encoder(key: Key, family: Family, size: int, scale: float = 1.0) -> Encoder:
+    """Return an encoder of the family's descriptions or, where it has none, of problem IDs.
+
+    `scale` is the mean of |f|^2 that it begins with.
+    """
     if isinstance(family, HasDescriptions):
-        return MLPEncoder(key, family, size)
-    return EmbeddingEncoder(key, plain_ids(family.train_ids), size)
+        return MLPEncoder(key, family, size, scale)
+    return EmbeddingEncoder(key, plain_ids(family.train_ids), size, scale)
 
 
 def bottleneck_penalty(mean: Float[Array, "... Z"], free: float = 0.0) -> Float[Array, "..."]:

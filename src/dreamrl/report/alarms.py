@@ -11,6 +11,8 @@ LATE = 1 / 3
 """Share of a training before which it is too soon to judge."""
 SOME = 0.25
 """Share of what exploration is worth that counts as a difference."""
+LEAST_NATS = 0.05
+"""Information in z that is as good as none."""
 
 
 class Facts(NamedTuple):
@@ -23,6 +25,8 @@ class Facts(NamedTuple):
     horizon: int | None
     optimal: float | None
     no_exploration: float | None
+    highest_dual: float | None = None
+    """The dual variable's highest value, of all records."""
 
     @property
     def worth(self) -> float | None:
@@ -46,8 +50,10 @@ def _decoder_reads_nothing(facts: Facts) -> str | None:
 
 
 def _encoder_tells_nothing(facts: Facts) -> str | None:
-    length = facts.record.get("z_squared")
+    length, nats = facts.record.get("z_squared"), facts.record.get("z_nats")
     if length is None or facts.rho is None or length > 4 * facts.rho**2:
+        return None
+    if nats is not None and nats > LEAST_NATS:
         return None
     return f"The encoder tells nothing of the problem: ‖z‖² is {length:.3g}, no more than noise."
 
@@ -106,6 +112,16 @@ def _never_stops(facts: Facts) -> str | None:
     return f"The stop rule never ends an exploration: all last {length:.1f} steps, the horizon."
 
 
+def _still_compresses(facts: Facts) -> str | None:
+    dual = facts.record.get("dual")
+    if dual is None or not facts.highest_dual or facts.progress < 1 or dual < facts.highest_dual:
+        return None
+    return (
+        f"The dual variable still rises at the end ({dual:.3g}): z may hold more than is of use, "
+        "and explorations may look for it."
+    )
+
+
 ALARMS: tuple[tuple[Callable[[Facts], str | None], str], ...] = (
     (
         _collapsed,
@@ -143,6 +159,7 @@ ALARMS: tuple[tuple[Callable[[Facts], str | None], str], ...] = (
         "heart.",
     ),
     (_never_stops, "Raise exploration.cost, or train longer: the stop rule learns last."),
+    (_still_compresses, "Train longer, or raise bottleneck.dual_rate or bottleneck.first_dual."),
 )
 """What may be wrong in a seed that is a third through, and the remedy."""
 

@@ -296,10 +296,16 @@ def _facts(
     rho = _number(settings.get("encoding.rho"))
     ends = (exact.get("optimal"), exact.get("no_exploration"))
     return {
-        seed: Facts(records[-1], records[-1]["iteration"] / total, rho, horizon, *ends)
+        seed: Facts(
+            records[-1], records[-1]["iteration"] / total, rho, horizon, *ends, _highest(records)
+        )
         for seed, records in histories.items()
         if records
     }
+
+
+def _highest(records: Sequence[Record]) -> float | None:
+    return max((record["dual"] for record in records if "dual" in record), default=None)
 
 
 def _number(text: str | None) -> float | None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from dreamrl.agents.dream import DreamSettings
-from dreamrl.agents.dream.settings import AT_ONCE
+from dreamrl.agents.dream.settings import AT_ONCE, BY_NORM
 from dreamrl.agents.import_ import ImportSettings
 from dreamrl.agents.maml import MamlSettings
 from dreamrl.agents.pearl import PearlSettings
@@ -153,7 +153,9 @@ def nested(kind: type, held: Mapping[str, Any]) -> dict[str, Any]:
 def _dream(held: Mapping[str, Any]) -> dict[str, Any]:
     found = _renamed(_DREAM, held)
     limit = held.get("bottleneck", "constrained")
-    found |= {"bottleneck": limit} | _renamed(_BOTTLENECKS[limit], held)
+    found |= {"bottleneck": limit}
+    found |= {f"bottleneck.{name}": value for name, value in _by_norm(limit, held).items()}
+    found |= _renamed(_BOTTLENECKS[limit], held)
     if limit == "constrained" and "entropy_end" in held:
         found["bottleneck.begin"] = held["entropy_end"]
     if held.get("learner") == "dqn":
@@ -206,7 +208,25 @@ def settings_of(agent: str, held: Mapping[str, Any]) -> Any:
 def stored_settings(agent: str, held: Mapping[str, Any]) -> Any:
     """Return the settings that a file holds, nested or of before."""
     kind = method_of(agent).settings
-    return settings_of(agent, held) if is_flat(kind, held) else from_dict(kind, dict(held))
+    if is_flat(kind, held):
+        return settings_of(agent, held)
+    limit = held.get("bottleneck")
+    if isinstance(limit, Mapping) and "bound" not in limit:
+        held = {**held, "bottleneck": {**_by_norm(limit["kind"], limit), **limit}}
+    return from_dict(kind, dict(held))
+
+
+def _by_norm(limit: str, held: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a bottleneck had before there was another bound than the norm."""
+    if limit == "none":
+        return {}
+    found: dict[str, Any] = {"bound": "norm", "weight_begin": 0.0, "weight_end": AT_ONCE}
+    if limit == "fixed":
+        return found | {"weight": 0.02}
+    first = held.get("first_dual", BY_NORM.first_dual)
+    kept = ("dual_rate", "begin")
+    found |= {name: getattr(BY_NORM, name) for name in kept}
+    return found | {"first_dual": first, "least_dual": first}
 
 
 def called_now(kind: type, name: str) -> tuple[str, ...]:

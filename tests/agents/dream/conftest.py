@@ -24,10 +24,8 @@ SMALL = changed(
         "exploitation.hidden": 32,
         "z": 4,
         "rho": 0.2,
-        # A short run: its dual variable must get there sooner, on a return less well known.
-        "dual_rate": 0.1,
+        # A short run, on a return less well known.
         "tolerance": 0.15,
-        "bottleneck.begin": 0.3,
         "learner.exploitation.entropy_end": 0.3,
         "decoder_share_begin": 0.2,
         "decoder_share_end": 0.4,

@@ -1,15 +1,24 @@
-"""The dual variable waits, rises and falls with the return, in whatever units that comes."""
+"""What information costs; and that the dual variable follows the return, in whatever units."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dreamrl.agents.dream.bottleneck import Dual, adapt, free_part, init_dual, penalty_weight
+from dreamrl.agents.dream.bottleneck import (
+    Dual,
+    adapt,
+    at_least,
+    at_most,
+    information,
+    init_dual,
+    penalty,
+    penalty_weight,
+)
 from dreamrl.agents.dream.settings import Constrained, Fixed, Unlimited
 
 RATE, TOLERANCE, FIRST_DUAL = 0.05, 0.1, 1e-3
-BOTTLENECK = Constrained(FIRST_DUAL, RATE, tolerance=TOLERANCE, begin=0.6)
+BOTTLENECK = Constrained(FIRST_DUAL, FIRST_DUAL, RATE, tolerance=TOLERANCE, begin=0.6)
 LEARNED = Dual(*map(jnp.array, (0.5, 0.0, 0.0, 0.0, 1.0, 100.0)))
 """The return has been between 0 and 1."""
 
@@ -94,19 +103,102 @@ def test_units_do_not_matter():
     np.testing.assert_allclose(history(0.01 * returns), values, rtol=1e-3)
 
 
+def test_it_may_fall_below_where_it_began():
+    kind = Constrained(FIRST_DUAL, FIRST_DUAL / 10, RATE, tolerance=TOLERANCE, begin=0.6)
+    dual = LEARNED._replace(value=jnp.array(FIRST_DUAL), fast=jnp.array(0.0))
+    for _ in range(50):
+        dual = adapt(dual, jnp.array(0.0), kind, jnp.array(1.0))
+    assert float(dual.value) == pytest.approx(FIRST_DUAL / 10)
+
+
 @pytest.mark.parametrize(
-    ("bottleneck", "weight", "free"),
-    [
-        (Constrained(first_dual=0.2, free=3.0), 0.2, 3.0),
-        (Fixed(weight=2.0, free=10.0), 2.0, 10.0),
-        (Unlimited(), 0.0, 0.0),
-    ],
+    ("bottleneck", "weight"),
+    [(Constrained(first_dual=0.2), 0.2), (Fixed(weight=2.0), 2.0), (Unlimited(), 0.0)],
     ids=lambda x: getattr(x, "name", None),
 )
-def test_what_information_costs(bottleneck, weight, free):
+def test_lambda_grows_in(bottleneck, weight):
     dual = init_dual(bottleneck)
-    assert float(penalty_weight(bottleneck, dual)) == pytest.approx(weight)
-    assert free_part(bottleneck) == free
+    found = [float(penalty_weight(bottleneck, dual, jnp.array(p))) for p in (0.1, 0.275, 0.5)]
+    assert found == pytest.approx([0.0, weight / 2, weight])
     # Only a constraint has anything to adapt.
     after = adapt(dual, jnp.array(0.5), bottleneck, jnp.array(1.0))
     assert (float(after.seen) == 1) == isinstance(bottleneck, Constrained)
+
+
+RHO = 0.1
+
+
+def true_information(means, draws=4000):
+    """I(z; mu) in nats, from draws of z."""
+    rng = np.random.default_rng(0)
+    z = means[:, None] + RHO * rng.standard_normal((len(means), draws, means.shape[1]))
+    likely = -np.square(z[:, :, None] - means).sum(-1) / (2 * RHO**2)
+    own = likely[np.arange(len(means)), :, np.arange(len(means))]
+    return float((own - np.logaddexp.reduce(likely, axis=-1) + np.log(len(means))).mean())
+
+
+def on_a_line(distance, count=8):
+    return np.linspace(0, (count - 1) * distance, count)[:, None] * np.array([1.0, 0.0, 0.0])
+
+
+def test_it_is_nothing_where_nothing_is_told():
+    assert float(information(jnp.ones((8, 3)), RHO)) == pytest.approx(0, abs=1e-5)
+    assert float(information(jnp.ones((1, 3)), RHO)) == pytest.approx(0, abs=1e-5)
+
+
+@pytest.mark.parametrize("distance", [0.01, 0.05, 0.1, 0.2, 0.5])
+def test_it_is_near_what_z_tells(distance):
+    means = on_a_line(distance)
+    assert float(information(jnp.asarray(means), RHO)) == pytest.approx(
+        true_information(means), rel=0.35, abs=0.01
+    )
+    assert at_least(jnp.asarray(means), RHO) <= true_information(means) + 0.01
+    assert at_most(jnp.asarray(means), RHO) >= true_information(means) - 0.01
+    # The norm bounds it, too, from far above.
+    norm = float(penalty(jnp.asarray(means), Fixed(bound="norm"), RHO)) / RHO**2
+    assert norm > true_information(means)
+
+
+def test_it_does_not_depend_on_where_z_lies_or_how_it_is_turned():
+    rng = np.random.default_rng(0)
+    means = rng.normal(size=(8, 3))
+    turn, _ = np.linalg.qr(rng.normal(size=(3, 3)))
+    turned = information(jnp.asarray(means @ turn + 2.0), RHO)
+    np.testing.assert_allclose(turned, information(jnp.asarray(means), RHO), rtol=1e-4)
+
+
+def test_its_gradient_spares_what_is_told_apart_well():
+    """Four classes far apart, each of two problems that z hardly tells apart."""
+    classes = np.repeat(np.eye(4)[:, :3] * 2.0, 2, axis=0)
+    apart = 0.15 * np.tile([[0.0, 0.0, 0.5], [0.0, 0.0, -0.5]], (4, 1))
+    gradient = np.asarray(jax.grad(information)(jnp.asarray(classes + apart), RHO))
+    within = (gradient[::2] - gradient[1::2])[:, 2] / 2
+    between = (gradient[::2] + gradient[1::2]) / 2
+    # How fast a distance shrinks, as a share of it.
+    shrinks = within / apart[::2, 2]
+    shrink = (between * (classes - classes.mean(0))[::2]).sum() / np.square(
+        (classes - classes.mean(0))[::2]
+    ).sum()
+    assert (shrinks > 20 * shrink).all()
+    assert shrink > 0
+
+
+@pytest.mark.parametrize(
+    ("bottleneck", "cost"),
+    [
+        (Fixed(bound="norm"), 6.5),
+        (Fixed(bound="norm", free=10.0), 3.75),
+        (Unlimited(), 0.0),
+    ],
+)
+def test_what_the_norm_costs(bottleneck, cost):
+    means = jnp.array([[3.0, 4.0], [0.0, 1.0]])
+    assert float(penalty(means, bottleneck, RHO)) == pytest.approx(cost)
+
+
+def test_some_information_may_be_free():
+    means = jnp.asarray(on_a_line(0.2))
+    whole = float(penalty(means, Fixed(), RHO))
+    assert whole == pytest.approx(float(information(means, RHO)))
+    assert float(penalty(means, Fixed(free=1.0), RHO)) == pytest.approx(whole - 1, rel=1e-5)
+    assert float(penalty(means, Fixed(free=100.0), RHO)) == 0

@@ -11,6 +11,7 @@ import pytest
 
 from dreamrl.agents.algorithm import Snapshot
 from dreamrl.agents.dream.algorithm import Dream
+from dreamrl.agents.dream.bottleneck import information
 from dreamrl.agents.loop import Trainer
 from dreamrl.configuration import changed
 
@@ -98,12 +99,16 @@ def test_the_encoder_learns_from_episodes_on_its_own_z(untrained):
 
 
 def test_episodes_on_the_decoders_z_leave_only_the_bottleneck(untrained):
-    batch, means = untrained.trials.exploitation, untrained.params.encoder.means
+    batch, encoder = untrained.trials.exploitation, untrained.params.encoder
     all_decoded = jnp.ones_like(batch.decoded)
     assert largest(encoder_gradient(untrained, all_decoded, 0.0)) == 0
-    dual = 0.7
-    share = np.bincount(batch.problem_id.value, minlength=8) / len(batch.decoded)
-    expected = dual * share[:, None] * np.asarray(means)
+    dual, rho = 0.7, untrained.algorithm.settings.encoding.rho
+
+    def price(encoder):
+        return dual * information(encoder(batch.problem_id), rho)
+
+    expected = eqx.filter_grad(price)(encoder).means
+    assert largest(expected) > 0.01
     found = encoder_gradient(untrained, all_decoded, dual)
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-7)
 

@@ -104,7 +104,7 @@ class Dream(Algorithm):
         if explore.objective == "predict-dynamics":
             encoder: Encoder = Dynamics(keys[0], family, z)
         else:
-            encoder = make_encoder(keys[0], family, z)
+            encoder = make_encoder(keys[0], family, z, settings.encoding.scale)
         exploit = settings.exploitation
         may_end = exploit.may_end
         exploitation = InstructedPolicy(keys[1], family, exploit.hidden, z, may_end=may_end)
@@ -261,6 +261,7 @@ class Dream(Algorithm):
             "return_decoder": _mean(returns.reshape(-1), decoded.reshape(-1)),
             "information": known,
             "z_squared": jnp.square(means).sum(-1).mean(),
+            "z_nats": bottleneck.at_least(means, settings.encoding.rho),
             "stop_length": _mean(ends, on_purpose),
             "collapsed": late & something & (_mean(ends, on_purpose) <= 1.0),
         }
@@ -269,7 +270,7 @@ class Dream(Algorithm):
     def losses(self, now: Snapshot, batch: Batch, recalled: Explored, key: Key) -> dict[str, Loss]:
         """Return the losses of the three groups, each on its own data."""
         settings, progress = self.settings, now.progress
-        weight = self._penalty_weight(now.memory)
+        weight = self._penalty_weight(now)
         slow = now.target or (None, None)
         means = now.params.encoder(recalled.problem_id)
         return {
@@ -286,7 +287,7 @@ class Dream(Algorithm):
         self, now: Snapshot, experience: Experience, metrics: Metrics
     ) -> tuple[Snapshot, Metrics]:
         """Adapt the dual variable to the return on the true z."""
-        metrics["dual"] = self._penalty_weight(now.memory)
+        metrics["dual"] = self._penalty_weight(now)
         metrics["decoder_share"] = self.decoder_share(now.progress)
         returned, kind = metrics["return_encoder"], self.settings.bottleneck
         dual = bottleneck.adapt(now.memory.dual, returned, kind, now.progress)
@@ -303,11 +304,11 @@ class Dream(Algorithm):
     def _episodes(self) -> int:
         return self.settings.budget.episodes
 
-    def _penalty_weight(self, memory: Memory) -> Float[Array, ""]:
+    def _penalty_weight(self, now: Snapshot) -> Float[Array, ""]:
         kind = self.settings.bottleneck
         if self.settings.exploration.objective == "predict-dynamics":
             kind = Unlimited()
-        return bottleneck.penalty_weight(kind, memory.dual)
+        return bottleneck.penalty_weight(kind, now.memory.dual, now.progress)
 
     def _exploitation_batch(
         self, experience: Experience, beliefs: Float[Array, "B Z"], recorded: PyTree

@@ -1,19 +1,25 @@
-"""The bottleneck as a constraint: as little information as possible at the best return.
+"""The bottleneck: what information in z costs, and lambda, its price.
 
-The paper adds lambda I(z; mu) to the objective, with lambda tuned. Here lambda is a dual variable:
-it rises while the exploitation return stays at its best and no longer improves, and falls when the
-return suffers. Compression then waits until there is something to compress.
+The paper minimises I(z; mu) subject to the best return, by its bound |f|^2 / (2 rho^2). That bound
+shrinks everything alike; the one here lies closer, and is selective. Lambda is the constraint's
+dual variable: it rises while the return stays at its best and no longer improves, and falls when
+the return suffers.
 """
 
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from dreamrl.agents.dream.settings import Bottleneck, Constrained, Fixed
+from dreamrl.agents.dream.settings import Bottleneck, Constrained, Unlimited
+from dreamrl.learners.schedules import ramp
+from dreamrl.networks.encoder import bottleneck_penalty
 
 LAST_DUAL = 1.0
 """Where there is nothing to know, nothing else would hold it back."""
+ABOVE = 0.2
+"""Weight of the upper bound: it is the looser one, and needed only where z tells everything."""
 
 
 class Dual(NamedTuple):
@@ -64,17 +70,55 @@ def adapt(
     rises = (loss < tolerance) & (improving < tolerance * bottleneck.improving) & (settled > 0)
     falls = loss > 2 * tolerance
     change = jnp.where(falls, -bottleneck.fall * rate, jnp.where(rises, rate, 0.0))
-    value = jnp.clip(dual.value * jnp.exp(change), bottleneck.first_dual, LAST_DUAL)
+    value = jnp.clip(dual.value * jnp.exp(change), bottleneck.least_dual, LAST_DUAL)
     return Dual(value, fast, slow, worst, best, dual.seen + 1)
 
 
-def penalty_weight(bottleneck: Bottleneck, dual: Dual) -> Float[Array, ""]:
-    """Return lambda: adapted, fixed or none."""
-    if isinstance(bottleneck, Constrained):
-        return dual.value
-    return jnp.array(bottleneck.weight if isinstance(bottleneck, Fixed) else 0.0)
+def penalty_weight(
+    bottleneck: Bottleneck, dual: Dual, progress: Float[Array, ""]
+) -> Float[Array, ""]:
+    """Return lambda: adapted, fixed or none; grown in only once there is something to compress."""
+    if isinstance(bottleneck, Unlimited):
+        return jnp.array(0.0)
+    full = dual.value if isinstance(bottleneck, Constrained) else jnp.array(bottleneck.weight)
+    return full * ramp(progress, 0.0, 1.0, bottleneck.weight_begin, bottleneck.weight_end)
 
 
-def free_part(bottleneck: Bottleneck) -> float:
-    """Return the part of |f|^2 that costs nothing."""
-    return bottleneck.free if isinstance(bottleneck, Constrained | Fixed) else 0.0
+def penalty(means: Float[Array, "B Z"], bottleneck: Bottleneck, rho: float) -> Float[Array, ""]:
+    """Return what information in z costs, in units of lambda, for a batch of problems."""
+    if isinstance(bottleneck, Unlimited):
+        return jnp.array(0.0)
+    if bottleneck.bound == "norm":
+        return bottleneck_penalty(means, bottleneck.free).mean()
+    return jnp.maximum(information(means, rho) - bottleneck.free, 0.0)
+
+
+def information(means: Float[Array, "B Z"], rho: float) -> Float[Array, ""]:
+    """Return I(z; mu) in nats, where z ~ N(f(mu), rho^2 I): between two bounds of it.
+
+    The upper bound's gradient shrinks those directions in z most in which problems differ little,
+    that of the lower one draws problems together that z hardly tells apart; neither moves what is
+    told apart well. Problems count as often as they are in the batch.
+    """
+    return ABOVE * at_most(means, rho) + (1 - ABOVE) * at_least(means, rho)
+
+
+def at_most(means: Float[Array, "B Z"], rho: float) -> Float[Array, ""]:
+    """Return log det(1 + cov f / rho^2) / 2: z has no more entropy than a Gaussian like it."""
+    count, size = means.shape
+    centred = means - means.mean(0)
+    root = jnp.linalg.cholesky(jnp.eye(size) + centred.T @ centred / (count * rho**2))
+    return jnp.log(jnp.diagonal(root)).sum()
+
+
+def at_least(means: Float[Array, "B Z"], rho: float) -> Float[Array, ""]:
+    """Return the mean over problems i of -log mean_j exp(-|f_i - f_j|^2 / (8 rho^2)).
+
+    Kolchinsky and Tracey 2017, eq. 10, of the Chernoff divergence at 1/2.
+    """
+    centred = means - means.mean(0)
+    products = centred @ centred.T
+    squares = jnp.diagonal(products)
+    distances = jnp.maximum(squares[:, None] + squares - 2 * products, 0.0)
+    alike = jax.nn.logsumexp(-distances / (8 * rho**2), axis=1)
+    return jnp.log(len(means)) - alike.mean()

@@ -7,12 +7,12 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from dreamrl.agents.algorithm import Metrics
-from dreamrl.agents.dream.bottleneck import free_part
+from dreamrl.agents.dream.bottleneck import penalty
 from dreamrl.agents.dream.exploration import ExplorationPolicy
 from dreamrl.agents.dream.networks import encoding
 from dreamrl.agents.dream.settings import DreamSettings
 from dreamrl.agents.policy import InstructedPolicy
-from dreamrl.networks.encoder import Encoder, bottleneck_penalty
+from dreamrl.networks.encoder import Encoder
 from dreamrl.trial import Percept
 from dreamrl.types import ProblemID
 
@@ -48,14 +48,14 @@ def exploitation_loss(
     penalty_weight: Float[Array, ""] | float,
     progress: Float[Array, ""],
 ) -> tuple[Float[Array, ""], Metrics]:
-    """Return the policy's loss plus lambda |f_psi(mu)|^2 / 2; it trains the encoder too (eq. 3)."""
+    """Return the policy's loss plus lambda I(z; mu); it trains the encoder too (eq. 3)."""
     encoder, policy = nets
     learner, objective = settings.learner, settings.learner.exploitation
     z = encoding(encoder, batch.problem_id, batch.beliefs, batch.decoded, batch.noise)
     decision = jax.vmap(policy.unroll)(batch.percepts, batch.goals, z)
     wanted = None if target is None else jax.vmap(target.unroll)(batch.percepts, batch.goals, z)
     loss, metrics = learner.loss(decision, wanted, batch.learner, objective, progress)
-    squeezed = bottleneck_penalty(encoder(batch.problem_id), free_part(settings.bottleneck)).mean()
+    squeezed = penalty(encoder(batch.problem_id), settings.bottleneck, settings.encoding.rho)
     named = {f"exploitation_{name}": value for name, value in metrics.items()}
     return loss + penalty_weight * squeezed, named
 

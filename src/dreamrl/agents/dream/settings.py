@@ -24,18 +24,28 @@ class Encoding:
     """Length of the encoding z."""
     rho: Annotated[float, Range(1e-6, 100.0)] = 0.1
     """Standard deviation of the noise on z."""
+    scale: Annotated[float, Range(1e-6, 1e6)] = 1.0
+    """Mean |f|^2 at the start."""
 
     def __post_init__(self) -> None:
         check_ranges(self)
+
+
+Bound = Literal["information", "norm"]
+
+AT_ONCE = 1e-6
+"""The end of a ramp that begins at 0: there is none."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Constrained:
     """As little information in z as the best return allows: lambda is a dual variable."""
 
-    first_dual: Annotated[float, Range(1e-9, 1.0)] = 1e-3
-    """The dual variable at the start, which is also the least that it can be."""
-    dual_rate: Annotated[float, SHARE] = 0.03
+    first_dual: Annotated[float, Range(1e-9, 1.0)] = 0.025
+    """The dual variable at the start."""
+    least_dual: Annotated[float, Range(1e-9, 1.0)] = 1e-4
+    """The least that it can be."""
+    dual_rate: Annotated[float, SHARE] = 0.01
     """How fast the dual variable rises, an iteration, while the return stays at its best."""
     fall: float = 5.0
     """How many times as fast it falls when the return suffers."""
@@ -43,34 +53,49 @@ class Constrained:
     """Share of the learned return that compression may cost before the dual variable falls."""
     improving: float = 0.25
     """The return still improves while its averages differ by more than this share of tolerance."""
-    begin: Annotated[float, SHARE] = 0.6
-    """When it begins to rise, as a share of the run: before, the policy is random on purpose."""
+    begin: Annotated[float, SHARE] = 0.4
+    """When it begins to adapt, as a share of the run: before, the policy is random on purpose."""
     fast: Annotated[float, SHARE] = 0.05
     """Rate of the fast moving average of the return."""
     slow: Annotated[float, SHARE] = 0.015
     """Rate of the slow one."""
     free: float = 0.0
-    """Part of |f|^2 that costs nothing."""
+    """Part of the bound that costs nothing."""
+    bound: Bound = "information"
+    """What is paid for: information about the problem, in nats, as closely as it can be bounded;
+    or the norm, |f|^2 / 2, which bounds it from far above."""
+    weight_begin: Annotated[float, SHARE] = 0.15
+    """When it begins to be paid for, as a share of the run."""
+    weight_end: Annotated[float, SHARE] = 0.4
+    """When it is paid for in full."""
 
     name: ClassVar[str] = "constrained"
 
     def __post_init__(self) -> None:
         check_ranges(self)
+        check_order(self, "weight_begin", "weight_end")
 
 
 @dataclasses.dataclass(frozen=True)
 class Fixed:
     """Information in z at a fixed price."""
 
-    weight: float = 0.02
-    """Weight of |f|^2 / 2."""
+    weight: float = 0.025
+    """Price of a nat, or of |f|^2 / 2."""
     free: float = 0.0
-    """Part of |f|^2 that costs nothing."""
+    """Part of the bound that costs nothing."""
+    bound: Bound = "information"
+    """What is paid for: information, or the norm."""
+    weight_begin: Annotated[float, SHARE] = 0.15
+    """When it begins to be paid for, as a share of the run."""
+    weight_end: Annotated[float, SHARE] = 0.4
+    """When it is paid for in full."""
 
     name: ClassVar[str] = "fixed"
 
     def __post_init__(self) -> None:
         check_ranges(self)
+        check_order(self, "weight_begin", "weight_end")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -179,8 +204,16 @@ class DreamSettings:
         return self.learner.capacity * (1 + self.budget.episodes) + self.decoder.replay
 
 
-AT_ONCE = 1e-6
-"""The end of a ramp that begins at 0: there is none."""
+BY_NORM = Constrained(
+    first_dual=1e-3,
+    least_dual=1e-3,
+    dual_rate=0.03,
+    begin=0.6,
+    bound="norm",
+    weight_begin=0.0,
+    weight_end=AT_ONCE,
+)
+"""The bottleneck of before: lambda |f|^2 / 2, with a lambda that waits."""
 
 _DEFAULT = DreamSettings()
 
@@ -188,14 +221,12 @@ PRESETS = {
     "default": _DEFAULT,
     "bus": dataclasses.replace(_DEFAULT, budget=Budget(iterations=500, learning_rate=5e-3)),
     "map": dataclasses.replace(_DEFAULT, budget=Budget(iterations=500, learning_rate=5e-3)),
-    "cooking": dataclasses.replace(
-        cooked(_DEFAULT, iterations=800), bottleneck=Constrained(first_dual=0.1, begin=0.8)
-    ),
+    "cooking": cooked(_DEFAULT, iterations=800),
     # c was 0 there.
     "sign": dataclasses.replace(
         pictures(_DEFAULT, gae_lambda=0.95),
         exploitation=Exploitation(may_end=False),
-        bottleneck=Constrained(begin=0.8),
+        bottleneck=dataclasses.replace(BY_NORM, begin=0.8),
         exploration=Exploration(hidden=64, cost=0.005),
         decoder=Decoding(replay=4096, batch=64),
     ),
@@ -207,7 +238,7 @@ PRESETS = {
     "paper": DreamSettings(
         budget=PAPER_BUDGET,
         learner=PAPER_DQN_EPISODE,
-        bottleneck=Fixed(weight=2.0, free=10.0),
+        bottleneck=Fixed(2.0, free=10.0, bound="norm", weight_begin=0.0, weight_end=AT_ONCE),
         exploitation=Exploitation(decoder_share_begin=0.0, decoder_share_end=AT_ONCE),
         exploration=Exploration(hidden=64, discount=0.99, cost=0.01, random_share=0.0, starts=8000),
         decoder=Decoding(hidden=128, batch=512, replay=16384),

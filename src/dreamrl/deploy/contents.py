@@ -1,0 +1,135 @@
+"""What z holds of a problem, in bits: in all, of what matters, and of each fact."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float, Int
+
+from dreamrl.families.family import Family, HasFacts, plain_ids, prior_of
+
+DRAWS = 8192
+"""Samples of z, over all problems."""
+CHUNK = 1024
+MOST = 20_000
+"""Problems; beyond, nothing is measured."""
+
+
+class Held(NamedTuple):
+    """Bits that z holds of something, and how many there are to hold."""
+
+    bits: float
+    whole: float
+
+
+class Contents(NamedTuple):
+    """What z holds of the training problems; what matters and the rest are None if nobody says."""
+
+    problem: Held
+    relevant: Held | None
+    irrelevant: Held | None
+    """Of what does not matter, once what matters is known."""
+    facts: dict[str, Held]
+    """Of each fact by itself: one may be known from others."""
+
+
+def contents(
+    family: Family, encodings: Float[np.ndarray, "problems Z"], rho: float, seed: int = 0
+) -> Contents | None:
+    """Return what z ~ N(f(mu), rho^2 I) holds: the mutual information, from draws of z.
+
+    The posterior of each draw is exact, so the only error is that of the mean over draws. None
+    where there are too many problems.
+
+    Args:
+        family: Its `facts`, if it has any, say what is asked for.
+        encodings: f(mu) of each training problem, in their order.
+        rho: Standard deviation of the noise.
+        seed: Seed of the draws.
+    """
+    ids = plain_ids(family.train_ids)
+    if len(ids) > MOST:
+        return None
+    asked: dict[str, np.ndarray] = {"problem": np.arange(len(ids))}
+    told = _facts(family, ids)
+    if told is not None:
+        asked["relevant"] = _together(told[0], len(ids))
+        asked |= {f" {name}": values for name, values in (told[0] | told[1]).items()}
+    prior = prior_of(family, family.train_ids)
+    weights = np.full(len(ids), 1 / len(ids)) if prior is None else prior / prior.sum()
+    found = _held(encodings, rho, weights, asked, np.random.default_rng(seed))
+    problem, relevant = found["problem"], found.get("relevant")
+    rest = None
+    if relevant is not None and told is not None and told[1]:
+        rest = Held(max(problem.bits - relevant.bits, 0.0), problem.whole - relevant.whole)
+    facts = {name[1:]: held for name, held in found.items() if name.startswith(" ")}
+    return Contents(problem, relevant, rest, facts)
+
+
+def _facts(
+    family: Family, ids: tuple[int, ...] | range
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]] | None:
+    """Return the facts of all problems, relevant and not, [problems] each."""
+    if not isinstance(family, HasFacts):
+        return None
+    numbers = jnp.asarray(np.asarray(ids, np.int32))
+    told = jax.vmap(lambda number: family.facts(family.problem(number)))(numbers)
+    return jax.tree.map(np.asarray, (told.relevant, told.irrelevant))
+
+
+def _together(facts: dict[str, np.ndarray], count: int) -> Int[np.ndarray, " problems"]:
+    """Return one number for all facts: equal where they are."""
+    columns = [np.zeros(count), *facts.values()]
+    return np.unique(np.stack(columns, 1), axis=0, return_inverse=True)[1].reshape(-1)
+
+
+def _held(
+    encodings: np.ndarray,
+    rho: float,
+    weights: np.ndarray,
+    asked: dict[str, np.ndarray],
+    rng: np.random.Generator,
+) -> dict[str, Held]:
+    """Return H(fact) and I(fact; z) for each fact, given as a number for each problem."""
+    groups = {name: np.unique(x, return_inverse=True)[1].reshape(-1) for name, x in asked.items()}
+    left, total = dict.fromkeys(groups, 0.0), 0
+    for posterior in _posteriors(encodings, rho, weights, rng):
+        total += len(posterior)
+        for name, group in groups.items():
+            left[name] += _entropy(_summed(posterior, group)).sum()
+    found = {}
+    for name, group in groups.items():
+        whole = float(_entropy(_summed(weights[None], group))[0])
+        found[name] = Held(min(max(whole - left[name] / total, 0.0), whole), whole)
+    return found
+
+
+def _posteriors(
+    encodings: np.ndarray, rho: float, weights: np.ndarray, rng: np.random.Generator
+) -> Iterator[Float[np.ndarray, "draws problems"]]:
+    """Yield how likely each problem is, given z, for draws of z of problems as they come."""
+    squares = np.square(encodings).sum(-1)
+    prior = np.log(np.maximum(weights, 1e-300))
+    # Spread evenly: the share of each problem is nearly what it should be.
+    places = (np.arange(DRAWS) + rng.random()) / DRAWS
+    drawn = np.minimum(np.searchsorted(np.cumsum(weights), places), len(weights) - 1)
+    for start in range(0, DRAWS, CHUNK):
+        z = encodings[drawn[start : start + CHUNK]]
+        z = z + rho * rng.standard_normal(z.shape)
+        logits = prior + (2 * z @ encodings.T - squares) / (2 * rho**2)
+        shares = np.exp(logits - logits.max(-1, keepdims=True))
+        yield shares / shares.sum(-1, keepdims=True)
+
+
+def _summed(shares: np.ndarray, group: np.ndarray) -> Float[np.ndarray, "rows groups"]:
+    """Return the shares of problems, added up by group."""
+    order = np.argsort(group, kind="stable")
+    starts = np.flatnonzero(np.diff(group[order], prepend=-1))
+    return np.add.reduceat(shares[:, order], starts, axis=1)
+
+
+def _entropy(shares: np.ndarray) -> Float[np.ndarray, " rows"]:
+    """In bits, along the last axis."""
+    return -(shares * np.log2(np.where(shares > 0, shares, 1.0))).sum(-1)
