@@ -10,7 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from dreamrl.errors import raised, raised_on_host
-from dreamrl.families.family import HasActionMask, horizon_of, plain, plain_ids
+from dreamrl.families.context import context_fault
+from dreamrl.families.family import HasActionMask, HasContext, horizon_of, plain, plain_ids
 from dreamrl.families.turns import at_once
 from dreamrl.spaces import ActionSpace, Box, Discrete, Space
 from dreamrl.types import Step
@@ -123,6 +124,8 @@ class _Trial:
         if not problems:
             return
         problem = problems[0]
+        if isinstance(family, HasContext):
+            yield from self._contexts(family, problems)
         args: dict[str, tuple] = {"sample_goal": (key, problem), "reset": (key, problem)}
         results = {}
         for method, inputs in args.items():
@@ -164,6 +167,17 @@ class _Trial:
                 return None
         yield from self._method("problem", self.family.problem, (jnp.array(self.ids[0]),))
         return problems
+
+    def _contexts(self, family: Any, problems: list[Any]) -> Iterator[str]:
+        """Yield what is wrong with the context of these problems."""
+        faults = list(_drain(self._method("context", family.context, (problems[0],))))
+        if not faults and (fault := context_fault(family)):
+            faults = [fault]
+        yield from faults
+        for i, problem in zip(self.ids, problems if not faults else (), strict=False):
+            if not np.isfinite(context := np.asarray(family.context(problem))).all():
+                yield f"context: problem {i}: {_show(context)} is not finite"
+                return
 
     def _method(self, name: str, function: Callable, inputs: tuple) -> Faults:
         """Yield what is wrong with one method; return its plain result, None if it fails."""

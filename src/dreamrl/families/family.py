@@ -125,8 +125,8 @@ class Family(Protocol):
     What a family may have beside these, for those who need it:
 
     - what `HasGoals`, `HasSymmetries`, `CanObserve`, `HasDescriptions`, `HasPrior`, `HasLimit`,
-      `HasExplorationHorizon`, `HasActionMask`, `HasStatistics`, `HasExploitationStatistics`,
-      `HasActionNames` and `HasExploitationNames` ask for, below;
+      `HasExplorationHorizon`, `HasContext`, `HasActionMask`, `HasStatistics`,
+      `HasExploitationStatistics`, `HasActionNames` and `HasExploitationNames` ask for, below;
     - `drawing(problem) -> Drawing`, where observations begin with x and y on a grid
       (`dreamrl.families.grid.HasDrawing`: `dreamrl trial` and reports show it).
     """
@@ -216,6 +216,18 @@ class HasPrior(Protocol):
 
     def prior(self, ids: Sequence[int]) -> Float[np.ndarray, " ids"] | None:
         """Return how likely each of these problems is, up to a factor; None: all as likely."""
+        ...
+
+
+@runtime_checkable
+class HasContext(Protocol):
+    """Where something is known about the problem from the start: a machine's model, an age.
+
+    Agents see it in both episodes, behind each observation (`dreamrl.families.context`).
+    """
+
+    def context(self, problem: Problem) -> Shaped[Array, " said"]:
+        """Return a vector of numbers, about -1 to 1 each, of one length for all problems."""
         ...
 
 

@@ -9,20 +9,8 @@ from jaxtyping import Array, Bool, Int
 
 from dreamrl.errors import UserError
 from dreamrl.families.family import Family, horizon_of, mask_of
-from dreamrl.families.wrapper import Wrapper
+from dreamrl.families.wrapper import Wrapper, pass_on
 from dreamrl.types import Action, Goal, Key, Observation, Problem, State, Step
-
-PASSED_ON = (
-    "describe",
-    "goals",
-    "symmetries",
-    "statistics",
-    "exploitation_statistics",
-    "action_names",
-    "exploitation_names",
-    "drawing",
-)
-"""What a family may have that says nothing of its states."""
 
 
 class RepeatedState(NamedTuple):
@@ -59,9 +47,7 @@ class Repeated(Wrapper):
                 f"explorations must be 1 for {self.family.name!r}: its environments are played "
                 "outside of JAX, and cannot be reset within an episode"
             )
-        for name in PASSED_ON:
-            if (part := getattr(self.family, name, None)) is not None:
-                object.__setattr__(self, name, part)
+        pass_on(self)
 
     @property
     def exploration_horizon(self) -> int:

@@ -33,6 +33,13 @@ from dreamrl.types import Action, Goal, Key, Observation, Step
 from dreamrl.values import shown
 
 
+class Told(NamedTuple):
+    """A problem, and what is known about it in both episodes."""
+
+    number: Int[Array, ""]
+    context: Float[Array, " said"]
+
+
 class GymState(NamedTuple):
     """Names an episode on the host, and how far it is."""
 
@@ -74,6 +81,7 @@ class GymFamily:
         goal_space: Space = ONE_GOAL,
         kept: int | np.integer = 128,
         check: bool = True,
+        context: Callable[[int], Any] | None = None,
     ):
         """Bring environments: `make(problem_id)` gives a new one.
 
@@ -81,6 +89,8 @@ class GymFamily:
         too many problems to learn each by its ID. `goals(problem_id)` gives the goals, of
         `goal_space`, that an exploitation episode may have; the environment then needs a method
         `set_goal(goal)`, which gets None before `reset`, and the goal before the first step.
+        `context(problem_id)` gives a vector of what agents are told about the problem, in both
+        episodes, at meta-test too.
 
         There are never more than `kept` environments. Half of them at the most are played side by
         side, and further episodes take turns; the others wait for when their problem is drawn
@@ -96,7 +106,7 @@ class GymFamily:
             if not whole or value < 1:
                 least = "at least 1" if whole else "a whole number"
                 raise UserError(f"family {name!r}: {what} must be {least}, is {shown(value)}")
-        rest = (int(horizon), describe, goals, goal_space, int(kept), False)
+        rest = (int(horizon), describe, goals, goal_space, int(kept), False, context)
         self._asked = (name, make, self.train_ids, self.test_ids, *rest)
         self.name, self.horizon = name, int(horizon)
         self.goal_space = goal_space
@@ -111,11 +121,12 @@ class GymFamily:
             self.observation_space: Space = self._interface.seen.space
             self.action_space: ActionSpace = self._interface.done.space
             self._episodes = Episodes(self._interface, host, self.horizon)
-            self._features = 0
             if describe is not None:
-                self._features = len(_described(describe, self.train_ids[0]))
-                self._describe = describe
-                self.describe = self._description
+                self.describe = _Vector("describe", describe, self.train_ids[0])
+            self._context = None
+            if context is not None:
+                self._context = _Vector("context", context, self.train_ids[0])
+                self.context = _context_of
             if check:
                 some = [*_few(self.train_ids), *_few(self.test_ids)]
                 host.call(probe, name, self._interface, stock, some, self.horizon)
@@ -150,27 +161,28 @@ class GymFamily:
             raise UserError(f"family {self.name!r}: {found[1]}")
         return np.asarray(seen(batch)[0])
 
-    def problem(self, problem_id: Int[Scalar, ""]) -> Int[Array, ""]:
-        """Return the ID: all that differs is on the host."""
-        return jnp.asarray(problem_id, jnp.int32)
+    def problem(self, problem_id: Int[Scalar, ""]) -> Int[Array, ""] | Told:
+        """Return the ID: all that differs is on the host. With it goes the context, if any."""
+        number = jnp.asarray(problem_id, jnp.int32)
+        return number if self._context is None else Told(number, self._context(number))
 
-    def sample_goal(self, key: Key, problem: Int[Array, ""]) -> Shaped[Array, "..."]:
+    def sample_goal(self, key: Key, problem: Int[Array, ""] | Told) -> Shaped[Array, "..."]:
         """Return one of the goals of a problem, all equally likely."""
         if self._goals is None:
             return jnp.array(0)
         shape = jax.ShapeDtypeStruct(self.goal_space.shape, self.goal_space.dtype)
         bits = jax.random.bits(key, dtype=jnp.uint32)
-        return _call(self._draw, shape, problem, bits)
+        return _call(self._draw, shape, _number(problem), bits)
 
-    def reset(self, key: Key, problem: Int[Array, ""]) -> tuple[GymState, Observation]:
+    def reset(self, key: Key, problem: Int[Array, ""] | Told) -> tuple[GymState, Observation]:
         # Many environments take no seed from 2^31 on.
         seed = jax.random.bits(key, dtype=jnp.uint32) & jnp.uint32(2**31 - 1)
         shapes = (*_handle_shapes(), self._seen_shape)
-        *handle, seen = _call(self._episodes.reset, shapes, problem, seed)
+        *handle, seen = _call(self._episodes.reset, shapes, _number(problem), seed)
         return GymState(*handle), seen
 
     def step(
-        self, key: Key, problem: Int[Array, ""], goal: Goal, state: GymState, action: Action
+        self, key: Key, problem: Int[Array, ""] | Told, goal: Goal, state: GymState, action: Action
     ) -> tuple[GymState, Step]:
         yes = jax.ShapeDtypeStruct((), jnp.bool_)
         reward = jax.ShapeDtypeStruct((), jnp.float32)
@@ -182,22 +194,6 @@ class GymFamily:
     @property
     def _seen_shape(self) -> jax.ShapeDtypeStruct:
         return jax.ShapeDtypeStruct(self.observation_space.shape, self.observation_space.dtype)
-
-    def _description(self, problem_id: Int[Scalar, ""]) -> Float[Array, " features"]:
-        """Return what `describe` says of a problem."""
-        shape = jax.ShapeDtypeStruct((self._features,), jnp.float32)
-        return _call(self._described_all, shape, problem_id)
-
-    def _described_all(self, ids: Any) -> np.ndarray:
-        found = []
-        for i in np.ravel(ids).tolist():
-            found.append(_described(self._describe, i))
-            if len(found[-1]) != self._features:
-                raise HostError(
-                    f"describe({i}) must return {self._features} numbers, as that of the first "
-                    f"problem, returned {len(found[-1])}"
-                )
-        return np.reshape(found, (*np.shape(ids), self._features))
 
     def _draw(self, ids: Any, bits: Any) -> np.ndarray:
         ids, bits = np.asarray(ids), np.asarray(bits)
@@ -290,18 +286,48 @@ def _checked_ids(name: str, split: str, ids: Any) -> tuple[int, ...] | range:
     return found
 
 
-def _described(describe: Callable[[int], Any], problem_id: int) -> np.ndarray:
-    given = _asked("describe", describe, problem_id)
-    try:
-        found = np.asarray(given, np.float32)
-    except (TypeError, ValueError):
-        found = np.array(np.nan)
-    if found.ndim != 1 or not np.isfinite(found).all():
-        raise HostError(
-            f"describe({problem_id}) must return a vector of finite numbers, returned "
-            f"{shown(given)}"
-        )
-    return found
+def _context_of(problem: Told) -> Float[Array, " said"]:
+    return problem.context
+
+
+def _number(problem: Int[Array, ""] | Told) -> Int[Array, ""]:
+    return problem.number if isinstance(problem, Told) else problem
+
+
+class _Vector:
+    """A user's function on the host that tells a problem by so many numbers, as all others."""
+
+    def __init__(self, name: str, function: Callable[[int], Any], first: int):
+        self.name, self.function = name, function
+        self.length = len(self._of(first))
+
+    def __call__(self, problem_id: Int[Scalar, ""]) -> Float[Array, " features"]:
+        shape = jax.ShapeDtypeStruct((self.length,), jnp.float32)
+        return _call(self.all_of, shape, problem_id)
+
+    def all_of(self, ids: Any) -> np.ndarray:
+        found = []
+        for i in np.ravel(ids).tolist():
+            found.append(self._of(i))
+            if len(found[-1]) != self.length:
+                raise HostError(
+                    f"{self.name}({i}) must return {self.length} numbers, as that of the first "
+                    f"problem, returned {len(found[-1])}"
+                )
+        return np.reshape(found, (*np.shape(ids), self.length))
+
+    def _of(self, problem_id: int) -> np.ndarray:
+        given = _asked(self.name, self.function, problem_id)
+        try:
+            found = np.asarray(given, np.float32)
+        except (TypeError, ValueError):
+            found = np.array(np.nan)
+        if found.ndim != 1 or not np.isfinite(found).all():
+            raise HostError(
+                f"{self.name}({problem_id}) must return a vector of finite numbers, returned "
+                f"{shown(given)}"
+            )
+        return found
 
 
 def _asked(name: str, function: Callable[[int], Any], problem_id: int) -> Any:
