@@ -9,11 +9,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from dreamrl.errors import raised, raised_on_host
+from dreamrl.errors import UserError, raised, raised_on_host
 from dreamrl.families.context import context_fault
 from dreamrl.families.family import HasActionMask, HasContext, horizon_of, plain, plain_ids
+from dreamrl.families.numbered import Numbered
 from dreamrl.families.turns import at_once
-from dreamrl.spaces import ActionSpace, Box, Discrete, Space
+from dreamrl.spaces import ActionSpace, Box, Discrete, MultiDiscrete, Space
 from dreamrl.types import Step
 
 Faults = Generator[str, None, Any]
@@ -42,6 +43,11 @@ def find_faults(family: Any) -> list[str]:
     if any(not callable(getattr(family, method, None)) for method in METHODS):
         return faults
     ids = _ids(family)
+    try:
+        has_parts = isinstance(getattr(family, "action_space", None), MultiDiscrete)
+        family = Numbered(family) if has_parts else family
+    except UserError as error:
+        return [*faults, str(error)]
     if ids:
         faults += _Trial(family, ids).faults()
     return list(dict.fromkeys(faults))
@@ -67,8 +73,8 @@ def _attribute_faults(family: Any) -> Iterator[str]:
         if hasattr(family, name) and not isinstance(getattr(family, name), Space):
             yield f"{name} must be a space of dreamrl.spaces, is {getattr(family, name)!r}"
     actions = getattr(family, "action_space", None)
-    if actions is not None and not isinstance(actions, ActionSpace):
-        yield f"action_space must be a Discrete or a Box of dreamrl.spaces, is {actions!r}"
+    if actions is not None and not isinstance(actions, ActionSpace | MultiDiscrete):
+        yield f"action_space must be Discrete, MultiDiscrete or Box of dreamrl.spaces: {actions!r}"
     if isinstance(actions, Box) and not _bounded(actions):
         yield f"action_space must have bounds, the low one first, is {actions!r}"
     end = getattr(family, "end_action", None)

@@ -314,6 +314,8 @@ class HasActionMask(Protocol):
     ) -> Bool[Array, " actions"] | None:
         """Return which actions are possible; None, for all states alike, where all always are.
 
+        Of MultiDiscrete actions it has an axis for each part: a flag for each combination.
+
         As long as the episode goes on, one at least must be, beside the end action: agents may be
         kept from taking that one. Where nothing is left to do, let `step` end the episode.
         """

@@ -21,8 +21,12 @@ PASSED_ON = (
     "action_names",
     "exploitation_names",
     "drawing",
+    "observation",
+    "action",
+    "allowed",
+    "join",
 )
-"""What a family may have that says nothing of its states."""
+"""What a family may have that says nothing of its states; the last four for loops of one's own."""
 
 
 def pass_on(wrapper: Any, **changed: Any) -> None:
