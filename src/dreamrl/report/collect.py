@@ -264,7 +264,8 @@ def _result(result: Mapping[str, Any]) -> list[tuple[str, str]]:
         words = f"{result['return_mean']:.3f}"
         if isinstance(interval, list) and len(interval) == 2:
             words += f" (95 %: {interval[0]:.3f} to {interval[1]:.3f})"
-        rows.append(("return on unseen problems", words))
+        of = "unseen" if result.get("held_out", True) else "all"
+        rows.append((f"return on {of} problems", words))
     names = {"return_lowest": "in the worst seed", "exploration_length_mean": "exploration, steps"}
     for name, label in names.items():
         if isinstance(result.get(name), float):
