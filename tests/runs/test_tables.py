@@ -10,6 +10,7 @@ from dreamrl.agents.registry import settings_for
 from dreamrl.configuration import changed
 from dreamrl.errors import UserError
 from dreamrl.families.diagnosis import PUMP, diagnosis
+from dreamrl.report.collect import read
 from dreamrl.runs.run import asked_for
 from dreamrl.runs.session import prepare
 
@@ -65,3 +66,10 @@ def test_built_in_tables_and_other_families_are_not_copied(tmp_path):
         runs.create(tmp_path / str(place), "rl2", name, SETTINGS, (0,))
         assert not (tmp_path / str(place) / "tables").exists()
     assert dreamrl.make("diagnosis").name == "diagnosis"
+
+
+def test_a_report_goes_by_the_tables_of_the_training(plant, tmp_path):
+    [run] = runs.create(tmp_path / "run", "rl2", "diagnosis:path=plant", SETTINGS, (0,))
+    shutil.rmtree(plant)
+    lines = {line["label"]: line["value"] for line in read(run.path)["limits"]}
+    assert lines["problem known"] == pytest.approx(1.0)
