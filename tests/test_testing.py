@@ -86,7 +86,11 @@ def test_a_family_without_fault():
         ("goal_space", None, "goal_space must be a space .*, is None"),
         ("test_ids", (-1,), r"test_ids must hold numbers from 0 to 2\^31 - 1, holds -1"),
         ("name", 3, "name must be text, is 3"),
-        ("action_space", 3, "action_space must be a Discrete or a Box of dreamrl.spaces, is 3"),
+        (
+            "action_space",
+            3,
+            "action_space must be Discrete, MultiDiscrete or Box of dreamrl.spaces: 3",
+        ),
         ("action_space", Box(-1.0, np.inf, (1,)), "action_space must have bounds, .* is Box"),
         ("action_space", Box(-1.0, 1.0, (1,)), "end_action must be None, .* have no number, is 2"),
         ("end_action", 3, "end_action must be None or an action, 0..2, is 3"),

@@ -14,12 +14,12 @@ from scipy import special
 
 from dreamrl.agents.algorithm import Agent
 from dreamrl.errors import UserError, without_jax
+from dreamrl.families.adapted import adapted
 from dreamrl.families.family import (
     Family,
     GivenIDs,
     HasExploitationStatistics,
     HasStatistics,
-    plain,
     plain_ids,
     prior_of,
 )
@@ -97,7 +97,7 @@ def evaluate(
 
     The same seed gives the same trials and, on one machine, the same numbers.
     """
-    family, ids, seed = plain(family), _some(ids), seed_from(seed)
+    family, ids, seed = adapted(family), _some(ids), seed_from(seed)
     trials, episodes = whole("trials", trials, 2), whole("episodes", episodes, 1)
     drawn = spread(ids, trials, seed, prior_of(family, ids))
     keys = jax.random.split(jax.random.key(seed), trials)

@@ -243,7 +243,7 @@ COARSE = 10
 
 @dataclasses.dataclass(frozen=True)
 class Privileged:
-    """What is `seen`, as a vector, followed by so many numbers that say what problem it is."""
+    """What is `seen`, as a vector, followed by so many numbers that are said of the problem."""
 
     seen: "Space"
     said: int
@@ -341,6 +341,15 @@ class Product:
 
 
 Space: TypeAlias = Discrete | MultiDiscrete | Tiles | Box | Scaled | Image | Privileged | Product
+
+
+def without_said(space: Space) -> Space:
+    """Return the space of what is seen, without what is said of the problem beside it."""
+    while isinstance(space, Privileged):
+        space = space.seen
+    return space
+
+
 ActionSpace: TypeAlias = Discrete | Box
 """Chosen from, or vectors of real numbers, which agents may exceed: environments get the nearest
 action inside."""

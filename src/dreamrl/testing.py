@@ -10,8 +10,9 @@ import numpy as np
 from jaxtyping import PyTree
 
 from dreamrl.errors import FamilyError, UserError, without_jax
+from dreamrl.families.adapted import adapted
 from dreamrl.families.checks import find_faults
-from dreamrl.families.family import CanObserve, Family, horizon_of, plain
+from dreamrl.families.family import CanObserve, Family, horizon_of
 from dreamrl.host import in_own_switches
 from dreamrl.types import State, Step
 from dreamrl.values import Whole, shown
@@ -52,7 +53,7 @@ def replay(
     Raises:
         UserError: For actions, problems or states that the family has not.
     """
-    family = plain(family)
+    family = adapted(family)
     space = family.action_space
     if isinstance(actions, Iterator):
         actions = tuple(actions)

@@ -22,6 +22,7 @@ def test_statistics_are_told_whatever_they_are_called():
         "return on unseen problems",
         "steps of exploration",
     ]
+    assert describe({**RESULT, "held_out": False})[0][0] == "return on all problems"
     assert rows[2:] == [
         ("programs wholly right", "98.5%"),
         ("test cost", "0.250"),

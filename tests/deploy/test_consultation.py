@@ -149,13 +149,19 @@ def test_for_programs(run, capsys):
     assert "unknown outcome of" in capsys.readouterr().err
 
 
-def test_an_evaluation_says_how_far_beliefs_are_off(run, capsys):
+def test_an_evaluation_says_how_far_beliefs_are_off(run, capsys, monkeypatch):
+    loads, load = [], runs.Run.load
+    monkeypatch.setattr("dreamrl.runs.Run.load", lambda run: loads.append(run) or load(run))
     assert main(["evaluate", str(run), "--trials", "64", "--json"]) == 0
     held = json.loads(capsys.readouterr().out)
+    assert len(loads) == 1
+    assert held["held_out"] is False
     assert held["belief_divergence"] == pytest.approx(divergence(dreamrl.load(run)))
     assert held["belief_divergence"] > 0.05
     assert main(["evaluate", str(run), "--trials", "64"]) == 0
-    assert "belief against the exact one" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "belief against the exact one" in told
+    assert "return on all problems" in told
 
 
 def test_each_test_is_proposed_once_where_outcomes_are_fixed_and_none_that_is_excluded():

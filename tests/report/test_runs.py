@@ -154,6 +154,17 @@ def test_bands_are_means_and_intervals_over_seeds_that_are_there():
     assert series["lines"][1] == {"seed": 4, "x": [14, 24], "y": [2, 4]}
 
 
+def test_where_no_problem_is_held_out_none_is_called_unseen():
+    one = {"steps": 1, "iteration": 1, "return_unseen": 0.5, "return_train": 0.5}
+    [chart] = charts({0: [one], 1: [one]})
+    assert [series["label"] for series in chart["series"]] == ["all problems"]
+    [chart] = charts({0: [one], 1: [{**one, "return_train": 0.6}]})
+    assert [series["label"] for series in chart["series"]] == [
+        "unseen problems",
+        "training problems",
+    ]
+
+
 def test_long_curves_keep_their_ends():
     [chart] = charts({0: history(0, range(10_000))})
     line = chart["series"][0]["lines"][0]

@@ -13,7 +13,8 @@ from dreamrl.agents.pearl import PEARL
 from dreamrl.agents.rl2 import E_RL2, NO_EXPLORATION, ORACLE, RL2
 from dreamrl.agents.varibad import VARIBAD
 from dreamrl.errors import UserError, unknown
-from dreamrl.families.family import Family, plain
+from dreamrl.families.adapted import adapted
+from dreamrl.families.family import Family
 from dreamrl.families.memory import check_memory
 from dreamrl.families.repeated import explored_in
 from dreamrl.networks.observations import check_pictures
@@ -74,7 +75,7 @@ def make_trainer(agent: str, family: Family, settings: Any, seeds: int = 1) -> T
         UserError: For an unknown agent, for one that cannot be trained there, and where
             observations would not fit into memory.
     """
-    return trainer_of(method_of(agent).algorithm(plain(family), settings), seeds)
+    return trainer_of(method_of(agent).algorithm(adapted(family), settings), seeds)
 
 
 def trainer_of(algorithm: Algorithm | Trainable, seeds: int = 1) -> Trainable:
@@ -83,7 +84,7 @@ def trainer_of(algorithm: Algorithm | Trainable, seeds: int = 1) -> Trainable:
         trainer: Trainable = algorithm
     else:
         made: Any = algorithm
-        repeated = explored_in(made.family, made.settings.budget.explorations)
+        repeated = explored_in(adapted(made.family), made.settings.budget.explorations)
         trainer = Trainer(dataclasses.replace(made, family=repeated))
     # Its own family: an oracle's says more than the one that was given.
     check_pictures(trainer.family.observation_space)

@@ -1,8 +1,7 @@
 """`dreamrl evaluate RUN`: how well a trained agent does, beside what can be reached."""
 
 import dataclasses
-import statistics
-from collections.abc import Sequence
+import functools
 from pathlib import Path
 from typing import Annotated
 
@@ -10,9 +9,9 @@ import tyro
 
 from dreamrl import runs
 from dreamrl.cli.values import TRIALS, check_number, check_seed, describe, print_json, print_rows
-from dreamrl.deploy import load
+from dreamrl.deploy import prepare
 from dreamrl.deploy.divergence import divergence
-from dreamrl.runs.results import Split, evaluate_runs, sound_of
+from dreamrl.runs.results import Split, evaluate_runs
 
 EXAMPLES = """\
   dreamrl evaluate runs/dream-distracting-bus-s0
@@ -53,10 +52,8 @@ def run(options: Options) -> None:
     check_number("episodes", options.episodes, 1, TRIALS // options.trials)
     runs.tell_family(options.run, options.family)
     settings = (options.split, options.trials, options.seed, options.episodes, options.stop)
-    found = runs.find(options.run)
-    result = evaluate_runs(found, *settings)
-    if "useless_tests" in result:
-        result |= _divergence(found, options.stop)
+    more = functools.partial(_divergence, options.stop)
+    result = evaluate_runs(runs.find(options.run), *settings, more)
     if options.json:
         print_json(result)
         return
@@ -67,10 +64,8 @@ def run(options: Options) -> None:
         print_rows([*means, *((f"  seed {seed}", "failed") for seed in result.get("failed", []))])
 
 
-def _divergence(found: Sequence[runs.Run], stop: str | None) -> dict[str, float]:
-    """Return how far beliefs are from the exact posterior, a mean over seeds, if that is known."""
-    agents = [load(run.path) for run in sound_of(found)]
-    if stop is not None:
-        agents = [agent.with_stop(stop) for agent in agents]
-    known = [off for off in map(divergence, agents) if off is not None]
-    return {"belief_divergence": statistics.fmean(known)} if known else {}
+def _divergence(stop: str | None, loaded: runs.Loaded) -> dict[str, float]:
+    """Return how far beliefs are from the exact posterior, if that is known."""
+    agent = prepare(loaded.family, loaded.algorithm, loaded.state)
+    known = divergence(agent if stop is None else agent.with_stop(stop))
+    return {} if known is None else {"belief_divergence": known}

@@ -12,7 +12,7 @@ from dreamrl.deploy import load
 from dreamrl.errors import UserError
 from dreamrl.families.family import prior_of
 from dreamrl.runs import Run, only
-from dreamrl.spaces import Image, Privileged
+from dreamrl.spaces import Image, without_said
 from dreamrl.story import Story, play_story
 
 EXAMPLES = """\
@@ -101,8 +101,7 @@ def _short(numbers: Any) -> str:
 
 def _observed(story: Story, observation: Any) -> dict[str, Any]:
     """Return an observation to be written down; a picture is drawn instead."""
-    space = story.family.observation_space
-    seen = space.seen if isinstance(space, Privileged) else space
+    seen = without_said(story.family.observation_space)
     return {} if isinstance(seen, Image) else {"observation": observation.tolist()}
 
 

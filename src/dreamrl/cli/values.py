@@ -51,7 +51,9 @@ def check_seed(seed: int) -> None:
 
 def describe(result: dict[str, Any]) -> list[tuple[str, str]]:
     """Return an evaluation as rows of words."""
-    of = "unseen" if result["split"] == "unseen" else "training"
+    of = "training"
+    if result["split"] == "unseen":
+        of = "unseen" if result.get("held_out", True) else "all"
     rows = [
         (f"return on {of} problems", f"{result['return_mean']:.3f}  ({_interval(result)})"),
     ]

@@ -21,7 +21,8 @@ from dreamrl.deploy.driver import Driver, checked, drive
 from dreamrl.deploy.environment import environment_of
 from dreamrl.deploy.posterior import calibrate
 from dreamrl.errors import UserError
-from dreamrl.families.family import Family, plain, plain_ids
+from dreamrl.families.adapted import adapted
+from dreamrl.families.family import Family, plain_ids
 from dreamrl.host import in_own_switches
 from dreamrl.trial import Percept, blank
 from dreamrl.types import Belief, ProblemID, Trajectory
@@ -46,7 +47,7 @@ def prepare(family: Family, algorithm: Trainable, state: PyTree) -> "TrainedAgen
 
     This is the last place that sees problem IDs: of the encoder only the means go further.
     """
-    family = plain(family)
+    family = adapted(family)
     encodings = algorithm.encode(state, ProblemID(jnp.array(family.train_ids)))
     return TrainedAgent(
         family, algorithm.agent(state), None if encodings is None else np.asarray(encodings)
@@ -67,7 +68,7 @@ class TrainedAgent:
         agent: Agent,
         encodings: Float[np.ndarray, "problems Z"] | None = None,
     ):
-        self.family = family = plain(family)
+        self.family = family = adapted(family)
         self.agent = agent
         self.known = None
         if encodings is not None:

@@ -141,6 +141,8 @@ class Driver(Generic[TBelief]):
         if allowed is None:
             raise UserError(f"{what} is missing: it must say of each action whether it is possible")
         flags = np.asarray(allowed)
+        if flags.dtype.kind in "iu" and np.isin(flags, (0, 1)).all():
+            flags = flags.astype(bool)
         if flags.shape != (number,) or flags.dtype != bool or not flags.any():
             raise UserError(f"{what} must be {number} flags, one at least True: {_short(allowed)}")
         return flags

@@ -1,5 +1,6 @@
 """Families of problems. `make(name)` gives one; a file here holds each."""
 
+import dataclasses
 import functools
 import inspect
 import os
@@ -41,6 +42,7 @@ _FAMILIES: dict[str, Callable[..., Family]] = {
 __all__ = [
     "NAMES",
     "check_name",
+    "folder_of",
     "is_own",
     "make",
     "of_run",
@@ -101,6 +103,15 @@ def make(name: str, **fields: Any) -> Family:
     return build(**fields)
 
 
+def folder_of(name: str) -> Path | None:
+    """Return the folder of tables that a family's name says it is read from, if it says one."""
+    first, _, given = name.partition(":")
+    if first != "diagnosis" or is_own(name):
+        return None
+    path = _fields(first, given, {"path", "table", "outcomes"}).get("path")
+    return None if path is None else Path(str(path))
+
+
 def check_name(name: str) -> None:
     """Raise UserError for a name that there is not, as far as that is known without its code."""
     first, _, rest = name.partition(":")
@@ -111,9 +122,17 @@ def check_name(name: str) -> None:
         raise _no_field(first, rest)
 
 
-def of_run(name: str) -> Family:
-    """Return the family that a run's file names. No code is run that the user has not asked for."""
-    return lookup(name) if is_own(name) else make(name)
+def of_run(name: str, tables: Path | None = None) -> Family:
+    """Return the family that a run's file names. No code is run that the user has not asked for.
+
+    `tables` is the folder that the run keeps in place of that of `folder_of`.
+    """
+    if is_own(name):
+        return lookup(name)
+    if tables is None:
+        return make(name)
+    made: Any = make(name, path=tables)
+    return dataclasses.replace(made, name=name)
 
 
 def _fields(name: str, text: str, texts: set[str]) -> dict[str, int | float | str]:

@@ -9,10 +9,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from dreamrl.errors import raised, raised_on_host
-from dreamrl.families.family import HasActionMask, horizon_of, plain, plain_ids
+from dreamrl.errors import UserError, raised, raised_on_host
+from dreamrl.families.context import context_fault
+from dreamrl.families.family import HasActionMask, HasContext, horizon_of, plain, plain_ids
+from dreamrl.families.numbered import Numbered
 from dreamrl.families.turns import at_once
-from dreamrl.spaces import ActionSpace, Box, Discrete, Space
+from dreamrl.spaces import ActionSpace, Box, Discrete, MultiDiscrete, Space
 from dreamrl.types import Step
 
 Faults = Generator[str, None, Any]
@@ -41,6 +43,11 @@ def find_faults(family: Any) -> list[str]:
     if any(not callable(getattr(family, method, None)) for method in METHODS):
         return faults
     ids = _ids(family)
+    try:
+        has_parts = isinstance(getattr(family, "action_space", None), MultiDiscrete)
+        family = Numbered(family) if has_parts else family
+    except UserError as error:
+        return [*faults, str(error)]
     if ids:
         faults += _Trial(family, ids).faults()
     return list(dict.fromkeys(faults))
@@ -66,8 +73,8 @@ def _attribute_faults(family: Any) -> Iterator[str]:
         if hasattr(family, name) and not isinstance(getattr(family, name), Space):
             yield f"{name} must be a space of dreamrl.spaces, is {getattr(family, name)!r}"
     actions = getattr(family, "action_space", None)
-    if actions is not None and not isinstance(actions, ActionSpace):
-        yield f"action_space must be a Discrete or a Box of dreamrl.spaces, is {actions!r}"
+    if actions is not None and not isinstance(actions, ActionSpace | MultiDiscrete):
+        yield f"action_space must be Discrete, MultiDiscrete or Box of dreamrl.spaces: {actions!r}"
     if isinstance(actions, Box) and not _bounded(actions):
         yield f"action_space must have bounds, the low one first, is {actions!r}"
     end = getattr(family, "end_action", None)
@@ -123,6 +130,8 @@ class _Trial:
         if not problems:
             return
         problem = problems[0]
+        if isinstance(family, HasContext):
+            yield from self._contexts(family, problems)
         args: dict[str, tuple] = {"sample_goal": (key, problem), "reset": (key, problem)}
         results = {}
         for method, inputs in args.items():
@@ -164,6 +173,17 @@ class _Trial:
                 return None
         yield from self._method("problem", self.family.problem, (jnp.array(self.ids[0]),))
         return problems
+
+    def _contexts(self, family: Any, problems: list[Any]) -> Iterator[str]:
+        """Yield what is wrong with the context of these problems."""
+        faults = list(_drain(self._method("context", family.context, (problems[0],))))
+        if not faults and (fault := context_fault(family)):
+            faults = [fault]
+        yield from faults
+        for i, problem in zip(self.ids, problems if not faults else (), strict=False):
+            if not np.isfinite(context := np.asarray(family.context(problem))).all():
+                yield f"context: problem {i}: {_show(context)} is not finite"
+                return
 
     def _method(self, name: str, function: Callable, inputs: tuple) -> Faults:
         """Yield what is wrong with one method; return its plain result, None if it fails."""

@@ -125,8 +125,8 @@ class Family(Protocol):
     What a family may have beside these, for those who need it:
 
     - what `HasGoals`, `HasSymmetries`, `CanObserve`, `HasDescriptions`, `HasPrior`, `HasLimit`,
-      `HasExplorationHorizon`, `HasActionMask`, `HasStatistics`, `HasExploitationStatistics`,
-      `HasActionNames` and `HasExploitationNames` ask for, below;
+      `HasExplorationHorizon`, `HasContext`, `HasActionMask`, `HasStatistics`,
+      `HasExploitationStatistics`, `HasActionNames` and `HasExploitationNames` ask for, below;
     - `drawing(problem) -> Drawing`, where observations begin with x and y on a grid
       (`dreamrl.families.grid.HasDrawing`: `dreamrl trial` and reports show it).
     """
@@ -238,6 +238,18 @@ class HasFacts(Protocol):
 
 
 @runtime_checkable
+class HasContext(Protocol):
+    """Where something is known about the problem from the start: a machine's model, an age.
+
+    Agents see it in both episodes, behind each observation (`dreamrl.families.context`).
+    """
+
+    def context(self, problem: Problem) -> Shaped[Array, " said"]:
+        """Return a vector of numbers, about -1 to 1 each, of one length for all problems."""
+        ...
+
+
+@runtime_checkable
 class HasExplorationHorizon(Protocol):
     """Where explorations may last longer, or less long, than exploitations."""
 
@@ -319,6 +331,8 @@ class HasActionMask(Protocol):
         self, problem: Problem, goal: Goal, state: State
     ) -> Bool[Array, " actions"] | None:
         """Return which actions are possible; None, for all states alike, where all always are.
+
+        Of MultiDiscrete actions it has an axis for each part: a flag for each combination.
 
         As long as the episode goes on, one at least must be, beside the end action: agents may be
         kept from taking that one. Where nothing is left to do, let `step` end the episode.

@@ -1,7 +1,7 @@
 """A family whose exploration is several episodes: after an end it is reset, and tried again."""
 
 import dataclasses
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -9,20 +9,9 @@ from jaxtyping import Array, Bool, Int
 
 from dreamrl.errors import UserError
 from dreamrl.families.family import Family, horizon_of, mask_of
-from dreamrl.families.wrapper import Wrapper
+from dreamrl.families.turns import at_once
+from dreamrl.families.wrapper import Wrapper, pass_on
 from dreamrl.types import Action, Goal, Key, Observation, Problem, State, Step
-
-PASSED_ON = (
-    "describe",
-    "goals",
-    "symmetries",
-    "statistics",
-    "exploitation_statistics",
-    "action_names",
-    "exploitation_names",
-    "drawing",
-)
-"""What a family may have that says nothing of its states."""
 
 
 class RepeatedState(NamedTuple):
@@ -33,6 +22,15 @@ class RepeatedState(NamedTuple):
     """Number of the exploration episode; 0 in an exploitation."""
     over: Bool[Array, ""]
     """Whether it has ended: the next action begins another one, and is not taken."""
+
+
+@runtime_checkable
+class RepeatsItself(Protocol):
+    """A family that is played outside of JAX, and begins its episodes again there."""
+
+    def explored_in(self, explorations: int) -> Family:
+        """Return the same family, explored in so many episodes a trial."""
+        ...
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,12 +54,10 @@ class Repeated(Wrapper):
         """Take over what the family may have beside the rest."""
         if self.at_once is not None:
             raise UserError(
-                f"explorations must be 1 for {self.family.name!r}: its environments are played "
-                "outside of JAX, and cannot be reset within an episode"
+                f"explorations must be 1 for {self.family.name!r}, which is played outside of JAX "
+                "and has no method explored_in(explorations)"
             )
-        for name in PASSED_ON:
-            if (part := getattr(self.family, name, None)) is not None:
-                object.__setattr__(self, name, part)
+        pass_on(self)
 
     @property
     def exploration_horizon(self) -> int:
@@ -103,4 +99,11 @@ class Repeated(Wrapper):
 
 def explored_in(family: Family, explorations: int) -> Any:
     """Return the family, explored in so many episodes a trial."""
-    return family if explorations == 1 else Repeated(family, explorations)
+    if explorations == 1:
+        return family
+    if isinstance(family, RepeatsItself):
+        return family.explored_in(explorations)
+    if isinstance(family, Wrapper) and at_once(family) is not None:
+        # What is played outside of JAX begins again by itself, within whatever stands around it.
+        return dataclasses.replace(family, family=explored_in(family.family, explorations))
+    return Repeated(family, explorations)

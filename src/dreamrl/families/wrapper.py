@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from jaxtyping import Array, Float, Int, Scalar, Shaped
@@ -10,6 +11,30 @@ from dreamrl.families.family import Family, horizon_of, prior_of
 from dreamrl.families.turns import at_once
 from dreamrl.spaces import ActionSpace, Space
 from dreamrl.types import Key, Problem
+
+PASSED_ON = (
+    "describe",
+    "goals",
+    "symmetries",
+    "statistics",
+    "exploitation_statistics",
+    "action_names",
+    "exploitation_names",
+    "drawing",
+    "observation",
+    "action",
+    "allowed",
+    "join",
+)
+"""What a family may have that says nothing of its states; the last four for loops of one's own."""
+
+
+def pass_on(wrapper: Any, **changed: Any) -> None:
+    """Give a wrapper what its family has of `PASSED_ON`, each part by `changed` if it is there."""
+    for name in PASSED_ON:
+        if (part := getattr(wrapper.family, name, None)) is not None:
+            part = changed[name](part) if name in changed else part
+            object.__setattr__(wrapper, name, part)
 
 
 @dataclasses.dataclass(frozen=True)

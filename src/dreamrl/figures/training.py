@@ -20,6 +20,16 @@ SMALL = (
 """What is drawn below, where it was measured, and where its axis ends."""
 
 
+def tells_unseen(histories: Histories) -> bool:
+    """Return whether unseen problems return otherwise than those of training.
+
+    Where none is held out both are measured on the same trials, and called unseen by nobody.
+    """
+    every = [record for records in histories.values() for record in records]
+    pairs = [(r.get("return_unseen"), r.get("return_train")) for r in every]
+    return any(unseen != known for unseen, known in pairs)
+
+
 def draw_training(
     histories: Histories, limits: Mapping[str, float | None], horizon: int, path: Path
 ) -> Path:
@@ -30,8 +40,11 @@ def draw_training(
     figure = Figure(figsize=(9, 6.2), layout="constrained")
     grid = figure.add_gridspec(2, columns, height_ratios=(2, 1))
     top = figure.add_subplot(grid[0, :])
-    _lines(top, histories, "return_train", TRAIN, "training problems")
-    _lines(top, histories, "return_unseen", UNSEEN, "unseen problems")
+    if tells_unseen(histories):
+        _lines(top, histories, "return_train", TRAIN, "training problems")
+        _lines(top, histories, "return_unseen", UNSEEN, "unseen problems")
+    else:
+        _lines(top, histories, "return_unseen", UNSEEN, "all problems")
     _limits(top, limits)
     top.set_ylabel("return")
     top.set_xlabel("seconds, compiling included")

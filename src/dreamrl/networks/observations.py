@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 
 from dreamrl.errors import UserError
 from dreamrl.networks.layers import Dense
-from dreamrl.spaces import Image, Privileged, Product, Space, Tiles
+from dreamrl.spaces import Image, Privileged, Product, Space, Tiles, without_said
 from dreamrl.types import Key, Observation
 
 PATCH, PIXELS = 5, 32
@@ -76,7 +76,7 @@ class PatchEncoder(eqx.Module):
 
 def check_pictures(space: Space) -> None:
     """Raise UserError for pictures in which there is not one patch."""
-    least = PATCH * BLOCK
+    least, space = PATCH * BLOCK, without_said(space)
     if isinstance(space, Product):
         for part in space.parts:
             check_pictures(part)

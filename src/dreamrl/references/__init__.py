@@ -12,8 +12,9 @@ from collections.abc import Callable, Hashable
 from typing import NamedTuple, cast
 
 from dreamrl.errors import TooLarge, UserError
+from dreamrl.families.adapted import adapted
 from dreamrl.families.diagnosis import Diagnosis
-from dreamrl.families.family import Family, GivenIDs, plain, plain_ids
+from dreamrl.families.family import Family, GivenIDs, plain_ids
 from dreamrl.references import diagnosis, exploration
 from dreamrl.references import posterior_sampling as sampling
 from dreamrl.references.diagnosis import DiagnosisReference
@@ -155,7 +156,7 @@ def _unless_too_large(value: Callable[[Family], float], family: Family) -> float
 
 
 def _prepared(family: Family, ids: GivenIDs | None) -> tuple[Exploitation, tuple[int, ...]]:
-    family = plain(family)
+    family = adapted(family)
     chosen = _chosen(family, ids)
     try:
         return _kept(cast(Hashable, family)), chosen

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import math
 from collections.abc import Hashable, Iterable
 from typing import Any, TypeVar
 
@@ -16,7 +17,7 @@ from dreamrl.families.family import Family, HasExploitationNames, action_names
 from dreamrl.families.grid import HasDrawing
 from dreamrl.figures.trial import scene_of
 from dreamrl.report.schema import Board, FamilyView
-from dreamrl.spaces import Discrete, Image, Privileged, Space
+from dreamrl.spaces import Discrete, Image, Space, without_said
 from dreamrl.story import Story
 
 UNKNOWN_COLOR = "#808080"
@@ -65,7 +66,7 @@ def board(family: Family, ids: Iterable[int]) -> Board | None:
 
 def picture_space(space: Space) -> Image | None:
     """Return the space of what is seen, if that is pictures."""
-    seen = space.seen if isinstance(space, Privileged) else space
+    seen = without_said(space)
     return seen if isinstance(seen, Image) else None
 
 
@@ -74,7 +75,9 @@ def pictures(space: Space, observations: Shaped[np.ndarray, "times ..."]) -> lis
     seen = picture_space(space)
     if seen is None or seen.channels not in (1, 3):
         return None
-    return [png(Picture.fromarray(np.asarray(x).squeeze())) for x in observations]
+    size = math.prod(seen.shape)
+    pixels = np.asarray(observations).reshape(len(observations), -1)[:, :size].astype(np.uint8)
+    return [png(Picture.fromarray(x.reshape(seen.shape).squeeze())) for x in pixels]
 
 
 def is_drawn_by_figures(story: Story) -> bool:

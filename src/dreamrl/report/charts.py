@@ -6,13 +6,14 @@ from typing import TypeVar
 import numpy as np
 
 from dreamrl.evaluation import mean_ci95
-from dreamrl.figures.training import SMALL
+from dreamrl.figures.training import SMALL, tells_unseen
 from dreamrl.report.schema import Band, Chart, Line, Series
 from dreamrl.training import Record
 
 POINTS = 250
 """Points of a curve: more would not be seen."""
 RETURNS = (("return_unseen", "unseen problems"), ("return_train", "training problems"))
+EVERY = (("return_unseen", "all problems"),)
 
 T = TypeVar("T")
 
@@ -21,7 +22,8 @@ Histories = Mapping[int, Sequence[Record]]
 
 def charts(histories: Histories) -> list[Chart]:
     """Return what was measured in {seed: records}, returns first."""
-    found = [_chart("return", True, None, histories, RETURNS)]
+    returns = RETURNS if tells_unseen(histories) else EVERY
+    found = [_chart("return", True, None, histories, returns)]
     told = (("return_encoder", "training problems, sampled policies"),)
     found.append(_chart("return, given the true z", True, None, histories, told))
     found += [_chart(label, False, high, histories, ((key, label),)) for key, label, high in SMALL]

@@ -26,10 +26,11 @@ from dreamrl.report.schema import (
 )
 from dreamrl.report.trials import choose, trials
 from dreamrl.runs import Run
-from dreamrl.runs.manifest import MANIFEST, entry, seeds_of
+from dreamrl.runs.manifest import MANIFEST, entry, program, seeds_of
 from dreamrl.runs.results import limits
 from dreamrl.runs.run import runs_of
 from dreamrl.runs.survey import state
+from dreamrl.runs.tables import kept
 from dreamrl.training import Record
 from dreamrl.version import version
 
@@ -99,6 +100,7 @@ def read(
         group["family"] = entry(manifest, "family", str, where)
         group["settings"] = flat(entry(manifest, "settings", dict, where))
         group["state"] = state(path, manifest)
+        tables = kept(program(path))
     except UserError as error:
         return {**group, "message": str(error)}
     group["started"] = str(manifest.get("started", ""))
@@ -121,12 +123,12 @@ def read(
         except UserError as error:
             shown["message"] = str(error)
     result = _dict(manifest.get("result"))
-    exact = _exact(result, group["family"])
+    exact = _exact(result, group["family"], tables)
     group["limits"] = _limits(exact)
     group["result"] = _result(result)
     group["charts"] = charts(histories)
     group["progress"] = _progress(histories, group["settings"])
-    group["alarms"] = alarms(_facts(histories, group, exact), failed)
+    group["alarms"] = alarms(_facts(histories, group, exact, tables), failed)
     return group
 
 
@@ -240,7 +242,7 @@ def _label(group: Group) -> str:
     return f"{group['agent']} ({Path(group['name']).name})"
 
 
-def _exact(result: Mapping[str, Any], family: str) -> dict[str, float]:
+def _exact(result: Mapping[str, Any], family: str, tables: Path | None) -> dict[str, float]:
     """Return what can be reached, as the run's result has it, or worked out anew."""
     names = ("optimal", "no_exploration")
     values: Mapping[str, Any] = {}
@@ -248,7 +250,7 @@ def _exact(result: Mapping[str, Any], family: str) -> dict[str, float]:
         values = result
     else:
         with contextlib.suppress(UserError):
-            values = limits(families.of_run(family))
+            values = limits(families.of_run(family, tables))
     return {n: float(values[n]) for n in names if isinstance(values.get(n), int | float)}
 
 
@@ -264,7 +266,8 @@ def _result(result: Mapping[str, Any]) -> list[tuple[str, str]]:
         words = f"{result['return_mean']:.3f}"
         if isinstance(interval, list) and len(interval) == 2:
             words += f" (95 %: {interval[0]:.3f} to {interval[1]:.3f})"
-        rows.append(("return on unseen problems", words))
+        of = "unseen" if result.get("held_out", True) else "all"
+        rows.append((f"return on {of} problems", words))
     names = {"return_lowest": "in the worst seed", "exploration_length_mean": "exploration, steps"}
     for name, label in names.items():
         if isinstance(result.get(name), float):
@@ -285,12 +288,15 @@ def _progress(histories: Mapping[int, Sequence[Record]], settings: Mapping[str, 
 
 
 def _facts(
-    histories: Mapping[int, Sequence[Record]], group: Group, exact: Mapping[str, float]
+    histories: Mapping[int, Sequence[Record]],
+    group: Group,
+    exact: Mapping[str, float],
+    tables: Path | None,
 ) -> dict[int, Facts]:
     settings, horizon = group["settings"], None
     with contextlib.suppress(UserError):
         explorations = int(_number(settings.get("budget.explorations")) or 1)
-        family = explored_in(families.of_run(group["family"]), explorations)
+        family = explored_in(families.of_run(group["family"], tables), explorations)
         horizon = horizon_of(family, exploring=True)
     total = _number(settings.get("budget.iterations")) or 1.0
     rho = _number(settings.get("encoding.rho"))

@@ -2,7 +2,7 @@
 
 import functools
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -13,10 +13,15 @@ from dreamrl.errors import quoted, words
 from dreamrl.evaluation import evaluate, mean_ci95
 from dreamrl.families.family import Family, plain_ids
 from dreamrl.interruption import stand_back
-from dreamrl.runs.run import Run
+from dreamrl.runs.run import Loaded, Run
 from dreamrl.values import Whole
 
 Split = Literal["unseen", "train"]
+More = Callable[[Loaded], dict[str, float]]
+
+
+def nothing_more(loaded: Loaded) -> dict[str, float]:
+    return {}
 
 
 def ids_of(family: Family, split: Split) -> tuple[int, ...] | range:
@@ -52,8 +57,12 @@ def evaluate_run(
     seed: Whole = 0,
     episodes: Whole = 1,
     stop: str | int | None = None,
+    more: More = nothing_more,
 ) -> dict[str, Any]:
-    """Return how well a run's agent does, as one object that JSON can hold."""
+    """Return how well a run's agent does, as one object that JSON can hold.
+
+    `more` tells what else there is to measure of the run, once it is loaded.
+    """
     loaded = run.load()
     family = loaded.family
     agent = loaded.agent if stop is None else with_stop(loaded.agent, stop)
@@ -69,7 +78,9 @@ def evaluate_run(
         "return_ci95": result.return_ci95 and list(result.return_ci95),
         "exploration_length_mean": result.exploration_length_mean,
         **result.statistics,
+        **more(loaded),
         **limits(family, split),
+        "held_out": set(plain_ids(family.test_ids)) != set(plain_ids(family.train_ids)),
     }
 
 
@@ -93,11 +104,12 @@ def evaluate_runs(
     seed: int = 0,
     episodes: int = 1,
     stop: str | int | None = None,
+    more: More = nothing_more,
 ) -> dict[str, Any]:
     """Evaluate a run, or several seeds as `over_seeds` does: those that failed only if all did."""
     sound = sound_of(found)
     failed = [run.manifest["seed"] for run in found if run not in sound]
-    results = [evaluate_run(run, split, trials, seed, episodes, stop) for run in sound]
+    results = [evaluate_run(run, split, trials, seed, episodes, stop, more) for run in sound]
     return over_seeds(results, failed)
 
 

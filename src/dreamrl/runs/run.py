@@ -5,6 +5,7 @@
     agent.safetensors   the agent's parameters, with agent.json, once the training has stopped
     figures/
     checkpoints/        all that is needed to go on with the training, see checkpoint.py
+    tables/             copies of the tables that a diagnosis was read from
     lock                held by the process that trains
 
 Several seeds are several runs, in seed-0, seed-1, ..., under one run.json that names them. They
@@ -44,6 +45,7 @@ from dreamrl.runs.store import (
     write_json,
     writing,
 )
+from dreamrl.runs.tables import TABLES, changed, keep, kept
 from dreamrl.runs.terms import DEFAULT_TERMS, Terms
 from dreamrl.testing import check_family
 from dreamrl.training import Record
@@ -210,6 +212,7 @@ def create(
     with lock(out):
         # Another process may have been here since.
         _check_vacant(out)
+        keep(family, out)
         before(asked)
         return begin(out, asked)
 
@@ -260,7 +263,7 @@ def _check_vacant(out: Path) -> None:
     if out.exists() and not out.is_dir():
         raise UserError(f"{out} is a file: --out must be a directory")
     # What a process leaves that dies before the run begins.
-    ours = (LOCK, f".{MANIFEST}-")
+    ours = (LOCK, f".{MANIFEST}-", TABLES)
     if out.is_dir() and any(not path.name.startswith(ours) for path in out.iterdir()):
         raise UserError(f"{out} holds other files: --out must be new or empty")
 
@@ -306,7 +309,10 @@ def tell_family(path: AnyPath, family: Family | str | None) -> None:
 
 def asked_for(manifest: dict[str, Any], where: Path) -> tuple[Family, Trainable]:
     """Return the family and the algorithm of a manifest; raise UserError where it does not fit."""
-    family = families.of_run(entry(manifest, "family", str, where))
+    name, directory = entry(manifest, "family", str, where), program(where.parent)
+    family = families.of_run(name, kept(directory))
+    if (folder := changed(name, directory)) is not None:
+        _tell(f"{folder} has changed since the training of {directory}, which goes by its own copy")
     agent = entry(manifest, "agent", str, where)
     settings = _settings(agent, entry(manifest, "settings", dict, where), where)
     algorithm = registry.make_trainer(agent, family, settings)

@@ -27,6 +27,7 @@ from dreamrl.runs.results import evaluation, over_seeds
 from dreamrl.runs.run import Run, asked_for, begin, create, of_seed, runs_of, settings_of
 from dreamrl.runs.sinks import RunInfo, sinks
 from dreamrl.runs.store import Unwritable
+from dreamrl.runs.tables import check_same
 from dreamrl.runs.terms import DEFAULT_TERMS, Terms
 from dreamrl.training import Failure, Record, Training, TrainingDiverged, complete, seed_keys, train
 from dreamrl.values import AnyPath, Whole, Wholes, seeds_from, whole
@@ -377,8 +378,7 @@ def prepare(
     if not (out / MANIFEST).exists():
         create(out, agent, family, settings, seeds, terms)
         return
-    # Who asks for a family by its name may have its code run.
-    families.make(family)
+    check_same(family, out)
     held = Run(out).manifest
     asked = {
         "agent": agent,

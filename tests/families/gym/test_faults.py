@@ -100,7 +100,12 @@ def test_factories(make, fault):
     [
         (gymnasium.spaces.Text(3), "observation", "FlattenObs"),
         (gymnasium.spaces.Box(-np.inf, np.inf, (1,)), "action", "none that agents can act in"),
-        (gymnasium.spaces.MultiDiscrete((2, 2)), "action", "none that agents can act in"),
+        (
+            gymnasium.spaces.MultiDiscrete((20, 300)),
+            "action",
+            r"6000 combinations, and agents choose among 4096 .* \(a Discrete of 320\)",
+        ),
+        (gymnasium.spaces.MultiBinary(2), "action", "none that agents can act in"),
     ],
 )
 def test_spaces_of_no_use(line, space, which, fault):
@@ -147,6 +152,7 @@ def test_what_breaks_later_is_named_too(line):
             return seen, float("inf") if Late.played > 3 else 0.0, *rest
 
     family = GymFamily("late", Late, (0,), (1,), 5, check=False)
+    Late.played = 0
     problem = family.problem(jnp.array(1))
     key = jax.random.key(0)
 

@@ -275,7 +275,7 @@ def test_what_describes_problems_is_told_too():
     with pytest.raises(
         FamilyError, match=r"describe\(5\) raised KeyError: 'mass' \(.*, line \d+\)"
     ):
-        family._described_all(np.array([4, 5]))
+        family.describe.all_of(np.array([4, 5]))
     family = GymFamily("goals", lambda i: Late(), (4,), (5,), 3, goals=describe, check=False)
     with pytest.raises(FamilyError, match=r"goals\(5\) raised KeyError"):
         family._draw(np.array([5]), np.array([0]))

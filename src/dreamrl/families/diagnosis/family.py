@@ -28,7 +28,12 @@ from dreamrl.types import Goal, Key, Step, Trajectory
 PUMP = Path(__file__).parent / "pump"
 """The table that is read where no other is given."""
 ASIA = Path(__file__).parent / "asia"
-BUILT_IN = {"pump": PUMP, "asia": ASIA}
+BUILT_IN = {
+    "pump": PUMP,
+    "asia": ASIA,
+    "alarm": PUMP.parent / "alarm",
+    "insurance": PUMP.parent / "insurance",
+}
 
 
 class Machine(NamedTuple):
@@ -234,7 +239,8 @@ def diagnosis(
         path: Holds faults.csv, tests.csv, repairs.csv and, if it is to say more, settings.json.
         tests: At most so many tests an episode; 0: as settings.json says, or as there are.
         outcomes: `fresh` or `fixed`; as settings.json says, or fresh, if not given.
-        table: A built-in table: `pump`, which it is if nothing is given, or `asia`.
+        table: A built-in table: `pump`, which it is if nothing is given, `asia`, `alarm` or
+            `insurance`.
 
     Raises:
         UserError: For what is missing or wrong in the files, with file, row and column.

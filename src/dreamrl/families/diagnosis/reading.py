@@ -24,6 +24,8 @@ OUTCOMES = ("fresh", "fixed")
 Groups = tuple[tuple[str, ...], ...]
 POSITIVE, NEGATIVE = "positive", "negative"
 NETWORK = "network.bif"
+FILES = ("faults.csv", "tests.csv", "repairs.csv", "settings.json", NETWORK)
+"""All that is read of a folder, as far as it is there."""
 
 
 class Settings(NamedTuple):

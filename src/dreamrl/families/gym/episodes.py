@@ -12,6 +12,8 @@ from dreamrl.errors import UserError
 from dreamrl.families.gym.host import Host
 from dreamrl.families.gym.slots import Block, Interface
 
+FAR = 0x5851F42D
+"""Between the seeds of episodes in a row."""
 OPEN, KEPT = 8, 16
 """Batches of episodes that hold environments, and those of which it is known how they went."""
 
@@ -23,6 +25,8 @@ class Answer(NamedTuple):
     rewards: np.ndarray
     terminated: np.ndarray
     truncated: np.ndarray
+    allowed: np.ndarray
+    """[n, actions]: which may be taken next."""
 
 
 @dataclasses.dataclass
@@ -38,6 +42,12 @@ class Batch:
     actions: np.ndarray
     """[horizon, n, ...]"""
     last: Answer
+    tries: np.ndarray
+    """Of an exploration of several episodes: those before the one that goes on."""
+    begun: np.ndarray
+    """How many of the steps were taken before that one."""
+    ended: np.ndarray
+    """Whether it has ended, and the next step begins another one."""
     calls: int = 0
     block: Block | None = None
     """None once the environments were given back."""
@@ -56,22 +66,31 @@ class Episodes:
     is played again from its beginning.
     """
 
-    def __init__(self, interface: Interface, host: Host, horizon: int):
+    def __init__(self, interface: Interface, host: Host, horizon: int, explorations: int = 1):
         self.interface, self.host, self.horizon = interface, host, horizon
+        self.explorations = explorations
+        self.longest = explorations * (horizon + 1) - 1
+        """Steps of an exploration, at the most: one between two episodes begins the next one."""
         self.stock = host.stock
         self.batches: OrderedDict[int, Batch] = OrderedDict()
         self.free: dict[int, list[Block]] = {}
         self.count = 0
 
     def reset(self, problems: Any, seeds: Any) -> tuple[Shaped[np.ndarray, "..."], ...]:
-        """Return handles and observations of new episodes."""
+        """Return handles and observations of new episodes, and which actions are possible."""
         return self._in_thread(self._reset, problems, seeds)
 
     def step(
         self, number: Any, row: Any, steps: Any, actions: Any, goals: Any = None
     ) -> tuple[Shaped[np.ndarray, "..."], ...]:
-        """Return handles, observations, rewards, terminated, truncated."""
+        """Return handles, observations, rewards, terminated, truncated, possible actions."""
         return self._in_thread(self._step, number, row, steps, actions, goals)
+
+    def explore(
+        self, number: Any, row: Any, steps: Any, actions: Any
+    ) -> tuple[Shaped[np.ndarray, "..."], ...]:
+        """Return the same, in explorations of several episodes."""
+        return self._in_thread(self._explore, number, row, steps, actions)
 
     def _in_thread(self, call: Callable, first: Any, *rest: Any) -> tuple[np.ndarray, ...]:
         """Call with arrays of any leading axes; inside they are one axis."""
@@ -84,9 +103,15 @@ class Episodes:
         for batch in list(self.batches.values())[-1:]:
             same = batch.calls == 0 and np.array_equal(batch.problems, problems)
             if same and np.array_equal(batch.seeds, seeds):
-                return *_handles(batch), batch.last.observations
-        batch = self._begin(problems, seeds)
-        return *_handles(batch), batch.last.observations
+                break
+        else:
+            batch = self._begin(problems, seeds)
+        return *_handles(batch), batch.last.observations, *self._masks(batch)
+
+    def _explore(
+        self, number: np.ndarray, row: np.ndarray, steps: np.ndarray, actions: np.ndarray
+    ) -> tuple[np.ndarray, ...]:
+        return self._step(number, row, steps, actions, None, self.explorations)
 
     def _step(
         self,
@@ -95,16 +120,17 @@ class Episodes:
         steps: np.ndarray,
         actions: np.ndarray,
         goals: np.ndarray | None,
+        episodes: int = 1,
     ) -> tuple[np.ndarray, ...]:
         # The newest that can go on from there: often the batch that the handles name.
         known = [batch for batch in reversed(self.batches.values()) if len(row) == batch.size]
         batch = next((b for b in known if self._goes_on(b, number, row, steps)), None)
         if batch is None:
-            batch = self._again(number, row, steps, goals)
+            batch = self._again(number, row, steps, goals, episodes)
         self.batches.move_to_end(batch.number)
         before = steps < batch.steps
         live = ~before & ~batch.over
-        self._advance(batch, actions, live, goals)
+        self._advance(batch, actions, live, goals, episodes)
         return self._answer(batch, before | live)
 
     def _goes_on(
@@ -125,7 +151,7 @@ class Episodes:
             old, there = self._find(other), row[here]
             if old is batch and np.array_equal(there, here):
                 continue
-            taken = np.arange(self.horizon)[:, None] < steps[here]
+            taken = np.arange(self.longest)[:, None] < steps[here]
             acted = old.actions[:, there] == batch.actions[:, here]
             if not (
                 np.array_equal(old.problems[there], batch.problems[here])
@@ -138,7 +164,12 @@ class Episodes:
     def _answer(self, batch: Batch, stepped: np.ndarray) -> tuple[np.ndarray, ...]:
         """Return what the last step of each led to; behind an end there is no more reward."""
         last = batch.last
-        return *_handles(batch), *last._replace(rewards=np.where(stepped, last.rewards, 0.0))
+        rewards = np.where(stepped, last.rewards, np.float32(0.0))
+        told = last.observations, rewards, last.terminated, last.truncated
+        return *_handles(batch), *told, *self._masks(batch)
+
+    def _masks(self, batch: Batch) -> tuple[np.ndarray, ...]:
+        return (batch.last.allowed,) if self.interface.masked else ()
 
     def _begin(self, problems: np.ndarray, seeds: np.ndarray) -> Batch:
         size, done = len(problems), self.interface.done
@@ -152,40 +183,64 @@ class Episodes:
             raise
         over = np.zeros(size, bool)
         self.count = (self.count + 1) % 2**31
-        actions = np.zeros((self.horizon, size, *done.space.shape), done.space.dtype)
-        last = Answer(seen, np.zeros(size, np.float32), over, over)
-        steps = np.zeros(size, np.int32)
-        batch = Batch(self.count, problems, seeds, steps, over, actions, last, block=block)
+        actions = np.zeros((self.longest, size, *done.space.shape), done.space.dtype)
+        last = Answer(seen, np.zeros(size, np.float32), over, over, block.allowed)
+        none, all_ = np.zeros(size, np.int32), (problems, seeds)
+        batch = Batch(
+            self.count, *all_, none, over, actions, last, none, none, ended=over, block=block
+        )
         self.batches[self.count] = batch
         self._tidy()
         return batch
 
     def _advance(
-        self, batch: Batch, actions: np.ndarray, live: np.ndarray, goals: np.ndarray | None
+        self,
+        batch: Batch,
+        actions: np.ndarray,
+        live: np.ndarray,
+        goals: np.ndarray | None,
+        episodes: int,
     ) -> None:
-        """Take one step of the live ones; what others are told to do is not done."""
+        """Take one step of the live ones; what others are told to do is not done.
+
+        Of `episodes` in a row all but the last show no end: the step behind one begins the next.
+        """
         block = batch.block
         batch.calls += 1
         if block is not None and live.any():
             batch.actions[batch.steps[live], live] = actions[live]
+            again = live & batch.ended
+            tries = batch.tries + again
             try:
-                seen, rewards, ends = block.step(actions, live, goals)
+                seen, rewards, ends = block.step(actions, live, goals, _seeds(batch, again, tries))
+                batch.steps, batch.tries = batch.steps + live, tries
+                batch.begun = np.where(again, batch.steps, batch.begun)
+                terminated, truncated = ends.T
+                # The family's horizon is a truncation too.
+                late = batch.steps - batch.begun >= self.horizon
+                truncated = (truncated | late) & ~terminated
+                last = batch.tries + 1 >= episodes
+                batch.ended = (terminated | truncated) & ~last
+                terminated, truncated = terminated & last, truncated & last
+                batch.over = terminated | truncated
+                block.check_possible(batch.over | batch.ended)
             except BaseException:
                 block.drop()
                 batch.block = None
                 raise
-            batch.steps = batch.steps + live
-            terminated, truncated = ends.T
-            # The family's horizon is a truncation too.
-            truncated = (truncated | (batch.steps >= self.horizon)) & ~terminated
-            batch.over = terminated | truncated
             rewards = np.where(live, rewards, batch.last.rewards)
-            batch.last = Answer(seen, rewards, terminated, truncated)
-        if batch.over.all() or batch.calls >= self.horizon:
+            allowed = block.allowed | (batch.over | batch.ended)[:, None]
+            batch.last = Answer(seen, rewards, terminated, truncated, allowed)
+        if batch.over.all() or batch.calls >= self.longest:
             self._close(batch)
 
     def _again(
-        self, number: np.ndarray, row: np.ndarray, steps: np.ndarray, goals: np.ndarray | None
+        self,
+        number: np.ndarray,
+        row: np.ndarray,
+        steps: np.ndarray,
+        goals: np.ndarray | None,
+        episodes: int,
     ) -> Batch:
         """Return the same episodes up to `steps`, in environments of their own."""
         old = {n: self._find(n) for n in np.unique(number).tolist()}
@@ -194,7 +249,7 @@ class Episodes:
         batch = self._begin(problems, np.array([batch.seeds[r] for batch, r in pairs]))
         for t in range(steps.max()):
             actions = np.stack([old.actions[t, r] for old, r in pairs])
-            self._advance(batch, actions, (t < steps) & ~batch.over, goals)
+            self._advance(batch, actions, (t < steps) & ~batch.over, goals, episodes)
         return batch
 
     def _find(self, number: int) -> Batch:
@@ -231,6 +286,14 @@ class Episodes:
 def _handles(batch: Batch) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     number = np.full(batch.size, batch.number, np.int32)
     return number, np.arange(batch.size, dtype=np.int32), batch.steps.astype(np.int32)
+
+
+def _seeds(batch: Batch, again: np.ndarray, tries: np.ndarray) -> list[int | None] | None:
+    """Return seeds of episodes that begin after others, settled by that of the first."""
+    if not again.any():
+        return None
+    seeds = (batch.seeds.astype(np.int64) + tries.astype(np.int64) * FAR) % 2**31
+    return [seed if on else None for seed, on in zip(seeds.tolist(), again.tolist(), strict=True)]
 
 
 def _flat(x: np.ndarray, lead: int) -> np.ndarray:

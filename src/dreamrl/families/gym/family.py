@@ -1,8 +1,5 @@
 """A family whose problems are Gymnasium environments, which run on the host."""
 
-import functools
-import logging
-import sys
 import weakref
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -10,27 +7,29 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int, Scalar, Shaped
+from jaxtyping import Array, Bool, Float, Int, Scalar, Shaped
 
-from dreamrl.errors import (
-    FamilyError,
-    HostError,
-    UserError,
-    raised,
-    raised_on_host,
-    remember_raised,
-)
+from dreamrl.errors import FamilyError, HostError, UserError
+from dreamrl.families.combined import combined_names
 from dreamrl.families.family import GivenIDs, plain_ids
+from dreamrl.families.gym.callbacks import Vector, asked, call
 from dreamrl.families.gym.episodes import Episodes
 from dreamrl.families.gym.host import Host
 from dreamrl.families.gym.probe import probe
-from dreamrl.families.gym.slots import Interface
+from dreamrl.families.gym.slots import Interface, first_info
 from dreamrl.families.gym.spaces import Unfit
 from dreamrl.families.gym.stock import Make, Stock
 from dreamrl.families.one_goal import ONE_GOAL
-from dreamrl.spaces import ActionSpace, Space
+from dreamrl.spaces import ActionSpace, Box, Space
 from dreamrl.types import Action, Goal, Key, Observation, Step
 from dreamrl.values import shown
+
+
+class Told(NamedTuple):
+    """A problem, and what is known about it in both episodes."""
+
+    number: Int[Array, ""]
+    context: Float[Array, " said"]
 
 
 class GymState(NamedTuple):
@@ -39,6 +38,8 @@ class GymState(NamedTuple):
     batch: Int[Array, ""]
     row: Int[Array, ""]
     steps: Int[Array, ""]
+    allowed: Bool[Array, " actions"] | None = None
+    """Which actions are possible, where environments say so."""
 
 
 class GymFamily:
@@ -74,6 +75,7 @@ class GymFamily:
         goal_space: Space = ONE_GOAL,
         kept: int | np.integer = 128,
         check: bool = True,
+        context: Callable[[int], Any] | None = None,
     ):
         """Bring environments: `make(problem_id)` gives a new one.
 
@@ -81,6 +83,8 @@ class GymFamily:
         too many problems to learn each by its ID. `goals(problem_id)` gives the goals, of
         `goal_space`, that an exploitation episode may have; the environment then needs a method
         `set_goal(goal)`, which gets None before `reset`, and the goal before the first step.
+        `context(problem_id)` gives a vector of what agents are told about the problem, in both
+        episodes, at meta-test too.
 
         There are never more than `kept` environments. Half of them at the most are played side by
         side, and further episodes take turns; the others wait for when their problem is drawn
@@ -96,7 +100,7 @@ class GymFamily:
             if not whole or value < 1:
                 least = "at least 1" if whole else "a whole number"
                 raise UserError(f"family {name!r}: {what} must be {least}, is {shown(value)}")
-        rest = (int(horizon), describe, goals, goal_space, int(kept), False)
+        rest = (int(horizon), describe, goals, goal_space, int(kept), False, context)
         self._asked = (name, make, self.train_ids, self.test_ids, *rest)
         self.name, self.horizon = name, int(horizon)
         self.goal_space = goal_space
@@ -110,12 +114,15 @@ class GymFamily:
             self._interface = host.call(_interface, stock, self.train_ids[0], goals is not None)
             self.observation_space: Space = self._interface.seen.space
             self.action_space: ActionSpace = self._interface.done.space
-            self._episodes = Episodes(self._interface, host, self.horizon)
-            self._features = 0
+            self._explore_in(1)
+            if ns := self._interface.done.ns:
+                self.action_names = combined_names(ns)
             if describe is not None:
-                self._features = len(_described(describe, self.train_ids[0]))
-                self._describe = describe
-                self.describe = self._description
+                self.describe = Vector("describe", describe, self.train_ids[0])
+            self._context = None
+            if context is not None:
+                self._context = Vector("context", context, self.train_ids[0])
+                self.context = _context_of
             if check:
                 some = [*_few(self.train_ids), *_few(self.test_ids)]
                 host.call(probe, name, self._interface, stock, some, self.horizon)
@@ -130,11 +137,32 @@ class GymFamily:
         """Pickle and copy what was asked for: there it has environments of its own."""
         more = {name: value for name, value in vars(self).items() if name not in self._own}
         more.pop("_own")
-        return _again, (type(self), self._asked), more
+        return _again, (type(self), self._asked, self._episodes.explorations), more
 
     def close(self) -> None:
         """Close all environments; whatever is played later makes new ones."""
         self._host.close()
+        for family in self._explored_in.values():
+            family.close()
+
+    @property
+    def exploration_horizon(self) -> int:
+        return self._episodes.longest
+
+    def explored_in(self, explorations: int) -> "GymFamily":
+        """Return the family, explored in so many episodes a trial, in environments of its own.
+
+        An exploration goes on after an end: the last observation is seen, then one step that takes
+        no action and pays nothing shows the first observation of the next episode.
+        """
+        if explorations not in self._explored_in:
+            made = _again(type(self), self._asked, explorations)
+            self._explored_in[explorations] = made
+        return self._explored_in[explorations]
+
+    def _explore_in(self, explorations: int) -> None:
+        self._episodes = Episodes(self._interface, self._host, self.horizon, explorations)
+        self._explored_in: dict[int, GymFamily] = {}
 
     def observation(self, observation: Any) -> Shaped[np.ndarray, "..."]:
         """Return what an environment shows, as agents of this family are to be shown it.
@@ -150,61 +178,74 @@ class GymFamily:
             raise UserError(f"family {self.name!r}: {found[1]}")
         return np.asarray(seen(batch)[0])
 
-    def problem(self, problem_id: Int[Scalar, ""]) -> Int[Array, ""]:
-        """Return the ID: all that differs is on the host."""
-        return jnp.asarray(problem_id, jnp.int32)
+    def action(self, chosen: Any) -> Any:
+        """Return what agents of this family choose, as an environment takes it."""
+        done = self._interface.done
+        return done(np.asarray(chosen, done.space.dtype)[None])[0]
 
-    def sample_goal(self, key: Key, problem: Int[Array, ""]) -> Shaped[Array, "..."]:
+    def allowed(self, info: Any) -> Bool[np.ndarray, " actions"] | None:
+        """Return which actions an environment's `info` allows, for `explorer.observe(allowed=)`."""
+        if not self._interface.masked:
+            return None
+        try:
+            return self._interface.done.mask(info)
+        except Unfit as error:
+            raise UserError(f"family {self.name!r}: {error}") from None
+
+    def action_mask(
+        self, problem: Int[Array, ""] | Told, goal: Goal, state: GymState
+    ) -> Bool[Array, " actions"] | None:
+        """Return what `info["action_mask"]` says, where the first reset has it."""
+        return state.allowed
+
+    def problem(self, problem_id: Int[Scalar, ""]) -> Int[Array, ""] | Told:
+        """Return the ID: all that differs is on the host. With it goes the context, if any."""
+        number = jnp.asarray(problem_id, jnp.int32)
+        return number if self._context is None else Told(number, self._context(number))
+
+    def sample_goal(self, key: Key, problem: Int[Array, ""] | Told) -> Shaped[Array, "..."]:
         """Return one of the goals of a problem, all equally likely."""
         if self._goals is None:
             return jnp.array(0)
         shape = jax.ShapeDtypeStruct(self.goal_space.shape, self.goal_space.dtype)
         bits = jax.random.bits(key, dtype=jnp.uint32)
-        return _call(self._draw, shape, problem, bits)
+        return call(self._draw, shape, _number(problem), bits)
 
-    def reset(self, key: Key, problem: Int[Array, ""]) -> tuple[GymState, Observation]:
+    def reset(self, key: Key, problem: Int[Array, ""] | Told) -> tuple[GymState, Observation]:
         # Many environments take no seed from 2^31 on.
         seed = jax.random.bits(key, dtype=jnp.uint32) & jnp.uint32(2**31 - 1)
-        shapes = (*_handle_shapes(), self._seen_shape)
-        *handle, seen = _call(self._episodes.reset, shapes, problem, seed)
-        return GymState(*handle), seen
+        shapes = (*_handle_shapes(), self._seen_shape, *self._mask_shape)
+        batch, row, steps, seen, *allowed = call(
+            self._episodes.reset, shapes, _number(problem), seed
+        )
+        return GymState(batch, row, steps, *allowed), seen
 
     def step(
-        self, key: Key, problem: Int[Array, ""], goal: Goal, state: GymState, action: Action
+        self, key: Key, problem: Int[Array, ""] | Told, goal: Goal, state: GymState, action: Action
     ) -> tuple[GymState, Step]:
         yes = jax.ShapeDtypeStruct((), jnp.bool_)
         reward = jax.ShapeDtypeStruct((), jnp.float32)
-        shapes = (*_handle_shapes(), self._seen_shape, reward, yes, yes)
+        shapes = (*_handle_shapes(), self._seen_shape, reward, yes, yes, *self._mask_shape)
         told = () if goal is None or self._goals is None else (goal,)
-        batch, row, steps, *rest = _call(self._episodes.step, shapes, *state, action, *told)
-        return GymState(batch, row, steps), Step(*rest)
+        take = self._episodes.explore if goal is None else self._episodes.step
+        found = call(take, shapes, *state[:3], action, *told)
+        return GymState(*found[:3], *found[7:]), Step(*found[3:7])
 
     @property
     def _seen_shape(self) -> jax.ShapeDtypeStruct:
         return jax.ShapeDtypeStruct(self.observation_space.shape, self.observation_space.dtype)
 
-    def _description(self, problem_id: Int[Scalar, ""]) -> Float[Array, " features"]:
-        """Return what `describe` says of a problem."""
-        shape = jax.ShapeDtypeStruct((self._features,), jnp.float32)
-        return _call(self._described_all, shape, problem_id)
-
-    def _described_all(self, ids: Any) -> np.ndarray:
-        found = []
-        for i in np.ravel(ids).tolist():
-            found.append(_described(self._describe, i))
-            if len(found[-1]) != self._features:
-                raise HostError(
-                    f"describe({i}) must return {self._features} numbers, as that of the first "
-                    f"problem, returned {len(found[-1])}"
-                )
-        return np.reshape(found, (*np.shape(ids), self._features))
+    @property
+    def _mask_shape(self) -> tuple[jax.ShapeDtypeStruct, ...]:
+        shape = jax.ShapeDtypeStruct((self.action_space.features,), jnp.bool_)
+        return (shape,) if self._interface.masked else ()
 
     def _draw(self, ids: Any, bits: Any) -> np.ndarray:
         ids, bits = np.asarray(ids), np.asarray(bits)
         space = self.goal_space
         drawn = []
         for i, number in zip(ids.ravel().tolist(), bits.ravel().tolist(), strict=True):
-            given = () if self._goals is None else _asked("goals", self._goals, i)
+            given = () if self._goals is None else asked("goals", self._goals, i)
             try:
                 goals = list(given)
             except TypeError:
@@ -223,52 +264,21 @@ class GymFamily:
         return np.reshape(drawn, (*ids.shape, *space.shape))
 
 
-def _again(kind: type[GymFamily], asked: tuple[Any, ...]) -> GymFamily:
+def _again(kind: type[GymFamily], asked: tuple[Any, ...], explorations: int) -> GymFamily:
     made = kind.__new__(kind)
     # Subclasses ask for other things.
     GymFamily.__init__(made, *asked)
+    made._explore_in(explorations)
     return made
 
 
 def _interface(stock: Stock, problem_id: int, has_goals: bool) -> Interface:
     env = stock.take(problem_id)
     stock.give(problem_id, env)
-    return Interface.of(env, has_goals)
-
-
-def _call(function: Callable[..., Any], shapes: Any, *inputs: Any) -> Any:
-    """Call on the host, once for a whole batch; nothing is differentiated through it."""
-    inputs = tuple(jax.lax.stop_gradient(jnp.asarray(x)) for x in inputs)
-
-    @functools.wraps(function)
-    def told(*inputs: Any) -> Any:
-        try:
-            return function(*inputs)
-        except UserError as error:
-            remember_raised(error)
-            raise
-
-    return jax.pure_callback(told, shapes, *inputs, vmap_method="broadcast_all")
-
-
-def _quieten() -> None:
-    """Have JAX neither log what went wrong on the host nor repeat it at the exit."""
-    hook = sys.unraisablehook
-
-    def is_news(record: logging.LogRecord) -> bool:
-        return not (record.exc_info and isinstance(record.exc_info[1], UserError))
-
-    logging.getLogger("jax._src.callback").addFilter(is_news)
-
-    def tell(unraisable: "sys.UnraisableHookArgs") -> None:
-        error = unraisable.exc_value
-        if not (isinstance(error, Exception) and raised_on_host(error)):
-            hook(unraisable)
-
-    sys.unraisablehook = tell
-
-
-_quieten()
+    interface = Interface.of(env, has_goals)
+    if isinstance(interface.done.space, Box):
+        return interface
+    return interface._replace(masked="action_mask" in first_info(interface, stock, problem_id))
 
 
 def _handle_shapes() -> tuple[jax.ShapeDtypeStruct, ...]:
@@ -290,22 +300,9 @@ def _checked_ids(name: str, split: str, ids: Any) -> tuple[int, ...] | range:
     return found
 
 
-def _described(describe: Callable[[int], Any], problem_id: int) -> np.ndarray:
-    given = _asked("describe", describe, problem_id)
-    try:
-        found = np.asarray(given, np.float32)
-    except (TypeError, ValueError):
-        found = np.array(np.nan)
-    if found.ndim != 1 or not np.isfinite(found).all():
-        raise HostError(
-            f"describe({problem_id}) must return a vector of finite numbers, returned "
-            f"{shown(given)}"
-        )
-    return found
+def _context_of(problem: Told) -> Float[Array, " said"]:
+    return problem.context
 
 
-def _asked(name: str, function: Callable[[int], Any], problem_id: int) -> Any:
-    try:
-        return function(problem_id)
-    except Exception as error:
-        raise HostError(f"{name}({problem_id}) raised {raised(error)}") from error
+def _number(problem: Int[Array, ""] | Told) -> Int[Array, ""]:
+    return problem.number if isinstance(problem, Told) else problem

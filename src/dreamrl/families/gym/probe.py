@@ -73,14 +73,16 @@ def _play(interface: Interface, stock: Stock, problem_id: int, horizon: int) -> 
     try:
         seen = [block.reset(np.array([problem_id]), np.array([0]))]
         ended = False
-        while not ended and len(seen) <= horizon:
+        while not ended:
             if isinstance(space, Box):
                 actions = np.asarray(rng.uniform(-1, 1, (1, *space.shape)), space.dtype)
             else:
-                actions = np.asarray(rng.integers(space.n, size=1), space.dtype)
+                possible = np.flatnonzero(block.allowed[0])
+                actions = possible[rng.integers(len(possible), size=1)].astype(space.dtype)
             after, _, ends = block.step(actions, live, None)
             seen.append(after)
-            ended = bool(ends.any())
+            ended = bool(ends.any()) or len(seen) > horizon
+            block.check_possible(np.array([ended]))
     except BaseException:
         block.drop()
         raise

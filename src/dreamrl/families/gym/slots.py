@@ -1,5 +1,6 @@
 """Environments in slots of a `gymnasium.vector.SyncVectorEnv`: any problem in any slot."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple, cast
 
 import gymnasium
@@ -28,6 +29,8 @@ class Interface(NamedTuple):
     done: ActionAdapter
     has_goals: bool
     """Whether environments are told a goal: `set_goal`."""
+    masked: bool = False
+    """Whether `info` says which actions are possible: `action_mask`."""
 
     @classmethod
     def of(cls, env: gymnasium.Env, has_goals: bool) -> "Interface":
@@ -61,6 +64,10 @@ class Slot(gymnasium.Env):
         self.seen: Any = None
         self.ends = False, False
         """Whether the last step terminated or truncated the episode."""
+        self.allowed = np.ones(interface.done.space.features, bool)
+        """Which actions are possible now."""
+        self.again: int | None = None
+        """The seed of another episode, which the next step begins in place of an action."""
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -78,11 +85,15 @@ class Slot(gymnasium.Env):
                 f"{self.where} must return (observation, info), returned {shown(result)}"
             )
         self.seen = self._fitting(result[0])
+        self._told_allowed(result[1])
         return self.seen, {}
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         if self.env is None or not self.live:
             return self.seen, 0.0, False, False, {}
+        if self.again is not None:
+            self.leave()
+            return self.reset(seed=self.again)[0], 0.0, False, False, {}
         self.steps += 1
         try:
             if self.goal is not None and self.steps == 1:
@@ -95,7 +106,7 @@ class Slot(gymnasium.Env):
                 f"{self.where} must return (observation, reward, terminated, truncated, info), "
                 f"returned {shown(result)}"
             )
-        seen, reward, terminated, truncated, _ = cast(tuple[Any, ...], result)
+        seen, reward, terminated, truncated, info = cast(tuple[Any, ...], result)
         self.seen = self._fitting(seen)
         try:
             reward = number(reward)
@@ -108,6 +119,7 @@ class Slot(gymnasium.Env):
             except ValueError:
                 raise self._must_be(name, end, "True or False") from None
         self.ends = ends[0], ends[1]
+        self._told_allowed(info)
         return self.seen, reward, False, False, {}
 
     def _must_be(self, what: str, value: Any, kind: str) -> HostError:
@@ -123,6 +135,15 @@ class Slot(gymnasium.Env):
         except Unfit as error:
             raise HostError(f"{self.where}: {error}") from None
 
+    def _told_allowed(self, info: Any) -> None:
+        if any(self.ends):
+            self.allowed = np.ones_like(self.allowed)
+        elif self.interface.masked:
+            try:
+                self.allowed = self.interface.done.mask(info)
+            except Unfit as error:
+                raise HostError(f"{self.where}: {error}") from None
+
     def leave(self) -> None:
         """Give the environment back."""
         if self.env is not None:
@@ -137,6 +158,23 @@ class Slot(gymnasium.Env):
         if self.env is not None:
             self.stock.drop(self.env)
             self.env = None
+
+
+def first_info(interface: Interface, stock: Stock, problem_id: int) -> dict[str, Any]:
+    """Return what the first reset of a problem tells beside the observation.
+
+    What goes wrong is told by whatever plays the problem next, in words.
+    """
+    env = stock.take(problem_id)
+    try:
+        if interface.has_goals:
+            env.get_wrapper_attr("set_goal")(None)
+        _, info = env.reset(seed=0)
+    except Exception:
+        stock.drop(env)
+        return {}
+    stock.give(problem_id, env)
+    return info if isinstance(info, dict) else {}
 
 
 class Block:
@@ -155,19 +193,38 @@ class Block:
         for slot, problem_id in zip(self.slots, problems.tolist(), strict=True):
             slot.problem_id = problem_id
         seen, _ = cast(tuple[Any, Any], self.vector.reset(seed=seeds.tolist()))
+        self.check_possible(np.zeros(len(self.slots), bool))
         return self._converted(seen)
+
+    @property
+    def allowed(self) -> Bool[np.ndarray, "slots actions"]:
+        """Which actions are possible now."""
+        return np.array([slot.allowed for slot in self.slots])
+
+    def check_possible(self, over: Bool[np.ndarray, " slots"]) -> None:
+        """Raise HostError where no action is possible in an episode that goes on."""
+        for slot, ended in zip(self.slots, over.tolist(), strict=True):
+            if not (ended or slot.allowed.any()):
+                raise HostError(
+                    f"{slot.where}: info['action_mask'] leaves no action, and the episode goes on"
+                )
 
     def step(
         self,
         actions: Shaped[np.ndarray, "slots ..."],
         live: Bool[np.ndarray, " slots"],
         goals: Shaped[np.ndarray, "slots ..."] | None,
+        again: Sequence[int | None] | None = None,
     ) -> tuple[
         Shaped[np.ndarray, "slots ..."], Float[np.ndarray, " slots"], Bool[np.ndarray, "slots 2"]
     ]:
-        """Return observations, rewards, and [n, 2]: whether each terminated or truncated."""
+        """Return observations, rewards, and [n, 2]: whether each terminated or truncated.
+
+        Those with a seed in `again` begin another episode in place of taking their action.
+        """
         for i, (slot, go) in enumerate(zip(self.slots, live.tolist(), strict=True)):
             slot.live, slot.goal = go, None if goals is None else goals[i]
+            slot.again = None if again is None else again[i]
         result: Any = self.vector.step(self.interface.done(actions))
         seen = self._converted(result[0])
         with np.errstate(over="ignore"):

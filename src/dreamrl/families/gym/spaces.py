@@ -1,14 +1,16 @@
 """Gymnasium's spaces as dreamrl's: what is seen and done, in other words but the same."""
 
+import functools
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import gymnasium
 import numpy as np
 from gymnasium import spaces
-from jaxtyping import Shaped
+from jaxtyping import Bool, Shaped
 
 from dreamrl.errors import UserError
+from dreamrl.families.combined import combinations
 from dreamrl.families.gym.minigrid import codes_of, is_minigrid, is_view, words_of
 from dreamrl.families.gym.pictures import Picture, picture_of
 from dreamrl.spaces import ActionSpace, Box, Discrete, MultiDiscrete, Product, Scaled, Space, Tiles
@@ -175,11 +177,33 @@ class ActionAdapter(NamedTuple):
     scale: Any = None
     """Of a Box: what the width 2 from -1 to 1 is stretched by."""
     dtype: Any = np.int64
+    ns: tuple[int, ...] = ()
+    """Of a MultiDiscrete: how many values each part has; a number stands for a combination."""
 
     def __call__(self, batch: Shaped[np.ndarray, "batch ..."]) -> Shaped[np.ndarray, "batch ..."]:
+        if self.ns:
+            parts = np.stack(np.unravel_index(batch, self.ns), axis=-1)
+            return parts.reshape(len(batch), *np.shape(self.start)).astype(self.dtype) + self.start
         if self.scale is None:
             return batch.astype(self.dtype) + self.start
         return (self.start + (batch + 1) * self.scale).astype(self.dtype)
+
+    def mask(self, info: Any) -> Bool[np.ndarray, " actions"]:
+        """Return which actions an environment's `info` says are possible; Unfit if it does not."""
+        given = info.get("action_mask") if isinstance(info, dict) else None
+        if given is None:
+            raise Unfit("info has no 'action_mask', as the first reset has")
+        wanted = self.ns if self.ns and isinstance(given, tuple | list) else (self.space.features,)
+        try:
+            parts = [np.asarray(x) for x in (given if wanted is self.ns else [given])]
+            fits = [x.shape for x in parts] == [(n,) for n in wanted]
+            fits = fits and all(((x == 0) | (x == 1)).all() for x in parts)
+        except (TypeError, ValueError):
+            fits = False
+        if not fits:
+            kind = " and ".join(map(str, wanted))
+            raise Unfit(f"info['action_mask'] must be {kind} flags, 0 or 1, is {shown(given)}")
+        return functools.reduce(np.multiply.outer, parts).astype(bool).ravel()
 
 
 def observations(space: Any, inner: Any = None) -> ObservationAdapter:
@@ -311,10 +335,15 @@ def actions(space: Any) -> ActionAdapter:
     match space:
         case spaces.Discrete() if int(space.n) <= MOST:
             return ActionAdapter(Discrete(int(space.n)), int(space.start))
+        case spaces.MultiDiscrete():
+            ns = tuple(space.nvec.ravel().tolist())
+            number = Discrete(combinations(ns, space))
+            return ActionAdapter(number, space.start, dtype=space.dtype, ns=ns)
         case spaces.Box() if space.is_bounded() and np.dtype(space.dtype).kind == "f":
             half = (space.high.astype(np.float64) - space.low) / 2
             return ActionAdapter(Box(-1.0, 1.0, space.shape), space.low, half, space.dtype)
     raise UserError(
         f"action_space {shown(space)} is none that agents can act in: let make(problem_id) wrap "
-        "the environment so that it is a Discrete, or a Box of real numbers with bounds"
+        "the environment so that it is a Discrete or MultiDiscrete, or a Box of real numbers with "
+        "bounds"
     )
