@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 import dreamrl
-from dreamrl.deploy.contents import contents
+from dreamrl.cli.values import describe
+from dreamrl.deploy.contents import contents, told
 from dreamrl.families.family import Facts
 from tests.agents.conftest import IRRELEVANT_FACT, Line
 
@@ -78,8 +79,8 @@ def test_where_nobody_says_what_matters():
 
 def test_lines_of_the_bus_and_drawers_of_the_kitchen():
     bus = dreamrl.make("distracting-bus")
-    told = bus.facts(bus.problem(jnp.array(25)))
-    assert len(told.relevant) == len(told.irrelevant) == 4
+    facts = bus.facts(bus.problem(jnp.array(25)))
+    assert len(facts.relevant) == len(facts.irrelevant) == 4
     encodings = np.eye(53)
     found = contents(bus, encodings, RHO)
     assert found.problem.whole == pytest.approx(np.log2(53))
@@ -89,3 +90,28 @@ def test_lines_of_the_bus_and_drawers_of_the_kitchen():
     # 27 = 3 + 2 * 4 + 1 * 16.
     assert [int(x) for x in drawers.relevant.values()] == [3, 2, 1]
     assert drawers.irrelevant == {}
+
+
+def test_what_matters_in_a_diagnosis_is_the_repair():
+    """Of the pump's eight faults some share a repair."""
+    family = dreamrl.make("diagnosis")
+    known = np.arange(len(family.train_ids))
+    found = contents(family, np.eye(len(known)), 0.01)
+    assert found.facts["repair"].whole < found.facts["fault"].whole
+    kinds = [int(family.facts(family.problem(jnp.array(i))).relevant["repair"]) for i in known]
+    assert 1 < len(set(kinds)) < len(known)
+    only = contents(family, np.eye(len(known))[kinds], 0.01)
+    assert only.relevant.bits == pytest.approx(only.relevant.whole, abs=1e-3)
+    assert only.irrelevant.bits == pytest.approx(0, abs=1e-3)
+
+
+def test_it_is_told_by_evaluate():
+    result = told(of([BIT, SYMBOL % 2]))
+    assert result["z_irrelevant_bits"] == pytest.approx(1, abs=1e-3)
+    assert result["facts"]["symbol"] == pytest.approx((1, 2), abs=1e-3)
+    base = {"split": "unseen", "return_mean": 1.0, "return_ci95": None, "optimal": None}
+    rows = dict(describe({**base, **result, "exploration_length_mean": 2.0}))
+    assert rows["bits of the problem in z"] == "2.00 of 3.00"
+    assert rows["  of what matters"] == "1.00 of 1.00"
+    assert rows["  of the rest"] == "1.00 of 2.00"
+    assert not any("whole" in name for name in rows)

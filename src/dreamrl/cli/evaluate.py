@@ -3,13 +3,15 @@
 import dataclasses
 import functools
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import tyro
 
 from dreamrl import runs
+from dreamrl.agents.dream.settings import DreamSettings
 from dreamrl.cli.values import TRIALS, check_number, check_seed, describe, print_json, print_rows
 from dreamrl.deploy import prepare
+from dreamrl.deploy.contents import contents, told
 from dreamrl.deploy.divergence import divergence
 from dreamrl.runs.results import Split, evaluate_runs
 
@@ -52,7 +54,7 @@ def run(options: Options) -> None:
     check_number("episodes", options.episodes, 1, TRIALS // options.trials)
     runs.tell_family(options.run, options.family)
     settings = (options.split, options.trials, options.seed, options.episodes, options.stop)
-    more = functools.partial(_divergence, options.stop)
+    more = functools.partial(_of_beliefs, options.stop)
     result = evaluate_runs(runs.find(options.run), *settings, more)
     if options.json:
         print_json(result)
@@ -64,8 +66,13 @@ def run(options: Options) -> None:
         print_rows([*means, *((f"  seed {seed}", "failed") for seed in result.get("failed", []))])
 
 
-def _divergence(stop: str | None, loaded: runs.Loaded) -> dict[str, float]:
-    """Return how far beliefs are from the exact posterior, if that is known."""
+def _of_beliefs(stop: str | None, loaded: runs.Loaded) -> dict[str, Any]:
+    """Return what z holds, and how far beliefs are off the exact posterior, if that is known."""
     agent = prepare(loaded.family, loaded.algorithm, loaded.state)
-    known = divergence(agent if stop is None else agent.with_stop(stop))
-    return {} if known is None else {"belief_divergence": known}
+    off = divergence(agent if stop is None else agent.with_stop(stop))
+    found = {} if off is None else {"belief_divergence": off}
+    settings = loaded.algorithm.settings
+    if agent.known is None or not isinstance(settings, DreamSettings):
+        return found
+    held = contents(loaded.family, agent.known.encodings, settings.encoding.rho)
+    return found if held is None else found | told(held)

@@ -26,6 +26,13 @@ MEASURES = {
 }
 """Numbers of a result that every family has; others are its own statistics."""
 
+BITS = {
+    "z_bits": "bits of the problem in z",
+    "z_relevant_bits": "  of what matters",
+    "z_irrelevant_bits": "  of the rest",
+}
+"""What z holds, and of how much."""
+
 COUNTED = {
     "programs_right": ("programs wholly right", "{:.1%}"),
     "useless_tests": ("  that say nothing of the repair", "{:.2f}"),
@@ -68,7 +75,10 @@ def describe(result: dict[str, Any]) -> list[tuple[str, str]]:
         rows.append(("  with the problem known", f"{result['optimal']:.3f}"))
         rows.append(("  without exploration", f"{result['no_exploration']:.3f}"))
     rows.append(("steps of exploration", f"{result['exploration_length_mean']:.1f}"))
-    own = {name: x for name, x in result.items() if isinstance(x, float) and name not in MEASURES}
+    bits = [name for name in BITS if name in result]
+    rows += [(BITS[n], f"{result[n]:.2f} of {result[f'{n}_whole']:.2f}") for n in bits]
+    known = MEASURES.union(bits, (f"{name}_whole" for name in bits))
+    own = {name: x for name, x in result.items() if isinstance(x, float) and name not in known}
     for name, value in own.items():
         words, shown = COUNTED.get(name, (name.replace("_", " "), "{:.3f}"))
         rows.append((words, shown.format(value)))

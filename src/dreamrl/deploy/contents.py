@@ -1,7 +1,7 @@
 """What z holds of a problem, in bits: in all, of what matters, and of each fact."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -66,6 +66,16 @@ def contents(
         rest = Held(max(problem.bits - relevant.bits, 0.0), problem.whole - relevant.whole)
     facts = {name[1:]: held for name, held in found.items() if name.startswith(" ")}
     return Contents(problem, relevant, rest, facts)
+
+
+def told(found: Contents) -> dict[str, Any]:
+    """Return it as numbers by name, and the facts, as a result has them."""
+    named = {"z": found.problem, "z_relevant": found.relevant, "z_irrelevant": found.irrelevant}
+    numbers: dict[str, float] = {}
+    for name, held in named.items():
+        if held is not None:
+            numbers |= {f"{name}_bits": held.bits, f"{name}_bits_whole": held.whole}
+    return {**numbers, **({"facts": found.facts} if found.facts else {})}
 
 
 def _facts(

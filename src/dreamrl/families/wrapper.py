@@ -21,6 +21,7 @@ PASSED_ON = (
     "action_names",
     "exploitation_names",
     "drawing",
+    "facts",
     "observation",
     "action",
     "allowed",

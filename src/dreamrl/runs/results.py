@@ -17,10 +17,10 @@ from dreamrl.runs.run import Loaded, Run
 from dreamrl.values import Whole
 
 Split = Literal["unseen", "train"]
-More = Callable[[Loaded], dict[str, float]]
+More = Callable[[Loaded], dict[str, Any]]
 
 
-def nothing_more(loaded: Loaded) -> dict[str, float]:
+def nothing_more(loaded: Loaded) -> dict[str, Any]:
     return {}
 
 

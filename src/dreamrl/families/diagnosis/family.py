@@ -19,8 +19,9 @@ from dreamrl.families.diagnosis.reading import (
     read_folder,
     read_network_table,
 )
-from dreamrl.families.diagnosis.relevance import Decision, decision_of, useful
+from dreamrl.families.diagnosis.relevance import Decision, decision_of, members_of, useful
 from dreamrl.families.diagnosis.table import Table
+from dreamrl.families.family import Facts
 from dreamrl.families.one_goal import ONE_GOAL, all_goals, the_goal
 from dreamrl.spaces import Discrete
 from dreamrl.types import Goal, Key, Step, Trajectory
@@ -171,6 +172,13 @@ class Diagnosis:
     def tests_after(self, done: Bool[Array, " tests"]) -> Bool[Array, " tests"]:
         """Return which tests can still be done after those that were."""
         return ~(done[:, None] & jnp.asarray(self._barred)).any(0)
+
+    def facts(self, problem: Int[Array, ""]) -> Facts:
+        """Return what matters for the repair; what kind of it the fault is, matters to nobody."""
+        members = members_of(self.table.payoffs)
+        kind = jnp.asarray(members.argmax(1))[problem]
+        rest = {"fault": problem} if members.shape[1] < len(members) else {}
+        return Facts({"repair": kind}, rest)
 
     def statistics(
         self, problem: Int[Array, ""], exploration: Trajectory
