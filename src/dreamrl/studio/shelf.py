@@ -1,5 +1,6 @@
 """The runs of some directories, each under a key: what nobody listed here cannot be asked for."""
 
+import functools
 import hashlib
 import itertools
 import os
@@ -11,7 +12,6 @@ from dreamrl import families
 from dreamrl.errors import UserError
 from dreamrl.report.collect import nothing, read
 from dreamrl.report.schema import Group
-from dreamrl.runs import Run
 from dreamrl.runs.lock import locked
 from dreamrl.runs.manifest import MANIFEST, entry
 from dreamrl.runs.metrics import METRICS, Tail
@@ -46,7 +46,7 @@ class Shelf:
         self._told: set[str] = set()
         self._paths: dict[str, Path] = {}
         self._rows: dict[str, tuple[Signature, Row]] = {}
-        self._tails: dict[Path, Tail] = {}
+        self._tail = functools.lru_cache(TAILS)(Tail)
 
     def rows(self) -> list[Row]:
         """Look for runs, and return how far each is."""
@@ -108,7 +108,7 @@ class Shelf:
         with self._reading:
             try:
                 own = self.check(path)
-                return read(path, own, lambda run: self._tail(run).records())
+                return read(path, own, lambda run: self._tail(run.metrics_file).records())
             except (UserError, OSError) as error:
                 return {**nothing(str(path)), "message": str(error)}
 
@@ -152,13 +152,6 @@ class Shelf:
         except (OSError, RuntimeError, ValueError):  # Links in a circle, no name of a file.
             return False
         return any(real.is_relative_to(root) for root in self._real)
-
-    def _tail(self, run: Run) -> Tail:
-        tail = self._tails.pop(run.path, None) or Tail(run.metrics_file)
-        self._tails[run.path] = tail
-        while len(self._tails) > TAILS:
-            del self._tails[next(iter(self._tails))]
-        return tail
 
 
 def key_of(path: Path) -> str:
