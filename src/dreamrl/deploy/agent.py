@@ -16,7 +16,7 @@ from dreamrl import runs
 from dreamrl.agents.algorithm import Agent
 from dreamrl.agents.dream.stopping import with_stop
 from dreamrl.agents.loop import Trainable
-from dreamrl.deploy.beliefs import UNKNOWN, ExplorationRecord, Known, StoredRecord, load_held
+from dreamrl.deploy.beliefs import ExplorationRecord, Known, StoredRecord, load_held, stored
 from dreamrl.deploy.driver import Driver, checked, drive
 from dreamrl.deploy.environment import environment_of
 from dreamrl.deploy.posterior import calibrate
@@ -47,7 +47,8 @@ def prepare(family: Family, algorithm: Trainable, state: PyTree) -> "TrainedAgen
     This is the last place that sees problem IDs: of the encoder only the means go further.
     """
     family = plain(family)
-    encodings = algorithm.encode(state, ProblemID(jnp.array(family.train_ids)))
+    ids = ProblemID(jnp.array(family.train_ids))
+    encodings = eqx.filter_jit(lambda *inputs: algorithm.encode(*inputs))(state, ids)
     return TrainedAgent(
         family, algorithm.agent(state), None if encodings is None else np.asarray(encodings)
     )
@@ -160,12 +161,16 @@ class TrainedAgent:
         if where not in self.known.ids:
             return belief
         true = self.known.encodings[self.known.ids.index(where)]
-        errors = jnp.square(belief.held.means - true).sum(-1)
+        errors = np.square(np.asarray(belief.held.means) - true).sum(-1)
         return dataclasses.replace(belief, held=belief.held._replace(errors=errors))
 
     def read(self, exploration: Trajectory) -> ExplorationRecord:
         """Return the beliefs that an exploration leaves, given whole: [T], padded."""
-        return ExplorationRecord(self._hold(exploration), self.fingerprint, self.known)
+        return self.record(self._hold(exploration))
+
+    def record(self, held: StoredRecord) -> ExplorationRecord:
+        """Return what this agent's own beliefs are kept in."""
+        return ExplorationRecord(held, self.fingerprint, self.known)
 
 
 class Program:
@@ -234,7 +239,4 @@ def _key(seed: Array, step: Array) -> Array:
 
 
 def _hold(agent: Agent, trajectory: Trajectory) -> StoredRecord:
-    beliefs = agent.beliefs(trajectory)
-    unknown = jnp.full(len(beliefs.mean), UNKNOWN)
-    last = jax.tree.map(lambda x: x[trajectory.length], beliefs)
-    return StoredRecord(trajectory, beliefs.mean, unknown, last)
+    return stored(trajectory, agent.beliefs(trajectory))

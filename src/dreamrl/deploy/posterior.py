@@ -21,7 +21,7 @@ from jaxtyping import Float, Int
 from dreamrl.agents.algorithm import Agent
 from dreamrl.evaluation import per_family, spread
 from dreamrl.families.family import Family, prior_of
-from dreamrl.trial import play
+from dreamrl.trial import exploration, trial_keys
 
 EXPLORATIONS = 256
 SLOPES = (0.0, 0.1, 0.3, 1.0, 3.0, 10.0)
@@ -84,9 +84,9 @@ def known_beliefs(
     """
     prior = prior_of(family, family.train_ids)
     rows = spread(range(len(family.train_ids)), number, seed, prior)
-    keys = jax.random.split(jax.random.key(seed), number)
     drawn = np.asarray(family.train_ids, np.int32)[rows]
-    means, mask = jax.tree.map(np.asarray, per_family(_explored, family)(agent, drawn, keys))
+    explored = per_family(_explored, family, soon=True)
+    means, mask = jax.tree.map(np.asarray, explored(agent, drawn, jax.random.key(seed)))
     held = np.concatenate([np.ones_like(mask[:, :1]), mask], axis=1)
     return means[held], np.broadcast_to(rows[:, None], held.shape)[held]
 
@@ -142,10 +142,14 @@ def _log_shares(
 
 
 def _explored(family: Family) -> Callable[..., Any]:
-    """Return (agent, ids, keys) -> beliefs and mask; what follows the explorations is left out."""
+    """Return (agent, ids, key) -> beliefs and mask, of explorations as trials begin with."""
 
     def one(agent, problem_id, key):
-        trial = play(family, family.problem(problem_id), agent, key)
-        return trial.beliefs.mean, trial.exploration.mask
+        keys = trial_keys(key, 1)
+        explored, beliefs = exploration(family, family.problem(problem_id), agent, keys.explore)
+        return beliefs.mean, explored.trajectory.mask
 
-    return jax.vmap(one, in_axes=(None, 0, 0))
+    def many(agent, ids, key):
+        return jax.vmap(one, (None, 0, 0))(agent, ids, jax.random.split(key, len(ids)))
+
+    return many

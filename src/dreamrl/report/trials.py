@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Shaped
 from scipy.special import softmax
@@ -128,9 +127,7 @@ def _trial(
 ) -> Trial:
     explored, exploited = story.beliefs.trajectory, story.exploitation
     family = story.family
-    has_lines = isinstance(family, HasDrawing) and bool(
-        family.drawing(family.problem(jnp.array(story.problem_id))).lines
-    )
+    has_lines = isinstance(family, HasDrawing) and bool(family.drawing(story.problem).lines)
     return {
         "problem": story.problem_id,
         "kind": "training" if story.problem_id in family.train_ids else "unseen",
