@@ -89,8 +89,8 @@ def trials(
     for story in stories:
         swaps = [_swap(agent, story, other, q_learning) for other in stories if other is not story]
         beliefs = _beliefs(story, columns, flat)
-        drawn = draw and not found and boards.is_drawn_by_figures(story)
-        found.append(_trial(story, beliefs, swaps, q_learning, drawn))
+        frames = boards.frames(story) if draw and not found else None
+        found.append(_trial(story, beliefs, swaps, q_learning, frames))
     return known, found
 
 
@@ -123,7 +123,11 @@ def _beliefs(story: Story, columns: np.ndarray, flat: Plane | None) -> Beliefs:
 
 
 def _trial(
-    story: Story, beliefs: Beliefs, swaps: list[Swap], q_learning: bool, drawn: bool
+    story: Story,
+    beliefs: Beliefs,
+    swaps: list[Swap],
+    q_learning: bool,
+    frames: list[str] | None,
 ) -> Trial:
     explored, exploited = story.beliefs.trajectory, story.exploitation
     family = story.family
@@ -137,7 +141,7 @@ def _trial(
         "beliefs": beliefs,
         "exploited": _episode(story, False, exploited, story.decided[1], q_learning),
         "swaps": swaps,
-        "frames": boards.frames(story) if drawn else None,
+        "frames": frames,
     }
 
 
