@@ -76,10 +76,16 @@ def collect(
     }
 
 
+def reach(family: str) -> Mapping[str, Any]:
+    """Return what can be reached in a family, by its name in a run."""
+    return limits(families.of_run(family))
+
+
 def read(
     path: Path,
     family: str | None = None,
     history: Callable[[Run], Sequence[Record]] = lambda run: run.records,
+    reach: Callable[[str], Mapping[str, Any]] = reach,
 ) -> Group:
     """Return a run by its files, without trials; what is wrong with it is told in its place.
 
@@ -87,6 +93,7 @@ def read(
         path: Its directory, of one seed or several.
         family: Where its user-defined family is; its code is run.
         history: Returns what was measured of a seed, all of it or some.
+        reach: Returns what can be reached in a family, where the run has no result to say so.
     """
     group = nothing(str(path))
     try:
@@ -121,7 +128,7 @@ def read(
         except UserError as error:
             shown["message"] = str(error)
     result = _dict(manifest.get("result"))
-    exact = _exact(result, group["family"])
+    exact = _exact(result, group["family"], reach)
     group["limits"] = _limits(exact)
     group["result"] = _result(result)
     group["charts"] = charts(histories)
@@ -240,7 +247,9 @@ def _label(group: Group) -> str:
     return f"{group['agent']} ({Path(group['name']).name})"
 
 
-def _exact(result: Mapping[str, Any], family: str) -> dict[str, float]:
+def _exact(
+    result: Mapping[str, Any], family: str, reach: Callable[[str], Mapping[str, Any]]
+) -> dict[str, float]:
     """Return what can be reached, as the run's result has it, or worked out anew."""
     names = ("optimal", "no_exploration")
     values: Mapping[str, Any] = {}
@@ -248,7 +257,7 @@ def _exact(result: Mapping[str, Any], family: str) -> dict[str, float]:
         values = result
     else:
         with contextlib.suppress(UserError):
-            values = limits(families.of_run(family))
+            values = reach(family)
     return {n: float(values[n]) for n in names if isinstance(values.get(n), int | float)}
 
 
