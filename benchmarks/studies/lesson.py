@@ -35,6 +35,8 @@ BUDGET = (300, 256)
 """Iterations and trials of the runs at each λ."""
 MEALS = (10, 27, 52)
 """Problems in which the agent in the kitchen is seen, some of training and some not."""
+DRAWN = 8
+"""Seed of their goals: recipes of two ingredients, not of one twice."""
 NAMES = ("above", "right", "left", "below")
 CORNERS = ("above right", "below left", "above left", "below right")
 FACTS = [f"coloured, {name}" for name in NAMES] + [f"gray, {name}" for name in CORNERS]
@@ -56,7 +58,7 @@ LOSSES = {
 def played(run, problems):
     """Return trials of an agent on problems, and what a step of exploration then costs."""
     agent, cost = dreamrl.load(run.path), run.manifest["settings"]["exploration"]["cost"]
-    known, shown = trials(agent, problems, 3, q_learning=False, draw=False)
+    known, shown = trials(agent, problems, DRAWN, q_learning=False, draw=False)
     ids = {*problems, *(known["ids"] if known else ())}
     seed = {"seed": 0, "message": None, "alternatives": "probability"}
     return {
