@@ -21,6 +21,7 @@ from dreamrl.deploy.driver import Driver, checked, drive
 from dreamrl.deploy.environment import environment_of
 from dreamrl.deploy.posterior import calibrate
 from dreamrl.errors import UserError
+from dreamrl.evaluation import per_family
 from dreamrl.families.family import Family, plain, plain_ids
 from dreamrl.host import in_own_switches
 from dreamrl.trial import Percept, blank
@@ -48,7 +49,7 @@ def prepare(family: Family, algorithm: Trainable, state: PyTree) -> "TrainedAgen
     """
     family = plain(family)
     ids = ProblemID(jnp.array(family.train_ids))
-    encodings = eqx.filter_jit(lambda *inputs: algorithm.encode(*inputs))(state, ids)
+    encodings = per_family(_encoder, algorithm, soon=True)(state, ids)
     return TrainedAgent(
         family, algorithm.agent(state), None if encodings is None else np.asarray(encodings)
     )
@@ -204,6 +205,10 @@ def _kept_program(
         return use(eqx.combine(arrays, jax.tree.unflatten(structure, leaves)), *inputs)
 
     return in_own_switches(jax.jit(run))
+
+
+def _encoder(algorithm: Trainable) -> Callable[..., Any]:
+    return lambda state, ids: algorithm.encode(state, ids)
 
 
 def _known_already(belief: ExplorationRecord, trajectory: Trajectory) -> ExplorationRecord:

@@ -40,7 +40,10 @@ class Posterior(NamedTuple):
     def shares(self, means: Float[np.ndarray, "*times Z"]) -> Float[np.ndarray, "*times problems"]:
         """Return p(k | tau), with the encodings' order of problems; each row sums to 1."""
         distances = squared_distances(means, self.encodings)
-        return np.exp(_log_shares(distances, self.noise, self.slope, self.prior))
+        nearest = distances.min(-1, keepdims=True)
+        scale = 2 * self.noise * (1 + self.slope * nearest)
+        shares = _weights(nearest - distances, scale, self.prior)
+        return shares / shares.sum(-1, keepdims=True)
 
 
 class Reliability(NamedTuple):
@@ -101,9 +104,15 @@ def fit(
     distances = squared_distances(means, encodings)
     unit = max(float(np.square(encodings - encodings.mean(0)).sum(-1).mean()), 1e-6)
 
+    nearest = distances.min(-1, keepdims=True)
+    gaps = nearest - distances
+    own = np.take_along_axis(gaps, rows[:, None], -1)
+
     def loss(noise: float, slope: float) -> float:
-        log_shares = _log_shares(distances, noise, slope, prior)
-        return -float(np.take_along_axis(log_shares, rows[:, None], -1).mean())
+        """Return -log p(k | tau) of the true k, but for their log p(k), which are always there."""
+        scale = 2 * noise * (1 + slope * nearest)
+        total = _weights(gaps, scale, prior).sum(-1, keepdims=True)
+        return float((np.log(total) - own / scale).mean())
 
     def best(slope: float) -> tuple[float, float, float]:
         noise, width = unit, 1e3
@@ -130,15 +139,15 @@ def reliability(
     )
 
 
-def _log_shares(
-    distances: np.ndarray, noise: float, slope: float, prior: np.ndarray | None
-) -> np.ndarray:
-    nearest = distances.min(-1, keepdims=True)
-    logits = (nearest - distances) / (2 * noise * (1 + slope * nearest))
-    if prior is not None:
-        logits = logits + np.log(np.maximum(prior, 1e-300))
-        logits = logits - logits.max(-1, keepdims=True)
-    return logits - np.log(np.exp(logits).sum(-1, keepdims=True))
+def _weights(
+    gaps: Float[np.ndarray, "*times problems"],
+    scale: Float[np.ndarray, "*times 1"],
+    prior: Float[np.ndarray, " problems"] | None,
+) -> Float[np.ndarray, "*times problems"]:
+    """Return what p(k | tau) is in proportion to, by how much further off k is than the nearest."""
+    weights = gaps * (1 / scale)  # To divide an array by a column takes twice as long.
+    np.exp(weights, out=weights)
+    return weights if prior is None else weights * np.maximum(np.asarray(prior, float), 1e-300)
 
 
 def _explored(family: Family) -> Callable[..., Any]:

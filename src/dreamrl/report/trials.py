@@ -194,7 +194,7 @@ def words(value: Any) -> str:
 
 
 def _numbers(values: Any, digits: int = 4) -> list[float]:
-    return [_short(x, digits) for x in np.asarray(values, float)]
+    return np.round(np.nan_to_num(np.asarray(values, float)), digits).tolist()
 
 
 def _short(value: Any, digits: int = 4) -> float:
