@@ -1,7 +1,7 @@
 """Photograph the studio and the lesson: python -m tools.screenshots RUN.
 
-Writes docs/figures/studio.png and docs/figures/lesson.png. Needs playwright, and a chromium on the
-PATH or in the variable CHROMIUM.
+Writes studio.png, lesson-trial.png and lesson.png in docs/figures. Needs playwright, and a chromium
+on the PATH or in the variable CHROMIUM.
 """
 
 import argparse
@@ -31,8 +31,12 @@ def studio(page: Any, address: str) -> None:
 
 
 def lesson(page: Any) -> None:
-    """Show the trap, after the cycle has run."""
+    """Show a trial, and the trap after the cycle has run."""
     page.goto(LESSON.as_uri())
+    scene = page.locator("section", has=page.locator("#scene-1")).first
+    for _ in range(STEPS):
+        scene.get_by_role("button", name="Forward").click()
+    scene.screenshot(path=FIGURES / "lesson-trial.png")
     scene = page.get_by_role("region", name="2. Why is it hard to learn to explore?")
     scene.get_by_role("button", name="Run the cycle").click()
     scene.get_by_role("status").filter(has_text="after 4000 updates").wait_for()
@@ -52,7 +56,7 @@ def main() -> None:
         lesson(page)
         studio(page, address)
         browser.close()
-    for path in (FIGURES / "studio.png", FIGURES / "lesson.png"):
+    for path in (FIGURES / f"{name}.png" for name in ("studio", "lesson-trial", "lesson")):
         Image.open(path).convert("RGB").quantize(96).save(path, optimize=True)
         print(path)
 

@@ -33,8 +33,8 @@ WEIGHTS = (0.0, 0.02, 0.1, 0.3, 1.0)
 """λ: the price of |f|²/2."""
 BUDGET = (300, 256)
 """Iterations and trials of the runs at each λ."""
-MEALS = (10, 27, 52)
-"""Problems in which the agent in the kitchen is seen, some of training and some not."""
+MEALS = (27, 52, 10)
+"""Problems in which the agent in the kitchen is seen, two of training and one not."""
 DRAWN = 8
 """Seed of their goals: recipes of two ingredients, not of one twice."""
 NAMES = ("above", "right", "left", "below")
