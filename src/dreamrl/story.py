@@ -84,7 +84,8 @@ def play_story(agent: TrainedAgent, problem_id: int, seed: int = 0) -> Story:
     begin = per_family(_begin, family, soon=True)
     told = begin(agent.agent, np.int32(problem_id), jax.random.key(seed))
     begun = _Begun(*jax.tree.map(np.asarray, told))
-    beliefs = agent.measured(agent.record(begun.held), problem_id)
+    record = ExplorationRecord(begun.held, agent.fingerprint, agent.known)
+    beliefs = agent.measured(record, problem_id)
     used = _exploit(agent, problem_id, begun.goal, beliefs, seed)
     return Story(
         family,

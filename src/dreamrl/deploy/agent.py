@@ -167,11 +167,7 @@ class TrainedAgent:
 
     def read(self, exploration: Trajectory) -> ExplorationRecord:
         """Return the beliefs that an exploration leaves, given whole: [T], padded."""
-        return self.record(self._hold(exploration))
-
-    def record(self, held: StoredRecord) -> ExplorationRecord:
-        """Return what this agent's own beliefs are kept in."""
-        return ExplorationRecord(held, self.fingerprint, self.known)
+        return ExplorationRecord(self._hold(exploration), self.fingerprint, self.known)
 
 
 class Program:
