@@ -1,12 +1,9 @@
 """A real browser, where there is one."""
 
-import os
-import shutil
-
 import pytest
 
-NAMES = ("chromium", "chromium-browser", "chromium-headless-shell", "google-chrome")
-CHROMIUM = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+from tools.browser import ARGUMENTS, CHROMIUM
+
 needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="no chromium is on the PATH")
 
 
@@ -14,7 +11,7 @@ needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="no chromium is on 
 def browser():
     api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     with api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield browser
         browser.close()
 

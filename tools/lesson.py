@@ -19,7 +19,7 @@ RESULTS = ROOT / "benchmarks" / "results"
 OUT = ROOT / "docs" / "lesson.html"
 DATA = ROOT / "src" / "dreamrl" / "report" / "assets" / LESSON
 FAMILIES = ("bus", "distracting-bus", "map", "cooking", "sign", "treasure", "bandit")
-KEPT = ("family", "trial", "cost", "gradients", "bottleneck")
+KEPT = ("trial", "cost", "gradients", "bottleneck")
 
 
 def results() -> list[dict[str, Any]]:

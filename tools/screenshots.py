@@ -1,38 +1,21 @@
 """Photograph the studio and the lesson: python -m tools.screenshots RUN.
 
-Writes docs/figures/studio.png and docs/figures/lesson.png. Needs playwright, and a chromium on the
-PATH or in the variable CHROMIUM.
+Writes studio.png, lesson-trial.png and lesson.png in docs/figures. Needs playwright, and a chromium
+on the PATH or in the variable CHROMIUM.
 """
 
 import argparse
-import os
-import shutil
-import socket
-import threading
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
+from tools.browser import ARGUMENTS, CHROMIUM, serving
 from tools.lesson import OUT as LESSON
 
 FIGURES = Path(__file__).parent.parent / "docs" / "figures"
 STEPS = 6
 """How far the trial in the picture is."""
-
-
-def serve(run: Path) -> str:
-    """Serve a studio of a run for as long as this program lasts; return its address."""
-    import uvicorn
-
-    from dreamrl.studio.server import application
-    from dreamrl.studio.shelf import Shelf
-
-    listener = socket.create_server(("127.0.0.1", 0))
-    app = application(Shelf([run]))
-    server = uvicorn.Server(uvicorn.Config(app, lifespan="off", ws="none", log_config=None))
-    threading.Thread(target=server.run, args=([listener],), daemon=True).start()
-    return f"http://127.0.0.1:{listener.getsockname()[1]}/"
 
 
 def studio(page: Any, address: str) -> None:
@@ -48,8 +31,12 @@ def studio(page: Any, address: str) -> None:
 
 
 def lesson(page: Any) -> None:
-    """Show the trap, after the cycle has run."""
+    """Show a trial, and the trap after the cycle has run."""
     page.goto(LESSON.as_uri())
+    scene = page.locator("section", has=page.locator("#scene-1")).first
+    for _ in range(STEPS):
+        scene.get_by_role("button", name="Forward").click()
+    scene.screenshot(path=FIGURES / "lesson-trial.png")
     scene = page.get_by_role("region", name="2. Why is it hard to learn to explore?")
     scene.get_by_role("button", name="Run the cycle").click()
     scene.get_by_role("status").filter(has_text="after 4000 updates").wait_for()
@@ -62,14 +49,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("run", type=Path, help="directory of a run")
     run = parser.parse_args().run
-    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+    with sync_playwright() as playwright, serving(run) as address:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         page = browser.new_page(viewport={"width": 1200, "height": 800})
         page.set_default_timeout(180_000)
         lesson(page)
-        studio(page, serve(run))
-    for path in (FIGURES / "studio.png", FIGURES / "lesson.png"):
+        studio(page, address)
+        browser.close()
+    for path in (FIGURES / f"{name}.png" for name in ("studio", "lesson-trial", "lesson")):
         Image.open(path).convert("RGB").quantize(96).save(path, optimize=True)
         print(path)
 

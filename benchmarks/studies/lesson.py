@@ -1,8 +1,9 @@
 """The numbers of the lesson that need training: python -m benchmarks.studies.lesson.
 
-An agent in the kitchen; one on distracting-bus at each λ, with what z holds of each line and which
-lines are ridden; and which loss's gradient reaches which part. Budgets are small. The numbers go to
-benchmarks/results/lesson.json; python -m tools.lesson makes the page of them.
+An agent in the kitchen, by its preset; one on distracting-bus at each λ, trained briefly, with what
+z holds of each line and which lines are ridden; and which loss's gradient reaches which part. Runs
+that are in --out already are taken as they are, unless their settings have changed. The numbers go
+to benchmarks/results/lesson.json; python -m tools.lesson makes the page of them.
 """
 
 import itertools
@@ -20,27 +21,35 @@ import dreamrl
 from benchmarks.program import command, keep, parser, program
 from dreamrl.agents.algorithm import Snapshot
 from dreamrl.agents.dream.algorithm import Dream
-from dreamrl.agents.dream.settings import DreamSettings
+from dreamrl.agents.dream.settings import AT_ONCE, DreamSettings
 from dreamrl.agents.loop import Trainer
 from dreamrl.configuration import changed
+from dreamrl.deploy.contents import contents
 from dreamrl.families.bus import OTHER_STOPS, STOPS
 from dreamrl.report import boards
 from dreamrl.report.trials import trials
 from dreamrl.runs.run import Run
 
-WEIGHTS = (0.0, 0.002, 0.02, 0.2, 1.0)
+WEIGHTS = (0.0, 0.02, 0.1, 0.3, 1.0)
 """λ: the price of |f|²/2."""
-SHOWN = 0.02
-"""The one whose agent is seen in a trial, if it is among those."""
-BUSES, MEALS = (0, 99, 500), (10, 27, 52)
-"""Problems of these trials, some of training and some not."""
+BUDGET = (300, 256)
+"""Iterations and trials of the runs at each λ."""
+MEALS = (27, 52, 10)
+"""Problems in which the agent in the kitchen is seen, two of training and one not."""
+DRAWN = 8
+"""Seed of their goals: recipes of two ingredients, not of one twice."""
 NAMES = ("above", "right", "left", "below")
 CORNERS = ("above right", "below left", "above left", "below right")
 FACTS = [f"coloured, {name}" for name in NAMES] + [f"gray, {name}" for name in CORNERS]
 """Each line by its stop near the start."""
 RHO = 0.1
-DRAWS = 64
-"""Samples of z for each problem."""
+BY_NORM = {
+    "bottleneck": "fixed",
+    "bottleneck.bound": "norm",
+    "bottleneck.weight_begin": 0.0,
+    "bottleneck.weight_end": AT_ONCE,
+}
+"""The paper's bottleneck, at a fixed price from the start."""
 SMALL = changed(
     DreamSettings(),
     {"iterations": 60, "trials": 64, "encoding.z": 4, "decoder.batch": 64, "decoder.replay": 1024},
@@ -52,51 +61,17 @@ LOSSES = {
 }
 
 
-def played(found, problems):
+def played(run, problems):
     """Return trials of an agent on problems, and what a step of exploration then costs."""
-    [agent] = found.agents
-    known, shown = trials(agent, problems, 3, q_learning=False, draw=False)
+    agent, cost = dreamrl.load(run.path), run.manifest["settings"]["exploration"]["cost"]
+    known, shown = trials(agent, problems, DRAWN, q_learning=False, draw=False)
     ids = {*problems, *(known["ids"] if known else ())}
-    told = [record["information"] for record in found.records if "information" in record]
     seed = {"seed": 0, "message": None, "alternatives": "probability"}
     return {
         "seed": {**seed, "known": known, "trials": shown},
         "view": boards.view(agent.family, sorted(ids)),
         "goals": [],
-    }, round(DreamSettings().exploration.cost * min(max(told[-1], 0.0), 1.0), 4)
-
-
-def facts_of(family, ids):
-    """[problems, lines]: where each line leads."""
-    problems = jax.vmap(family.problem)(jnp.array(ids))
-    partners = np.asarray(problems.partners)
-    ends = np.concatenate([partners[:, :4], partners[:, 8:12]], axis=1)
-    return ends[..., 0] * 100 + ends[..., 1]
-
-
-def entropy(shares):
-    """In bits, along the last axis."""
-    return -np.sum(shares * np.log2(np.where(shares > 0, shares, 1.0)), axis=-1)
-
-
-def bits(encodings, facts, rho, rng):
-    """Mutual information of z ~ N(f(μ), ρ²) with each fact, and each fact's entropy.
-
-    Problems are equally likely. It is an average over samples of z, of which the posterior of each
-    fact is exact.
-    """
-    problems, size = encodings.shape
-    z = encodings[:, None] + rho * rng.standard_normal((problems, DRAWS, size))
-    distances = np.square(z.reshape(-1, 1, size) - encodings).sum(-1)
-    likely = -distances / (2 * rho**2)
-    posterior = np.exp(likely - likely.max(-1, keepdims=True))
-    posterior /= posterior.sum(-1, keepdims=True)
-    before, left = [], []
-    for fact in facts.T:
-        values = (fact[:, None] == np.unique(fact)).astype(float)
-        before.append(entropy(values.mean(0)))
-        left.append(entropy(posterior @ values).mean())
-    return np.maximum(np.array(before) - left, 0.0), np.array(before)
+    }, round(cost * min(max(run.records[-1]["information"], 0.0), 1.0), 4)
 
 
 def ridden(agent, ids):
@@ -116,15 +91,13 @@ def ridden(agent, ids):
     return counts / len(ids), float(np.mean(lengths))
 
 
-def squeezed(found, weight):
+def squeezed(run, weight):
     """Return what z holds at one λ, what is ridden, and what that returns; and entropies."""
-    [agent] = found.agents
+    agent = dreamrl.load(run.path)
     known = agent.known
-    told, whole = bits(
-        known.encodings, facts_of(agent.family, known.ids), RHO, np.random.default_rng(0)
-    )
+    told, whole = np.array(list(contents(agent.family, known.encodings, RHO).facts.values())).T
     rides, steps = ridden(agent, known.ids)
-    returned = Run(found.out).manifest["result"]["return_mean"]
+    returned = run.manifest["result"]["return_mean"]
     print(f"λ {weight:g}: bits {told.round(2)}, rides {rides.round(2)}, return {returned:.3f}")
     figures = {"bits": told, "ridden": rides}
     rounded = {name: [round(float(x), 3) for x in values] for name, values in figures.items()}
@@ -166,63 +139,48 @@ def gradients():
 def main() -> None:
     arguments = parser(__doc__)
     arguments.add_argument("--out", type=Path, default=Path("runs/lesson"), help="where runs are")
+    arguments.add_argument("--weights", type=float, nargs="+", default=WEIGHTS, help="λ")
     arguments.add_argument(
-        "--kitchen",
+        "--budget",
         type=int,
         nargs=2,
+        default=BUDGET,
         metavar=("ITERATIONS", "TRIALS"),
-        help="have the trial in the kitchen, by an agent trained so long; else it is on the bus",
+        help="at a λ",
     )
-    arguments.add_argument("--weights", type=float, nargs="+", default=WEIGHTS, help="λ")
-    arguments.add_argument("--bus", type=int, nargs=2, default=(300, 256))
     arguments.add_argument("--dry", action="store_true", help="print only, write nothing")
     asked = arguments.parse_args()
     begin = time.process_time()
     sizes = gradients()
     print(json.dumps(sizes, indent=1))
-    runs, entropies, trial = [], [], None
+    runs, entropies = [], []
+    budget = dict(zip(("iterations", "trials"), asked.budget, strict=True))
     for weight in asked.weights:
-        found = trained(
-            asked.out / f"bus-{weight:g}",
-            "distracting-bus",
-            *asked.bus,
-            bottleneck="fixed",
-            **{"bottleneck.weight": weight},
-        )
+        price = {**BY_NORM, "bottleneck.weight": weight}
+        found = trained(asked.out / f"bus-{weight:g}", "distracting-bus", **budget, **price)
         told, entropies = squeezed(found, weight)
         runs.append(told)
-        if weight == SHOWN or trial is None:
-            trial = "distracting-bus", *played(found, BUSES)
-    if asked.kitchen:
-        trial = "cooking", *played(trained(asked.out / "cooking", "cooking", *asked.kitchen), MEALS)
+    shown, cost = played(trained(asked.out / "cooking", "cooking"), MEALS)
     print(f"{time.process_time() - begin:.0f} s of CPU")
     if not asked.dry:
-        family, shown, cost = trial
+        weights = [f"{weight:g}" for weight in asked.weights]
         keep(
             "lesson",
             # Where the runs were kept is of this machine alone.
-            command(__spec__.name, *asked_for(asked)),
-            budgets={"cooking": asked.kitchen, "distracting-bus": asked.bus},
+            command(__spec__.name, "--weights", *weights, "--budget", *asked.budget),
             gradients=sizes,
-            family=family,
             trial=shown,
             cost=cost,
             bottleneck={"facts": FACTS, "entropy": entropies, "runs": runs},
         )
 
 
-def asked_for(asked):
-    kitchen = ["--kitchen", *asked.kitchen] if asked.kitchen else []
-    weights = [f"{weight:g}" for weight in asked.weights]
-    return ["--weights", *weights, "--bus", *asked.bus, *kitchen]
-
-
-def trained(path, family, iterations, batch, **changes):
-    found = dreamrl.train(
-        "dream", family, seeds=1, out=path, iterations=iterations, trials=batch, **changes
-    )
-    print(f"{path}: {Run(path).manifest['result']['return_mean']:.3f}", flush=True)
-    return found
+def trained(path, family, **changes):
+    """Return the run of an agent, trained if it is not there yet."""
+    dreamrl.train("dream", family, seeds=1, out=path, **changes)
+    run = Run(path)
+    print(f"{path}: {run.manifest['result']['return_mean']:.3f}", flush=True)
+    return run
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ from dreamrl.families.family import (
     prior_of,
 )
 from dreamrl.families.memory import side_by_side
-from dreamrl.host import in_own_switches
+from dreamrl.host import SOON, in_own_switches, where_unset
 from dreamrl.trial import play
 from dreamrl.types import Key, Keys
 from dreamrl.values import Whole, seed_from, whole
@@ -176,18 +176,25 @@ def spread(
     return drawn[:number].astype(np.int32)
 
 
-def per_family(build: Callable[..., Callable[..., Any]], *inputs: Any) -> Callable[..., Any]:
-    """Return the jitted function that `build` makes of a family, kept for the next time."""
+def per_family(
+    build: Callable[..., Callable[..., Any]], *inputs: Any, soon: bool = False
+) -> Callable[..., Any]:
+    """Return the jitted function that `build` makes of a family, kept for the next time.
+
+    `soon` is for what is looked at now and then: compiling is what then takes the time.
+    """
     try:
-        return _kept(build, *inputs)
+        return _kept(soon, build, *inputs)
     except TypeError:
         # A family that cannot be hashed is compiled anew each time.
-        return _kept.__wrapped__(build, *inputs)
+        return _kept.__wrapped__(soon, build, *inputs)
 
 
 @functools.lru_cache(maxsize=32)
-def _kept(build: Callable[..., Callable[..., Any]], *inputs: Any) -> Callable[..., Any]:
-    return in_own_switches(eqx.filter_jit(build(*inputs)))
+def _kept(soon: bool, build: Callable[..., Callable[..., Any]], *inputs: Any) -> Callable[..., Any]:
+    options = {"compiler_options": where_unset(SOON)} if soon else {}
+    jit: Callable[..., Any] = eqx.filter_jit  # Its types do not know what it hands on to JAX.
+    return in_own_switches(jit(build(*inputs), **options))
 
 
 def _many(family: Family, episodes: int) -> Callable[..., Outcome]:

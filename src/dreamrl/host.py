@@ -40,6 +40,12 @@ SAME = {
 }
 """And those under which the command would give other numbers, or none."""
 
+SOON: dict[str, str | bool] = {
+    "xla_backend_optimization_level": "0",
+    "xla_cpu_use_fusion_emitters": False,
+}
+"""How to compile what is looked at once: in a third of the time, and it runs slower."""
+
 
 def settle() -> list[str]:
     """Import JAX for the command, and take back what would change its numbers.
@@ -95,6 +101,16 @@ def in_own_switches(function: Callable[P, R]) -> Callable[P, R]:
             return function(*args, **kwargs)
 
     return calling
+
+
+def where_unset(options: dict[str, str | bool]) -> dict[str, str | bool]:
+    """Return the options that XLA_FLAGS does not set, which they would overrule; for CPUs only."""
+    import jax
+
+    if jax.default_backend() != "cpu":
+        return {}
+    flags = os.environ.get("XLA_FLAGS", "")
+    return {name: value for name, value in options.items() if f"--{name}" not in flags}
 
 
 def cache_directory() -> Path | None:

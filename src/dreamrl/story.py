@@ -9,13 +9,14 @@ from jaxtyping import PyTree, Shaped
 
 from dreamrl.agents.algorithm import Agent
 from dreamrl.deploy import ExplorationRecord, TrainedAgent
+from dreamrl.deploy.beliefs import StoredRecord, stored
 from dreamrl.deploy.driver import first_steps
 from dreamrl.errors import UserError
 from dreamrl.evaluation import per_family
 from dreamrl.families.family import Family, action_names
 from dreamrl.host import in_own_switches
-from dreamrl.trial import Decided, Episode, Trial, exploitation, play, trial_keys
-from dreamrl.types import Belief, State, Trajectory
+from dreamrl.trial import Decided, Episode, exploitation, exploration, trial_keys
+from dreamrl.types import Belief, Problem, State, Trajectory
 
 
 class Story(NamedTuple):
@@ -23,6 +24,7 @@ class Story(NamedTuple):
 
     family: Family
     problem_id: int
+    problem: Problem
     seed: int
     beliefs: ExplorationRecord
     """Of each step, with the exploration that led to it."""
@@ -51,6 +53,16 @@ class Story(NamedTuple):
         return self.visited[0 if exploring else 1]
 
 
+class _Begun(NamedTuple):
+    """The first part of a trial, and the goal of the second."""
+
+    problem: Problem
+    held: StoredRecord
+    extras: Any
+    states: State | None
+    goal: Any
+
+
 class Exploited(NamedTuple):
     """An exploitation, as a story has it."""
 
@@ -69,24 +81,22 @@ def play_story(agent: TrainedAgent, problem_id: int, seed: int = 0) -> Story:
     family = agent.family
     if problem_id not in family.train_ids and problem_id not in family.test_ids:
         raise UserError(f"family {family.name!r} has no problem {problem_id}")
-    trial = per_family(_trial, family)(agent.agent, np.int32(problem_id), jax.random.key(seed))
-    assert trial.states is not None
-    explored = trial.states.exploration
-    episode = jax.tree.map(
-        lambda x: x[0], (trial.exploitation, trial.extras.exploitation, trial.states.exploitation)
-    )
-    used = _exploited(Episode(*episode))
-    trial = jax.tree.map(np.asarray, trial._replace(states=None))
-    beliefs = agent.measured(agent.read(trial.exploration), problem_id)
+    begin = per_family(_begin, family, soon=True)
+    told = begin(agent.agent, np.int32(problem_id), jax.random.key(seed))
+    begun = _Begun(*jax.tree.map(np.asarray, told))
+    record = ExplorationRecord(begun.held, agent.fingerprint, agent.known)
+    beliefs = agent.measured(record, problem_id)
+    used = _exploit(agent, problem_id, begun.goal, beliefs, seed)
     return Story(
         family,
         problem_id,
+        begun.problem,
         seed,
         beliefs,
-        trial.goals[0],
+        begun.goal,
         used.trajectory,
-        (_decided(trial.extras.exploration), used.decided),
-        (_separate(explored, beliefs.steps), used.states),
+        (_decided(begun.extras), used.decided),
+        (_separate(begun.states, beliefs.steps), used.states),
     )
 
 
@@ -96,8 +106,7 @@ def exploit_on(agent: TrainedAgent, story: Story, beliefs: ExplorationRecord) ->
 
     Problem, goal and random numbers are the story's own: on its own beliefs it is the same.
     """
-    inputs = (np.int32(story.problem_id), story.goal, beliefs.held.last, jax.random.key(story.seed))
-    return _exploited(per_family(_exploitation, agent.family)(agent.agent, *inputs))
+    return _exploit(agent, story.problem_id, story.goal, beliefs, story.seed)
 
 
 def with_goal(agent: TrainedAgent, story: Story, goal: Shaped[np.ndarray, "..."]) -> Story:
@@ -111,8 +120,17 @@ def with_goal(agent: TrainedAgent, story: Story, goal: Shaped[np.ndarray, "..."]
     )
 
 
-def _exploited(episode: Episode) -> Exploited:
-    steps = int(episode.trajectory.mask.sum())
+def _exploit(
+    agent: TrainedAgent,
+    problem_id: int,
+    goal: Shaped[np.ndarray, "..."],
+    beliefs: ExplorationRecord,
+    seed: int,
+) -> Exploited:
+    exploit = per_family(_exploitation, agent.family, soon=True)
+    inputs = (np.int32(problem_id), goal, beliefs.held.last, jax.random.key(seed))
+    episode: Episode = exploit(agent.agent, *inputs)
+    steps = int(np.asarray(episode.trajectory.mask).sum())
     trajectory = first_steps(jax.tree.map(np.asarray, episode.trajectory), steps)
     return Exploited(trajectory, _decided(episode.extras), _separate(episode.states, steps))
 
@@ -127,9 +145,13 @@ def _separate(states: Any, steps: int) -> list[Any]:
     return [jax.tree.map(lambda x, t=t: x[t], states) for t in range(steps + 1)]
 
 
-def _trial(family: Family) -> Callable[..., Trial]:
-    def one(agent: Agent, problem_id: Any, key: Any) -> Trial:
-        return play(family, family.problem(problem_id), agent, key, states=True)
+def _begin(family: Family) -> Callable[..., _Begun]:
+    def one(agent: Agent, problem_id: Any, key: Any) -> _Begun:
+        keys, problem = trial_keys(key, 1), family.problem(problem_id)
+        explored, beliefs = exploration(family, problem, agent, keys.explore, states=True)
+        held = stored(explored.trajectory, beliefs)
+        goal = family.sample_goal(keys.goals[0], problem)
+        return _Begun(problem, held, explored.extras, explored.states, goal)
 
     return one
 

@@ -2,7 +2,6 @@
 
 import contextlib
 import ctypes
-import os
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +16,7 @@ from dreamrl.agents.loop import Trainable
 from dreamrl.errors import UserError, without_jax
 from dreamrl.evaluation import outcomes, spread
 from dreamrl.families.family import plain_ids, prior_of
-from dreamrl.host import in_own_switches
+from dreamrl.host import in_own_switches, where_unset
 from dreamrl.types import Keys
 from dreamrl.values import Wholes, seeds_from
 
@@ -248,7 +247,7 @@ def _compile(
 
         def begin(program: Callable[..., Any], options: dict[str, str | bool], *inputs: Any) -> Any:
             lowered = jax.jit(program).lower(*inputs)
-            return pool.submit(lowered.compile, compiler_options=_where_unset(options))
+            return pool.submit(lowered.compile, compiler_options=where_unset(options))
 
         chunk = begin(_chunk(algorithm), RUN_OFTEN, state, jnp.array(1), np.ones(len(seeds), bool))
         first = begin(init, RUN_SELDOM, keys)
@@ -257,14 +256,6 @@ def _compile(
         programs = _Programs(first.result(), chunk.result(), evaluate.result())
     _give_back()
     return programs
-
-
-def _where_unset(options: dict[str, str | bool]) -> dict[str, str | bool]:
-    """Return the options that XLA_FLAGS does not set, which they would overrule; for CPUs only."""
-    if jax.default_backend() != "cpu":
-        return {}
-    flags = os.environ.get("XLA_FLAGS", "")
-    return {name: value for name, value in options.items() if f"--{name}" not in flags}
 
 
 def _give_back() -> None:

@@ -1,8 +1,8 @@
 """One trial: an exploration episode, then exploitation episodes that are scored.
 
-`play` is the only function that plays a trial: training, meta-test, stories and deployment on a
-family's problems all go through it. An `Actor` says how to explore, what to carry over, and how to
-exploit. Everything here handles one trial; batch it with `jax.vmap`.
+`play` plays a trial, by `exploration` and `exploitation`, its two parts: training, meta-test,
+stories and deployment on a family's problems all go through them. An `Actor` says how to explore,
+what to carry over, and how to exploit. Everything here handles one trial; batch it with `jax.vmap`.
 """
 
 from collections.abc import Callable
@@ -245,6 +245,20 @@ class Trial(NamedTuple):
     states: States | None = None
 
 
+def exploration(
+    family: Family,
+    problem: Problem,
+    actor: Actor,
+    key: Key,
+    *,
+    states: bool = False,
+) -> tuple[Episode, Belief]:
+    """Play a trial's exploration; return it, and the beliefs [T+1] after each of its steps."""
+    carry = actor.init_exploration()
+    explored = rollout(family, problem, None, actor.explore, carry, key, states=states)
+    return explored, actor.beliefs(explored.trajectory)
+
+
 def exploitation(
     family: Family,
     problem: Problem,
@@ -289,16 +303,7 @@ def play(
         states: Whether to keep the environment's states, to draw what observations do not tell.
     """
     keys = key if isinstance(key, TrialKeys) else trial_keys(key, episodes)
-    explored = rollout(
-        family,
-        problem,
-        None,
-        actor.explore,
-        actor.init_exploration(),
-        keys.explore,
-        states=states,
-    )
-    beliefs = actor.beliefs(explored.trajectory)
+    explored, beliefs = exploration(family, problem, actor, keys.explore, states=states)
     belief = jax.tree.map(lambda x: x[-1], beliefs)
 
     def exploit(goal: Array, number: Array, key: Key) -> Episode:

@@ -95,6 +95,17 @@ def test_the_lesson_says_nothing_asks_for_nothing_and_fits(browser, width, schem
     assert said == []
 
 
+def test_each_scene_asks_one_question_and_says_little(browser):
+    page, _ = opened(browser, lesson.OUT.as_uri(), "DREAM in five minutes")
+    scenes = page.locator("section[aria-labelledby^=scene]").all()
+    assert len(scenes) == 6
+    for scene in scenes:
+        assert scene.locator(":scope > h2").inner_text().count("?") == 1
+        assert 1 <= scene.locator(":scope > p:not([role])").count() <= 2
+    assert "kitchen" in scenes[0].inner_text()
+    assert len(lesson.data()["bottleneck"]["runs"]) >= 5
+
+
 def test_the_lessons_learners_learn_what_the_exact_gradients_say(browser):
     page, said = opened(browser, lesson.OUT.as_uri(), "DREAM in five minutes")
     trap = page.get_by_role("region", name="2. Why is it hard to learn to explore?")

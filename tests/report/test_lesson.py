@@ -10,7 +10,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from benchmarks.studies import lesson as study
 from dreamrl.report.page import TAUGHT, bundle
 from tests.report.test_page import ELEMENTS, Page
 from tools import lesson
@@ -117,15 +116,3 @@ def test_the_page_is_made_of_what_was_measured():
     assert parsed.data == json.loads(kept)
     assert len(page) < 500_000
     assert "fetch(" not in bundle(TAUGHT)
-
-
-def test_bits_are_those_of_the_facts():
-    """One number of z tells one fact of two, the other is not in it; far apart, nothing is lost."""
-    rng = np.random.default_rng(0)
-    facts = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
-    encodings = np.stack([10.0 * facts[:, 0], np.zeros(4)], -1)
-    told, whole = study.bits(encodings, facts, 0.1, rng)
-    np.testing.assert_allclose(whole, [1, 1])
-    np.testing.assert_allclose(told, [1, 0], atol=1e-9)
-    told, _ = study.bits(np.zeros((4, 2)), facts, 0.1, rng)
-    np.testing.assert_allclose(told, 0, atol=1e-9)

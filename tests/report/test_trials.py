@@ -127,3 +127,18 @@ def test_pictures_are_small_images_and_other_observations_are_none():
     assert one.startswith("data:image/png;base64,")
     assert len(one) < 200
     assert boards.pictures(dreamrl.make("bus").observation_space, np.zeros((1, 3), int)) is None
+
+
+def test_however_many_trials_there_are_few_programs_are_compiled(fake, caplog):
+    """One explores, one exploits, one explores for the posterior; 53 took a report 14 s."""
+    bus = dreamrl.make("bus")
+
+    class Elsewhere(type(bus)):
+        """Of which nothing has been compiled yet."""
+
+    algorithm = registry.make_trainer("fake", Elsewhere(**vars(bus)), fake())
+    agent = prepare(algorithm.family, algorithm, algorithm.init(jax.random.key(0)))
+    with jax.log_compiles():
+        played(agent, [2, 3, 5, 7])
+    compiled = [r.message for r in caplog.records if r.message.startswith("Compiling ")]
+    assert 3 <= len(compiled) <= 5

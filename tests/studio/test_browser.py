@@ -1,37 +1,18 @@
 """The studio in a real browser, where there is one: nothing it asks for leaves the machine."""
 
-import contextlib
 import json
 import re
-import socket
-import threading
 
 import pytest
-import uvicorn
 
 from dreamrl.cli import main
 from dreamrl.report import collect
-from dreamrl.studio.server import application
-from dreamrl.studio.shelf import Shelf
 from tests.browser import faults_of_access, needs_chromium, opened
 from tests.report.conftest import NAME
+from tools.browser import serving
 
 pytestmark = needs_chromium
 HEADING = "What the agents learn"
-
-
-@contextlib.contextmanager
-def serving(*roots):
-    """Serve a studio of some directories for a while; gives its address."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        app = application(Shelf(roots))
-        server = uvicorn.Server(uvicorn.Config(app, lifespan="off", ws="none", log_config=None))
-        thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}/"
-        # Whoever still listens for changes is not waited for.
-        server.should_exit = server.force_exit = True
-        thread.join(10)
 
 
 def visit(browser, address, **more):

@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 import shutil
+import threading
 from importlib.resources import files
 
 import pytest
@@ -85,10 +86,32 @@ def test_curves_grow_while_a_run_trains(trained, tmp_path):
             file.write(newest)
 
     told = events(shelf, [row["key"]], 3, log)
-    assert [kind for kind, _ in told] == ["runs", "run", "run"]
-    first, second = (data["group"]["charts"][0]["series"][0]["lines"][0] for _, data in told[1:])
+    # The list of many runs takes longer, and holds up none that is asked for.
+    assert [kind for kind, _ in told] == ["run", "runs", "run"]
+    first, second = (data["group"]["charts"][0]["series"][0]["lines"][0] for _, data in told[::2])
     assert second["x"][:-1] == first["x"]
     assert second["x"][-1] == json.loads(newest)["steps"]
+
+
+def test_exact_values_are_not_waited_for_and_are_shown_once_they_are_there(
+    trained, tmp_path, monkeypatch
+):
+    out = trained("run")
+    Run(out).update(result={})
+    known = threading.Event()
+
+    def reach(family, tables):
+        assert family == "bus"
+        assert known.wait(60)
+        return {"optimal": 0.8, "no_exploration": 0.3}
+
+    monkeypatch.setattr("dreamrl.studio.shelf.reach", reach)
+    shelf = Shelf([tmp_path])
+    [row] = shelf.rows()
+    told = events(shelf, [row["key"]], 3, known.set)
+    first, second = (data["group"]["limits"] for kind, data in told if kind == "run")
+    assert first == []
+    assert [each["value"] for each in second] == [0.8, 0.3]
 
 
 def test_a_run_that_goes_away_is_told_of(trained, tmp_path):
@@ -96,7 +119,7 @@ def test_a_run_that_goes_away_is_told_of(trained, tmp_path):
     shelf = Shelf([tmp_path])
     [row] = shelf.rows()
     told = events(shelf, [row["key"]], 3, lambda: shutil.rmtree(out))
-    assert told[1][1]["group"]["message"] is None
+    assert told[0][1]["group"]["message"] is None
     assert "does not exist" in told[2][1]["group"]["message"]
     assert shelf.rows() == []
     assert "no such run" in shelf.group(row["key"])["message"]
@@ -107,7 +130,7 @@ def test_what_two_runs_do_not_have_in_common(trained, tmp_path):
     trained("two", 1, "--rate", "0.25")
     shelf = Shelf([tmp_path])
     keys = [row["key"] for row in shelf.rows()]
-    kind, found = events(shelf, keys, 4)[-1]
+    kind, found = events(shelf, keys, 3)[-1]
     assert kind == "differences"
     assert [each["setting"] for each in found["differences"]] == ["rate"]
     [several] = found["together"]

@@ -16,11 +16,12 @@ from rich.text import Text
 from dreamrl import cli
 from dreamrl.cli.screen import can_redraw
 from dreamrl.interruption import at_last
+from dreamrl.runs.metrics import COLLAPSED, has_collapsed
 from dreamrl.training import Record
 
 Limits = dict[str, float | None]
 BLOCKS = "▁▂▃▄▅▆▇█"
-ALARM = "alarm: explorations have collapsed to one step, though there is more to know"
+ALARM = f"alarm: {COLLAPSED}"
 STOPPING = "stopping after this chunk and keeping the agent; Ctrl-C again stops at once"
 
 
@@ -199,7 +200,7 @@ def _mean(records: Sequence[Record], name: str) -> float:
 
 
 def _collapsed(records: Sequence[Record]) -> bool:
-    return any(record.get("collapsed", 0.0) >= 0.5 for record in records)
+    return any(map(has_collapsed, records))
 
 
 def _spark(values: Sequence[float], width: int = 40) -> str:

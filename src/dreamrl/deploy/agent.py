@@ -16,11 +16,12 @@ from dreamrl import runs
 from dreamrl.agents.algorithm import Agent
 from dreamrl.agents.dream.stopping import with_stop
 from dreamrl.agents.loop import Trainable
-from dreamrl.deploy.beliefs import UNKNOWN, ExplorationRecord, Known, StoredRecord, load_held
+from dreamrl.deploy.beliefs import ExplorationRecord, Known, StoredRecord, load_held, stored
 from dreamrl.deploy.driver import Driver, checked, drive
 from dreamrl.deploy.environment import environment_of
 from dreamrl.deploy.posterior import calibrate
 from dreamrl.errors import UserError
+from dreamrl.evaluation import per_family
 from dreamrl.families.adapted import adapted
 from dreamrl.families.family import Family, plain_ids
 from dreamrl.host import in_own_switches
@@ -48,7 +49,8 @@ def prepare(family: Family, algorithm: Trainable, state: PyTree) -> "TrainedAgen
     This is the last place that sees problem IDs: of the encoder only the means go further.
     """
     family = adapted(family)
-    encodings = algorithm.encode(state, ProblemID(jnp.array(family.train_ids)))
+    ids = ProblemID(jnp.array(family.train_ids))
+    encodings = per_family(_encoder, algorithm, soon=True)(state, ids)
     return TrainedAgent(
         family, algorithm.agent(state), None if encodings is None else np.asarray(encodings)
     )
@@ -161,7 +163,7 @@ class TrainedAgent:
         if where not in self.known.ids:
             return belief
         true = self.known.encodings[self.known.ids.index(where)]
-        errors = jnp.square(belief.held.means - true).sum(-1)
+        errors = np.square(np.asarray(belief.held.means) - true).sum(-1)
         return dataclasses.replace(belief, held=belief.held._replace(errors=errors))
 
     def read(self, exploration: Trajectory) -> ExplorationRecord:
@@ -202,6 +204,10 @@ def _kept_program(
     return in_own_switches(jax.jit(run))
 
 
+def _encoder(algorithm: Trainable) -> Callable[..., Any]:
+    return lambda state, ids: algorithm.encode(state, ids)
+
+
 def _known_already(belief: ExplorationRecord, trajectory: Trajectory) -> ExplorationRecord:
     return belief
 
@@ -235,7 +241,4 @@ def _key(seed: Array, step: Array) -> Array:
 
 
 def _hold(agent: Agent, trajectory: Trajectory) -> StoredRecord:
-    beliefs = agent.beliefs(trajectory)
-    unknown = jnp.full(len(beliefs.mean), UNKNOWN)
-    last = jax.tree.map(lambda x: x[trajectory.length], beliefs)
-    return StoredRecord(trajectory, beliefs.mean, unknown, last)
+    return stored(trajectory, agent.beliefs(trajectory))

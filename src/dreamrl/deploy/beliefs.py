@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
@@ -31,6 +33,13 @@ class StoredRecord(NamedTuple):
     """[T+1], padded: squared distance to the problem's true z; UNKNOWN where that is not known."""
     last: Belief
     """What is carried over."""
+
+
+def stored(trajectory: Trajectory, beliefs: Belief) -> StoredRecord:
+    """Return what is kept of an exploration [T] and the beliefs [T+1] that it left."""
+    unknown = jnp.full(len(beliefs.mean), UNKNOWN)
+    last = jax.tree.map(lambda x: x[trajectory.length], beliefs)
+    return StoredRecord(trajectory, beliefs.mean, unknown, last)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -21,7 +21,7 @@ from jaxtyping import Float, Int
 from dreamrl.agents.algorithm import Agent
 from dreamrl.evaluation import per_family, spread
 from dreamrl.families.family import Family, prior_of
-from dreamrl.trial import play
+from dreamrl.trial import exploration, trial_keys
 
 EXPLORATIONS = 256
 SLOPES = (0.0, 0.1, 0.3, 1.0, 3.0, 10.0)
@@ -40,7 +40,10 @@ class Posterior(NamedTuple):
     def shares(self, means: Float[np.ndarray, "*times Z"]) -> Float[np.ndarray, "*times problems"]:
         """Return p(k | tau), with the encodings' order of problems; each row sums to 1."""
         distances = squared_distances(means, self.encodings)
-        return np.exp(_log_shares(distances, self.noise, self.slope, self.prior))
+        nearest = distances.min(-1, keepdims=True)
+        scale = 2 * self.noise * (1 + self.slope * nearest)
+        shares = _weights(nearest - distances, scale, self.prior)
+        return shares / shares.sum(-1, keepdims=True)
 
 
 class Reliability(NamedTuple):
@@ -84,9 +87,9 @@ def known_beliefs(
     """
     prior = prior_of(family, family.train_ids)
     rows = spread(range(len(family.train_ids)), number, seed, prior)
-    keys = jax.random.split(jax.random.key(seed), number)
     drawn = np.asarray(family.train_ids, np.int32)[rows]
-    means, mask = jax.tree.map(np.asarray, per_family(_explored, family)(agent, drawn, keys))
+    explored = per_family(_explored, family, soon=True)
+    means, mask = jax.tree.map(np.asarray, explored(agent, drawn, jax.random.key(seed)))
     held = np.concatenate([np.ones_like(mask[:, :1]), mask], axis=1)
     return means[held], np.broadcast_to(rows[:, None], held.shape)[held]
 
@@ -101,9 +104,15 @@ def fit(
     distances = squared_distances(means, encodings)
     unit = max(float(np.square(encodings - encodings.mean(0)).sum(-1).mean()), 1e-6)
 
+    nearest = distances.min(-1, keepdims=True)
+    gaps = nearest - distances
+    own = np.take_along_axis(gaps, rows[:, None], -1)
+
     def loss(noise: float, slope: float) -> float:
-        log_shares = _log_shares(distances, noise, slope, prior)
-        return -float(np.take_along_axis(log_shares, rows[:, None], -1).mean())
+        """Return -log p(k | tau) of the true k, but for their log p(k), which are always there."""
+        scale = 2 * noise * (1 + slope * nearest)
+        total = _weights(gaps, scale, prior).sum(-1, keepdims=True)
+        return float((np.log(total) - own / scale).mean())
 
     def best(slope: float) -> tuple[float, float, float]:
         noise, width = unit, 1e3
@@ -130,22 +139,26 @@ def reliability(
     )
 
 
-def _log_shares(
-    distances: np.ndarray, noise: float, slope: float, prior: np.ndarray | None
-) -> np.ndarray:
-    nearest = distances.min(-1, keepdims=True)
-    logits = (nearest - distances) / (2 * noise * (1 + slope * nearest))
-    if prior is not None:
-        logits = logits + np.log(np.maximum(prior, 1e-300))
-        logits = logits - logits.max(-1, keepdims=True)
-    return logits - np.log(np.exp(logits).sum(-1, keepdims=True))
+def _weights(
+    gaps: Float[np.ndarray, "*times problems"],
+    scale: Float[np.ndarray, "*times 1"],
+    prior: Float[np.ndarray, " problems"] | None,
+) -> Float[np.ndarray, "*times problems"]:
+    """Return what p(k | tau) is in proportion to, by how much further off k is than the nearest."""
+    weights = gaps * (1 / scale)  # To divide an array by a column takes twice as long.
+    np.exp(weights, out=weights)
+    return weights if prior is None else weights * np.maximum(np.asarray(prior, float), 1e-300)
 
 
 def _explored(family: Family) -> Callable[..., Any]:
-    """Return (agent, ids, keys) -> beliefs and mask; what follows the explorations is left out."""
+    """Return (agent, ids, key) -> beliefs and mask, of explorations as trials begin with."""
 
     def one(agent, problem_id, key):
-        trial = play(family, family.problem(problem_id), agent, key)
-        return trial.beliefs.mean, trial.exploration.mask
+        keys = trial_keys(key, 1)
+        explored, beliefs = exploration(family, family.problem(problem_id), agent, keys.explore)
+        return beliefs.mean, explored.trajectory.mask
 
-    return jax.vmap(one, in_axes=(None, 0, 0))
+    def many(agent, ids, key):
+        return jax.vmap(one, (None, 0, 0))(agent, ids, jax.random.split(key, len(ids)))
+
+    return many

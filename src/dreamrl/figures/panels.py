@@ -1,12 +1,12 @@
 """What the figures of a trial share, whatever the family: panels, and frames made a GIF."""
 
-import io
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -73,9 +73,10 @@ def draw_shares(
 
 def photograph(figure: Figure) -> Image.Image:
     """Return the figure as it is now, for a frame."""
-    content = io.BytesIO()
-    figure.savefig(content, format="png", dpi=80)
-    return Image.open(content).convert("RGB")
+    figure.set_dpi(80)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
 
 
 def save_gif(

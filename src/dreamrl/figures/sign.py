@@ -1,16 +1,18 @@
 """A trial of `sign`: what the agent saw, beside the rooms and its way from above."""
 
 import math
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Annulus, Circle, Patch, Polygon, Rectangle
 from matplotlib.transforms import Affine2D
 
+from dreamrl.evaluation import per_family
+from dreamrl.families.family import horizon_of
 from dreamrl.families.sign.letters import LENGTHS, WORDS
 from dreamrl.families.sign.view import BOARD, HOLE, KEY, LENS, readable, render
 from dreamrl.families.sign.world import (
@@ -68,7 +70,7 @@ class SignScene:
         self.story = story
         self.tall = CELL * family.height / family.width
         self.half_angle = math.degrees(math.atan(LENS * family.width / family.height))
-        self.episodes = {exploring: _episode(story, exploring) for exploring in (True, False)}
+        self.episodes = _episodes(story)
 
     def walk(self, axes: Axes, steps: int, exploring: bool) -> None:
         episode = self.episodes[exploring]
@@ -147,25 +149,42 @@ def _show(axes: Axes, picture: np.ndarray, read: bool) -> None:
         axes.spines[:].set(color=READ, linewidth=3)
 
 
-def _episode(story: Story, exploring: bool) -> _Episode:
-    trajectory = story.beliefs.trajectory if exploring else story.exploitation
-    states = story.states(exploring)
-    pictures = np.asarray(trajectory.observations)
-    word, turns = jnp.array(story.problem_id), jnp.asarray(states[0].turns)
-    height, width = pictures.shape[1:3]
-    size, large = (height, width), (EYE_HEIGHT, round(EYE_HEIGHT * width / height))
-    poses = jax.tree.map(lambda *x: np.stack(x), *[state.pose for state in states])
-    view = jax.jit(jax.vmap(lambda pose: render(word, pose, turns, *large)))
-    read = jax.jit(jax.vmap(lambda pose: readable(word, pose, turns, *size)))
-    return _Episode(
-        pictures,
-        np.asarray(view(poses)),
-        np.asarray(read(poses)).tolist(),
-        np.asarray(trajectory.actions),
-        np.array([state.pose.position for state in states]),
-        np.array([state.pose.heading for state in states]),
-        np.asarray(states[0].turns),
-    )
+def _episodes(story: Story) -> dict[bool, _Episode]:
+    """Return the exploration under True, the exploitation under False."""
+    family: Any = story.family
+    longest = horizon_of(family, exploring=True) + horizon_of(family, exploring=False) + 2
+    states = [*story.states(True), *story.states(False)]
+    # Of one length, so that all trials of the family are seen by one program.
+    padded = states + states[-1:] * (longest - len(states))
+    poses, turns = jax.tree.map(lambda *x: np.stack(x), *[(s.pose, s.turns) for s in padded])
+    look = per_family(_look_around, family, soon=True)
+    views, read = jax.tree.map(np.asarray, look(np.int32(story.problem_id), poses, turns))
+    first = len(story.states(True))
+    parts = {True: slice(first), False: slice(first, len(states))}
+    trajectories = {True: story.beliefs.trajectory, False: story.exploitation}
+    return {
+        exploring: _Episode(
+            np.asarray(trajectories[exploring].observations),
+            views[part],
+            read[part].tolist(),
+            np.asarray(trajectories[exploring].actions),
+            poses.position[part],
+            poses.heading[part],
+            turns[part][0],
+        )
+        for exploring, part in parts.items()
+    }
+
+
+def _look_around(family: Any) -> Callable[..., Any]:
+    """Return (word, poses, turns) -> what people see there, and whether agents can read it."""
+    size = family.height, family.width
+    large = EYE_HEIGHT, round(EYE_HEIGHT * family.width / family.height)
+
+    def one(word: Any, pose: Any, turns: Any) -> Any:
+        return render(word, pose, turns, *large), readable(word, pose, turns, *size)
+
+    return jax.vmap(one, (None, 0, 0))
 
 
 def _draw_rooms(axes: Axes, color: int) -> None:

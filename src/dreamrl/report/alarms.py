@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from dreamrl.evaluation import FEW, FEW_SEEDS
 from dreamrl.report.schema import Alarm
+from dreamrl.runs.metrics import COLLAPSED, has_collapsed
 from dreamrl.training import Record
 
 LATE = 1 / 3
@@ -37,9 +38,7 @@ class Facts(NamedTuple):
 
 
 def _collapsed(facts: Facts) -> str | None:
-    if facts.record.get("collapsed", 0.0) < 0.5:
-        return None
-    return "Explorations have collapsed to one step, though there is more to know."
+    return COLLAPSED if has_collapsed(facts.record) else None
 
 
 def _decoder_reads_nothing(facts: Facts) -> str | None:

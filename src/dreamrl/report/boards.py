@@ -15,7 +15,7 @@ from PIL import Image as Picture
 
 from dreamrl.families.family import Family, HasExploitationNames, action_names
 from dreamrl.families.grid import HasDrawing
-from dreamrl.figures.trial import scene_of
+from dreamrl.figures.trial import photographs, scene_of
 from dreamrl.report.schema import Board, FamilyView
 from dreamrl.spaces import Discrete, Image, Space, without_said
 from dreamrl.story import Story
@@ -80,29 +80,15 @@ def pictures(space: Space, observations: Shaped[np.ndarray, "times ..."]) -> lis
     return [png(Picture.fromarray(x.reshape(seen.shape).squeeze())) for x in pixels]
 
 
-def is_drawn_by_figures(story: Story) -> bool:
-    """Whether only the figures know how to draw the story's family."""
-    return not isinstance(story.family, HasDrawing) and scene_of(story) is not None
+def frames(story: Story) -> list[str] | None:
+    """Return the figures' drawing of every moment, exploration first.
 
-
-def frames(story: Story) -> list[str]:
-    """Return the figures' drawing of every moment, exploration first."""
-    from matplotlib.figure import Figure
-
-    from dreamrl.figures.panels import photograph
-
+    None of a family that they cannot draw, and of one that the page draws itself.
+    """
+    if isinstance(story.family, HasDrawing):
+        return None
     scene = scene_of(story)
-    assert scene is not None
-    explored = story.beliefs.steps
-    moments: list[tuple[int, int | None]] = [(step, None) for step in range(explored + 1)]
-    moments += [(explored, step) for step in range(len(story.exploitation.actions) + 1)]
-    figure = Figure(figsize=(10.5, 3.9))
-    found = []
-    for moment in moments:
-        figure.clear()
-        scene.frame(figure, *moment)
-        found.append(png(photograph(figure).quantize(64)))
-    return found
+    return None if scene is None else [png(each.quantize(64)) for each in photographs(scene)]
 
 
 def png(picture: Picture.Image) -> str:

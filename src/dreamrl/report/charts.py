@@ -58,6 +58,8 @@ def _series(histories: Histories, key: str, label: str) -> Series:
 
 def _band(histories: Histories, key: str) -> Band | None:
     """Return mean and interval at iterations that several seeds have; steps are their mean."""
+    if len(histories) < 2:
+        return None
     at: dict[int, list[tuple[float, float]]] = {}
     for records in histories.values():
         for record in records:

@@ -77,10 +77,19 @@ def collect(
     }
 
 
+Reach = Callable[[str, Path | None], Mapping[str, Any]]
+"""What can be reached in a family, by its name in a run, and the tables that the run keeps."""
+
+
+def reach(family: str, tables: Path | None) -> Mapping[str, Any]:
+    return limits(families.of_run(family, tables))
+
+
 def read(
     path: Path,
     family: str | None = None,
     history: Callable[[Run], Sequence[Record]] = lambda run: run.records,
+    reach: Reach = reach,
 ) -> Group:
     """Return a run by its files, without trials; what is wrong with it is told in its place.
 
@@ -88,6 +97,7 @@ def read(
         path: Its directory, of one seed or several.
         family: Where its user-defined family is; its code is run.
         history: Returns what was measured of a seed, all of it or some.
+        reach: Returns what can be reached in a family, where the run has no result to say so.
     """
     group = nothing(str(path))
     try:
@@ -123,7 +133,7 @@ def read(
         except UserError as error:
             shown["message"] = str(error)
     result = _dict(manifest.get("result"))
-    exact = _exact(result, group["family"], tables)
+    exact = _exact(result, group["family"], tables, reach)
     group["limits"] = _limits(exact)
     group["result"] = _result(result)
     group["charts"] = charts(histories)
@@ -242,7 +252,9 @@ def _label(group: Group) -> str:
     return f"{group['agent']} ({Path(group['name']).name})"
 
 
-def _exact(result: Mapping[str, Any], family: str, tables: Path | None) -> dict[str, float]:
+def _exact(
+    result: Mapping[str, Any], family: str, tables: Path | None, reach: Reach
+) -> dict[str, float]:
     """Return what can be reached, as the run's result has it, or worked out anew."""
     names = ("optimal", "no_exploration")
     values: Mapping[str, Any] = {}
@@ -250,7 +262,7 @@ def _exact(result: Mapping[str, Any], family: str, tables: Path | None) -> dict[
         values = result
     else:
         with contextlib.suppress(UserError):
-            values = limits(families.of_run(family, tables))
+            values = reach(family, tables)
     return {n: float(values[n]) for n in names if isinstance(values.get(n), int | float)}
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Shaped
 from scipy.special import softmax
@@ -90,8 +89,8 @@ def trials(
     for story in stories:
         swaps = [_swap(agent, story, other, q_learning) for other in stories if other is not story]
         beliefs = _beliefs(story, columns, flat)
-        drawn = draw and not found and boards.is_drawn_by_figures(story)
-        found.append(_trial(story, beliefs, swaps, q_learning, drawn))
+        frames = boards.frames(story) if draw and not found else None
+        found.append(_trial(story, beliefs, swaps, q_learning, frames))
     return known, found
 
 
@@ -124,13 +123,15 @@ def _beliefs(story: Story, columns: np.ndarray, flat: Plane | None) -> Beliefs:
 
 
 def _trial(
-    story: Story, beliefs: Beliefs, swaps: list[Swap], q_learning: bool, drawn: bool
+    story: Story,
+    beliefs: Beliefs,
+    swaps: list[Swap],
+    q_learning: bool,
+    frames: list[str] | None,
 ) -> Trial:
     explored, exploited = story.beliefs.trajectory, story.exploitation
     family = story.family
-    has_lines = isinstance(family, HasDrawing) and bool(
-        family.drawing(family.problem(jnp.array(story.problem_id))).lines
-    )
+    has_lines = isinstance(family, HasDrawing) and bool(family.drawing(story.problem).lines)
     return {
         "problem": story.problem_id,
         "kind": "training" if story.problem_id in family.train_ids else "unseen",
@@ -140,7 +141,7 @@ def _trial(
         "beliefs": beliefs,
         "exploited": _episode(story, False, exploited, story.decided[1], q_learning),
         "swaps": swaps,
-        "frames": boards.frames(story) if drawn else None,
+        "frames": frames,
     }
 
 
@@ -193,7 +194,7 @@ def words(value: Any) -> str:
 
 
 def _numbers(values: Any, digits: int = 4) -> list[float]:
-    return [_short(x, digits) for x in np.asarray(values, float)]
+    return np.round(np.nan_to_num(np.asarray(values, float)), digits).tolist()
 
 
 def _short(value: Any, digits: int = 4) -> float:

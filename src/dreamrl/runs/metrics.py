@@ -15,6 +15,7 @@ from dreamrl.runs.store import parse, read, writing
 from dreamrl.training import Record
 
 METRICS = "metrics.jsonl"
+COLLAPSED = "Explorations have collapsed to one step, though there is more to know."
 NEAR_END = 2**16
 """Bytes at the end of a file, more than a line has."""
 
@@ -121,6 +122,11 @@ class Tail:
                 self._kept[number] = record
             self._line, self._newest = line, {number: record}
         self._end, self._count = self._end + int(ends[-1]) + 1, total
+
+
+def has_collapsed(record: Record) -> bool:
+    """Return whether a record says what `COLLAPSED` does."""
+    return record.get("collapsed", 0.0) >= 0.5
 
 
 def position(path: Path) -> Position:

@@ -71,8 +71,9 @@ def summary(path: Path) -> Summary:
     try:
         manifest = Run(path).manifest
         failed = tuple(manifest.get("failed", ()))
-        whole = manifest.get("status") == "failed"
-        found = [each for each in find(path) if whole or each.manifest.get("seed") not in failed]
+        found = find(path) if "seeds" in manifest else [Run(path)]
+        if failed and manifest.get("status") != "failed":
+            found = [each for each in found if each.manifest.get("seed") not in failed]
         records = [metrics.last(each.metrics_file) for each in found]
         last = [record for record in records if record is not None]
         settings = entry(manifest, "settings", dict, where)

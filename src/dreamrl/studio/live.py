@@ -26,11 +26,6 @@ async def changes(shelf: Shelf, keys: Sequence[str], wait: float = WAIT) -> Asyn
     rows: list[Row] | None = None
     looks = 0
     while True:
-        if looks % LIST == 0:
-            found = await run_in_threadpool(shelf.rows)
-            if found != rows:
-                rows = found
-                yield event("runs", rows)
         changed = False
         for key in dict.fromkeys(keys):
             signature = await run_in_threadpool(_signature, shelf, key)
@@ -45,6 +40,12 @@ async def changes(shelf: Shelf, keys: Sequence[str], wait: float = WAIT) -> Asyn
             every = groups.values()
             told = {"differences": differences(every), "together": together(every)}
             yield event("differences", told)
+        # Behind the runs, as it takes longer, and is there already where one has been chosen.
+        if looks % LIST == 0:
+            found = await run_in_threadpool(shelf.rows)
+            if found != rows:
+                rows = found
+                yield event("runs", rows)
         # A browser that has gone is noticed when something is sent to it.
         yield ":\n\n"
         looks += 1

@@ -1,17 +1,19 @@
 """The runs of some directories, each under a key: what nobody listed here cannot be asked for."""
 
+import contextlib
+import functools
 import hashlib
 import itertools
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from dreamrl import families
 from dreamrl.errors import UserError
-from dreamrl.report.collect import nothing, read
+from dreamrl.report.collect import nothing, reach, read
 from dreamrl.report.schema import Group
-from dreamrl.runs import Run
 from dreamrl.runs.lock import locked
 from dreamrl.runs.manifest import MANIFEST, entry
 from dreamrl.runs.metrics import METRICS, Tail
@@ -44,9 +46,11 @@ class Shelf:
         self._real = tuple(root.resolve() for root in roots)
         self._lock, self._reading = threading.RLock(), threading.Lock()
         self._told: set[str] = set()
+        self._asked: set[tuple[str, Path | None]] = set()
         self._paths: dict[str, Path] = {}
         self._rows: dict[str, tuple[Signature, Row]] = {}
-        self._tails: dict[Path, Tail] = {}
+        self._reached: dict[tuple[str, Path | None], Mapping[str, Any]] = {}
+        self._tail = functools.lru_cache(TAILS)(Tail)
 
     def rows(self) -> list[Row]:
         """Look for runs, and return how far each is."""
@@ -108,13 +112,27 @@ class Shelf:
         with self._reading:
             try:
                 own = self.check(path)
-                return read(path, own, lambda run: self._tail(run).records())
+                history = lambda run: self._tail(run.metrics_file).records()  # noqa: E731
+                return read(path, own, history, self._reach)
             except (UserError, OSError) as error:
                 return {**nothing(str(path)), "message": str(error)}
 
     def signature(self, key: str) -> Signature:
         """Return what changes when a run does."""
-        return signature_of(self.path(key))
+        return (*signature_of(self.path(key)), sum(map(bool, self._reached.values())))
+
+    def _reach(self, family: str, tables: Path | None) -> Mapping[str, Any]:
+        """Return what can be reached in a family once that is known: it is not waited for."""
+        asked = family, tables
+        known = self._reached.setdefault(asked, {})
+        if not known and asked not in self._asked:
+            self._asked.add(asked)
+            threading.Thread(target=self._work_out, args=asked, daemon=True).start()
+        return known
+
+    def _work_out(self, family: str, tables: Path | None) -> None:
+        with contextlib.suppress(UserError):
+            self._reached[family, tables] = reach(family, tables)
 
     def check(self, path: Path) -> str | None:
         """Raise UserError where reading a run would lead out of the directories.
@@ -138,9 +156,10 @@ class Shelf:
 
     def check_inside(self, path: Path) -> None:
         """Raise UserError for what is not in the directories, or leads out of them by a link."""
-        inner = (Path(place, n) for place, names, files in os.walk(path) for n in (*names, *files))
-        for each in itertools.chain([path], (one for one in inner if one.is_symlink())):
-            if not self._is_inside(each):
+        walked = os.walk(path)
+        inner = (os.path.join(place, n) for place, names, files in walked for n in (*names, *files))
+        for each in itertools.chain([str(path)], (one for one in inner if os.path.islink(one))):
+            if not self._is_inside(Path(each)):
                 raise UserError(
                     f"{each} is, or leads, outside the directories that dreamrl studio was given: "
                     "give it that one, too"
@@ -152,13 +171,6 @@ class Shelf:
         except (OSError, RuntimeError, ValueError):  # Links in a circle, no name of a file.
             return False
         return any(real.is_relative_to(root) for root in self._real)
-
-    def _tail(self, run: Run) -> Tail:
-        tail = self._tails.pop(run.path, None) or Tail(run.metrics_file)
-        self._tails[run.path] = tail
-        while len(self._tails) > TAILS:
-            del self._tails[next(iter(self._tails))]
-        return tail
 
 
 def key_of(path: Path) -> str:

@@ -1,5 +1,6 @@
 """Trials that the page asks for, played by agents that are kept for the next one."""
 
+import functools
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -34,7 +35,7 @@ class Stage:
     def __init__(self, shelf: Shelf):
         self.shelf = shelf
         self._lock = threading.Lock()
-        self._agents: dict[tuple[object, ...], TrainedAgent] = {}
+        self._load = functools.lru_cache(AGENTS)(_loaded)
 
     def play(
         self,
@@ -94,12 +95,12 @@ class Stage:
         """Return a seed's agent, the newest one of a run that trains."""
         files = (path / f"{AGENT}.json", path / f"{AGENT}.safetensors")
         dates = tuple(file.stat().st_mtime_ns if file.exists() else None for file in files)
-        state = (path, *dates, *newest_first(program(path) / CHECKPOINTS)[:1])
-        agent = self._agents.pop(state, None) or load(path)
-        self._agents[state] = agent
-        while len(self._agents) > AGENTS:
-            del self._agents[next(iter(self._agents))]
-        return agent
+        return self._load(path, *dates, *newest_first(program(path) / CHECKPOINTS)[:1])
+
+
+def _loaded(path: Path, *state: object) -> TrainedAgent:
+    """Return a seed's agent; `state` changes when another one is to be read."""
+    return load(path)
 
 
 def choices(group: Group) -> Choices | None:

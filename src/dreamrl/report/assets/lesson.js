@@ -11,7 +11,7 @@ import { trialView } from "./trial.js";
  * @typedef {{family: string, optimal: number | null, blind: number | null, cells: Cell[]}} Result
  * @typedef {{weight: number, bits: number[], ridden: number[], returned: number, steps: number}} Squeezed
  * @typedef {{
- *   family: string, trial: import("./trial.js").Played, cost: number,
+ *   trial: import("./trial.js").Played, cost: number,
  *   gradients: {losses: string[], parts: string[], sizes: number[][]},
  *   bottleneck: {facts: string[], entropy: number[], runs: Squeezed[]}, results: Result[],
  * }} Lesson
@@ -31,14 +31,8 @@ function dial(label, attributes) {
   return { input, label: h("label", {}, h("span", {}, label), input) };
 }
 
-/** What there is to find out, and what for. @type {Record<string, string>} */
-const STORIES = {
-  cooking: "Three drawers hold ingredients, which ones differs from problem to problem. First comes an episode in which nothing is paid, to look around. Then a recipe is told, two ingredients to fetch in order, and now mistakes cost.",
-  "distracting-bus": "Buses leave from the middle, where each of them leads differs from problem to problem, and the gray ones lead nowhere useful. First comes an episode in which nothing is paid, to look around. Then a corner is told, to be reached in few steps.",
-};
-
 /** @param {Lesson} lesson */
-function trial({ family, trial }) {
+function trial({ trial }) {
   const view = trialView(false);
   const problems = trial.seed.trials.map(({ problem, kind }) => ({ id: problem, kind }));
   /** @type {import("./trial.js").Player["play"]} */
@@ -46,9 +40,9 @@ function trial({ family, trial }) {
     const trials = trial.seed.trials.filter((each) => String(each.problem) === problem);
     return { ...trial, seed: { ...trial.seed, trials } };
   };
-  view.offer([{ id: "dream", name: `DREAM on ${family}`, family, problems, play }]);
+  view.offer([{ id: "dream", name: "DREAM in the kitchen", family: "cooking", problems, play }]);
   return scene(1, "How does an agent find out what problem it is in?", [
-    STORIES[family],
+    "Three drawers hold an ingredient each; which ones they hold differs from problem to problem. First comes an episode in which nothing is paid, to look around. Then a recipe is told, two ingredients by their numbers, to fetch and to put into the bowl in order, and now mistakes cost.",
     "The agent has learned what to look at, and to stop once it knows enough. Choose a problem and step through it: below is what it believes at each moment. Then let it act on the belief of another problem.",
   ], view.node);
 }
@@ -215,7 +209,7 @@ function bottleneck({ bottleneck: { facts, entropy, runs } }) {
   draw();
   return scene(5, "How does the agent know what is worth knowing?", [
     "On distracting-bus four coloured lines lead to where goals are, four gray ones lead nowhere useful. Return alone does not keep the gray ones out of z, where exploration would be paid for them. So z has a price, λ: what does not help exploitation is the first to go.",
-    "One agent was trained at each λ, briefly. Bits are the mutual information between z and where a line leads, over the training problems; rides are counted in one exploration of each. Here exploration leaves the gray lines alone even without a price, as it does in the longer trainings of the next scene (dream:bottleneck=none).",
+    "One agent was trained at each λ, briefly. Bits are the mutual information between z and where a line leads, over the training problems; rides are counted in one exploration of each. The gray lines are the first that z lets go of. At a higher price it lets go of the coloured ones, too, and nobody looks for what z does not hold: so DREAM raises λ only while the return stays at its best. Exploration leaves the gray lines alone here even without a price.",
   ], slider.label, status, stage);
 }
 

@@ -13,7 +13,7 @@ import { trialView } from "./trial.js";
  * @typedef {{key: string, group: import("./schema.js").Group, choices: Choices | null}} Seen
  */
 
-const MOST = 200;
+const MOST = 100;
 const HEADS = ["run", "agent", "family", "seeds", "state", "iterations", "return"];
 
 function studio() {
