@@ -65,6 +65,9 @@ RUMOUR = changed(
         "exploration.hidden": 16,
         "z": 4,
         "rho": 0.2,
+        # What is to be read is spread in z: by the default bottleneck, confidence is off by 0.1.
+        "bottleneck.bound": "norm",
+        "first_dual": 1e-3,
         "dual_rate": 0.1,
         "tolerance": 0.15,
         "learner.exploitation.entropy_end": 0.3,
