@@ -7,7 +7,7 @@
 
 Tables: `pump` and `asia`, which come with dreamrl; `machine`, of 12 faults, each repair right for
 three, and 15 tests of which ten tell nothing about the repair; `wide`, of 30 faults, 6 repairs and
-40 tests. DREAM is trained with `first_dual` 0.1, and measured with its stop rule and without.
+40 tests. DREAM is measured with its stop rule and without.
 """
 
 import resource
@@ -33,7 +33,7 @@ from dreamrl.training import Plan, train
 PAGE = DOCS / "diagnosis.md"
 TRIALS = 50_000
 AGENTS = {
-    "dream": ("dream", {"first_dual": 0.1}, (None, "never")),
+    "dream": ("dream", {}, (None, "never")),
     "rl2": ("rl2", {}, (None,)),
 }
 

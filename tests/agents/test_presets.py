@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from dreamrl.agents.dream.settings import Constrained
+from dreamrl.agents.dream.settings import LATE, Constrained, Encoding
 from dreamrl.agents.registry import METHODS
 from dreamrl.runs.migration import settings_of
 
@@ -248,7 +248,7 @@ BEFORE = {
 }
 """{method: (its settings by default, {preset: what differs})}, all as they were."""
 
-SINCE = {"paddle"}
+SINCE = {"paddle", "diagnosis"}
 """Presets that came later."""
 
 CASES = [(method, preset) for method, (_, presets) in BEFORE.items() for preset in presets]
@@ -266,10 +266,14 @@ def test_a_preset_is_what_it_was(method, preset):
     assert changes.keys() <= default.keys()
     before, now = settings_of(method, default | changes), METHODS[method].presets[preset]
     if hasattr(now, "bottleneck") and preset not in ("sign", "paper"):
-        # One bottleneck for all, which is another one now.
+        # One bottleneck for all, which is another one now; its times follow the policy's.
         assert before.bottleneck.bound == "norm"
-        assert now.bottleneck == Constrained()
+        assert now.bottleneck == (LATE if preset == "cooking" else Constrained())
         before = dataclasses.replace(before, bottleneck=now.bottleneck)
+    if hasattr(now, "bottleneck") and preset == "paper":
+        # As long as the released one, and as large at the start.
+        assert now.encoding == Encoding(z=64, scale=22.0)
+        before = dataclasses.replace(before, encoding=now.encoding)
     assert before == now
 
 
