@@ -136,7 +136,7 @@ def test_however_many_trials_there_are_few_programs_are_compiled(fake, caplog):
     class Elsewhere(type(bus)):
         """Of which nothing has been compiled yet."""
 
-    algorithm = registry.make_trainer("fake", Elsewhere(**vars(bus)), fake())
+    algorithm = registry.make_trainer("fake", Elsewhere(bus.name), fake())
     agent = prepare(algorithm.family, algorithm, algorithm.init(jax.random.key(0)))
     with jax.log_compiles():
         played(agent, [2, 3, 5, 7])

@@ -61,7 +61,7 @@ class Vector:
         shape = jax.ShapeDtypeStruct((self.length,), jnp.float32)
         return call(self.all_of, shape, problem_id)
 
-    def all_of(self, ids: Any) -> np.ndarray:
+    def all_of(self, ids: Any) -> Float[np.ndarray, "*ids features"]:
         found = []
         for i in np.ravel(ids).tolist():
             found.append(self._of(i))
