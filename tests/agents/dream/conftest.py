@@ -26,6 +26,7 @@ SMALL = changed(
         "rho": 0.2,
         # A short run, on a return less well known.
         "first_dual": 0.025,
+        "dual_rate": 0.01,
         "tolerance": 0.15,
         "learner.exploitation.entropy_end": 0.3,
         "decoder_share_begin": 0.2,
