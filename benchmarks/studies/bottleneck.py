@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import dreamrl
+from benchmarks import pages
 from benchmarks.program import command, keep, kept, parser, program
 from dreamrl.agents.dream.settings import DreamSettings
 from dreamrl.deploy.contents import contents
@@ -50,6 +51,10 @@ CASES = {
     ),
 }
 BOTTLENECKS = ("constrained", "none")
+HEADS = (
+    *("case", "bottleneck", "seeds", "unseen (lowest)", "training", "steps", "gray ridden"),
+    *("bits of what matters", "of the rest"),
+)
 SEEDS = (10, 11)
 
 
@@ -60,8 +65,8 @@ def measured(case, kind, seeds, out):
         "dream", case.family, seeds=list(seeds), out=out, bottleneck=kind, **case.changes
     )
     seconds = time.perf_counter() - begin
-    rows = []
-    for seed, agent, record in zip(seeds, found.agents, last_records(found), strict=True):
+    rows, last = [], {record["seed"]: record for record in found.records}
+    for seed, agent in zip(seeds, found.agents, strict=True):
         family = agent.family
         held = contents(family, agent.known.encodings, DreamSettings().encoding.rho)
         of = {
@@ -76,23 +81,17 @@ def measured(case, kind, seeds, out):
             "gray_line_ridden": of["unseen"].statistics["gray_line_ridden"],
             "relevant": held.relevant,
             "irrelevant": held.irrelevant,
-            "information": record["information"],
-            "dual": record["dual"],
+            "information": last[seed]["information"],
+            "dual": last[seed]["dual"],
         }
         rows.append(json.loads(json.dumps(row), parse_float=lambda x: round(float(x), 4)))
         print(rows[-1], flush=True)
     return {"seconds": round(seconds), "seeds": rows}
 
 
-def last_records(found):
-    last = {record["seed"]: record for record in found.records}
-    return list(last.values())
-
-
 def table(results):
     """Return the results as Markdown: means over seeds, and the lowest return."""
-    head = "| case | bottleneck | seeds | unseen (lowest) | training | steps | gray ridden "
-    lines = [head + "| bits of what matters | of the rest |", "|---" * 9 + "|"]
+    lines = []
     for name, kinds in results.items():
         for kind, held in kinds.items():
             rows = held["seeds"]
@@ -105,12 +104,13 @@ def table(results):
                 for n in ("relevant", "irrelevant")
             ]
             lowest = min(row["return_unseen"] for row in rows)
-            lines.append(
-                f"| {name} | {kind} | {len(rows)} | {mean('return_unseen'):.3f} ({lowest:.3f}) | "
-                f"{mean('return_training'):.3f} | {mean('steps'):.1f} | "
-                f"{mean('gray_line_ridden'):.0%} | {bits[0]} | {bits[1]} |"
+            returns = (
+                f"{mean('return_unseen'):.3f} ({lowest:.3f})",
+                f"{mean('return_training'):.3f}",
             )
-    return "\n".join(lines)
+            seen = f"{mean('steps'):.1f}", f"{mean('gray_line_ridden'):.0%}"
+            lines.append((name, kind, len(rows), *returns, *seen, *bits))
+    return pages.table(HEADS, lines, 2)
 
 
 @program

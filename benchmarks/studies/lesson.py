@@ -25,7 +25,7 @@ from dreamrl.agents.dream.settings import AT_ONCE, DreamSettings
 from dreamrl.agents.loop import Trainer
 from dreamrl.configuration import changed
 from dreamrl.deploy.contents import contents
-from dreamrl.families.bus import OTHER_STOPS, STOPS
+from dreamrl.families.bus import OTHER_STOPS, SIDES, STOP_CORNERS, STOPS
 from dreamrl.report import boards
 from dreamrl.report.trials import trials
 from dreamrl.runs.run import Run
@@ -38,9 +38,7 @@ MEALS = (27, 52, 10)
 """Problems in which the agent in the kitchen is seen, two of training and one not."""
 DRAWN = 8
 """Seed of their goals: recipes of two ingredients, not of one twice."""
-NAMES = ("above", "right", "left", "below")
-CORNERS = ("above right", "below left", "above left", "below right")
-FACTS = [f"coloured, {name}" for name in NAMES] + [f"gray, {name}" for name in CORNERS]
+FACTS = [f"coloured, {side}" for side in SIDES] + [f"gray, {corner}" for corner in STOP_CORNERS]
 """Each line by its stop near the start."""
 RHO = 0.1
 BY_NORM = {

@@ -1,6 +1,6 @@
 """What z holds of a problem, in bits: in all, of what matters, and of each fact."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -52,20 +52,20 @@ def contents(
     ids = plain_ids(family.train_ids)
     if len(ids) > MOST:
         return None
-    asked: dict[str, np.ndarray] = {"problem": np.arange(len(ids))}
-    told = _facts(family, ids)
-    if told is not None:
-        asked["relevant"] = _together(told[0], len(ids))
-        asked |= {f" {name}": values for name, values in (told[0] | told[1]).items()}
+    numbers = np.arange(len(ids))
     prior = prior_of(family, family.train_ids)
     weights = np.full(len(ids), 1 / len(ids)) if prior is None else prior / prior.sum()
-    found = _held(encodings, rho, weights, asked, np.random.default_rng(seed))
-    problem, relevant = found["problem"], found.get("relevant")
-    rest = None
-    if relevant is not None and told is not None and told[1]:
-        rest = Held(max(problem.bits - relevant.bits, 0.0), problem.whole - relevant.whole)
-    facts = {name[1:]: held for name, held in found.items() if name.startswith(" ")}
-    return Contents(problem, relevant, rest, facts)
+    rng = np.random.default_rng(seed)
+    if not isinstance(family, HasFacts):
+        [problem] = _held(encodings, rho, weights, [numbers], rng)
+        return Contents(problem, None, None, {})
+    matters, rest = _facts(family, ids)
+    every = matters | rest
+    asked = [numbers, _together(matters, len(ids)), *every.values()]
+    problem, relevant, *held = _held(encodings, rho, weights, asked, rng)
+    irrelevant = Held(max(problem.bits - relevant.bits, 0.0), problem.whole - relevant.whole)
+    facts = dict(zip(every, held, strict=True))
+    return Contents(problem, relevant, irrelevant if rest else None, facts)
 
 
 def told(found: Contents) -> dict[str, Any]:
@@ -79,14 +79,12 @@ def told(found: Contents) -> dict[str, Any]:
 
 
 def _facts(
-    family: Family, ids: tuple[int, ...] | range
-) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]] | None:
+    family: Any, ids: tuple[int, ...] | range
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """Return the facts of all problems, relevant and not, [problems] each."""
-    if not isinstance(family, HasFacts):
-        return None
     numbers = jnp.asarray(np.asarray(ids, np.int32))
-    told = jax.vmap(lambda number: family.facts(family.problem(number)))(numbers)
-    return jax.tree.map(np.asarray, (told.relevant, told.irrelevant))
+    found = jax.vmap(lambda number: family.facts(family.problem(number)))(numbers)
+    return jax.tree.map(np.asarray, (found.relevant, found.irrelevant))
 
 
 def _together(facts: dict[str, np.ndarray], count: int) -> Int[np.ndarray, " problems"]:
@@ -99,20 +97,18 @@ def _held(
     encodings: np.ndarray,
     rho: float,
     weights: np.ndarray,
-    asked: dict[str, np.ndarray],
+    asked: Sequence[np.ndarray],
     rng: np.random.Generator,
-) -> dict[str, Held]:
-    """Return H(fact) and I(fact; z) for each fact, given as a number for each problem."""
-    groups = {name: np.unique(x, return_inverse=True)[1].reshape(-1) for name, x in asked.items()}
-    left, total = dict.fromkeys(groups, 0.0), 0
+) -> list[Held]:
+    """Return I(fact; z) and H(fact) for each fact, given as a number for each problem."""
+    groups = [np.unique(x, return_inverse=True)[1].reshape(-1) for x in asked]
+    left = np.zeros(len(groups))
     for posterior in _posteriors(encodings, rho, weights, rng):
-        total += len(posterior)
-        for name, group in groups.items():
-            left[name] += _entropy(_summed(posterior, group)).sum()
-    found = {}
-    for name, group in groups.items():
+        left += [_entropy(_summed(posterior, group)).sum() for group in groups]
+    found = []
+    for group, uncertain in zip(groups, left / DRAWS, strict=True):
         whole = float(_entropy(_summed(weights[None], group))[0])
-        found[name] = Held(min(max(whole - left[name] / total, 0.0), whole), whole)
+        found.append(Held(float(min(max(whole - uncertain, 0.0), whole)), whole))
     return found
 
 

@@ -209,12 +209,11 @@ class Bus:
     def facts(self, problem: BusProblem) -> Facts:
         """Return where each line leads, by its stop near the start; gray ones are irrelevant."""
         ends = SIZE * problem.partners[:, 0] + problem.partners[:, 1]
-        gray = {}
-        if self.distractors:
-            gray = dict(
-                zip((f"gray line {name}" for name in STOP_CORNERS), ends[8:12], strict=True)
-            )
-        return Facts(dict(zip((f"line {name}" for name in SIDES), ends[:4], strict=True)), gray)
+        lines = {f"line {side}": end for side, end in zip(SIDES, ends[:4], strict=True)}
+        if not self.distractors:
+            return Facts(lines, {})
+        gray = zip(STOP_CORNERS, ends[8:12], strict=True)
+        return Facts(lines, {f"gray line {corner}": end for corner, end in gray})
 
     def drawing(self, problem: BusProblem) -> Drawing:
         """Return corners, the map if there is one, and the lines: a color a stop, or gray."""

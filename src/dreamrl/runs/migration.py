@@ -1,5 +1,6 @@
 """Settings of runs written before settings were nested, and flags as they were called then."""
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -220,13 +221,12 @@ def _by_norm(limit: str, held: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a bottleneck had before there was another bound than the norm."""
     if limit == "none":
         return {}
-    found: dict[str, Any] = {"bound": "norm", "weight_begin": 0.0, "weight_end": AT_ONCE}
+    found = dataclasses.asdict(BY_NORM)
     if limit == "fixed":
-        return found | {"weight": 0.02}
-    first = held.get("first_dual", BY_NORM.first_dual)
-    kept = ("dual_rate", "begin")
-    found |= {name: getattr(BY_NORM, name) for name in kept}
-    return found | {"first_dual": first, "least_dual": first}
+        shared = ("bound", "weight_begin", "weight_end")
+        return {name: found[name] for name in shared} | {"weight": 0.02}
+    # The first was also the least that it could be.
+    return found | {"least_dual": held.get("first_dual", BY_NORM.first_dual)}
 
 
 def called_now(kind: type, name: str) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from dreamrl.families.diagnosis.reading import (
     read_folder,
     read_network_table,
 )
-from dreamrl.families.diagnosis.relevance import Decision, decision_of, members_of, useful
+from dreamrl.families.diagnosis.relevance import Decision, decision_of, groups_of, useful
 from dreamrl.families.diagnosis.table import Table
 from dreamrl.families.family import Facts
 from dreamrl.families.one_goal import ONE_GOAL, all_goals, the_goal
@@ -175,10 +175,9 @@ class Diagnosis:
 
     def facts(self, problem: Int[Array, ""]) -> Facts:
         """Return what matters for the repair; what kind of it the fault is, matters to nobody."""
-        members = members_of(self.table.payoffs)
-        kind = jnp.asarray(members.argmax(1))[problem]
-        rest = {"fault": problem} if members.shape[1] < len(members) else {}
-        return Facts({"repair": kind}, rest)
+        groups = groups_of(self.table.payoffs)
+        rest = {"fault": problem} if groups.max() + 1 < len(groups) else {}
+        return Facts({"repair": jnp.asarray(groups)[problem]}, rest)
 
     def statistics(
         self, problem: Int[Array, ""], exploration: Trajectory

@@ -41,8 +41,13 @@ def members_of(
     payoffs: Float[np.ndarray, "repairs faults"],
 ) -> Float[np.ndarray, "faults groups"]:
     """Return which group each fault is of, one-hot: faults that no repair tells apart are one."""
-    groups = np.unique(payoffs.T, axis=0, return_inverse=True)[1].reshape(-1)
+    groups = groups_of(payoffs)
     return np.eye(groups.max() + 1)[groups]
+
+
+def groups_of(payoffs: Float[np.ndarray, "repairs faults"]) -> Int[np.ndarray, " faults"]:
+    """Return the number of the group that each fault is of."""
+    return np.unique(payoffs.T, axis=0, return_inverse=True)[1].reshape(-1)
 
 
 def decision_of(table: Table, budget: int, barred: Bool[np.ndarray, "tests tests"]) -> Decision:
