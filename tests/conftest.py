@@ -1,6 +1,7 @@
 """Compiled programs are kept between test runs, and a fake algorithm spares most of them."""
 
 import dataclasses
+import gc
 import os
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
@@ -25,8 +26,15 @@ from dreamrl.types import Belief, Key
 # Most of what tests compile runs once: read by XLA when it compiles the first program, here.
 # Without fusion emitters, DREAM's iteration compiles in a third of the time.
 os.environ.setdefault(
-    "XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
+    "XLA_FLAGS",
+    "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
+    " --xla_llvm_disable_expensive_passes=true --xla_cpu_parallel_codegen_split_count=1",
 )
+# Tracing makes many objects, and what there is stays: looking for waste takes an eighth of it.
+gc.set_threshold(50_000, 20, 50)
+
+# Seeds are spread over them.
+jax.config.update("jax_num_cpu_devices", 4)
 
 jnp.zeros(1).block_until_ready()
 
@@ -38,9 +46,9 @@ jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
 
 @pytest.fixture(autouse=True)
 def _time_to_learn(request, monkeypatch):
-    """Without flags of the tests' own, `training` compiles for long runs what learns for long."""
+    """With fewer flags of the tests' own, `training` compiles well what learns for long."""
     if request.node.get_closest_marker("learns"):
-        monkeypatch.delenv("XLA_FLAGS")
+        monkeypatch.setenv("XLA_FLAGS", "--xla_cpu_use_fusion_emitters=false")
 
 
 @pytest.fixture(scope="session")

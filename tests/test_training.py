@@ -9,6 +9,8 @@ import pytest
 import dreamrl
 from dreamrl.agents import registry
 from dreamrl.configuration import changed
+from dreamrl.devices import layout
+from dreamrl.families.wrapper import Wrapper
 from dreamrl.training import Plan, TrainingDiverged, train
 
 PLAN = Plan(chunk=4, evaluation_trials=8)
@@ -134,3 +136,53 @@ def test_stopping_between_chunks(make):
     training = train(make(), (0,), PLAN, told.append, stop=lambda: bool(told))
     assert not training.finished
     assert training.iteration == 4
+
+
+@pytest.mark.parametrize("devices", [1, 2, 3, 4])
+def test_seeds_are_the_same_on_any_number_of_devices_and_alone(make, devices):
+    """Five seeds: no number of devices but one divides them."""
+    told, spread = [], []
+    alone = train(make(), (4,), PLAN, told.append, devices=1)
+    several = train(make(), range(1, 6), PLAN, spread.append, devices=devices)
+    assert several.steps == (60,) * 5
+    assert [len(records) for records in spread] == [5, 5]
+    jax.tree.map(
+        lambda one, all_: np.testing.assert_array_equal(one[0], all_[3]),
+        alone.state.params,
+        several.state.params,
+    )
+    assert told[-1][0]["return_unseen"] == spread[-1][3]["return_unseen"]
+    for leaf in jax.tree.leaves(several.state):
+        assert leaf.shape[0] == 5
+        assert len(leaf.devices()) == 1
+
+
+@pytest.mark.parametrize(("before", "after"), [(1, 3), (4, 2)])
+def test_a_training_goes_on_on_another_number_of_devices(make, before, after):
+    kept = []
+    whole = train(make(), (1, 2, 3), PLAN, keep=kept.append, devices=before)
+    again = train(make(), (1, 2, 3), PLAN, start=kept[0], devices=after)
+    assert kept[0].iteration == 4
+    jax.tree.map(np.testing.assert_array_equal, again.state.params, whole.state.params)
+
+
+def test_a_seed_that_diverges_on_its_device_leaves_the_others_as_they_were(make):
+    broken = make(break_at=3, break_seed=4)
+    one, several = (train(broken, (3, 4, 5), PLAN, devices=n) for n in (1, 2))
+    assert one.failures == several.failures
+    assert one.steps == several.steps
+    jax.tree.map(np.testing.assert_array_equal, one.state.params, several.state.params)
+
+
+def test_more_devices_than_there_are_cannot_be_had(make):
+    with pytest.raises(dreamrl.UserError, match="devices must be at most 4, as many as JAX has"):
+        train(make(), (0,), PLAN, devices=5)
+
+
+def test_environments_of_the_host_stay_on_one_device(family):
+    class Limited(Wrapper):
+        at_once = 8
+
+    assert layout(family, 3).mesh.size == 3
+    assert layout(family, 9).mesh.size == 4
+    assert layout(Limited(family), 3).mesh.size == 1

@@ -15,7 +15,7 @@ from dreamrl import runs
 from dreamrl.agents import registry
 from dreamrl.runs import Terms
 from dreamrl.runs.checkpoint import Checkpoints
-from dreamrl.runs.session import Unwatched
+from dreamrl.runs.watch import Unwatched
 
 
 class Patience(Unwatched):

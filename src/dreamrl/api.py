@@ -18,11 +18,12 @@ from dreamrl.comparison.spec import Result, cells
 from dreamrl.comparison.table import Row, in_words, rows
 from dreamrl.configuration import changed
 from dreamrl.deploy import TrainedAgent, load, prepare
+from dreamrl.devices import check_devices
 from dreamrl.errors import UserError
 from dreamrl.evaluation import Evaluation
 from dreamrl.evaluation import evaluate as evaluate_agent
 from dreamrl.families.family import Family
-from dreamrl.runs.session import Unwatched
+from dreamrl.runs.watch import Unwatched
 from dreamrl.training import DEFAULT_PLAN, Plan, Record
 from dreamrl.training import train as train_seeds
 from dreamrl.values import AnyPath, Whole, Wholes, plain_value, seeds_from
@@ -56,6 +57,7 @@ def train(
     out: AnyPath | None = None,
     plan: Plan = DEFAULT_PLAN,
     progress: bool = False,
+    devices: Whole | None = None,
     **changes: Any,
 ) -> TrainingResult:
     """Train an agent on a family of problems, all seeds in one program.
@@ -68,6 +70,7 @@ def train(
         out: Directory of a run to leave, or to go on with; only for methods and families by name.
         plan: How often progress is reported and evaluated; it changes nothing that is learned.
         progress: Whether to print a line a chunk.
+        devices: Over how many devices to spread the seeds; all that JAX has, if not given.
         **changes: Settings that differ, by path or its unambiguous end: `iterations=300`, or
             `**{"exploration.cost": 0.0}`.
 
@@ -79,6 +82,7 @@ def train(
         TrainingDiverged: Where a loss is not finite.
     """
     chosen = _seeds(seeds)
+    devices = check_devices(devices)
     if isinstance(agent, Algorithm):
         if settings is not None or changes:
             raise UserError("an algorithm has its settings already: change them there")
@@ -92,14 +96,14 @@ def train(
             raise UserError("out needs a method by name and a family: see dreamrl.register_method")
         name = family if isinstance(family, str) else family.name
         terms = runs.Terms(plan.chunk, plan.evaluate_every, plan.evaluation_trials)
-        runs.ensure(out, agent, name, trainer.settings, chosen, terms, _Watch(report))
+        runs.ensure(out, agent, name, trainer.settings, chosen, terms, _Watch(report), devices)
         made = runs.find(out)
         # Those of earlier calls too, where this one went on.
         kept = [record for run in made for record in run.records]
         told = [run.manifest for run in made]
         failures = {m["seed"]: m["error"] for m in told if m.get("status") == "failed"}
         return TrainingResult([load(run.path) for run in made], kept, trainer, Path(out), failures)
-    training = train_seeds(trainer, chosen, plan, report=report)
+    training = train_seeds(trainer, chosen, plan, report=report, devices=devices)
     states = (runs.of_seed(training.state, i) for i in range(len(chosen)))
     found = [prepare(trainer.family, trainer, state) for state in states]
     failures = {chosen[failure.place]: failure.error for failure in training.failures}

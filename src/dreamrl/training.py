@@ -13,10 +13,11 @@ import numpy as np
 from jaxtyping import Array, Bool, Int, PyTree
 
 from dreamrl.agents.loop import Trainable
+from dreamrl.devices import Layout, layout
 from dreamrl.errors import UserError, without_jax
 from dreamrl.evaluation import outcomes, spread
 from dreamrl.families.family import plain_ids, prior_of
-from dreamrl.host import in_own_switches, where_unset
+from dreamrl.host import SOON, in_own_switches, where_unset
 from dreamrl.types import Keys
 from dreamrl.values import Wholes, seeds_from
 
@@ -43,14 +44,8 @@ class Plan(NamedTuple):
 
 DEFAULT_PLAN = Plan()
 
-RUN_SELDOM: dict[str, str | bool] = {
-    "xla_backend_optimization_level": "0",
-    "xla_llvm_disable_expensive_passes": True,
-}
-"""How to compile what starts a run or looks at it now and then: soon, not well."""
-
 RUN_OFTEN: dict[str, str | bool] = {"xla_backend_optimization_level": "1"}
-"""How to compile the rest: a quarter sooner than at level 3, and as fast (docs/lessons.md)."""
+"""How to compile what trains: a quarter sooner than at level 3, and as fast (docs/lessons.md)."""
 
 
 class Failure(NamedTuple):
@@ -127,6 +122,7 @@ def train(
     start: Training | None = None,
     until: int | None = None,
     keep: Callable[[Training], None] = lambda training: None,
+    devices: int | None = None,
 ) -> Training:
     """Train all seeds in one program for as many iterations as the settings say.
 
@@ -140,7 +136,8 @@ def train(
     `report` gets the records of each chunk, one a healthy seed, and `keep` then all there is.
     `stop` is asked between chunks. `compiling` is called when compilers begin, which leave Python
     idle. Seconds count from `began`, a `time.perf_counter()`, or from now, on top of those of
-    `start`.
+    `start`. Seeds are spread over so many `devices`, or all there are; on CPUs it changes no
+    parameter (`dreamrl.devices`).
     """
     seeds = seeds_from(seeds)
     before_compiling = time.perf_counter()
@@ -148,21 +145,28 @@ def train(
     total = algorithm.settings.budget.iterations
     if start is not None and complete(start, total, until):
         return start._replace(finished=True)
-    programs = _compile(algorithm, seeds, plan, compiling)
+    places = layout(algorithm.family, len(seeds), devices)
+    programs = _compile(algorithm, seeds, plan, places, compiling)
     if start is None:
-        start = Training(programs.init(seed_keys(seeds)), 0, 0, (0,) * len(seeds), 0.0, 0.0)
+        keys = places.spread(seed_keys(seeds))
+        start = Training(programs.init(keys), 0, 0, (0,) * len(seeds), 0.0, 0.0)
+    else:
+        start = start._replace(state=places.spread(start.state))
     compile_seconds = start.compile_seconds + time.perf_counter() - before_compiling
     began -= start.seconds
     now = start._replace(compile_seconds=compile_seconds, finished=False)
+
+    def told(training: Training) -> Training:
+        return training._replace(state=places.gathered(training.state))
 
     while not complete(now, total, until) and not stop():
         begin = time.perf_counter()
         # Behind the last iteration of the settings only `until` counts: chunks are whole again.
         number = min(plan.chunk, total - now.iteration) if now.iteration < total else plan.chunk
         # The state is not donated: the one from before a loss that is not finite is kept.
-        alive = np.isin(np.arange(len(seeds)), now.healthy)
-        after, done, broken, flags, sums = programs.chunk(now.state, jnp.array(number), alive)
-        done = int(done)
+        alive = np.isin(np.arange(places.padded), now.healthy)
+        after, done, broken, flags, sums = programs.chunk(now.state, alive, jnp.array(number))
+        done = int(done.max())
         broken, flags, sums = jax.tree.map(np.asarray, (broken, flags, sums))
         chunk_seconds = time.perf_counter() - begin
         failures = tuple(
@@ -171,10 +175,10 @@ def train(
             if broken[i]
         )
         if len(failures) == len(now.healthy):
-            raise TrainingDiverged(now, failures)
+            raise TrainingDiverged(told(now), failures)
         now = now._replace(failures=now.failures + failures)
         if now.failures:
-            after = _held(np.isin(np.arange(len(seeds)), now.healthy), after, now.state)
+            after = _held(alive & (broken == 0), after, now.state)
         now = now._replace(
             state=after,
             iteration=now.iteration + done,
@@ -205,8 +209,8 @@ def train(
         ]
         now = now._replace(seconds=seconds, finished=finished, records=records)
         report(records)
-        keep(now)
-    return now._replace(seconds=time.perf_counter() - began)
+        keep(told(now))
+    return told(now)._replace(seconds=time.perf_counter() - began)
 
 
 def complete(training: Training, iterations: int, until: int | None = None) -> bool:
@@ -237,10 +241,11 @@ def _compile(
     algorithm: Trainable,
     seeds: Sequence[int],
     plan: Plan,
+    places: Layout,
     compiling: Callable[[], None],
 ) -> _Programs:
-    keys = seed_keys(seeds)
-    init = jax.vmap(algorithm.init)
+    keys = places.spread(seed_keys(seeds))
+    init = places.each(jax.vmap(algorithm.init))
     state = jax.eval_shape(init, keys)
     # The chunk takes longest to compile: the others are traced and compiled beside it.
     with ThreadPoolExecutor() as pool:
@@ -249,9 +254,11 @@ def _compile(
             lowered = jax.jit(program).lower(*inputs)
             return pool.submit(lowered.compile, compiler_options=where_unset(options))
 
-        chunk = begin(_chunk(algorithm), RUN_OFTEN, state, jnp.array(1), np.ones(len(seeds), bool))
-        first = begin(init, RUN_SELDOM, keys)
-        evaluate = begin(_evaluation(algorithm, plan.evaluation_trials), RUN_SELDOM, state)
+        alive = places.spread(np.ones(len(seeds), bool))
+        chunk = begin(places.each(_chunk(algorithm), 1), RUN_OFTEN, state, alive, jnp.array(1))
+        first = begin(init, SOON, keys)
+        evaluation = places.each(_evaluation(algorithm, plan.evaluation_trials))
+        evaluate = begin(evaluation, SOON, state)
         compiling()
         programs = _Programs(first.result(), chunk.result(), evaluate.result())
     _give_back()
@@ -272,10 +279,11 @@ def _chunk(algorithm: Trainable) -> Callable[..., Any]:
     no other program. A seed that broke goes on, as that changes no other and costs no copies of
     states; what it comes to is of no use.
     """
-    iterate = jax.vmap(algorithm.iterate)
+    # Traced once, for its shapes and for the loop.
+    iterate = jax.jit(jax.vmap(algorithm.iterate), inline=True)
 
     def chunk(
-        state: PyTree, number: Int[Array, ""], alive: Bool[Array, " seeds"]
+        state: PyTree, alive: Bool[Array, " seeds"], number: Int[Array, ""]
     ) -> tuple[PyTree, Array, Array, dict[str, Array], dict[str, Array]]:
         shapes = jax.eval_shape(iterate, state)[1]
         sums = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
@@ -298,7 +306,8 @@ def _chunk(algorithm: Trainable) -> Callable[..., Any]:
         state, done, broken, flags, sums = jax.lax.while_loop(going, once, carry)
         # A gradient can be NaN where the loss is not: what is kept must be sound.
         spoilt = jax.vmap(_has_nan)(getattr(state, "params", state))
-        return state, done, jnp.where((broken == 0) & spoilt, done, broken), flags, sums
+        broken = jnp.where((broken == 0) & spoilt, done, broken)
+        return state, jnp.full_like(broken, done), broken, flags, sums
 
     return chunk
 

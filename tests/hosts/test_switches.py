@@ -12,7 +12,8 @@ from dreamrl.agents import registry
 from dreamrl.agents.settings import Budget
 from dreamrl.errors import UserError
 from dreamrl.evaluation import evaluate
-from dreamrl.runs.session import Unwatched, open_session
+from dreamrl.runs.session import open_session
+from dreamrl.runs.watch import Unwatched
 from dreamrl.testing import replay
 from dreamrl.training import Plan, train
 

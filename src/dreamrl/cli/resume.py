@@ -9,6 +9,7 @@ import tyro
 from dreamrl import runs
 from dreamrl.cli.training import train_run
 from dreamrl.cli.values import check_number
+from dreamrl.devices import check_devices
 
 EXAMPLES = """\
   dreamrl resume runs/dream-distracting-bus-s0
@@ -30,6 +31,8 @@ class Options:
     """Go on until each seed has taken so many environment steps; it extends a finished run."""
     family: str | None = None
     """Of a run on a family of one's own: where it is, as in dreamrl train. Its code is run."""
+    devices: int | None = None
+    """Over how many devices to spread several seeds; all there are, if not given."""
     json: bool = False
     """Print the result as one JSON object; progress goes to the error output."""
 
@@ -37,5 +40,6 @@ class Options:
 def run(options: Options) -> int:
     """Train; return the exit code."""
     check_number("until", options.until, 1, 2**62)
+    check_devices(options.devices)
     runs.tell_family(options.run, options.family)
-    return train_run(options.run, options.until, options.json)
+    return train_run(options.run, options.until, options.devices, options.json)

@@ -15,6 +15,7 @@ from dreamrl.cli.arguments import positionals
 from dreamrl.cli.training import train_run
 from dreamrl.cli.values import TRIALS, check_number, check_seed
 from dreamrl.configuration import changed, hints, kinds_of, paths_of, resolve
+from dreamrl.devices import check_devices
 from dreamrl.errors import UserError, unknown
 from dreamrl.runs import Terms
 from dreamrl.runs.manifest import program
@@ -80,6 +81,9 @@ class Options:
     and not the last one."""
     sink: Annotated[tuple[Literal["tensorboard", "wandb"], ...], tyro.conf.UseAppendAction] = ()
     """Where metrics go beside metrics.jsonl; may be given twice."""
+    devices: int | None = None
+    """Over how many devices to spread several seeds; all there are, if not given: of a CPU, each
+    core is one."""
     json: bool = False
     """Print the result as one JSON object; progress goes to the error output."""
 
@@ -107,6 +111,7 @@ def options_for(arguments: list[str], helping: bool) -> tuple[type[Options], lis
 def run(options: Any) -> int:
     """Train; return the exit code."""
     check_installed(options.sink)
+    check_devices(options.devices)
     check_number("evaluation_trials", options.evaluation_trials, 1, TRIALS)
     terms = Terms(
         options.chunk,
@@ -130,7 +135,7 @@ def run(options: Any) -> int:
     except Unwritable as error:
         # Nothing has begun: it is a mistake in --out.
         raise UserError(str(error)) from None
-    return train_run(out, options.until, options.json)
+    return train_run(out, options.until, options.devices, options.json)
 
 
 def spell_out(settings: Any, arguments: list[str]) -> tuple[Any, list[str]]:

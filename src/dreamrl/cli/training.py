@@ -25,7 +25,7 @@ from dreamrl.runs.store import GENERATORS, read_json
 from dreamrl.training import Record
 
 
-def train_run(out: Path, until: int | None, as_json: bool) -> int:
+def train_run(out: Path, until: int | None, devices: int | None, as_json: bool) -> int:
     """Train the run in a directory until it is finished or stopped; return the exit code."""
     with _random_numbers_of(out), runs.open_session(out, until) as session:
         if session is None:
@@ -34,7 +34,7 @@ def train_run(out: Path, until: int | None, as_json: bool) -> int:
         with _watched(session, Console(stderr=as_json)) as watch:
             if not locks():
                 watch.warn(UNLOCKED)
-            done = session.run(watch, cli.BEGAN)
+            done = session.run(watch, cli.BEGAN, devices)
         figure = drawn(lambda: _figure(session))
     if as_json:
         print_json({**done.result, "run": str(out), "status": done.status})

@@ -12,7 +12,8 @@ from dreamrl.comparison.spec import Cell, Result
 from dreamrl.errors import UserError, raised_by_runtime
 from dreamrl.runs import Run
 from dreamrl.runs.results import limits
-from dreamrl.runs.session import Watch, ensure
+from dreamrl.runs.session import ensure
+from dreamrl.runs.watch import Watch
 from dreamrl.values import AnyPath
 
 

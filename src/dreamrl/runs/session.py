@@ -7,7 +7,7 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple
 
 import jax
 
@@ -29,43 +29,9 @@ from dreamrl.runs.sinks import RunInfo, sinks
 from dreamrl.runs.store import Unwritable
 from dreamrl.runs.tables import check_same
 from dreamrl.runs.terms import DEFAULT_TERMS, Terms
+from dreamrl.runs.watch import UNWATCHED, Watch
 from dreamrl.training import Failure, Record, Training, TrainingDiverged, complete, seed_keys, train
 from dreamrl.values import AnyPath, Whole, Wholes, seeds_from, whole
-
-
-@runtime_checkable
-class Watch(Protocol):
-    """Who is told how a training goes, and may stop it."""
-
-    def compiling(self) -> None:
-        """Hear that compilers begin, which leave Python idle."""
-
-    def show(self, records: Sequence[Record]) -> None:
-        """Hear what a chunk came to, in each seed."""
-
-    def warn(self, line: str) -> None:
-        """Hear of what does not stop the training; may come from another thread."""
-
-    def stop(self) -> bool:
-        """Return whether to stop; asked between chunks."""
-        ...
-
-
-class Unwatched:
-    """Nobody is told, and nothing stops."""
-
-    def compiling(self) -> None: ...
-
-    def show(self, records: Sequence[Record]) -> None: ...
-
-    def warn(self, line: str) -> None: ...
-
-    def stop(self) -> bool:
-        return False
-
-
-UNWATCHED = Unwatched()
-
 
 FEW = 16
 """Trials of the evaluation at the end of a training that was stopped: who stops it waits."""
@@ -99,18 +65,21 @@ class Session:
     """What was wrong with the newest checkpoints."""
 
     @in_own_switches
-    def run(self, watch: Watch = UNWATCHED, began: float | None = None) -> SessionResult:
+    def run(
+        self, watch: Watch = UNWATCHED, began: float | None = None, devices: int | None = None
+    ) -> SessionResult:
         """Train, keep the agents, evaluate them, and close the run.
 
         Raises TrainingDiverged, and another UserError where the disk refuses to go on; what was
-        safe before is safe then. Seconds count from `began`, as in `train`.
+        safe before is safe then. Seconds count from `began`, and `devices` are used, as in `train`.
         """
         with at_last(self._abandon):
-            return self._run(watch, began)
+            return self._run(watch, began, devices)
 
-    def _run(self, watch: Watch, began: float | None) -> SessionResult:
+    def _run(self, watch: Watch, began: float | None, devices: int | None) -> SessionResult:
         try:
-            training = self._train(watch, time.perf_counter() if began is None else began)
+            began = time.perf_counter() if began is None else began
+            training = self._train(watch, began, devices)
             self._keep(training)
             # Whatever ends the process from here on, the agents are there.
             self._close("interrupted", **_clock(training))
@@ -156,7 +125,7 @@ class Session:
             Run(self.out).close(status, **_clock(training), **whole)
         return SessionResult(training, status, whole.get("result", {}))
 
-    def _train(self, watch: Watch, began: float) -> Training:
+    def _train(self, watch: Watch, began: float, devices: int | None) -> Training:
         for note in self.notes:
             watch.warn(note)
         terms = self.terms
@@ -200,6 +169,7 @@ class Session:
                     self.start,
                     terms.until,
                     keep,
+                    devices,
                 )
             except TrainingDiverged as error:
                 keeper.write(error.training)
@@ -351,6 +321,7 @@ def ensure(
     seeds: Wholes,
     terms: Terms = DEFAULT_TERMS,
     watch: Watch = UNWATCHED,
+    devices: int | None = None,
 ) -> dict[str, Any]:
     """Return the result of a run that is finished afterwards, unless `watch` stopped it.
 
@@ -362,7 +333,9 @@ def ensure(
     out = Path(out)
     prepare(out, agent, family, settings, seeds, terms)
     with open_session(out, terms.until) as opened:
-        return Run(out).manifest.get("result", {}) if opened is None else opened.run(watch).result
+        if opened is None:
+            return Run(out).manifest.get("result", {})
+        return opened.run(watch, devices=devices).result
 
 
 def prepare(

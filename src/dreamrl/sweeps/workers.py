@@ -20,6 +20,7 @@ from typing import Protocol, runtime_checkable
 from dreamrl.comparison.fill import View
 from dreamrl.comparison.spec import Key
 from dreamrl.errors import UserError
+from dreamrl.host import cores
 from dreamrl.interruption import at_last
 from dreamrl.sweeps import plan as plans
 from dreamrl.sweeps.plan import outcome
@@ -64,10 +65,10 @@ class Processes:
         arguments = ["work", str(directory), "--wait", *self.words]
         context = multiprocessing.get_context("spawn")
         made = []
-        for i, cores in enumerate(shares(self.number)):
+        for i, share in enumerate(shares(self.number)):
             log = logs / f"{i}.log"
             made.append(context.Process(target=_begin, args=(self.main, arguments, str(log))))
-            with _share(cores, self.number):
+            with _share(share, self.number):
                 made[-1].start()
 
         def stop() -> None:
@@ -104,12 +105,11 @@ class WorkersLost(UserError):
 
 def shares(number: int) -> list[list[int]]:
     """Return the cores of each of so many processes: disjoint, or one each where there are less."""
-    affinity = getattr(os, "sched_getaffinity", None)
-    cores = sorted(affinity(0)) if affinity else list(range(os.cpu_count() or 1))
-    if number >= len(cores):
-        return [[cores[i % len(cores)]] for i in range(number)]
-    ends = [round(i * len(cores) / number) for i in range(number + 1)]
-    return [cores[a:b] for a, b in itertools.pairwise(ends)]
+    usable = cores()
+    if number >= len(usable):
+        return [[usable[i % len(usable)]] for i in range(number)]
+    ends = [round(i * len(usable) / number) for i in range(number + 1)]
+    return [usable[a:b] for a, b in itertools.pairwise(ends)]
 
 
 @contextlib.contextmanager

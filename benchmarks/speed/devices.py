@@ -1,0 +1,149 @@
+"""Seeds over devices: steps a second of all seeds, and whether a seed's parameters are the same.
+
+    python -m benchmarks.speed.devices           all points, some 15 minutes on two quiet cores
+    python -m benchmarks.speed.devices --table   the table of docs/devices.md
+
+Each point is a process of its own with so many CPU devices, by default DREAM on distracting-bus;
+the median of its chunks is told, all updates included. "Side by side" is one program for all
+seeds on one device, as dreamrl trained them before. The fingerprint is of the parameters of the
+first seed, after as many iterations in all points. The result is benchmarks/results/devices.json.
+"""
+
+import hashlib
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+
+from benchmarks import pages
+from benchmarks.program import DOCS, ROOT, command, keep, kept, parser, program
+
+SIDE_BY_SIDE = "side by side"
+POINTS = (
+    (1, 1, ""),
+    (5, 1, SIDE_BY_SIDE),
+    (5, 1, ""),
+    (5, 2, ""),
+    (2, 2, ""),
+    (8, 1, SIDE_BY_SIDE),
+    (8, 2, ""),
+    (16, 2, ""),
+    (4, 4, ""),
+    (8, 8, ""),
+)
+"""Seeds, devices, and how."""
+CHUNK = 10
+FIRST_SEED = 10
+
+
+def measure(agent: str, name: str, seeds: int, devices: int, how: str, chunks: int) -> dict:
+    import jax
+
+    jax.config.update("jax_num_cpu_devices", devices)
+    import numpy as np
+
+    from dreamrl import families, training
+    from dreamrl.agents import registry
+
+    if how == SIDE_BY_SIDE:
+        chosen = training.layout
+        training.layout = lambda *inputs: chosen(*inputs)._replace(in_turn=False)
+    trainer = registry.make_trainer(
+        agent, families.make(name), registry.settings_for(agent, name), seeds
+    )
+    told: list[list] = []
+    trained = training.train(
+        trainer,
+        range(FIRST_SEED, FIRST_SEED + seeds),
+        training.Plan(chunk=CHUNK, evaluate_every=10**6),
+        report=told.append,
+        stop=lambda: len(told) >= chunks,
+        devices=devices,
+    )
+    words = hashlib.sha256()
+    for leaf in jax.tree.leaves(trained.state.params):
+        words.update(np.asarray(leaf[0]).tobytes())
+    return {
+        "seeds": seeds,
+        "devices": devices,
+        "how": how,
+        "steps_per_second": statistics.median(
+            sum(record["steps_per_second"] for record in records) for records in told
+        ),
+        "compile_seconds": trained.compile_seconds,
+        "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10,
+        "fingerprint": words.hexdigest()[:12],
+    }
+
+
+def run(agent: str, name: str, chunks: int) -> None:
+    found = []
+    for point in POINTS:
+        words = [sys.executable, "-m", __spec__.name, agent, name, "--chunks", str(chunks)]
+        words += ["--point", json.dumps(point)]
+        ran = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+        if ran.returncode:
+            raise SystemExit(f"{point}: {ran.stderr.strip()[-300:]}")
+        found.append(json.loads(ran.stdout.splitlines()[-1]))
+        print(found[-1], flush=True)
+    together = kept("devices").get("measured", {})
+    together[f"{agent} on {name}"] = {
+        "cores": len(os.sched_getaffinity(0)),
+        "iterations": chunks * CHUNK,
+        "points": found,
+    }
+    keep("devices", command(__spec__.name), measured=together)
+
+
+def table() -> str:
+    heads = ("seeds", "devices", "", "steps/s of all", "each", "of one seed", "compiling", "memory")
+    parts = []
+    for what, measured in kept("devices")["measured"].items():
+        points = measured["points"]
+        alone = next(p["steps_per_second"] for p in points if p["seeds"] == 1)
+        prints = {p["fingerprint"] for p in points if not p["how"]}
+        rows = [
+            (
+                p["seeds"],
+                p["devices"],
+                p["how"],
+                f"{p['steps_per_second']:,.0f}",
+                f"{p['steps_per_second'] / p['seeds']:,.0f}",
+                f"{p['steps_per_second'] / alone:.2f}x",
+                f"{p['compile_seconds']:.0f} s",
+                f"{p['peak_memory_mb']:,.0f} MB",
+            )
+            for p in points
+        ]
+        same = "the same, bit for bit," if len(prints) == 1 else "NOT the same"
+        parts.append(
+            f"{what}, {measured['iterations']} iterations on {measured['cores']} cores; the first "
+            f"seed's parameters are {same} in all rows but those side by side:\n\n"
+            f"{pages.table(heads, rows, left=0)}"
+        )
+    when = f"Made by `python -m {__spec__.name} AGENT FAMILY` on {kept('devices')['date']}."
+    return "\n\n".join([*parts, when])
+
+
+@program
+def main() -> None:
+    arguments = parser(__doc__)
+    arguments.add_argument("agent", nargs="?", default="dream")
+    arguments.add_argument("family", nargs="?", default="distracting-bus")
+    arguments.add_argument("--chunks", type=int, default=6, help=f"of {CHUNK} iterations each")
+    arguments.add_argument("--point", help="only this one, in this process")
+    arguments.add_argument("--table", action="store_true", help="only write the table")
+    asked = arguments.parse_args()
+    if asked.table:
+        pages.put(DOCS / "devices.md", "devices", table())
+    elif asked.point:
+        point = json.loads(asked.point)
+        print(json.dumps(measure(asked.agent, asked.family, *point, asked.chunks)))
+    else:
+        run(asked.agent, asked.family, asked.chunks)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
