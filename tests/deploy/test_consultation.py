@@ -89,6 +89,48 @@ def test_outcomes_that_are_none_are_refused_and_nothing_is_lost():
     assert len(consultation.told) == 1
 
 
+def test_outcomes_are_told_apart_by_their_letters_and_lines_do_not_matter():
+    words = ["low", "Low", "low\nside"]
+    family = from_columns(
+        {"fault": ["a", "b"], "prior": [0.6, 0.4]},
+        {
+            "test": ["x  y"] * 3,
+            "cost": [0] * 3,
+            "outcome": words,
+            "a": [1 / 3] * 3,
+            "b": [1 / 3] * 3,
+        },
+        {"repair": ["for a", "for b"], "a": [1, 0], "b": [0, 1]},
+        budget=4,
+    )
+    consultation = Consultation(untrained(family, stop="never"))
+    with pytest.raises(UserError, match="unknown outcome of 'x  y' 'LOW'"):
+        consultation.tell("LOW")
+    with pytest.raises(UserError, match="the outcome is of 'z', and the agent asked for 'x  y'"):
+        consultation.tell("low", "z")
+    consultation.tell("Low", "x y")
+    consultation.tell(" low ")
+    consultation.tell("low\r\nside")
+    consultation.tell("low s")
+    assert [outcome for _, outcome in consultation.told] == ["Low", "low", words[2], words[2]]
+    assert consultation.exhausted
+
+
+def test_what_each_repair_comes_to_by_hand():
+    family = from_columns(
+        {"fault": ["a", "b"], "prior": [0.6, 0.4]},
+        {"test": ["x"], "cost": [0], "a": [0.1], "b": [0.8]},
+        {"repair": ["for a", "for b"], "a": [1, 0], "b": [-1, 2]},
+        budget=2,
+    )
+    consultation = Consultation(untrained(family, stop="never"))
+    for_a, for_b = consultation.repairs
+    assert for_a == ("for a", pytest.approx(0.6 - 0.4), pytest.approx(0.4))
+    assert for_b == ("for b", pytest.approx(0.8), pytest.approx(0.6))
+    assert consultation.advice in consultation.repairs
+    assert not consultation.exhausted
+
+
 def test_what_was_told_is_not_asked_again_where_outcomes_are_fixed():
     family = from_columns(
         {"fault": ["a", "b"], "prior": [0.6, 0.4]},
@@ -127,6 +169,7 @@ def test_at_the_terminal(run, capsys, monkeypatch):
     assert "test 2: " in told
     consultation.tell(first.prospects[0].outcome)
     assert f"repair: {consultation.advice.repair}\n" in told
+    assert f"another would pay more: {consultation.advice.risk:.0%}\n" in told
     # The end of the input ends the tests too.
     monkeypatch.setattr("sys.stdin", io.StringIO(""))
     assert main(["diagnose", str(run)]) == 0
@@ -145,6 +188,8 @@ def test_for_programs(run, capsys):
     assert main(["diagnose", str(run), "--stop", "0", "--json"]) == 0
     held = json.loads(capsys.readouterr().out)
     assert (held["done"], held["proposal"]) == (True, None)
+    assert main(["diagnose", str(run), "--stop", "0"]) == 0
+    assert "more tests are not worth it\n" in capsys.readouterr().out
     assert main(["diagnose", str(run), "--outcome", "odd", "--json"]) == 2
     assert "unknown outcome of" in capsys.readouterr().err
 

@@ -219,6 +219,10 @@ def test_the_page_itself_is_answered(secrets, studio, host):
 def test_with_a_token_nothing_is_answered_without_it(secrets, studio):
     names = frozenset({"localhost", "0.0.0.0", "machine"})
     client, _, _ = studio(secrets[0], names=names, token="right")
+    answer = client.get("/?token=right", headers=[("host", "192.168.3.4:8321")])
+    assert (answer.status, answer.headers["location"]) == (303, "/")
+    cookie = answer.headers["set-cookie"]
+    name = cookie.partition("=")[0]
     wrong = [
         "",
         "?token=",
@@ -231,17 +235,26 @@ def test_with_a_token_nothing_is_answered_without_it(secrets, studio):
     for path in (*PAGES, "/trial", "/live"):
         for query in [*wrong, *(["?token=right"] if path not in PAGES else [])]:
             assert client.get(path + query).status == 401
-        for cookie in ("", "dreamrl-studio=", "dreamrl-studio=wrong", "token=right", "\x7f=;;"):
-            assert client.get(path, headers=[("cookie", cookie)]).status == 401
-    answer = client.get("/?token=right", headers=[("host", "192.168.3.4:8321")])
-    assert (answer.status, answer.headers["location"]) == (303, "/")
-    cookie = answer.headers["set-cookie"]
+        for held in ("", f"{name}=", f"{name}=wrong", "token=right", "\x7f=;;"):
+            assert client.get(path, headers=[("cookie", held)]).status == 401
     assert "httponly" in cookie.lower()
     assert "samesite=strict" in cookie.lower()
     shown = [("cookie", cookie.partition(";")[0])]
     assert client.get("/", headers=shown).status == 200
     assert client.get("/trial", headers=shown).status == 422
     assert client.get("/", headers=[*shown, ("host", "evil.example")]).status == 421
+
+
+def test_two_servers_of_one_machine_have_a_cookie_each(secrets, studio):
+    shown = []
+    clients = [studio(secrets[0], token=token)[0] for token in ("one", "two")]
+    for client, token in zip(clients, ("one", "two"), strict=True):
+        answer = client.get(f"/?token={token}")
+        shown.append(answer.headers["set-cookie"].partition(";")[0])
+    # A browser sends both to both, as ports do not matter; of one name it would keep the last.
+    assert len({cookie.partition("=")[0] for cookie in shown}) == 2
+    for client in clients:
+        assert client.get("/", headers=[("cookie", "; ".join(shown))]).status == 200
 
 
 def test_names_stay_data(trained, tmp_path, studio):

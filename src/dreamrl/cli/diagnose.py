@@ -7,15 +7,18 @@ from typing import Annotated
 
 import tyro
 
+from dreamrl.cli.serving import check_serving, door, say_address, serve
 from dreamrl.cli.values import print_json, print_rows
 from dreamrl.deploy import load
 from dreamrl.deploy.consultation import Consultation, summary
+from dreamrl.deploy.wording import wording
 from dreamrl.errors import UserError
 from dreamrl.runs import only
 
 EXAMPLES = """\
   dreamrl diagnose runs/dream-diagnosis-s0
   dreamrl diagnose runs/dream-diagnosis-s0 --stop never
+  dreamrl diagnose runs/dream-diagnosis-s0 --serve --open
   dreamrl diagnose runs/dream-diagnosis-s0 --outcome low --outcome negative --json
 """
 SHOWN = 5
@@ -36,11 +39,22 @@ class Options:
     """The outcome of a proposed test, in their order; may be given several times."""
     stop: str | None = None
     """When DREAM's tests end, if otherwise than in training: rule, never or a number of tests."""
+    serve: bool = False
+    """Ask on a page in a browser instead, until Ctrl-C; needs pip install 'dreamrl[studio]'."""
+    port: int = 8322
+    """Where the page is served; 0: at any port that is free."""
+    host: str = "127.0.0.1"
+    """Address that it is served at; 0.0.0.0: at all of this machine's, to whoever has the token."""
+    open: bool = False
+    """Open a browser with the page."""
     json: bool = False
     """Print one JSON object, after the outcomes that were given, and ask nothing."""
 
 
 def run(options: Options) -> None:
+    if options.serve:
+        _serve(options)
+        return
     consultation = Consultation(load(only(options.run).path), stop=options.stop)
     for outcome in options.outcome:
         consultation.tell(outcome)
@@ -49,38 +63,44 @@ def run(options: Options) -> None:
         return
     while _asked(consultation):
         pass
-    advice = consultation.advice
-    print(f"\nrepair: {advice.repair}")
-    print(f"expected to pay {advice.expected:.2f}; another would pay more: {advice.risk:.0%}")
+    said = wording(consultation)
+    print(f"\nrepair: {said.advice.repair}")
+    print(said.pays)
+
+
+def _serve(options: Options) -> None:
+    check_serving(options.port)
+    if options.outcome:
+        raise UserError("--serve takes no --outcome: the page has buttons for outcomes")
+    from dreamrl.studio.diagnosis import application
+
+    run = only(options.run).path
+    agent = load(run) if options.stop is None else load(run).with_stop(options.stop)
+    # Whatever keeps it from proposing is told here; and the first page is not waited for.
+    wording(Consultation(agent))
+    at = door(options.host, options.port)
+    say_address([("diagnosis", at.address()), ("run", str(run))], options.json, options.open)
+    serve(application(agent, str(run), at.names, at.token), at.listener)
 
 
 def _asked(consultation: Consultation) -> bool:
     """Show what is known and ask for one outcome; return whether to go on."""
-    ranked = sorted(
-        zip(consultation.posterior, consultation.family.table.faults, strict=True), reverse=True
-    )
+    said = wording(consultation)
     print()
-    print_rows([(fault, f"{share:>4.0%}") for share, fault in ranked[:SHOWN]])
-    proposal = consultation.proposal
-    if proposal is None:
-        print("\nmore tests are not worth it")
+    print_rows([(fault, f"{words:>4}") for fault, _, words in said.faults[:SHOWN]])
+    if said.proposal is None:
+        print(f"\n{said.test}")
         return False
-    advice = consultation.advice
-    print(f"now: {advice.repair}, expected to pay {advice.expected:.2f}")
-    cost = f", costs {proposal.cost:g}" if proposal.cost else ""
-    print(
-        f"\ntest {len(consultation.told) + 1}: {proposal.test} (worth {proposal.worth:.2f}{cost})"
-    )
-    print_rows(
-        [(f"  {p.outcome}", f"{p.probability:>4.0%}  {p.repair}") for p in proposal.prospects]
-    )
+    print(f"now: {said.advice.repair}, {said.pays}")
+    print(f"\n{said.test} ({said.worth})")
+    print_rows([(f"  {outcome}", f"{share:>4}  {then}") for outcome, share, then in said.outcomes])
     while True:
         print("outcome: ", end="", flush=True)
-        said = sys.stdin.readline()
-        if not said.strip():
+        answer = sys.stdin.readline()
+        if not answer.strip():
             return False
         try:
-            consultation.tell(said.strip())
+            consultation.tell(answer.strip())
         except UserError as error:
             print(error)
             continue

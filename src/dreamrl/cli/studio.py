@@ -1,19 +1,12 @@
 """`dreamrl studio`: the report's views in a browser, live while runs train."""
 
 import dataclasses
-import secrets
-import socket
-import sys
-import threading
-import webbrowser
 from pathlib import Path
 from typing import Annotated
 
 import tyro
 
-from dreamrl.cli.values import check_number, print_json, print_rows
-from dreamrl.errors import UserError
-from dreamrl.families.optional_deps import needs
+from dreamrl.cli.serving import check_serving, door, say_address, serve
 
 EXAMPLES = """\
   dreamrl studio
@@ -51,55 +44,13 @@ class Options:
 
 
 def run(options: Options) -> None:
-    check_number("port", options.port, 0, 2**16 - 1)
-    for package in ("starlette", "uvicorn"):
-        needs(package, "studio")
-    import uvicorn
-
-    from dreamrl.studio.guard import LOOPBACK, TOKEN
+    check_serving(options.port)
     from dreamrl.studio.server import application
     from dreamrl.studio.shelf import Shelf
 
     shelf = Shelf(() if options.lesson else options.run, options.family)
-    token = None if options.host in LOOPBACK else secrets.token_urlsafe(24)
-    names = LOOPBACK if token is None else {*LOOPBACK, options.host.lower(), socket.gethostname()}
-    listener = listening(options.host, options.port)
-    name = f"[{options.host}]" if ":" in options.host else options.host
-    place = "lesson" if options.lesson else ""
-    shown = f"?{TOKEN}={token}" if token else ""
-    address = f"http://{name}:{listener.getsockname()[1]}/{place}{shown}"
-    config = uvicorn.Config(
-        application(shelf, frozenset(names), token),
-        access_log=False,
-        log_level="error",
-        lifespan="off",
-        server_header=False,
-        ws="none",
-    )
-    server = uvicorn.Server(config)
-    # Signals are this thread's: the other one ends with the program.
-    thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
-    thread.start()
-    if options.json:
-        print_json({"address": address})
-    else:
-        print_rows([("studio", address), ("runs", str(len(shelf.rows())))])
-    sys.stdout.flush()
-    if options.open:
-        webbrowser.open(address)
-    try:
-        thread.join()
-    finally:
-        server.should_exit = True
-
-
-def listening(host: str, port: int) -> socket.socket:
-    """Return a socket that listens; raise UserError where it cannot."""
-    try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((host, port), family=family)
-    except OSError as error:
-        raise UserError(
-            f"cannot listen at {host}, port {port}: {error.strerror or error}; "
-            "choose another --port, or 0 for any that is free"
-        ) from None
+    at = door(options.host, options.port)
+    address = at.address("lesson" if options.lesson else "")
+    rows = [("studio", address), ("runs", str(len(shelf.rows())))]
+    say_address(rows, options.json, options.open)
+    serve(application(shelf, at.names, at.token), at.listener)

@@ -3,6 +3,7 @@
 The agent proposes and decides; the posterior, and what a test is worth, are exact, from the table.
 """
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
@@ -35,7 +36,7 @@ class Proposal(NamedTuple):
 
 
 class Advice(NamedTuple):
-    """What the agent would repair now."""
+    """A repair, as what the agent would do now."""
 
     repair: str
     expected: float
@@ -100,42 +101,59 @@ class Consultation:
         """The agent's repair on what it believes now."""
         exploiter = self._agent.exploiter(self._explorer.belief, 0)
         exploiter.observe(0)
-        action, table, belief = int(exploiter.act()), self.family.table, self.posterior
+        action, table = int(exploiter.act()), self.family.table
         name = self.family.exploitation_names[action]
         if action == self.family.end_action:
-            payoffs = table.payoffs.min(0)
-        else:
-            payoffs = table.payoffs[action % len(table.repairs)]
-        better = table.payoffs.max(0) > payoffs
-        return Advice(name, float(payoffs @ belief), float(belief @ better))
+            return self._valued(name, table.payoffs.min(0))
+        return self._valued(name, table.payoffs[action % len(table.repairs)])
 
-    def tell(self, outcome: str) -> None:
+    @property
+    def repairs(self) -> tuple[Advice, ...]:
+        """What each repair would come to now, in the table's order."""
+        table = self.family.table
+        return tuple(map(self._valued, table.repairs, table.payoffs))
+
+    def tell(self, outcome: str, test: str | None = None) -> None:
         """Take the outcome of the proposed test: its name, or the unambiguous beginning of it.
 
+        Args:
+            outcome: As it was said.
+            test: Which test it is of, where somebody may have been asked for another.
+
         Raises:
-            UserError: For an outcome that the test has not, or that is impossible by now.
+            UserError: For an outcome that the test has not, or that is impossible by now; for
+                another test.
         """
         if self.done:
             raise UserError("the diagnosis has ended: there is no test to tell an outcome of")
         table, names = self.family.table, self.family.table.outcomes[self._test]
-        said = outcome.strip().lower()
-        found = [name for name in names if name.lower() == said]
-        found = found or [name for name in names if said and name.lower().startswith(said)]
-        if len(found) != 1:
-            raise unknown(f"outcome of {table.tests[self._test]!r}", outcome, names)
-        number = names.index(found[0])
+        proposed = table.tests[self._test]
+        if test is not None and _one_line(test) != _one_line(proposed):
+            raise UserError(f"the outcome is of {test!r}, and the agent asked for {proposed!r}")
+        found = _meant(_one_line(outcome), names)
+        if found is None:
+            raise unknown(f"outcome of {proposed!r}", outcome, names)
+        number = names.index(found)
         if not (self.posterior * table.likelihoods[self._test, number]).any():
-            test = table.tests[self._test]
-            raise UserError(f"by the table {test!r} cannot be {found[0]!r} after what was told")
-        self.told.append((table.tests[self._test], found[0]))
+            raise UserError(f"by the table {proposed!r} cannot be {found!r} after what was told")
+        self.told.append((proposed, found))
         self._tests.append(self._test)
         result = int(table.offsets[self._test]) + number
         self._results.append(result)
-        cost, family = float(table.costs[self._test]), self.family
-        over = len(self.told) >= family.horizon or not bool(family.tests_after(self._done).any())
-        allowed = family.actions_after(self._done)
-        self._explorer.observe(1 + result, -cost, False, over, allowed)
+        cost, allowed = float(table.costs[self._test]), self.family.actions_after(self._done)
+        self._explorer.observe(1 + result, -cost, False, self.exhausted, allowed)
         self._next()
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether there are no more tests, worth it or not."""
+        family = self.family
+        return len(self.told) >= family.horizon or not bool(family.tests_after(self._done).any())
+
+    def _valued(self, repair: str, payoffs: Float[np.ndarray, " faults"]) -> Advice:
+        belief = self.posterior
+        better = self.family.table.payoffs.max(0) > payoffs
+        return Advice(repair, float(payoffs @ belief), float(belief @ better))
 
     @property
     def _done(self) -> Bool[Array, " tests"]:
@@ -152,6 +170,24 @@ class Consultation:
             self._explorer.observe(0, 0.0, True, False)
         else:
             self._test = action % len(self.family.table.tests)
+
+
+def _meant(said: str, names: Sequence[str]) -> str | None:
+    """Return the one name that was said: as it is, in letters of either size, or begun."""
+    small = said.lower()
+    for found in (
+        [name for name in names if _one_line(name) == said],
+        [name for name in names if _one_line(name).lower() == small],
+        [name for name in names if small and _one_line(name).lower().startswith(small)],
+    ):
+        if found:
+            return found[0] if len(found) == 1 else None
+    return None
+
+
+def _one_line(text: str) -> str:
+    """Return text as it is read: forms and terminals break its lines otherwise, if at all."""
+    return " ".join(text.split())
 
 
 def summary(consultation: Consultation) -> dict[str, Any]:

@@ -5,6 +5,7 @@ import hashlib
 import json
 import re
 from collections.abc import Sequence
+from html import escape
 from importlib.resources import files
 from typing import Any
 
@@ -35,14 +36,16 @@ PAGE = """\
 <style>{style}</style>
 </head>
 <body>
+{body}
+</body>
+</html>
+"""
+DRAWN = """\
 <noscript><p>This page is drawn by JavaScript, which is switched off here. Its numbers are in
 the element "data" of this file, as JSON.</p></noscript>
 <main id="report"></main>
 <script type="application/json" id="data">{data}</script>
-<script type="module">{code}</script>
-</body>
-</html>
-"""
+<script type="module">{code}</script>"""
 
 
 def html(report: Report) -> str:
@@ -60,13 +63,35 @@ def lesson_html() -> str:
     return _page("DREAM in five minutes", TAUGHT, escaped(json.loads(_part(LESSON))))
 
 
+def diagnosis_html(title: str, body: str) -> str:
+    """Return a page without code, whose forms ask the server that it came from, and nobody else.
+
+    Args:
+        title: Text.
+        body: HTML, in which the text of others is escaped.
+    """
+    style = _part("style.css") + _part("diagnosis.css")
+    return _around(escape(title), body, style, "", "'self'")
+
+
 def _page(title: str, modules: Sequence[str], data: str, allowed: str = "") -> str:
-    style, code = _part("style.css"), bundle(modules)
+    code = bundle(modules)
+    body = DRAWN.format(code=code, data=data)
+    script = f"script-src {_allowed(code)}; "
+    return _around(title, body, _part("style.css"), script, f"'none'{allowed}")
+
+
+def _around(title: str, body: str, style: str, script: str, form: str) -> str:
     policy = (
-        f"default-src 'none'; script-src {_allowed(code)}; style-src {_allowed(style)}; "
-        f"img-src data:; base-uri 'none'; form-action 'none'{allowed}"
+        f"default-src 'none'; {script}style-src {_allowed(style)}; "
+        f"img-src data:; base-uri 'none'; form-action {form}"
     )
-    return PAGE.format(title=title, policy=policy, style=style, code=code, data=data)
+    return _text(PAGE.format(title=title, policy=policy, style=style, body=body))
+
+
+def _text(text: str) -> str:
+    """Return text that can be written: a name of a file may be no text at all."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def bundle(modules: Sequence[str] = MODULES) -> str:
@@ -79,8 +104,7 @@ def escaped(report: Report | dict[str, Any]) -> str:
     text = json.dumps(report, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
-    # A name of a file may be no text at all.
-    return text.encode("utf-8", "backslashreplace").decode()
+    return _text(text)
 
 
 def _part(name: str) -> str:

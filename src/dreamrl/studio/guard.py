@@ -7,6 +7,7 @@ rebinding), they carry that name in `Host`.
 
 import hmac
 import ipaddress
+import secrets
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qs
 
@@ -17,7 +18,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 PAGES = ("/", "/lesson")
 TOKEN = "token"
-COOKIE = "dreamrl-studio"
 ALWAYS = {
     "cache-control": "no-store",
     "cross-origin-opener-policy": "same-origin",
@@ -29,7 +29,7 @@ ALWAYS = {
 
 
 class Guard:
-    """Refuses what the studio's own page would not send.
+    """Refuses what an own page would not send: the studio's, or a diagnosis'.
 
     Args:
         app: Answers the rest.
@@ -39,10 +39,12 @@ class Guard:
 
     def __init__(self, app: ASGIApp, names: frozenset[str] = LOOPBACK, token: str | None = None):
         self.app, self.names, self.token = app, names, token
+        # Cookies are of a machine, not of a port: others that are served there have their own.
+        self.cookie = f"dreamrl-{secrets.token_hex(8)}"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            raise ValueError(f"the studio speaks HTTP alone, not {scope['type']}")
+            raise ValueError(f"pages here are served by HTTP alone, not {scope['type']}")
 
         async def guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -57,7 +59,7 @@ class Guard:
     def _refusal(self, scope: Scope) -> Response | None:
         headers = Headers(scope=scope)
         if scope["method"] not in ("GET", "HEAD"):
-            return PlainTextResponse("the studio is only looked at", 405)
+            return PlainTextResponse("pages here are only looked at", 405)
         hosts = headers.getlist("host")
         if len(hosts) != 1 or not self._is_here(hosts[0]):
             return PlainTextResponse("this is no name of this machine's", 421)
@@ -84,13 +86,13 @@ class Guard:
         return self.token is not None
 
     def _without_token(self, scope: Scope, headers: Headers) -> Response | None:
-        if self.token is None or self._is_token(_cookie(headers.get("cookie", ""))):
+        if self.token is None or self._is_token(_held(headers.get("cookie", ""), self.cookie)):
             return None
         [given] = parse_qs(scope["query_string"].decode("latin-1")).get(TOKEN, [""])[:1]
         if scope["path"] not in PAGES or not self._is_token(given):
             return PlainTextResponse("open the address with the token that was printed", 401)
         answer = RedirectResponse(scope["path"], 303)
-        answer.set_cookie(COOKIE, given, httponly=True, samesite="strict")
+        answer.set_cookie(self.cookie, given, httponly=True, samesite="strict")
         return answer
 
     def _is_token(self, given: str) -> bool:
@@ -109,9 +111,9 @@ def _name(host: str) -> str:
     return name[1:-1] if name.startswith("[") and name.endswith("]") else name
 
 
-def _cookie(header: str) -> str:
+def _held(header: str, name: str) -> str:
     try:
         held = SimpleCookie(header)
     except CookieError:
         return ""
-    return held[COOKIE].value if COOKIE in held else ""
+    return held[name].value if name in held else ""

@@ -1,0 +1,68 @@
+"""What a consultation says to whoever does the tests: at the terminal and on the page the same."""
+
+from typing import NamedTuple
+
+from dreamrl.deploy.consultation import Advice, Consultation, Proposal, Prospect
+
+
+class Share(NamedTuple):
+    """How likely something is."""
+
+    name: str
+    value: float
+    words: str
+
+
+class Wording(NamedTuple):
+    """All that is said at once."""
+
+    faults: tuple[Share, ...]
+    """The likeliest first."""
+    repairs: tuple[Share, ...]
+    """How likely no other would pay more, and what each is expected to pay."""
+    advice: Advice
+    pays: str
+    """What is to be expected of the repair."""
+    proposal: Proposal | None
+    test: str
+    """The proposed test, and its number; without a proposal, why there is none."""
+    worth: str
+    outcomes: tuple[tuple[str, str, str], ...]
+    """An outcome of it, how likely that is, and the best repair then."""
+
+
+def wording(consultation: Consultation) -> Wording:
+    """Return what is to be said now."""
+    names, posterior = consultation.family.table.faults, consultation.posterior.tolist()
+    faults = [Share(*each, f"{each[1]:.0%}") for each in zip(names, posterior, strict=True)]
+    repairs = [
+        Share(each.repair, 1 - each.risk, f"{1 - each.risk:.0%}, pays {each.expected:.2f}")
+        for each in consultation.repairs
+    ]
+    proposal, advice, worth = consultation.proposal, consultation.advice, ""
+    pays = f"expected to pay {advice.expected:.2f}; another would pay more: {advice.risk:.0%}"
+    if proposal is None:
+        test = "no test is left" if consultation.exhausted else "more tests are not worth it"
+    else:
+        test = f"test {len(consultation.told) + 1}: {proposal.test}"
+        cost = f", costs {proposal.cost:g}" if proposal.cost else ""
+        worth = f"worth {proposal.worth:.2f}{cost}"
+    return Wording(
+        _likeliest_first(faults),
+        _likeliest_first(repairs),
+        advice,
+        pays,
+        proposal,
+        test,
+        worth,
+        tuple(map(_said, proposal.prospects if proposal else ())),
+    )
+
+
+def _likeliest_first(shares: list[Share]) -> tuple[Share, ...]:
+    return tuple(sorted(shares, key=lambda share: share.value, reverse=True))
+
+
+def _said(prospect: Prospect) -> tuple[str, str, str]:
+    then = prospect.repair if prospect.probability else "impossible by the table"
+    return prospect.outcome, f"{prospect.probability:.0%}", then

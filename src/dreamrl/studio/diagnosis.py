@@ -1,0 +1,147 @@
+"""A diagnosis as a page: the test that is proposed, and a button for each of its outcomes.
+
+All that was told stands in the page's address, test by test: nothing is kept here between two
+requests, so going back, reloading and several windows are what they are on any other page.
+"""
+
+import threading
+from collections.abc import Sequence
+from html import escape
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+
+from dreamrl.deploy import TrainedAgent
+from dreamrl.deploy.consultation import Consultation
+from dreamrl.deploy.wording import Share, Wording, wording
+from dreamrl.errors import UserError
+from dreamrl.report.page import diagnosis_html
+from dreamrl.studio.guard import LOOPBACK, Guard
+
+TOLD = "/told"
+"""Where answers are sent. Unlike the beginning, at `/`, no other site may link to it."""
+SHOWN = 8
+"""Faults, and repairs, that have a bar."""
+LONGEST = 400
+"""Letters that are shown of what is wrong."""
+
+WORTH = "Worth: how much more the best repair is expected to pay, once the outcome is known."
+KEPT = "This page's address holds all that was told: as a bookmark, it can be kept."
+
+Told = Sequence[tuple[str, str]]
+"""Tests, and their outcomes."""
+
+
+def application(
+    agent: TrainedAgent,
+    name: str,
+    names: frozenset[str] = LOOPBACK,
+    token: str | None = None,
+) -> Guard:
+    """Return the page as an ASGI application.
+
+    Args:
+        agent: Proposes the tests.
+        name: Its run's, for whoever reads.
+        names: As in `Guard`.
+        token: As in `Guard`.
+    """
+    lock = threading.Lock()
+
+    def answer(told: Told) -> Response:
+        fault = ""
+        with lock:
+            consultation = Consultation(agent)
+            try:
+                for test, outcome in told:
+                    consultation.tell(outcome, test)
+            except UserError as error:
+                fault = str(error)
+            text = page(consultation, name, fault)
+        return HTMLResponse(text, 422 if fault else 200)
+
+    async def begin(request: Request) -> Response:
+        return await run_in_threadpool(answer, ())
+
+    async def go_on(request: Request) -> Response:
+        return await run_in_threadpool(answer, request.query_params.multi_items())
+
+    return Guard(Starlette(routes=[Route("/", begin), Route(TOLD, go_on)]), names, token)
+
+
+def page(consultation: Consultation, name: str, fault: str = "") -> str:
+    """Return what is known and asked as HTML; `fault` is what was wrong with the last answer."""
+    said, told = wording(consultation), consultation.told
+    head = f'<h1>Diagnosis</h1><p class="path">{escape(name)}</p>'
+    if fault:
+        head += f'<p class="alarm" role="alert">{escape(fault[:LONGEST])}</p>'
+    if said.proposal is None:
+        title = f"repair: {said.advice.repair}"
+        first = [_card(title, f"<p>{said.pays}</p><p>{said.test}</p>")]
+    else:
+        title = said.test
+        now = _card(f"now: {said.advice.repair}", f"<p>{said.pays}</p>")
+        first = [_card(title, _question(said, said.proposal.test, told)), now]
+    if told:
+        first.append(_card("told so far", _history(told)))
+    repairs = _bars("How likely no other would pay more", said.repairs, said.advice.repair)
+    faults = _bars("How likely each is", said.faults)
+    rows = ("".join(first), _card("repairs", repairs) + _card("faults", faults))
+    body = "".join(f'<div class="columns">{row}</div>' for row in rows)
+    return diagnosis_html(f"{title} · dreamrl diagnose", f"<main>{head}{body}</main>")
+
+
+def _card(heading: str, content: str) -> str:
+    heading = escape(heading[:1].upper() + heading[1:])
+    return f'<section class="card"><h2>{heading}</h2>{content}</section>'
+
+
+def _question(said: Wording, test: str, told: Told) -> str:
+    rows = "".join(
+        f'<tr><th scope="row"><button name="{escape(test)}" value="{escape(outcome)}">'
+        f"{escape(outcome)}</button></th><td>{likely}</td><td>{escape(then)}</td></tr>"
+        for outcome, likely, then in said.outcomes
+    )
+    titles = ("outcome", "likely", "best repair then")
+    heads = "".join(f'<th scope="col">{title}</th>' for title in titles)
+    caption = "<caption>What is its outcome?</caption>"
+    table = f'<table class="outcomes">{caption}<tr>{heads}</tr>{rows}</table>'
+    return f'<p>{said.worth}</p>{_form(TOLD, told, table)}<p class="aside">{WORTH}</p>'
+
+
+def _bars(label: str, shares: Sequence[Share], chosen: str = "") -> str:
+    """Return bars of the likeliest; the one that is chosen is marked, to readers aloud too."""
+    rows = []
+    for name, value, words in shares[:SHOWN]:
+        kind, mark = "", ""
+        if name == chosen:
+            kind, mark = ' class="chosen"', '<span class="hidden">, the agent\'s</span>'
+        rows.append(
+            f'<li{kind}><span class="name">{escape(name)}</span>'
+            '<svg viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true">'
+            f'<rect width="{100 * value:.2f}" height="10"/></svg>'
+            f'<span class="value">{words}{mark}</span></li>'
+        )
+    more = f"<p>and {len(shares) - SHOWN} more</p>" if len(shares) > SHOWN else ""
+    wide = " results" if chosen else ""
+    bars = f'<ul class="bars{wide}">{"".join(rows)}</ul>'
+    return f'<p class="aside">{label}</p>{bars}{more}'
+
+
+def _history(told: Told) -> str:
+    rows = "".join(f"<li>{escape(test)}: {escape(outcome)}</li>" for test, outcome in told)
+    undo = _form(TOLD, told[:-1], "<button>Undo the last answer</button>")
+    again = _form("/", (), "<button>Start over</button>")
+    return f'<ol>{rows}</ol><div class="controls">{undo}{again}</div><p class="aside">{KEPT}</p>'
+
+
+def _form(place: str, told: Told, content: str) -> str:
+    """Return a form that says again what was told; a button in it may add an outcome."""
+    held = "".join(
+        f'<input type="hidden" name="{escape(test)}" value="{escape(outcome)}">'
+        for test, outcome in told
+    )
+    return f'<form action="{place}">{held}{content}</form>'
