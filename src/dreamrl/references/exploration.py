@@ -3,7 +3,7 @@
 import bisect
 import functools
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, no_type_check
 
 import numpy as np
 
@@ -97,6 +97,8 @@ class _Search:
                 break
         return lost
 
+    # Called a hundred thousand times: see `tables.Tables.split`.
+    @no_type_check
     def _loss(self, step: int, rows: np.ndarray, budget: int, limit: float) -> float:
         """Return the least loss of a set if it is below `limit`, else a bound of it that is not."""
         layer = self.tables.layers[step]
@@ -130,6 +132,7 @@ class _Search:
             raise TooLarge(f"{name!r} has too many sets of problems to search all explorations")
         return least
 
+    @no_type_check
     def _bound(self, step: int, rows: np.ndarray, bits: int, limit: float) -> float:
         """Return a bound from the sets within this one, `limit` or more if they give so much."""
         highest = 0.0
@@ -141,6 +144,7 @@ class _Search:
                         return highest
         return highest
 
+    @no_type_check
     def _promising(self, step: int, rows: np.ndarray) -> list[int]:
         """Return all actions that are possible, those that tell more apart first."""
         layer = self.tables.layers[step]
@@ -150,6 +154,7 @@ class _Search:
         # The mask is seen, so it is the same for all that have looked the same.
         return order[layer.possible(rows[0], order)].tolist()
 
+    @no_type_check
     def _final_loss(self, owners: np.ndarray, limit: float) -> float:
         """Return the loss where exploration ends with a set, or `limit` if that is exceeded."""
         if self._is_enough(owners):
@@ -163,6 +168,7 @@ class _Search:
             self._left[key] = told - len(ids) * self.exploitation.value(ids)
         return self._left[key]
 
+    @no_type_check
     def _is_enough(self, owners: np.ndarray) -> bool:
         key = owners.tobytes()
         if key not in self._enough:
