@@ -44,6 +44,7 @@ docs: $(DEV)
 	$(VENV)/bin/python -m benchmarks.paper.cases --table
 	$(VENV)/bin/python -m benchmarks.speed.train --table
 	$(VENV)/bin/python -m benchmarks.speed.growth --draw
+	$(VENV)/bin/python -m benchmarks.speed.devices --table
 
 $(VENV)/bin/pip:
 	@$(or $(PYTHON),false) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \

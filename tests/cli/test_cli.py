@@ -176,6 +176,14 @@ def test_mistakes_get_one_line_and_write_nothing(fake, tmp_path, capsys, argumen
     assert (tmp_path / "full" / "run.json").read_text() == content
 
 
+def test_more_devices_than_there_are(fake, capsys, tmp_path):
+    for words in (["train", "fake", "bus", "--seeds", "2", "--out", "run"], ["resume", "run"]):
+        assert main([*words, "--devices", "64"]) == 2
+        said = capsys.readouterr().err
+        assert said.startswith("dreamrl: devices must be at most 4, as many as JAX has here")
+    assert not (tmp_path / "run").exists()
+
+
 def test_trials_of_unknown_problems_and_too_few_trials(trained, capsys):
     assert main(["trial", str(trained), "--problem", "576"]) == 2
     assert "has no problem 576" in capsys.readouterr().err
@@ -214,8 +222,8 @@ def test_ctrl_c_keeps_what_there_is_and_says_so(fake, tmp_path, capsys, monkeypa
 def test_a_stopped_run_is_resumed_extended_and_listed(fake, capsys, monkeypatch):
     stops = Session.run
 
-    def interrupted(self, watch, began):
-        return stops(self, dataclasses.replace(watch, stop=lambda: True), began)
+    def interrupted(self, watch, *rest):
+        return stops(self, dataclasses.replace(watch, stop=lambda: True), *rest)
 
     words = ["fake", "bus", "--out", "runs/one", *QUICK]
     with monkeypatch.context() as patch:
