@@ -56,11 +56,11 @@ def compiled_once(monkeypatch):
     """The programs of the fake algorithm are the same in all these tests."""
     compile_programs = loop._compile
 
-    def once(algorithm, seeds, plan, compiling):
+    def once(algorithm, seeds, plan, places, compiling):
         # Settings alone would not do: methods share them.
-        asked = (algorithm, tuple(seeds), plan.evaluation_trials)
+        asked = (algorithm, tuple(seeds), plan.evaluation_trials, places)
         if asked not in COMPILED:
-            COMPILED[asked] = compile_programs(algorithm, seeds, plan, compiling)
+            COMPILED[asked] = compile_programs(algorithm, seeds, plan, places, compiling)
         return COMPILED[asked]
 
     monkeypatch.setattr(loop, "_compile", once)

@@ -102,14 +102,14 @@ def rising_and_falling(monkeypatch):
     real = sessions.train
 
     def train(*inputs):
-        *first, keep = inputs
+        *first, keep, devices = inputs
 
         def told(training):
             value = RETURNS[training.iteration - 1]
             records = [{**record, "return_train": value} for record in training.records]
             keep(training._replace(records=records))
 
-        return real(*first, told)
+        return real(*first, told, devices)
 
     monkeypatch.setattr(sessions, "train", train)
 
