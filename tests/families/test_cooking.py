@@ -16,6 +16,23 @@ def test_digits_of_the_id_fill_the_drawers():
     assert COOKING.problem(jnp.array(10)).drawers.tolist() == [2, 2, 0]
 
 
+def test_more_problems_may_be_held_out_and_all_that_is_in_them_is_still_seen():
+    assert COOKING.test_ids == (10,)
+    assert len(COOKING.train_ids) == 63
+    family = dreamrl.make("cooking:unseen=8")
+    assert len(family.test_ids) == 8
+    assert 10 in family.test_ids
+    assert sorted([*family.train_ids, *family.test_ids]) == list(range(64))
+    drawers = np.stack([family.problem(jnp.array(i)).drawers for i in family.train_ids])
+    assert all(len(set(column)) == 4 for column in drawers.T.tolist())
+
+
+@pytest.mark.parametrize("unseen", [0, 64])
+def test_there_must_be_problems_of_both_kinds(unseen):
+    with pytest.raises(dreamrl.UserError, match=f"unseen must be from 1 to 63, is {unseen}"):
+        dreamrl.make(f"cooking:unseen={unseen}")
+
+
 def test_a_recipe_done_as_fast_as_can_be():
     fetch = [A.RIGHT, A.PICK_UP, A.LEFT, A.DROP]
     played = replay(COOKING, 22, [1, 1], fetch * 2)

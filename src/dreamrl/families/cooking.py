@@ -5,6 +5,7 @@ into the bowl, in order. Looking into the wrong drawer during the exploitation c
 """
 
 import dataclasses
+import functools
 import itertools
 from typing import NamedTuple
 
@@ -13,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Scalar
 
+from dreamrl.errors import UserError
 from dreamrl.families.family import Facts, Symmetry
 from dreamrl.families.grid import (
     ACTION_NAMES,
@@ -42,6 +44,7 @@ EMPTY = INGREDIENTS
 PROGRESS = 0.25
 """Reward of each of the four parts of a recipe; the same is paid for a mistake."""
 DONE = 4
+PROBLEMS = INGREDIENTS ** len(DRAWERS)
 UNSEEN = 10
 
 
@@ -61,18 +64,38 @@ class CookingState(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Cooking:
-    """64 problems: which of four ingredients is in each of three drawers."""
+    """64 problems: which of four ingredients is in each of three drawers.
+
+    Args:
+        unseen: How many problems are held out: the paper's one, and others drawn at random.
+    """
 
     name: str = "cooking"
+    unseen: int = 1
 
-    train_ids = tuple(i for i in range(INGREDIENTS ** len(DRAWERS)) if i != UNSEEN)
-    test_ids = (UNSEEN,)
+    def __post_init__(self) -> None:
+        """Raise UserError where so many cannot be held out."""
+        if not 1 <= self.unseen < PROBLEMS:
+            raise UserError(
+                f"{self.name}: unseen must be from 1 to {PROBLEMS - 1}, is {self.unseen}"
+            )
+
     horizon = HORIZON
     end_action = int(GridAction.END)
     action_space = Discrete(len(GridAction))
     action_names = ACTION_NAMES
     goal_space = MultiDiscrete((INGREDIENTS, INGREDIENTS))
     observation_space = MultiDiscrete((SIZE, SIZE, len(Underfoot), *[INGREDIENTS + 1] * 4))
+
+    @functools.cached_property
+    def test_ids(self) -> tuple[int, ...]:
+        drawn = np.random.default_rng(0).permutation(PROBLEMS)
+        others = drawn[drawn != UNSEEN][: self.unseen - 1]
+        return tuple(sorted([UNSEEN, *others.tolist()]))
+
+    @functools.cached_property
+    def train_ids(self) -> tuple[int, ...]:
+        return tuple(i for i in range(PROBLEMS) if i not in self.test_ids)
 
     def problem(self, problem_id: Int[Scalar, ""]) -> CookingProblem:
         powers = INGREDIENTS ** jnp.arange(len(DRAWERS))
@@ -97,7 +120,7 @@ class Cooking:
     def symmetries(self) -> list[Symmetry]:
         """Return those of the ingredients, which are but names."""
         powers = INGREDIENTS ** np.arange(len(DRAWERS))
-        contents = np.arange(INGREDIENTS ** len(DRAWERS))[:, None] // powers % INGREDIENTS
+        contents = np.arange(PROBLEMS)[:, None] // powers % INGREDIENTS
         renamings = map(np.array, itertools.permutations(range(INGREDIENTS)))
         return [Symmetry(new[contents] @ powers, new.take) for new in renamings]
 
