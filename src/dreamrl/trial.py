@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, PyTree, Scalar
 
-from dreamrl.families.family import Family, has_mask, horizon_of, mask_of
+from dreamrl.families.family import CanObserve, Family, has_mask, horizon_of, mask_of
 from dreamrl.families.turns import at_once, in_turns
 from dreamrl.networks.distributions import MASKED, Distribution
 from dreamrl.spaces import ActionSpace, inside
@@ -113,20 +113,25 @@ def rollout(
     carry: PyTree,
     key: Key,
     *,
+    start: State | None = None,
+    steps: int | None = None,
     states: bool = False,
 ) -> Episode:
-    """Play one episode, of at most as many steps as `horizon_of` says.
+    """Play one episode.
 
     Mapped over, no more are played side by side than the family can (`dreamrl.families.turns`).
 
     Args:
         goal: What is asked for; None in an exploration.
         act: Chooses each action; it threads `carry` through the episode.
+        start: Where it begins, of a family that can `observe` it; None: where `reset` says.
+        steps: How many are taken at most; None: as many as `horizon_of` says.
         states: Whether to keep the environment's states.
     """
+    steps = horizon_of(family, exploring=goal is None) if steps is None else steps
 
     def episode(problem, goal, carry, key):
-        return _episode(family, problem, goal, act, carry, key, states)
+        return _episode(family, problem, goal, act, carry, key, start, steps, states)
 
     return in_turns(episode, at_once(family))(problem, goal, carry, key)
 
@@ -138,10 +143,15 @@ def _episode(
     act: Act,
     carry: PyTree,
     key: Key,
+    start: State | None,
+    steps: int,
     states: bool,
 ) -> Episode:
     key_reset, key_act, key_step = jax.random.split(key, 3)
-    start, observation = family.reset(key_reset, problem)
+    if start is not None and isinstance(family, CanObserve):
+        observation = family.observe(problem, start)
+    else:
+        start, observation = family.reset(key_reset, problem)
     actions = family.action_space
     nothing = jnp.zeros(actions.shape, actions.dtype)
     allowed = mask_of(family, problem, goal, start)
@@ -165,8 +175,7 @@ def _episode(
         after = Percept(observation, action, reward, jnp.array(False), allowed)
         return (state, carry, after, alive), kept
 
-    horizon = horizon_of(family, exploring=goal is None)
-    keys = (jax.random.split(key_act, horizon), jax.random.split(key_step, horizon))
+    keys = (jax.random.split(key_act, steps), jax.random.split(key_step, steps))
     loop = (start, carry, percept, jnp.array(True))
     (_, _, last, _), (taken, extras, visited) = jax.lax.scan(step, loop, keys)
     observations, *rest, allowed = taken
