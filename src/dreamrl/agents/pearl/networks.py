@@ -119,7 +119,6 @@ class PearlAgent(GreedyAgent):
     """
 
     params: Components
-    masked: int | None = eqx.field(static=True)
     act_on_mean: bool = eqx.field(static=True)
 
     def init_exploration(self) -> ExplorerCarry:
@@ -130,8 +129,9 @@ class PearlAgent(GreedyAgent):
     def decide_exploration(
         self, carry: ExplorerCarry, percept: Percept
     ) -> tuple[ExplorerCarry, Decision]:
-        inner, decision = self.params.policy.step(carry.policy, percept, carry.goal, carry.z)
-        return carry._replace(policy=inner), mask_action(decision, self.masked)
+        policy = self.params.policy
+        inner, decision = policy.step(carry.policy, percept, carry.goal, carry.z)
+        return carry._replace(policy=inner), mask_action(decision, policy.end_action)
 
     def explore(
         self, carry: ExplorerCarry, percept: Percept, key: Key

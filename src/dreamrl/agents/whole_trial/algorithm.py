@@ -61,8 +61,8 @@ class WholeTrial(Algorithm):
         return self.nets(key_nets), key
 
     def agent(self, params: Nets) -> WholeTrialAgent:
-        masked, explores = self.family.end_action, self.has_exploration
-        return WholeTrialAgent(params.encoder, params.belief_head, params.policy, masked, explores)
+        nets = (params.encoder, params.belief_head, params.policy)
+        return WholeTrialAgent(*nets, self.has_exploration)
 
     def conditions(
         self, now: Snapshot, problem_id: ProblemID, key: Key, key_episodes: Key
@@ -103,16 +103,14 @@ class WholeTrial(Algorithm):
 
     def losses(self, now: Snapshot, batch: Batch, recalled: tuple[()], key: Key) -> dict[str, Loss]:
         """Return the one loss that trains all networks."""
-        learner, masked, target = self.settings.learner, self.family.end_action, now.target
+        learner, trial, target = self.settings.learner, batch.trial, now.target
 
         def loss(nets: Nets) -> tuple[Float[Array, ""], Metrics]:
-            hidden = read(nets, batch.trial)
-            context = self._again(nets, batch)
-            decisions = decide(nets, batch.trial, context, hidden, masked)
+            hidden = read(nets, trial)
+            decisions = decide(nets, trial, self._again(nets, batch), hidden)
             targets: Any = (None, None)
             if target is not None:
-                slow = (self._again(target, batch), read(target, batch.trial), masked)
-                targets = decide(target, batch.trial, *slow)
+                targets = decide(target, trial, self._again(target, batch), read(target, trial))
             value, metrics = policy_loss(decisions, targets, batch, learner, now.progress)
             auxiliary, more = self.auxiliary_loss(nets, batch, hidden, key)
             return value + auxiliary, metrics | more

@@ -8,7 +8,7 @@ from jaxtyping import Array, Float
 from dreamrl.agents.algorithm import Metrics
 from dreamrl.agents.settings import Learner
 from dreamrl.agents.whole_trial.networks import Nets, PrivilegedContext
-from dreamrl.networks.actor_critic import Decision, mask_action
+from dreamrl.networks.actor_critic import Decision
 from dreamrl.trial import Trial, before
 from dreamrl.types import ProblemID
 
@@ -42,11 +42,7 @@ def read(nets: Nets, trial: Trial) -> HiddenStates:
 
 
 def decide(
-    nets: Nets,
-    trial: Trial,
-    context: PrivilegedContext | None,
-    hidden: HiddenStates,
-    masked: int | None,
+    nets: Nets, trial: Trial, context: PrivilegedContext | None, hidden: HiddenStates
 ) -> tuple[Decision, Decision]:
     """Return the decisions of the explorations [B, T] and of the exploitations [B, N, T]."""
     z_x = nets.belief_head(hidden.exploration[:, :-1])
@@ -59,7 +55,7 @@ def decide(
     seen_e = jax.vmap(jax.vmap(before))(trial.exploitation)
     decision_x = jax.vmap(lambda seen, z: unroll(seen, None, z))(seen_x, z_x)
     decision_e = jax.vmap(jax.vmap(unroll))(seen_e, trial.goals, z_e)
-    return mask_action(decision_x, masked), decision_e
+    return decision_x, decision_e
 
 
 def policy_loss(
