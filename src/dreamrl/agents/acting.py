@@ -17,11 +17,10 @@ from dreamrl.types import Action, Belief, Goal, Key, Trajectory
 
 
 class GreedyAgent(eqx.Module):
-    """An actor that takes the best action of each decision, unless it picks another."""
+    """An actor that takes the best action of each decision, unless it picks another.
 
-    @abc.abstractmethod
-    def init_exploration(self) -> PyTree:
-        """Return the carry with which an exploration begins."""
+    A method adds `init_exploration`, `beliefs` and `init_exploitation` of `trial.Actor`.
+    """
 
     @abc.abstractmethod
     def decide_exploration(self, carry: Any, percept: Percept) -> tuple[Any, Decision]:
@@ -43,14 +42,6 @@ class GreedyAgent(eqx.Module):
         carry, decision = self.decide_exploration(carry, percept)
         told = Decided(decision.policy, self.continuation(decision))
         return carry, Choice(self.pick(decision, key), self.stops(carry, decision), told)
-
-    @abc.abstractmethod
-    def beliefs(self, exploration: Trajectory) -> Belief:
-        """Return the belief after 0, 1, ... T steps of an exploration, [T+1]."""
-
-    @abc.abstractmethod
-    def init_exploitation(self, belief: Belief, episode: Int[Scalar, ""] | int, key: Key) -> PyTree:
-        """Return the carry with which exploitation episode number `episode` begins."""
 
     @abc.abstractmethod
     def decide_exploitation(self, carry: Any, percept: Percept, goal: Goal) -> tuple[Any, Decision]:

@@ -139,6 +139,11 @@ class Algorithm(Protocol):
         split = jax.random.split(key, budget.trials)
         return None, jax.vmap(lambda key: trial_keys(key, budget.episodes))(split)
 
+    @property
+    def replayed_episodes(self) -> int:
+        """Episodes that are kept for replay."""
+        return self.settings.learner.capacity * (1 + self.settings.budget.episodes)
+
     def memory(self, params: PyTree) -> PyTree:
         """Return what is kept beside parameters from one iteration to the next."""
         return ()

@@ -89,6 +89,6 @@ def trainer_of(algorithm: Algorithm | Trainable, seeds: int = 1) -> Trainable:
     # Its own family: an oracle's says more than the one that was given.
     check_pictures(trainer.family.observation_space)
     budget = trainer.settings.budget
-    replayed = getattr(trainer.settings, "replayed_episodes", 0)
+    replayed = trainer.algorithm.replayed_episodes if isinstance(trainer, Trainer) else 0
     check_memory(trainer.family, seeds * budget.trials, budget.episodes, replayed=seeds * replayed)
     return trainer

@@ -152,6 +152,11 @@ class Dream(Algorithm):
         later = max(starts["exploration"], self.settings.exploration.starts)
         return starts | {"exploration": later}
 
+    @property
+    def replayed_episodes(self) -> int:
+        """Episodes that are kept for replay, the decoder's explorations among them."""
+        return super().replayed_episodes + self.settings.decoder.replay
+
     def memory(self, params: Components) -> Memory:
         """Return an empty replay of explorations, and the first dual variable."""
         family = self.family
