@@ -26,6 +26,11 @@ Loss = Callable[[PyTree], tuple[Float[Array, ""], Metrics]]
 """A group of parameters -> its loss, and what to report."""
 
 
+def prefixed(part: str, metrics: Metrics) -> Metrics:
+    """Return metrics by names that begin with the part of the trial that they are of."""
+    return {f"{part}_{name}": value for name, value in metrics.items()}
+
+
 class Experience(NamedTuple):
     """Trials, what they were played in, and how; leading axis B."""
 

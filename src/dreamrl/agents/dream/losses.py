@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from dreamrl.agents.algorithm import Metrics
+from dreamrl.agents.algorithm import Metrics, prefixed
 from dreamrl.agents.dream.bottleneck import penalty
 from dreamrl.agents.dream.exploration import ExplorationPolicy
 from dreamrl.agents.dream.networks import encoding
@@ -56,8 +56,7 @@ def exploitation_loss(
     wanted = None if target is None else jax.vmap(target.unroll)(batch.percepts, batch.goals, z)
     loss, metrics = learner.loss(decision, wanted, batch.learner, objective, progress)
     squeezed = penalty(encoder(batch.problem_id), settings.bottleneck, settings.encoding.rho)
-    named = {f"exploitation_{name}": value for name, value in metrics.items()}
-    return loss + penalty_weight * squeezed, named
+    return loss + penalty_weight * squeezed, prefixed("exploitation", metrics)
 
 
 def exploration_loss(
@@ -75,5 +74,4 @@ def exploration_loss(
     mask = batch.learner.mask
     errors = jnp.square(policy.stop(decision.features) - batch.continuation)
     stop = (errors * mask).sum() / jnp.maximum(mask.sum(), 1)
-    named = {f"exploration_{name}": value for name, value in metrics.items()}
-    return loss + settings.exploration.stop_weight * stop, named
+    return loss + settings.exploration.stop_weight * stop, prefixed("exploration", metrics)

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import jax
 from jaxtyping import Array, Float
 
-from dreamrl.agents.algorithm import Metrics
+from dreamrl.agents.algorithm import Metrics, prefixed
 from dreamrl.agents.settings import Learner
 from dreamrl.agents.whole_trial.networks import Nets, PrivilegedContext
 from dreamrl.networks.actor_critic import Decision
@@ -73,7 +73,5 @@ def policy_loss(
     loss_e, metrics_e = learner.loss(
         decisions[1], targets[1], batch.exploitation, learner.exploitation, progress
     )
-    metrics = {f"exploration_{name}": value for name, value in metrics_x.items()}
-    return loss_x + loss_e, metrics | {
-        f"exploitation_{name}": value for name, value in metrics_e.items()
-    }
+    metrics = prefixed("exploration", metrics_x) | prefixed("exploitation", metrics_e)
+    return loss_x + loss_e, metrics
