@@ -17,19 +17,7 @@ from dreamrl.families.family import CanObserve, Family, has_mask, horizon_of, ma
 from dreamrl.families.turns import at_once, in_turns
 from dreamrl.networks.distributions import MASKED, Distribution
 from dreamrl.spaces import ActionSpace, inside
-from dreamrl.types import Action, Belief, Goal, Key, Observation, Problem, State, Trajectory
-
-
-class Percept(NamedTuple):
-    """What an agent sees before it acts: the observation and what its last action brought."""
-
-    observation: Observation
-    action: Action
-    """The previous action; meaningless where `first`."""
-    reward: Float[Array, "..."]
-    first: Bool[Array, "..."]
-    allowed: Bool[Array, "... actions"] | None = None
-    """Which actions may be taken now; None where all may, always."""
+from dreamrl.types import Action, Belief, Goal, Key, Percept, Problem, State, Trajectory
 
 
 def any_action(actions: ActionSpace, percept: Percept, key: Key) -> Action:

@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 import equinox as eqx
 from jaxtyping import Array, Bool, Float, Int, PyTree, Scalar
 
-from dreamrl.agents.policy import InstructedPolicy
 from dreamrl.agents.settings import Learner
 from dreamrl.networks.actor_critic import Decision
-from dreamrl.trial import Choice, Decided, Percept
-from dreamrl.types import Action, Belief, Goal, Key, Trajectory
+from dreamrl.networks.policy import InstructedPolicy
+from dreamrl.trial import Choice, Decided
+from dreamrl.types import Action, Belief, Goal, Key, Percept, Trajectory
 
 
 class GreedyAgent(eqx.Module):

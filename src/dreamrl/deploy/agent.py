@@ -26,8 +26,8 @@ from dreamrl.evaluation import per_family
 from dreamrl.families.adapted import adapted
 from dreamrl.families.family import Family, plain_ids
 from dreamrl.host import in_own_switches
-from dreamrl.trial import Percept, blank
-from dreamrl.types import Belief, ProblemID, Trajectory
+from dreamrl.trial import blank
+from dreamrl.types import Belief, Percept, ProblemID, Trajectory
 from dreamrl.values import AnyPath, Whole, seed_from
 
 

@@ -12,8 +12,8 @@ from dreamrl.deploy.environment import Environment, allowed_in
 from dreamrl.errors import UserError
 from dreamrl.families.family import Family
 from dreamrl.spaces import Discrete, Space
-from dreamrl.trial import Percept, blank
-from dreamrl.types import Trajectory
+from dreamrl.trial import blank
+from dreamrl.types import Percept, Trajectory
 from dreamrl.values import flag, number
 
 Decide = Callable[[PyTree, Percept, np.int32], tuple[PyTree, Any, Any]]

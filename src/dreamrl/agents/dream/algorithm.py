@@ -35,12 +35,12 @@ from dreamrl.agents.dream.stopping import (
     continuation_targets,
     stop_length,
 )
-from dreamrl.agents.policy import InstructedPolicy
 from dreamrl.agents.settings import check_actions
 from dreamrl.families.family import Family
 from dreamrl.learners import replay
 from dreamrl.learners.schedules import ramp
 from dreamrl.networks.encoder import Encoder, make_encoder
+from dreamrl.networks.policy import InstructedPolicy
 from dreamrl.networks.recurrent import GRU, Cell
 from dreamrl.trial import TrialKeys, before, blank
 from dreamrl.types import Key, ProblemID, Trajectory

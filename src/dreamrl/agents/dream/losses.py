@@ -11,10 +11,9 @@ from dreamrl.agents.dream.bottleneck import penalty
 from dreamrl.agents.dream.exploration import ExplorationPolicy
 from dreamrl.agents.dream.networks import encoding
 from dreamrl.agents.dream.settings import DreamSettings
-from dreamrl.agents.policy import InstructedPolicy
 from dreamrl.networks.encoder import Encoder
-from dreamrl.trial import Percept
-from dreamrl.types import ProblemID
+from dreamrl.networks.policy import InstructedPolicy
+from dreamrl.types import Percept, ProblemID
 
 
 class ExploitationBatch(NamedTuple):

@@ -12,11 +12,11 @@ from dreamrl.agents.dream import exploration
 from dreamrl.agents.dream.decoder import Decoder
 from dreamrl.agents.dream.exploration import ExplorationPolicy, ExplorerCarry
 from dreamrl.agents.dream.stopping import Stop
-from dreamrl.agents.policy import InstructedPolicy
 from dreamrl.networks.actor_critic import Decision
 from dreamrl.networks.encoder import Encoder
-from dreamrl.trial import Choice, Percept
-from dreamrl.types import Action, Belief, Goal, Key, ProblemID, Trajectory
+from dreamrl.networks.policy import InstructedPolicy
+from dreamrl.trial import Choice
+from dreamrl.types import Action, Belief, Goal, Key, Percept, ProblemID, Trajectory
 
 
 class Components(NamedTuple):

@@ -7,10 +7,9 @@ from jaxtyping import Array, Float
 
 from dreamrl.agents.algorithm import Metrics, prefixed
 from dreamrl.agents.maml.networks import Explored, InitialPolicy, context
-from dreamrl.agents.policy import InstructedPolicy
 from dreamrl.learners import ppo
-from dreamrl.trial import Percept
-from dreamrl.types import Goal
+from dreamrl.networks.policy import InstructedPolicy
+from dreamrl.types import Goal, Percept
 
 
 class Batch(NamedTuple):

@@ -10,12 +10,12 @@ from jaxtyping import Array, Bool, Float, Int, PyTree, Scalar
 
 from dreamrl.agents.acting import Behaviour, GreedyAgent
 from dreamrl.agents.maml.settings import MamlSettings
-from dreamrl.agents.policy import InstructedPolicy
 from dreamrl.families.family import Family
 from dreamrl.learners.returns import generalised_advantages
 from dreamrl.networks.actor_critic import Decision
-from dreamrl.trial import Choice, Percept, before
-from dreamrl.types import Action, Belief, Goal, Key, Trajectory
+from dreamrl.networks.policy import InstructedPolicy
+from dreamrl.trial import Choice, before
+from dreamrl.types import Action, Belief, Goal, Key, Percept, Trajectory
 
 DIRECTIONS = 16
 

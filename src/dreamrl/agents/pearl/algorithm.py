@@ -17,11 +17,11 @@ from dreamrl.agents.pearl.networks import (
     PearlBehaviour,
 )
 from dreamrl.agents.pearl.settings import PearlSettings
-from dreamrl.agents.policy import InstructedPolicy
 from dreamrl.agents.settings import check_actions
 from dreamrl.families.family import Family
 from dreamrl.learners import replay
 from dreamrl.learners.schedules import ramp
+from dreamrl.networks.policy import InstructedPolicy
 from dreamrl.trial import TrialKeys
 from dreamrl.types import Key, ProblemID
 

@@ -8,8 +8,8 @@ from dreamrl.agents.algorithm import Metrics
 from dreamrl.agents.pearl.contexts import Task
 from dreamrl.agents.pearl.networks import ContextEncoder, Posterior, kl_to_prior, product, sample
 from dreamrl.agents.pearl.settings import PearlSettings
-from dreamrl.agents.policy import InstructedPolicy
 from dreamrl.learners.schedules import ramp
+from dreamrl.networks.policy import InstructedPolicy
 from dreamrl.trial import before
 from dreamrl.types import Key
 

@@ -11,12 +11,12 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PyTree, Scalar
 
 from dreamrl.agents.acting import Behaviour, GreedyAgent, OnContext
-from dreamrl.agents.policy import InstructedPolicy, PerceptEncoder
 from dreamrl.families.family import Family
 from dreamrl.networks.actor_critic import Decision, mask_action
 from dreamrl.networks.layers import Dense
-from dreamrl.trial import Choice, Percept, percepts
-from dreamrl.types import Belief, Goal, Key, Trajectory
+from dreamrl.networks.policy import InstructedPolicy, PerceptEncoder
+from dreamrl.trial import Choice, percepts
+from dreamrl.types import Belief, Goal, Key, Percept, Trajectory
 
 
 class Factors(NamedTuple):

@@ -16,8 +16,7 @@ from dreamrl.networks.observations import (
 )
 from dreamrl.networks.recurrent import GRU
 from dreamrl.spaces import ActionSpace, Space
-from dreamrl.trial import Percept
-from dreamrl.types import Goal, Key
+from dreamrl.types import Goal, Key, Percept
 
 
 class PerceptEncoder(eqx.Module):
