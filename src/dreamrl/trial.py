@@ -141,9 +141,9 @@ def _episode(
     else:
         start, observation = family.reset(key_reset, problem)
     actions = family.action_space
-    nothing = jnp.zeros(actions.shape, actions.dtype)
+    no_action = jnp.zeros(actions.shape, actions.dtype)
     allowed = mask_of(family, problem, goal, start)
-    percept = Percept(observation, nothing, jnp.array(0.0), jnp.array(True), allowed)
+    percept = Percept(observation, no_action, jnp.array(0.0), jnp.array(True), allowed)
 
     def step(loop, keys):
         state, carry, percept, alive = loop
@@ -155,13 +155,13 @@ def _episode(
         reward = jnp.where(alive, outcome.reward, 0.0)
         terminated, truncated = outcome.terminated & alive, outcome.truncated & alive
         taken = (action, reward, terminated, truncated, alive, percept.allowed)
-        kept = ((percept.observation, *taken), choice.extras, state if states else None)
+        recorded = ((percept.observation, *taken), choice.extras, state if states else None)
         alive = alive & ~(terminated | truncated)
         allowed = mask_of(family, problem, goal, state)
-        # Behind the end it says nothing, and must leave losses finite.
+        # After the end it says nothing, and must leave losses finite.
         allowed = None if allowed is None else allowed | ~alive
         after = Percept(observation, action, reward, jnp.array(False), allowed)
-        return (state, carry, after, alive), kept
+        return (state, carry, after, alive), recorded
 
     keys = (jax.random.split(key_act, steps), jax.random.split(key_step, steps))
     loop = (start, carry, percept, jnp.array(True))
@@ -181,15 +181,15 @@ def _episode(
 
 def blank(family: Family, exploring: bool = True) -> Trajectory:
     """Return a trajectory as long as the horizon, in which no step was taken; in NumPy."""
-    times, done = horizon_of(family, exploring), family.action_space
+    steps, space = horizon_of(family, exploring), family.action_space
     seen = family.observation_space
-    observations: Any = np.zeros((times + 1, *seen.shape), seen.dtype)
-    actions: Any = np.zeros((times, *done.shape), done.dtype)
-    rest: Any = (np.zeros(times, kind) for kind in (np.float32, bool, bool, bool))
+    observations: Any = np.zeros((steps + 1, *seen.shape), seen.dtype)
+    actions: Any = np.zeros((steps, *space.shape), space.dtype)
+    rest: Any = (np.zeros(steps, kind) for kind in (np.float32, bool, bool, bool))
     trajectory = Trajectory(observations, actions, *rest)
     if not has_mask(family, exploring):
         return trajectory
-    allowed: Any = np.ones((times + 1, done.features), bool)
+    allowed: Any = np.ones((steps + 1, space.features), bool)
     return trajectory._replace(allowed=allowed)
 
 

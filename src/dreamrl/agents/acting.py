@@ -40,8 +40,8 @@ class GreedyAgent(eqx.Module):
 
     def explore(self, carry: Any, percept: Percept, key: Key) -> tuple[Any, Choice]:
         carry, decision = self.decide_exploration(carry, percept)
-        told = Decided(decision.policy, self.continuation(decision))
-        return carry, Choice(self.pick(decision, key), self.stops(carry, decision), told)
+        decided = Decided(decision.policy, self.continuation(decision))
+        return carry, Choice(self.pick(decision, key), self.stops(carry, decision), decided)
 
     @abc.abstractmethod
     def decide_exploitation(self, carry: Any, percept: Percept, goal: Goal) -> tuple[Any, Decision]:
@@ -64,7 +64,7 @@ class Behaviour(eqx.Module):
 
     @property
     def random(self) -> Float[Array, ""] | None:
-        """How often it acts at random, beside what the learner does."""
+        """How often it acts at random, besides what the learner does."""
         return None
 
     def init_exploration(self) -> PyTree:

@@ -49,7 +49,7 @@ class Snapshot(NamedTuple):
     progress: Float[Array, ""]
     """From 0 to 1."""
     memory: PyTree = ()
-    """What the method keeps beside its parameters."""
+    """What the method keeps besides its parameters."""
     target: PyTree = None
     """What an off-policy learner follows slowly; None on-policy."""
 
@@ -150,7 +150,7 @@ class Algorithm(Protocol):
         return self.settings.learner.capacity * (1 + self.settings.budget.episodes)
 
     def memory(self, params: PyTree) -> PyTree:
-        """Return what is kept beside parameters from one iteration to the next."""
+        """Return what is kept besides parameters from one iteration to the next."""
         return ()
 
     def remember(self, memory: PyTree, experience: Experience) -> PyTree:

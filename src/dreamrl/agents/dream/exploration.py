@@ -120,10 +120,10 @@ class ExplorerCarry(NamedTuple):
 
 def init_carry(policy: ExplorationPolicy, decoder: Decoder) -> ExplorerCarry:
     """Return the carry before the first step of an exploration."""
-    nothing = jnp.zeros(decoder.observation.features)
+    unseen = jnp.zeros(decoder.observation.features)
     start = decoder.init_carry()
     before = jnp.array(-1)
-    return ExplorerCarry(policy.init_carry(), start, nothing, decoder.belief(start), before)
+    return ExplorerCarry(policy.init_carry(), start, unseen, decoder.belief(start), before)
 
 
 def decide(

@@ -51,11 +51,12 @@ def exploitation_loss(
     encoder, policy = nets
     learner, objective = settings.learner, settings.learner.exploitation
     z = encoding(encoder, batch.problem_id, batch.beliefs, batch.decoded, batch.noise)
-    decision = jax.vmap(policy.unroll)(batch.percepts, batch.goals, z)
-    wanted = None if target is None else jax.vmap(target.unroll)(batch.percepts, batch.goals, z)
-    loss, metrics = learner.loss(decision, wanted, batch.learner, objective, progress)
-    squeezed = penalty(encoder(batch.problem_id), settings.bottleneck, settings.encoding.rho)
-    return loss + penalty_weight * squeezed, prefixed("exploitation", metrics)
+    inputs = (batch.percepts, batch.goals, z)
+    decision = jax.vmap(policy.unroll)(*inputs)
+    target_decision = None if target is None else jax.vmap(target.unroll)(*inputs)
+    loss, metrics = learner.loss(decision, target_decision, batch.learner, objective, progress)
+    cost = penalty(encoder(batch.problem_id), settings.bottleneck, settings.encoding.rho)
+    return loss + penalty_weight * cost, prefixed("exploitation", metrics)
 
 
 def exploration_loss(
@@ -67,9 +68,10 @@ def exploration_loss(
 ) -> tuple[Float[Array, ""], Metrics]:
     """Return the policy's loss and the stop rule's squared error."""
     learner, objective = settings.learner, settings.learner.exploration
-    decision = jax.vmap(policy.unroll)(batch.percepts, batch.beliefs)
-    wanted = None if target is None else jax.vmap(target.unroll)(batch.percepts, batch.beliefs)
-    loss, metrics = learner.loss(decision, wanted, batch.learner, objective, progress)
+    inputs = (batch.percepts, batch.beliefs)
+    decision = jax.vmap(policy.unroll)(*inputs)
+    target_decision = None if target is None else jax.vmap(target.unroll)(*inputs)
+    loss, metrics = learner.loss(decision, target_decision, batch.learner, objective, progress)
     mask = batch.learner.mask
     errors = jnp.square(policy.stop(decision.features) - batch.continuation)
     stop = (errors * mask).sum() / jnp.maximum(mask.sum(), 1)

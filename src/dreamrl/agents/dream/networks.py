@@ -121,9 +121,9 @@ class DreamBehaviour(Behaviour):
         self, belief: Belief, episode: Int[Scalar, ""] | int, key: Key
     ) -> OnContext:
         """Begin with the encoder's z or with the decoder's, and its noise."""
-        own: Conditions = self.conditions
-        decoded, noise = own.decoded[episode], own.noise[episode]
-        z = encoding(self.encoder, own.problem_id, belief.mean, decoded, noise)
+        conditions: Conditions = self.conditions
+        decoded, noise = conditions.decoded[episode], conditions.noise[episode]
+        z = encoding(self.encoder, conditions.problem_id, belief.mean, decoded, noise)
         return OnContext(self.agent.exploitation.init_carry(), z)
 
 

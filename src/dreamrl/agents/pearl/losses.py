@@ -33,9 +33,9 @@ def pearl_loss(
         lambda x: x.reshape(count * each, *x.shape[2:]), (tasks.goals, tasks.episodes)
     )
     inputs = (jax.vmap(before)(episodes), goals, z)
-    decision, wanted = jax.vmap(policy.unroll)(*inputs), jax.vmap(target.unroll)(*inputs)
+    decision, target_decision = jax.vmap(policy.unroll)(*inputs), jax.vmap(target.unroll)(*inputs)
     batch = learner.prepare(episodes, (), None, settings.discount)
-    loss, _ = learner.loss(decision, wanted, batch, None, progress)
+    loss, _ = learner.loss(decision, target_decision, batch, None, progress)
     nats = kl_to_prior(posterior).mean()
     weight = ramp(progress, 0.0, settings.kl_weight, settings.kl_begin, settings.kl_end)
     return loss + weight * nats, {"kl": nats}

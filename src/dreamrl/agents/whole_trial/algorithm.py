@@ -52,7 +52,7 @@ class WholeTrial(Algorithm):
     def auxiliary_loss(
         self, nets: Nets, batch: Batch, hidden: HiddenStates, key: Key
     ) -> tuple[Float[Array, ""] | float, Metrics]:
-        """Return a loss beside the policy's, and what to report of it."""
+        """Return a loss to add to the policy's, and what to report of it."""
         return 0.0, {}
 
     def init(self, key: Key) -> tuple[Nets, Key]:
@@ -85,7 +85,7 @@ class WholeTrial(Algorithm):
         exploitation = learner.prepare(
             trial.exploitation, recorded.exploitation, objectives[1], settings.discount
         )
-        following = learner.start_values(exploitation, recorded.exploitation, objectives[1])
+        start_values = learner.start_values(exploitation, recorded.exploitation, objectives[1])
         # Neither an end nor the horizon ends the trial here: the exploitation follows.
         exploration = learner.prepare(
             explored._replace(
@@ -95,10 +95,15 @@ class WholeTrial(Algorithm):
             recorded.exploration,
             objectives[0],
             settings.discount,
-            None if following is None else following.mean(1),
+            None if start_values is None else start_values.mean(1),
         )
-        kept = trial._replace(beliefs=None, extras=Extras())
-        batch = Batch(experience.problem_id, experience.conditions, kept, exploration, exploitation)
+        batch = Batch(
+            experience.problem_id,
+            experience.conditions,
+            trial._replace(beliefs=None, extras=Extras()),
+            exploration,
+            exploitation,
+        )
         return batch, trial_metrics(experience)
 
     def losses(self, now: Snapshot, batch: Batch, recalled: tuple[()], key: Key) -> dict[str, Loss]:
