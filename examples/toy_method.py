@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import dreamrl
 from dreamrl import PPO, Belief, Budget, Choice, Method
 from dreamrl.agents.algorithm import Algorithm
-from dreamrl.agents.policy import InstructedPolicy
+from dreamrl.networks.policy import InstructedPolicy
 from dreamrl.trial import before
 
 

@@ -84,6 +84,23 @@ def test_no_parameter_is_in_two_groups(name):
     assert algorithm.merge(params, groups) == params
 
 
+@pytest.mark.parametrize(
+    ("name", "preset", "episodes"),
+    [
+        ("rl2", "default", 0),
+        ("rl2", "paper", 16384 * 2),
+        ("pearl", "default", 32768 * 2),
+        ("dream", "default", 32768),
+        ("dream", "paper", 16384 * 2 + 16384),
+    ],
+)
+def test_how_many_episodes_replay_keeps(name, preset, episodes):
+    """Those of the learner's trials, and DREAM's explorations for its decoder."""
+    settings = registry.settings_for(name, preset=preset)
+    trainer = registry.make_trainer(name, make("bandit"), settings)
+    assert trainer.algorithm.replayed_episodes == episodes
+
+
 @pytest.mark.parametrize("name", registry.METHODS)
 def test_every_preset_is_of_the_methods_own_settings(name):
     method = registry.METHODS[name]

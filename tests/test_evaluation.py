@@ -18,8 +18,8 @@ from dreamrl.families.bus import OTHER_STOPS, STOPS
 from dreamrl.families.grid import GridAction
 from dreamrl.runs.results import over_seeds
 from dreamrl.testing import replay
-from dreamrl.trial import Actor, Percept, play
-from dreamrl.types import ProblemID, Trajectory
+from dreamrl.trial import Actor, play
+from dreamrl.types import Percept, ProblemID, Trajectory
 
 ACTOR = ["init_exploration", "explore", "beliefs", "init_exploitation", "exploit"]
 

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from dreamrl.learners.dqn import DQN
     from dreamrl.learners.ppo import PPO
     from dreamrl.testing import check_family, replay
-    from dreamrl.trial import Actor, Choice, Percept, Trial, play
-    from dreamrl.types import Belief, Trajectory
+    from dreamrl.trial import Actor, Choice, Trial, play
+    from dreamrl.types import Belief, Percept, Trajectory
 
     __version__: str
 
@@ -46,7 +46,7 @@ _PUBLIC = {
     "DQN": "learners.dqn",
     "Actor": "trial",
     "Agent": "agents.algorithm",
-    "Percept": "trial",
+    "Percept": "types",
     "Choice": "trial",
     "Trial": "trial",
     "Trajectory": "types",

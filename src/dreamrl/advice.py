@@ -17,8 +17,8 @@ from dreamrl.families.family import Family, HasDescriptions, plain_ids, prior_of
 from dreamrl.families.turns import at_once
 from dreamrl.host import in_own_switches
 from dreamrl.spaces import Discrete
-from dreamrl.trial import Choice, Percept, any_action, play
-from dreamrl.types import Belief, Goal, Key, Trajectory
+from dreamrl.trial import Choice, any_action, play
+from dreamrl.types import Belief, Goal, Key, Percept, Trajectory
 
 TRIALS = 512
 NOTHING, EASY, SELDOM = 0.02, 0.9, 0.02

@@ -150,6 +150,7 @@ def _peak_memory_mb() -> float | None:
 def _play(family: Family, key: Key, batch: int) -> Any:
     """Return as many steps as the horizon in new problems.
 
+    Not by `trial.rollout`, where an environment stands still after its end: here every step counts.
     Sums of all that was seen come back: what nobody asks for, the compiler leaves out.
     """
     key_problem, key_goal, key_reset, key_action, key_step = jax.random.split(key, 5)

@@ -41,7 +41,7 @@ class Outcome(NamedTuple):
     length: Int[Array, ""]
     """Steps of the exploration."""
     statistics: dict[str, Array]
-    """What the family counts beside that; empty if it counts nothing."""
+    """What the family counts besides that; empty if it counts nothing."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,12 +97,12 @@ def evaluate(
 
     The same seed gives the same trials and, on one machine, the same numbers.
     """
-    family, ids, seed = adapted(family), _some(ids), seed_from(seed)
+    family, ids, seed = adapted(family), _checked_ids(ids), seed_from(seed)
     trials, episodes = whole("trials", trials, 2), whole("episodes", episodes, 1)
     drawn = spread(ids, trials, seed, prior_of(family, ids))
     keys = jax.random.split(jax.random.key(seed), trials)
-    found = per_family(_many, family, episodes)(agent, drawn, keys)
-    returns, lengths, counted = jax.tree.map(np.asarray, found)
+    results = per_family(_many, family, episodes)(agent, drawn, keys)
+    returns, lengths, counted = jax.tree.map(np.asarray, results)
     scores = returns.mean(1)
     return Evaluation(
         family=family.name,
@@ -118,14 +118,14 @@ def evaluate(
     )
 
 
-def _some(ids: GivenIDs) -> tuple[int, ...] | range:
+def _checked_ids(ids: GivenIDs) -> tuple[int, ...] | range:
     try:
-        found = plain_ids(ids)
+        checked = plain_ids(ids)
     except ValueError as error:
         raise UserError(f"problem IDs {error}") from None
-    if not found:
+    if not checked:
         raise UserError("there are no problems to evaluate on")
-    return found
+    return checked
 
 
 def mean_ci95(scores: Float[np.ndarray, " n"]) -> tuple[float, tuple[float, float] | None]:
@@ -184,14 +184,16 @@ def per_family(
     `soon` is for what is looked at now and then: compiling is what then takes the time.
     """
     try:
-        return _kept(soon, build, *inputs)
+        return _compiled(soon, build, *inputs)
     except TypeError:
         # A family that cannot be hashed is compiled anew each time.
-        return _kept.__wrapped__(soon, build, *inputs)
+        return _compiled.__wrapped__(soon, build, *inputs)
 
 
 @functools.lru_cache(maxsize=32)
-def _kept(soon: bool, build: Callable[..., Callable[..., Any]], *inputs: Any) -> Callable[..., Any]:
+def _compiled(
+    soon: bool, build: Callable[..., Callable[..., Any]], *inputs: Any
+) -> Callable[..., Any]:
     options = {"compiler_options": where_unset(SOON)} if soon else {}
     jit: Callable[..., Any] = eqx.filter_jit  # Its types do not know what it hands on to JAX.
     return in_own_switches(jit(build(*inputs), **options))

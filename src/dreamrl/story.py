@@ -9,14 +9,14 @@ from jaxtyping import PyTree, Shaped
 
 from dreamrl.agents.algorithm import Agent
 from dreamrl.deploy import ExplorationRecord, TrainedAgent
-from dreamrl.deploy.beliefs import StoredRecord, stored
-from dreamrl.deploy.driver import first_steps
+from dreamrl.deploy.driver import without_padding
+from dreamrl.deploy.episodes import Explored, exploitation_of, exploration_of
 from dreamrl.errors import UserError
 from dreamrl.evaluation import per_family
 from dreamrl.families.family import Family, action_names
 from dreamrl.host import in_own_switches
-from dreamrl.trial import Decided, Episode, exploitation, exploration, trial_keys
-from dreamrl.types import Belief, Problem, State, Trajectory
+from dreamrl.trial import Decided, trial_keys
+from dreamrl.types import Problem, State, Trajectory
 
 
 class Story(NamedTuple):
@@ -57,9 +57,7 @@ class _Begun(NamedTuple):
     """The first part of a trial, and the goal of the second."""
 
     problem: Problem
-    held: StoredRecord
-    extras: Any
-    states: State | None
+    explored: Explored
     goal: Any
 
 
@@ -82,21 +80,21 @@ def play_story(agent: TrainedAgent, problem_id: int, seed: int = 0) -> Story:
     if problem_id not in family.train_ids and problem_id not in family.test_ids:
         raise UserError(f"family {family.name!r} has no problem {problem_id}")
     begin = per_family(_begin, family, soon=True)
-    told = begin(agent.agent, np.int32(problem_id), jax.random.key(seed))
-    begun = _Begun(*jax.tree.map(np.asarray, told))
-    record = ExplorationRecord(begun.held, agent.fingerprint, agent.known)
+    begun = begin(agent.agent, np.int32(problem_id), jax.random.key(seed))
+    problem, explored, goal = jax.tree.map(np.asarray, begun)
+    record = ExplorationRecord(explored.record, agent.fingerprint, agent.known)
     beliefs = agent.measured(record, problem_id)
-    used = _exploit(agent, problem_id, begun.goal, beliefs, seed)
+    exploited = _exploit(agent, problem, goal, beliefs, seed)
     return Story(
         family,
         problem_id,
-        begun.problem,
+        problem,
         seed,
         beliefs,
-        begun.goal,
-        used.trajectory,
-        (_decided(begun.extras), used.decided),
-        (_separate(begun.states, beliefs.steps), used.states),
+        goal,
+        exploited.trajectory,
+        (_decided(explored.extras), exploited.decided),
+        (_separate(explored.states, beliefs.steps), exploited.states),
     )
 
 
@@ -106,33 +104,32 @@ def exploit_on(agent: TrainedAgent, story: Story, beliefs: ExplorationRecord) ->
 
     Problem, goal and random numbers are the story's own: on its own beliefs it is the same.
     """
-    return _exploit(agent, story.problem_id, story.goal, beliefs, story.seed)
+    return _exploit(agent, story.problem, story.goal, beliefs, story.seed)
 
 
 def with_goal(agent: TrainedAgent, story: Story, goal: Shaped[np.ndarray, "..."]) -> Story:
     """Return the story with another goal; exploration and random numbers are its own."""
     asked = story._replace(goal=goal)
-    used = exploit_on(agent, asked, story.beliefs)
+    exploited = exploit_on(agent, asked, story.beliefs)
     return asked._replace(
-        exploitation=used.trajectory,
-        decided=(story.decided[0], used.decided),
-        visited=(story.visited[0], used.states),
+        exploitation=exploited.trajectory,
+        decided=(story.decided[0], exploited.decided),
+        visited=(story.visited[0], exploited.states),
     )
 
 
 def _exploit(
     agent: TrainedAgent,
-    problem_id: int,
+    problem: PyTree,
     goal: Shaped[np.ndarray, "..."],
     beliefs: ExplorationRecord,
     seed: int,
 ) -> Exploited:
-    exploit = per_family(_exploitation, agent.family, soon=True)
-    inputs = (np.int32(problem_id), goal, beliefs.held.last, jax.random.key(seed))
-    episode: Episode = exploit(agent.agent, *inputs)
-    steps = int(np.asarray(episode.trajectory.mask).sum())
-    trajectory = first_steps(jax.tree.map(np.asarray, episode.trajectory), steps)
-    return Exploited(trajectory, _decided(episode.extras), _separate(episode.states, steps))
+    exploit = per_family(exploitation_of, agent.family, soon=True)
+    episode = exploit(agent.agent, problem, goal, beliefs.held.last, jax.random.key(seed))
+    trajectory = without_padding(episode.trajectory)
+    states = _separate(episode.states, len(trajectory.actions))
+    return Exploited(trajectory, _decided(episode.extras), states)
 
 
 def _decided(extras: Any) -> Decided | None:
@@ -146,20 +143,11 @@ def _separate(states: Any, steps: int) -> list[Any]:
 
 
 def _begin(family: Family) -> Callable[..., _Begun]:
-    def one(agent: Agent, problem_id: Any, key: Any) -> _Begun:
-        keys, problem = trial_keys(key, 1), family.problem(problem_id)
-        explored, beliefs = exploration(family, problem, agent, keys.explore, states=True)
-        held = stored(explored.trajectory, beliefs)
-        goal = family.sample_goal(keys.goals[0], problem)
-        return _Begun(problem, held, explored.extras, explored.states, goal)
+    explore = exploration_of(family)
 
-    return one
-
-
-def _exploitation(family: Family) -> Callable[..., Episode]:
-    def one(agent: Agent, problem_id: Any, goal: Any, belief: Belief, key: Any) -> Episode:
-        [key] = trial_keys(key, 1).exploit
+    def begin(agent: Agent, problem_id: Any, key: Any) -> _Begun:
         problem = family.problem(problem_id)
-        return exploitation(family, problem, agent, belief, goal, 0, key, states=True)
+        goal = family.sample_goal(trial_keys(key, 1).goals[0], problem)
+        return _Begun(problem, explore(agent, problem, key), goal)
 
-    return one
+    return begin

@@ -14,7 +14,7 @@ from dreamrl.families.adapted import adapted
 from dreamrl.families.checks import find_faults
 from dreamrl.families.family import CanObserve, Family, horizon_of
 from dreamrl.host import in_own_switches
-from dreamrl.types import State, Step
+from dreamrl.trial import Choice, Episode, rollout
 from dreamrl.values import Whole, shown
 
 Numbers = Sequence[Any] | np.ndarray | jax.Array
@@ -42,7 +42,7 @@ def replay(
 ) -> Replay:
     """Take a sequence of actions, from `reset` or from the state `start`.
 
-    All actions are taken, also those after the end of the episode, where results mean nothing.
+    Those after the end of the episode are not taken: nothing changes there, and nothing is paid.
 
     Args:
         problem_id: One of the family's IDs.
@@ -75,18 +75,12 @@ def replay(
     horizon = horizon_of(family, exploring=goal is None)
     padding = -length % horizon if length else horizon
     actions = jnp.asarray(np.pad(actions, [(0, padding), *[(0, 0)] * len(space.shape)]))
-    first, steps, states = _player(family)(problem_id, goal, actions, start)
-
-    def join(first: jax.Array, rest: jax.Array) -> np.ndarray:
-        return np.concatenate([np.asarray(first)[None], np.asarray(rest)[:length]])
-
-    return Replay(
-        join(first.observation, steps.observation),
-        np.asarray(steps.reward)[:length],
-        np.asarray(steps.terminated)[:length],
-        np.asarray(steps.truncated)[:length],
-        jax.tree.map(join, first.state, states),
+    episode = _player(family)(problem_id, goal, actions, start)
+    seen, states = jax.tree.map(
+        lambda x: np.asarray(x)[: length + 1], (episode.trajectory.observations, episode.states)
     )
+    taken = jax.tree.map(lambda x: np.asarray(x)[:length], episode.trajectory)
+    return Replay(seen, taken.rewards, taken.terminated, taken.truncated, states)
 
 
 def check_family(family: Any) -> None:
@@ -96,12 +90,7 @@ def check_family(family: Any) -> None:
         raise FamilyError(str(getattr(family, "name", type(family).__name__)), faults)
 
 
-class _Start(NamedTuple):
-    state: State
-    observation: jax.Array
-
-
-def _player(family: Family) -> Callable[..., tuple[_Start, Step, State]]:
+def _player(family: Family) -> Callable[..., Episode]:
     try:
         return _kept_player(cast(Hashable, family))
     except TypeError:
@@ -110,21 +99,21 @@ def _player(family: Family) -> Callable[..., tuple[_Start, Step, State]]:
 
 
 @functools.lru_cache(maxsize=32)
-def _kept_player(family: Family) -> Callable[..., tuple[_Start, Step, State]]:
+def _kept_player(family: Family) -> Callable[..., Episode]:
     def play(problem_id, goal, actions, start):
-        reset_key, step_key = jax.random.split(jax.random.key(0))
-        problem = family.problem(problem_id)
-        if start is not None and isinstance(family, CanObserve):
-            first = _Start(start, family.observe(problem, start))
-        else:
-            first = _Start(*family.reset(reset_key, problem))
+        def act(number, percept, key):
+            return number + 1, Choice(actions[number])
 
-        def advance(state, inputs):
-            key, action = inputs
-            state, step = family.step(key, problem, goal, state, action)
-            return state, (step, state)
-
-        inputs = jax.random.split(step_key, len(actions)), actions
-        return first, *jax.lax.scan(advance, first.state, inputs)[1]
+        return rollout(
+            family,
+            family.problem(problem_id),
+            goal,
+            act,
+            jnp.array(0),
+            jax.random.key(0),
+            start=start,
+            steps=len(actions),
+            states=True,
+        )
 
     return jax.jit(play)

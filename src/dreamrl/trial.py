@@ -13,23 +13,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, PyTree, Scalar
 
-from dreamrl.families.family import Family, has_mask, horizon_of, mask_of
+from dreamrl.families.family import CanObserve, Family, has_mask, horizon_of, mask_of
 from dreamrl.families.turns import at_once, in_turns
 from dreamrl.networks.distributions import MASKED, Distribution
 from dreamrl.spaces import ActionSpace, inside
-from dreamrl.types import Action, Belief, Goal, Key, Observation, Problem, State, Trajectory
-
-
-class Percept(NamedTuple):
-    """What an agent sees before it acts: the observation and what its last action brought."""
-
-    observation: Observation
-    action: Action
-    """The previous action; meaningless where `first`."""
-    reward: Float[Array, "..."]
-    first: Bool[Array, "..."]
-    allowed: Bool[Array, "... actions"] | None = None
-    """Which actions may be taken now; None where all may, always."""
+from dreamrl.types import Action, Belief, Goal, Key, Percept, Problem, State, Trajectory
 
 
 def any_action(actions: ActionSpace, percept: Percept, key: Key) -> Action:
@@ -113,20 +101,25 @@ def rollout(
     carry: PyTree,
     key: Key,
     *,
+    start: State | None = None,
+    steps: int | None = None,
     states: bool = False,
 ) -> Episode:
-    """Play one episode, of at most as many steps as `horizon_of` says.
+    """Play one episode.
 
     Mapped over, no more are played side by side than the family can (`dreamrl.families.turns`).
 
     Args:
         goal: What is asked for; None in an exploration.
         act: Chooses each action; it threads `carry` through the episode.
+        start: Where it begins, of a family that can `observe` it; None: where `reset` says.
+        steps: How many are taken at most; None: as many as `horizon_of` says.
         states: Whether to keep the environment's states.
     """
+    steps = horizon_of(family, exploring=goal is None) if steps is None else steps
 
     def episode(problem, goal, carry, key):
-        return _episode(family, problem, goal, act, carry, key, states)
+        return _episode(family, problem, goal, act, carry, key, start, steps, states)
 
     return in_turns(episode, at_once(family))(problem, goal, carry, key)
 
@@ -138,14 +131,19 @@ def _episode(
     act: Act,
     carry: PyTree,
     key: Key,
+    start: State | None,
+    steps: int,
     states: bool,
 ) -> Episode:
     key_reset, key_act, key_step = jax.random.split(key, 3)
-    start, observation = family.reset(key_reset, problem)
+    if start is not None and isinstance(family, CanObserve):
+        observation = family.observe(problem, start)
+    else:
+        start, observation = family.reset(key_reset, problem)
     actions = family.action_space
-    nothing = jnp.zeros(actions.shape, actions.dtype)
+    no_action = jnp.zeros(actions.shape, actions.dtype)
     allowed = mask_of(family, problem, goal, start)
-    percept = Percept(observation, nothing, jnp.array(0.0), jnp.array(True), allowed)
+    percept = Percept(observation, no_action, jnp.array(0.0), jnp.array(True), allowed)
 
     def step(loop, keys):
         state, carry, percept, alive = loop
@@ -157,16 +155,15 @@ def _episode(
         reward = jnp.where(alive, outcome.reward, 0.0)
         terminated, truncated = outcome.terminated & alive, outcome.truncated & alive
         taken = (action, reward, terminated, truncated, alive, percept.allowed)
-        kept = ((percept.observation, *taken), choice.extras, state if states else None)
+        recorded = ((percept.observation, *taken), choice.extras, state if states else None)
         alive = alive & ~(terminated | truncated)
         allowed = mask_of(family, problem, goal, state)
-        # Behind the end it says nothing, and must leave losses finite.
+        # After the end it says nothing, and must leave losses finite.
         allowed = None if allowed is None else allowed | ~alive
         after = Percept(observation, action, reward, jnp.array(False), allowed)
-        return (state, carry, after, alive), kept
+        return (state, carry, after, alive), recorded
 
-    horizon = horizon_of(family, exploring=goal is None)
-    keys = (jax.random.split(key_act, horizon), jax.random.split(key_step, horizon))
+    keys = (jax.random.split(key_act, steps), jax.random.split(key_step, steps))
     loop = (start, carry, percept, jnp.array(True))
     (_, _, last, _), (taken, extras, visited) = jax.lax.scan(step, loop, keys)
     observations, *rest, allowed = taken
@@ -184,15 +181,15 @@ def _episode(
 
 def blank(family: Family, exploring: bool = True) -> Trajectory:
     """Return a trajectory as long as the horizon, in which no step was taken; in NumPy."""
-    times, done = horizon_of(family, exploring), family.action_space
+    steps, space = horizon_of(family, exploring), family.action_space
     seen = family.observation_space
-    observations: Any = np.zeros((times + 1, *seen.shape), seen.dtype)
-    actions: Any = np.zeros((times, *done.shape), done.dtype)
-    rest: Any = (np.zeros(times, kind) for kind in (np.float32, bool, bool, bool))
+    observations: Any = np.zeros((steps + 1, *seen.shape), seen.dtype)
+    actions: Any = np.zeros((steps, *space.shape), space.dtype)
+    rest: Any = (np.zeros(steps, kind) for kind in (np.float32, bool, bool, bool))
     trajectory = Trajectory(observations, actions, *rest)
     if not has_mask(family, exploring):
         return trajectory
-    allowed: Any = np.ones((times + 1, done.features), bool)
+    allowed: Any = np.ones((steps + 1, space.features), bool)
     return trajectory._replace(allowed=allowed)
 
 

@@ -46,6 +46,18 @@ class Step(NamedTuple):
     truncated: Bool[Scalar, ""]
 
 
+class Percept(NamedTuple):
+    """What an agent sees before it acts: the observation and what its last action brought."""
+
+    observation: Observation
+    action: Action
+    """The previous action; meaningless where `first`."""
+    reward: Float[Array, "..."]
+    first: Bool[Array, "..."]
+    allowed: Bool[Array, "... actions"] | None = None
+    """Which actions may be taken now; None where all may, always."""
+
+
 class Trajectory(NamedTuple):
     """One episode in arrays of fixed length T; `mask` is True where a step was really taken.
 

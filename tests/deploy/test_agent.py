@@ -9,10 +9,14 @@ import numpy as np
 import pytest
 
 import dreamrl
+from dreamrl.agents.registry import make_trainer, settings_for
 from dreamrl.cli import main
-from dreamrl.deploy import ProblemEnvironment, TrainedAgent
+from dreamrl.configuration import changed
+from dreamrl.deploy import ProblemEnvironment, TrainedAgent, prepare
+from dreamrl.deploy.driver import first_steps
 from dreamrl.errors import UserError
 from dreamrl.trial import play
+from tests.deploy.conftest import Rumour
 
 GOAL = (8, 8)
 
@@ -46,6 +50,22 @@ def test_it_does_what_meta_test_does(circling):
     np.testing.assert_allclose(
         episode.episode_return, trial.exploitation.episode_return[0], rtol=1e-6
     )
+
+
+def test_a_seed_is_a_trial_of_meta_test_where_family_and_agent_draw():
+    family = Rumour()
+    settings = changed(settings_for("maml"), {"trials": 4, "hidden": 4})
+    trainer = make_trainer("maml", family, settings)
+    agent = prepare(family, trainer, trainer.init(jax.random.key(0)))
+    trial = play(family, family.problem(jnp.array(2)), agent.agent, jax.random.key(5))
+    explored = agent.explore(2, seed=5)
+    np.testing.assert_array_equal(explored.trajectory.observations, trial.exploration.observations)
+    again = agent.explore(2, seed=6)
+    assert (again.trajectory.observations != trial.exploration.observations).any()
+    exploited = agent.exploit(2, 0, explored, seed=5)
+    wanted = first_steps(jax.tree.map(lambda x: x[0], trial.exploitation), len(exploited.actions))
+    np.testing.assert_array_equal(exploited.actions, wanted.actions)
+    np.testing.assert_array_equal(exploited.rewards, wanted.rewards)
 
 
 def test_the_problem_id_goes_into_the_environment_alone(circling):

@@ -14,7 +14,6 @@ import dreamrl
 from dreamrl.agents.registry import METHODS, make_trainer
 from dreamrl.deploy import ProblemEnvironment, TrainedAgent, prepare
 from dreamrl.deploy.agent import _kept_program
-from dreamrl.deploy.environment import environment_of
 from dreamrl.errors import FamilyError, HostError, UserError
 from dreamrl.families.family import plain
 from dreamrl.training import Failure, Training, TrainingDiverged
@@ -60,18 +59,21 @@ def test_what_was_fitted_goes_along(circling, through):
 
 
 def test_an_agent_that_arrives_again_is_not_compiled_again(circling):
-    circling.explore(3)
+    family = circling.family
+    world = ProblemEnvironment(family, family.problem(jax.numpy.array(3)))
+    circling.explore(world)
     before = _kept_program.cache_info().misses
-    pickle.loads(pickle.dumps(circling)).explore(3)
+    pickle.loads(pickle.dumps(circling)).explore(world)
     assert _kept_program.cache_info().misses == before
 
 
 @pytest.mark.parametrize("way", WAYS)
 def test_an_episode_goes_on_elsewhere(small_dream, way):
     """A driver in the middle of it, and its own loop untouched."""
-    belief = small_dream.explore(1)
+    family, belief = small_dream.family, small_dream.explore(1)
     for driver in (small_dream.explorer(3), small_dream.exploiter(belief, 0)):
-        world = environment_of(small_dream.family, 1, jax.numpy.array(0), 3)
+        problem = family.problem(jax.numpy.array(1))
+        world = ProblemEnvironment(family, problem, jax.numpy.array(0), 3)
         driver.observe(world.reset())
         driver.observe(*world.step(driver.act()))
         again = WAYS[way](driver)

@@ -9,7 +9,7 @@ from dreamrl.agents.registry import make_trainer, settings_for
 from dreamrl.bench import env_speed
 from dreamrl.configuration import changed
 from dreamrl.errors import UserError
-from dreamrl.evaluation import _kept, evaluate
+from dreamrl.evaluation import _compiled, evaluate
 from dreamrl.families import memory
 from dreamrl.families.memory import check_memory, trial_bytes
 
@@ -89,6 +89,6 @@ def test_trials_take_turns_where_all_do_not_fit(monkeypatch):
     assert memory.side_by_side(bus) > 2000 > memory.side_by_side(dreamrl.make("sign"))
     at_once = evaluate(bus, agent, bus.test_ids, trials=50)
     monkeypatch.setattr(memory, "AT_ONCE", 20 * memory.trial_bytes(bus))
-    _kept.cache_clear()
+    _compiled.cache_clear()
     taking_turns = evaluate(bus, agent, bus.test_ids, trials=50)
     np.testing.assert_array_equal(at_once.returns, taking_turns.returns)

@@ -9,19 +9,18 @@ from typing import Any, NamedTuple
 import equinox as eqx
 from jaxtyping import Array, Bool, Float, Int, PyTree, Scalar
 
-from dreamrl.agents.policy import InstructedPolicy
 from dreamrl.agents.settings import Learner
 from dreamrl.networks.actor_critic import Decision
-from dreamrl.trial import Choice, Decided, Percept
-from dreamrl.types import Action, Belief, Goal, Key, Trajectory
+from dreamrl.networks.policy import InstructedPolicy
+from dreamrl.trial import Choice, Decided
+from dreamrl.types import Action, Belief, Goal, Key, Percept, Trajectory
 
 
 class GreedyAgent(eqx.Module):
-    """An actor that takes the best action of each decision, unless it picks another."""
+    """An actor that takes the best action of each decision, unless it picks another.
 
-    @abc.abstractmethod
-    def init_exploration(self) -> PyTree:
-        """Return the carry with which an exploration begins."""
+    A method adds `init_exploration`, `beliefs` and `init_exploitation` of `trial.Actor`.
+    """
 
     @abc.abstractmethod
     def decide_exploration(self, carry: Any, percept: Percept) -> tuple[Any, Decision]:
@@ -41,16 +40,8 @@ class GreedyAgent(eqx.Module):
 
     def explore(self, carry: Any, percept: Percept, key: Key) -> tuple[Any, Choice]:
         carry, decision = self.decide_exploration(carry, percept)
-        told = Decided(decision.policy, self.continuation(decision))
-        return carry, Choice(self.pick(decision, key), self.stops(carry, decision), told)
-
-    @abc.abstractmethod
-    def beliefs(self, exploration: Trajectory) -> Belief:
-        """Return the belief after 0, 1, ... T steps of an exploration, [T+1]."""
-
-    @abc.abstractmethod
-    def init_exploitation(self, belief: Belief, episode: Int[Scalar, ""] | int, key: Key) -> PyTree:
-        """Return the carry with which exploitation episode number `episode` begins."""
+        decided = Decided(decision.policy, self.continuation(decision))
+        return carry, Choice(self.pick(decision, key), self.stops(carry, decision), decided)
 
     @abc.abstractmethod
     def decide_exploitation(self, carry: Any, percept: Percept, goal: Goal) -> tuple[Any, Decision]:
@@ -73,7 +64,7 @@ class Behaviour(eqx.Module):
 
     @property
     def random(self) -> Float[Array, ""] | None:
-        """How often it acts at random, beside what the learner does."""
+        """How often it acts at random, besides what the learner does."""
         return None
 
     def init_exploration(self) -> PyTree:

@@ -26,6 +26,11 @@ Loss = Callable[[PyTree], tuple[Float[Array, ""], Metrics]]
 """A group of parameters -> its loss, and what to report."""
 
 
+def prefixed(part: str, metrics: Metrics) -> Metrics:
+    """Return metrics by names that begin with the part of the trial that they are of."""
+    return {f"{part}_{name}": value for name, value in metrics.items()}
+
+
 class Experience(NamedTuple):
     """Trials, what they were played in, and how; leading axis B."""
 
@@ -44,7 +49,7 @@ class Snapshot(NamedTuple):
     progress: Float[Array, ""]
     """From 0 to 1."""
     memory: PyTree = ()
-    """What the method keeps beside its parameters."""
+    """What the method keeps besides its parameters."""
     target: PyTree = None
     """What an off-policy learner follows slowly; None on-policy."""
 
@@ -139,8 +144,13 @@ class Algorithm(Protocol):
         split = jax.random.split(key, budget.trials)
         return None, jax.vmap(lambda key: trial_keys(key, budget.episodes))(split)
 
+    @property
+    def replayed_episodes(self) -> int:
+        """Episodes that are kept for replay."""
+        return self.settings.learner.capacity * (1 + self.settings.budget.episodes)
+
     def memory(self, params: PyTree) -> PyTree:
-        """Return what is kept beside parameters from one iteration to the next."""
+        """Return what is kept besides parameters from one iteration to the next."""
         return ()
 
     def remember(self, memory: PyTree, experience: Experience) -> PyTree:

@@ -66,7 +66,7 @@ class State(NamedTuple):
     replay: replay.Replay | None
     """An off-policy learner's trials."""
     memory: PyTree
-    """What the method keeps beside its parameters."""
+    """What the method keeps besides its parameters."""
     iteration: Int[Array, ""]
     key: Key
 
@@ -184,20 +184,20 @@ class Trainer:
         """Take one step of each group by its own loss, with its own optimiser."""
         algorithm = self.algorithm
         groups, steps = algorithm.groups(params), algorithm.optimisers()
-        moved: dict[str, PyTree] = {}
+        stepped: dict[str, PyTree] = {}
         states: dict[str, optax.OptState] = {}
         reported: Metrics = {}
         for name, loss in losses.items():
-            (value, told), grads = eqx.filter_value_and_grad(loss, has_aux=True)(groups[name])
+            (value, more), grads = eqx.filter_value_and_grad(loss, has_aux=True)(groups[name])
             updates, states[name] = steps[name].update(grads, optimisers[name], groups[name])
-            moved[name] = eqx.apply_updates(groups[name], updates)
-            reported |= {f"loss_{name}": value, **told}
+            stepped[name] = eqx.apply_updates(groups[name], updates)
+            reported |= {f"loss_{name}": value, **more}
         for name, starts in algorithm.starts().items():
             if starts:
                 old = (groups[name], optimisers[name])
-                new = (moved[name], states[name])
-                moved[name], states[name] = where_tree(played >= starts, new, old)
-        return algorithm.merge(params, moved), states, reported
+                new = (stepped[name], states[name])
+                stepped[name], states[name] = where_tree(played >= starts, new, old)
+        return algorithm.merge(params, stepped), states, reported
 
 
 def where_tree(condition: Bool[Array, ""], new: PyTree, old: PyTree) -> PyTree:

@@ -83,12 +83,12 @@ def trainer_of(algorithm: Algorithm | Trainable, seeds: int = 1) -> Trainable:
     if isinstance(algorithm, Trainable):
         trainer: Trainable = algorithm
     else:
-        made: Any = algorithm
-        repeated = explored_in(adapted(made.family), made.settings.budget.explorations)
-        trainer = Trainer(dataclasses.replace(made, family=repeated))
+        method: Any = algorithm
+        repeated = explored_in(adapted(method.family), method.settings.budget.explorations)
+        trainer = Trainer(dataclasses.replace(method, family=repeated))
     # Its own family: an oracle's says more than the one that was given.
     check_pictures(trainer.family.observation_space)
     budget = trainer.settings.budget
-    replayed = getattr(trainer.settings, "replayed_episodes", 0)
+    replayed = trainer.algorithm.replayed_episodes if isinstance(trainer, Trainer) else 0
     check_memory(trainer.family, seeds * budget.trials, budget.episodes, replayed=seeds * replayed)
     return trainer

@@ -108,11 +108,11 @@ def cooled(
     `both` policies' entropies, or the exploitation's alone; `objective` is of exploitation.
     """
     ppo = settings.learner
-    slow = {"exploitation": dataclasses.replace(ppo.exploitation, entropy_end=0.8, **objective)}
+    cooling = {"exploitation": dataclasses.replace(ppo.exploitation, entropy_end=0.8, **objective)}
     if both:
-        slow["exploration"] = dataclasses.replace(ppo.exploration, entropy_end=0.8)
+        cooling["exploration"] = dataclasses.replace(ppo.exploration, entropy_end=0.8)
     return dataclasses.replace(
         settings,
         budget=dataclasses.replace(settings.budget, **budget),
-        learner=dataclasses.replace(ppo, **learner, **slow),
+        learner=dataclasses.replace(ppo, **learner, **cooling),
     )

@@ -10,23 +10,24 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import Array, Float, PyTree, Shaped
 
 from dreamrl import runs
 from dreamrl.agents.algorithm import Agent
 from dreamrl.agents.dream.stopping import with_stop
 from dreamrl.agents.loop import Trainable
 from dreamrl.deploy.beliefs import ExplorationRecord, Known, StoredRecord, load_held, stored
-from dreamrl.deploy.driver import Driver, checked, drive
-from dreamrl.deploy.environment import environment_of
+from dreamrl.deploy.driver import Driver, checked, drive, without_padding
+from dreamrl.deploy.environment import Environment, problem_of
+from dreamrl.deploy.episodes import exploitation_of, exploration_of
 from dreamrl.deploy.posterior import calibrate
-from dreamrl.errors import UserError
+from dreamrl.errors import UserError, without_jax
 from dreamrl.evaluation import per_family
 from dreamrl.families.adapted import adapted
 from dreamrl.families.family import Family, plain_ids
 from dreamrl.host import in_own_switches
-from dreamrl.trial import Percept, blank
-from dreamrl.types import Belief, ProblemID, Trajectory
+from dreamrl.trial import blank
+from dreamrl.types import Belief, Percept, ProblemID, Trajectory
 from dreamrl.values import AnyPath, Whole, seed_from
 
 
@@ -60,8 +61,7 @@ class TrainedAgent:
     """Explores, believes, exploits; greedy, as at meta-test.
 
     "Where" is an `Environment`, or a problem of the family: its ID or its Problem. The ID goes no
-    further than the environment made of it; it also tells, for training problems, by how much
-    the beliefs were off.
+    further than the family; it also tells, for training problems, by how much the beliefs were off.
     """
 
     def __init__(
@@ -118,11 +118,7 @@ class TrainedAgent:
         self, belief: ExplorationRecord, goal: Any, seed: Whole = 0
     ) -> Driver[ExplorationRecord]:
         """Return a `Driver` for any loop; the goal is one of the family's `goal_space`."""
-        if belief.agent != self.fingerprint:
-            raise UserError(
-                "this is a belief of another agent, which means nothing to this one: explore anew"
-            )
-        goal = checked(self.family.goal_space, goal, "the goal")
+        goal = self._asked(goal, belief)
         number = np.uint32(seed_from(seed))
         decide = functools.partial(self._exploit, number, goal)
         memory = self._begin_exploiting(number, belief.held.last)
@@ -130,13 +126,20 @@ class TrainedAgent:
         return Driver(self.family, memory, decide, read, "the exploiter", False)
 
     @in_own_switches
+    @without_jax()
     def explore(self, where: Any, seed: Whole = 0) -> ExplorationRecord:
         """Play an exploration episode, which ends when the agent knows enough."""
-        explorer = self.explorer(seed)
-        drive(explorer, environment_of(self.family, where, None, seed))
-        return self.measured(explorer.belief, where)
+        if isinstance(where, Environment):
+            explorer = self.explorer(seed)
+            drive(explorer, where)
+            return explorer.belief
+        problem, key = problem_of(self.family, where), jax.random.key(seed_from(seed))
+        explored = per_family(exploration_of, self.family, soon=True)(self.agent, problem, key)
+        held = jax.tree.map(np.asarray, explored.record)
+        return self.measured(ExplorationRecord(held, self.fingerprint, self.known), where)
 
     @in_own_switches
+    @without_jax()
     def exploit(
         self, where: Any, goal: Any, belief: ExplorationRecord, seed: Whole = 0
     ) -> Trajectory:
@@ -144,10 +147,23 @@ class TrainedAgent:
 
         An `Environment` knows the goal by itself; a problem is told it.
         """
-        exploiter = self.exploiter(belief, goal, seed)
-        told = jnp.asarray(checked(self.family.goal_space, goal, "the goal"))
-        drive(exploiter, environment_of(self.family, where, told, seed))
-        return exploiter.trajectory
+        if isinstance(where, Environment):
+            exploiter = self.exploiter(belief, goal, seed)
+            drive(exploiter, where)
+            return exploiter.trajectory
+        goal = self._asked(goal, belief)
+        problem, key = problem_of(self.family, where), jax.random.key(seed_from(seed))
+        play = per_family(exploitation_of, self.family, soon=True)
+        episode = play(self.agent, problem, goal, belief.held.last, key)
+        return without_padding(episode.trajectory)
+
+    def _asked(self, goal: Any, belief: ExplorationRecord) -> Shaped[np.ndarray, "..."]:
+        """Return a goal as training had it; UserError where it, or the belief, is another's."""
+        if belief.agent != self.fingerprint:
+            raise UserError(
+                "this is a belief of another agent, which means nothing to this one: explore anew"
+            )
+        return checked(self.family.goal_space, goal, "the goal")
 
     def load_belief(self, path: AnyPath) -> ExplorationRecord:
         """Load what `ExplorationRecord.save` wrote; UserError if it is damaged or another's."""

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from dreamrl.deploy.driver import first_steps
+from dreamrl.deploy.driver import without_padding
 from dreamrl.deploy.posterior import Posterior
 from dreamrl.errors import UserError
 from dreamrl.runs.store import load_tree, read_json, save_tree
@@ -77,7 +77,7 @@ class ExplorationRecord:
     @property
     def trajectory(self) -> Trajectory:
         """The exploration, as NumPy arrays without padding."""
-        return first_steps(self.held.trajectory, self.steps)
+        return without_padding(self.held.trajectory)
 
     @property
     def means(self) -> Float[np.ndarray, "times Z"]:

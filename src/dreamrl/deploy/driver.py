@@ -12,8 +12,8 @@ from dreamrl.deploy.environment import Environment, allowed_in
 from dreamrl.errors import UserError
 from dreamrl.families.family import Family
 from dreamrl.spaces import Discrete, Space
-from dreamrl.trial import Percept, blank
-from dreamrl.types import Trajectory
+from dreamrl.trial import blank
+from dreamrl.types import Percept, Trajectory
 from dreamrl.values import flag, number
 
 Decide = Callable[[PyTree, Percept, np.int32], tuple[PyTree, Any, Any]]
@@ -195,7 +195,10 @@ class Driver(Generic[TBelief]):
 
 
 def drive(driver: Driver[TBelief], environment: Environment) -> None:
-    """Play an episode to its end."""
+    """Play an episode to its end.
+
+    Here and not by `trial.rollout`, which is compiled: an environment of a user's is on the host.
+    """
     driver.observe(environment.reset(), allowed=allowed_in(environment))
     while not driver.done:
         outcome = environment.step(driver.act())
@@ -212,6 +215,12 @@ def first_steps(trajectory: Trajectory, number: int) -> Trajectory:
     cut = jax.tree.map(lambda x: np.array(x[:number]), trajectory)
     longer = {"observations": trajectory.observations, "allowed": trajectory.allowed}
     return cut._replace(**jax.tree.map(lambda x: np.array(x[: number + 1]), longer))
+
+
+def without_padding(trajectory: Trajectory) -> Trajectory:
+    """Return the steps that were taken, as NumPy arrays."""
+    trajectory = jax.tree.map(np.asarray, trajectory)
+    return first_steps(trajectory, int(trajectory.mask.sum()))
 
 
 def checked(space: Space, value: Any, what: str) -> Shaped[np.ndarray, "..."]:

@@ -86,21 +86,18 @@ class ProblemEnvironment:
         return observation, float(reward), bool(terminated), bool(truncated)
 
 
-def environment_of(family: Family, where: Any, goal: Goal, seed: Whole) -> Environment:
-    """Return `where` itself, or an environment of the problem that it is or whose ID it is."""
-    if isinstance(where, Environment):
-        return where
+def problem_of(family: Family, where: Any) -> Problem:
+    """Return the problem of a family that `where` is, or whose ID it is."""
     if isinstance(where, int | np.integer):
         if where not in plain_ids(family.train_ids) and where not in plain_ids(family.test_ids):
             raise UserError(f"family {family.name!r} has no problem {where}")
-        problem = per_family(_problem, family)(np.int32(where))
-        return ProblemEnvironment(family, problem, goal, seed)
+        return per_family(_problem, family)(np.int32(where))
     if _shapes(where) != _shapes(jax.eval_shape(family.problem, jnp.array(family.train_ids[0]))):
         raise UserError(
             f"an agent explores and exploits in a problem ID or Problem of {family.name!r}, or in "
             f"an object with reset() and step(action); this is a {type(where).__name__}"
         )
-    return ProblemEnvironment(family, where, goal, seed)
+    return where
 
 
 def _shapes(tree: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What is wrong with a family, in words: every rule of `Family`, tried out."""
+"""What is wrong with a family: every rule tried out, step by step, as faults name their step."""
 
 import collections
 import functools

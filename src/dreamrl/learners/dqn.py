@@ -113,8 +113,8 @@ class DQN:
         bootstrap_value: Float[Array, "*B"] | None = None,
     ) -> Batch:
         """Return what the loss needs: targets are worked out there, by the present networks."""
-        nothing = jnp.zeros(episodes.rewards.shape[:-1])
-        return Batch(episodes.actions, episodes.rewards, episodes.mask, nothing, discount)
+        zeros = jnp.zeros(episodes.rewards.shape[:-1])
+        return Batch(episodes.actions, episodes.rewards, episodes.mask, zeros, discount)
 
     def start_values(self, batch: Any, recorded: Any, objective: Any) -> None:
         """Return nothing: `link` gets the values from the present networks."""
@@ -207,11 +207,11 @@ def q_loss(decision: Decision, target: Decision, batch: Batch, learner: DQN) -> 
     """
     q, q_target = dueling(decision), dueling(target)
 
-    def targets(q, q_target, actions, rewards, mask, bootstrap_value):
+    def targets_of(q, q_target, actions, rewards, mask, bootstrap_value):
         followed = (actions, rewards, mask, bootstrap_value)
         return double_q_targets(q, q_target, *followed, batch.discount, learner)
 
     steps = (batch.actions, batch.rewards, batch.mask, batch.bootstrap_value)
-    wanted = jax.vmap(targets)(q, q_target, *steps)
-    errors = jnp.where(batch.mask, q_of(q, batch.actions) - jax.lax.stop_gradient(wanted), 0.0)
+    targets = jax.vmap(targets_of)(q, q_target, *steps)
+    errors = jnp.where(batch.mask, q_of(q, batch.actions) - jax.lax.stop_gradient(targets), 0.0)
     return jnp.square(errors).sum() / 2 / jnp.maximum(batch.mask.sum(), 1)

@@ -117,7 +117,7 @@ class PPO:
             key, key_random = jax.random.split(key)
             at_random = jax.random.uniform(key_random) < random
             policy = jax.tree.map(
-                lambda any_, own: jnp.where(at_random, any_, own), policy.anything(), policy
+                lambda x, y: jnp.where(at_random, x, y), policy.anything(), policy
             )
         action = policy.sample(key)
         recorded = Recorded(decision.policy.log_prob(action), decision.value)
@@ -205,10 +205,10 @@ def make_batch(
     """Return normalised advantages and value targets; see `PPO.prepare`."""
     if bootstrap_value is None:
         bootstrap_value = jnp.zeros(episodes.rewards.shape[:-1])
-    of_all = generalised_advantages
+    advantages_of = generalised_advantages
     for _ in range(episodes.rewards.ndim - 1):
-        of_all = jax.vmap(of_all, in_axes=(0, 0, 0, 0, 0, None, None))
-    advantages = of_all(
+        advantages_of = jax.vmap(advantages_of, in_axes=(0, 0, 0, 0, 0, None, None))
+    advantages = advantages_of(
         episodes.rewards,
         recorded.value,
         bootstrap_value,

@@ -68,8 +68,8 @@ def _check(problem_id: ProblemID, ids: Sequence[int]) -> None:
     if isinstance(problem_id.value, jax.core.Tracer):
         return
     known = set(ids)
-    if strange := [i for i in np.ravel(problem_id.value).tolist() if i not in known]:
-        raise UserError(f"problem {strange[0]} is none of training: the encoder has no z for it")
+    if unknown := [i for i in np.ravel(problem_id.value).tolist() if i not in known]:
+        raise UserError(f"problem {unknown[0]} is none of training: the encoder has no z for it")
 
 
 Encoder: TypeAlias = EmbeddingEncoder | MLPEncoder

@@ -12,8 +12,8 @@ import pytest
 from dreamrl.agents.algorithm import Agent
 from dreamrl.agents.dream.networks import DreamAgent
 from dreamrl.networks.encoder import EmbeddingEncoder, MLPEncoder
-from dreamrl.trial import Percept, play
-from dreamrl.types import Belief, ProblemID, Trajectory
+from dreamrl.trial import play
+from dreamrl.types import Belief, Percept, ProblemID, Trajectory
 
 FUNCTIONS = ["init_exploration", "explore", "beliefs", "init_exploitation", "exploit"]
 

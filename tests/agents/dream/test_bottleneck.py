@@ -8,12 +8,12 @@ import pytest
 from dreamrl.agents.dream.bottleneck import (
     Dual,
     adapt,
-    at_least,
-    at_most,
     information,
     init_dual,
+    lower_bound,
     penalty,
     penalty_weight,
+    upper_bound,
 )
 from dreamrl.agents.dream.settings import Constrained, Fixed, Unlimited
 
@@ -152,8 +152,8 @@ def test_it_is_near_what_z_tells(distance):
     assert float(information(jnp.asarray(means), RHO)) == pytest.approx(
         true_information(means), rel=0.35, abs=0.01
     )
-    assert at_least(jnp.asarray(means), RHO) <= true_information(means) + 0.01
-    assert at_most(jnp.asarray(means), RHO) >= true_information(means) - 0.01
+    assert lower_bound(jnp.asarray(means), RHO) <= true_information(means) + 0.01
+    assert upper_bound(jnp.asarray(means), RHO) >= true_information(means) - 0.01
     # The norm bounds it, too, from far above.
     norm = float(penalty(jnp.asarray(means), Fixed(bound="norm"), RHO)) / RHO**2
     assert norm > true_information(means)

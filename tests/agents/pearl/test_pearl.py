@@ -128,7 +128,7 @@ def test_the_error_of_q_reaches_the_encoder_and_not_the_target(untrained, iterat
 @pytest.mark.parametrize("act_on_mean", [False, True])
 def test_z_is_drawn_once_an_episode(untrained, relevant_fact, act_on_mean):
     _, state = untrained
-    agent = PearlAgent(state.params, relevant_fact.end_action, act_on_mean)
+    agent = PearlAgent(state.params, act_on_mean)
     key = jax.random.key(1)
     trial = play(relevant_fact, relevant_fact.problem(jnp.array(0)), agent, key)
     belief = jax.tree.map(lambda x: x[3], trial.beliefs)

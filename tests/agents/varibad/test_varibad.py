@@ -72,7 +72,7 @@ def test_the_policy_teaches_no_posterior_and_the_elbo_no_policy(made):
     learner, nothing = algorithm.settings.learner, (None, None)
 
     def policy(nets):
-        decisions = decide(nets, batch.trial, None, read(nets, batch.trial), None)
+        decisions = decide(nets, batch.trial, None, read(nets, batch.trial))
         return policy_loss(decisions, nothing, batch, learner, jnp.array(0.5))[0]
 
     def auxiliary(nets):

@@ -26,8 +26,7 @@ def test_trials_read_again_decide_alike(untrained):
     """Across the ends of episodes, and where an exploration ended early."""
     batch, nets = untrained.batch, untrained.state.params
     assert (batch.trial.exploration.length < 6).any(), "no exploration ended early"
-    masked = untrained.algorithm.family.end_action
-    decisions = decide(nets, batch.trial, batch.context, read(nets, batch.trial), masked)
+    decisions = decide(nets, batch.trial, batch.context, read(nets, batch.trial))
     for decision, steps in zip(decisions, (batch.exploration, batch.exploitation), strict=True):
         again = decision.policy.log_prob(steps.actions)
         np.testing.assert_allclose(again * steps.mask, steps.log_probs * steps.mask, atol=1e-5)

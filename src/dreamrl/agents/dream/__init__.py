@@ -1,7 +1,7 @@
 """DREAM (Liu, Raghunathan, Liang, Finn, ICML 2021).
 
 Objective: `losses` and `exploration.information_gain`; docs/method.md has the mathematics. The
-four components: `networks/encoder.py`, exploitation (`agents/policy.py`), `decoder.py`,
+four components: `networks/encoder.py`, exploitation (`networks/policy.py`), `decoder.py`,
 `exploration.py` with its stop rule (`stopping.py`); `algorithm.py` joins them.
 
 Deviations from the paper: lambda is a dual variable (`bottleneck.py`), exploration ends by a

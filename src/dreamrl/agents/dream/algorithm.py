@@ -35,12 +35,12 @@ from dreamrl.agents.dream.stopping import (
     continuation_targets,
     stop_length,
 )
-from dreamrl.agents.policy import InstructedPolicy
 from dreamrl.agents.settings import check_actions
 from dreamrl.families.family import Family
 from dreamrl.learners import replay
 from dreamrl.learners.schedules import ramp
 from dreamrl.networks.encoder import Encoder, make_encoder
+from dreamrl.networks.policy import InstructedPolicy
 from dreamrl.networks.recurrent import GRU, Cell
 from dreamrl.trial import TrialKeys, before, blank
 from dreamrl.types import Key, ProblemID, Trajectory
@@ -54,7 +54,7 @@ class Explored(NamedTuple):
 
 
 class Memory(NamedTuple):
-    """What DREAM keeps beside its components."""
+    """What DREAM keeps besides its components."""
 
     replay: replay.Replay
     """Of `Explored`."""
@@ -76,7 +76,7 @@ class Dream(Algorithm):
         reward: What a step of exploration is paid.
         stop_rule: Makes the module that ends explorations, from a key and a width.
         cell: Makes the recurrent cell of the exploration policy and of the decoder.
-        script: A scripted explorer in place of the learned policy, beside DREAM's decoder, stop
+        script: A scripted explorer in place of the learned policy, with DREAM's decoder, stop
             rule and exploitation.
 
     Raises:
@@ -152,6 +152,11 @@ class Dream(Algorithm):
         later = max(starts["exploration"], self.settings.exploration.starts)
         return starts | {"exploration": later}
 
+    @property
+    def replayed_episodes(self) -> int:
+        """Episodes that are kept for replay, the decoder's explorations among them."""
+        return super().replayed_episodes + self.settings.decoder.replay
+
     def memory(self, params: Components) -> Memory:
         """Return an empty replay of explorations, and the first dual variable."""
         family = self.family
@@ -223,7 +228,7 @@ class Dream(Algorithm):
             recorded = (recorded_x.learner, trial.extras.exploitation)
         errors = belief_error(means[:, None], beliefs)
         unit = jnp.maximum(errors[:, 0].mean(), settings.encoding.rho**2)
-        own = explored.mask & on_purpose[:, None]
+        on_policy = explored.mask & on_purpose[:, None]
         known = 1 - _mean(errors[:, -1], on_purpose) / unit
         cost = step_cost(explore.cost, known)
         exploitation = self._exploitation_batch(experience, beliefs[:, -1], recorded[1])
@@ -236,24 +241,25 @@ class Dream(Algorithm):
         times = (exploit.decoder_share_begin, exploit.decoder_share_end)
         charged = paid(explored, errors, unit, cost * ramp(progress, 0.0, 1.0, *times))
         rewards = paid(explored, errors, unit, cost)
-        taught, going = own, jax.vmap(continuation_targets)(rewards, values, own)
+        learned_from = on_policy
+        continuation = jax.vmap(continuation_targets)(rewards, values, on_policy)
         if explore.objective == "end-to-end":
             after, known_after = return_of_trial(returns, decoded)
             charged = jax.vmap(returns_as_rewards)(explored.mask, after)
-            taught = own & known_after[:, None]
+            learned_from = on_policy & known_after[:, None]
             # The value of information is unknown here: explorations go on to their end.
-            going = jnp.ones_like(values)
-        learned = settings.learner.prepare(
-            explored._replace(rewards=charged, mask=taught),
+            continuation = jnp.ones_like(values)
+        prepared = settings.learner.prepare(
+            explored._replace(rewards=charged, mask=learned_from),
             recorded[0],
             settings.learner.exploration,
             explore.discount,
         )
         exploration = ExplorationBatch(
-            jax.vmap(before)(explored), before_acting, jax.lax.stop_gradient(going), learned
+            jax.vmap(before)(explored), before_acting, jax.lax.stop_gradient(continuation), prepared
         )
         ends = jax.vmap(stop_length)(values, explored.mask)
-        something = errors[:, 0].mean() > 4 * settings.encoding.rho**2
+        informative = errors[:, 0].mean() > 4 * settings.encoding.rho**2
         late = progress > exploit.decoder_share_begin
         late = late & (explored.mask.shape[1] > 1) & (self._ends == "rule")
         metrics = {
@@ -261,9 +267,9 @@ class Dream(Algorithm):
             "return_decoder": _mean(returns.reshape(-1), decoded.reshape(-1)),
             "information": known,
             "z_squared": jnp.square(means).sum(-1).mean(),
-            "z_nats": bottleneck.at_least(means, settings.encoding.rho),
+            "z_nats": bottleneck.lower_bound(means, settings.encoding.rho),
             "stop_length": _mean(ends, on_purpose),
-            "collapsed": late & something & (_mean(ends, on_purpose) <= 1.0),
+            "collapsed": late & informative & (_mean(ends, on_purpose) <= 1.0),
         }
         return Batch(exploitation, exploration), metrics
 
@@ -271,14 +277,14 @@ class Dream(Algorithm):
         """Return the losses of the three groups, each on its own data."""
         settings, progress = self.settings, now.progress
         weight = self._penalty_weight(now)
-        slow = now.target or (None, None)
+        exploit_target, explore_target = now.target or (None, None)
         means = now.params.encoder(recalled.problem_id)
         return {
             "exploitation": lambda nets: exploitation_loss(
-                nets, slow[0], batch.exploitation, settings, weight, progress
+                nets, exploit_target, batch.exploitation, settings, weight, progress
             ),
             "exploration": lambda policy: exploration_loss(
-                policy, slow[1], batch.exploration, settings, progress
+                policy, explore_target, batch.exploration, settings, progress
             ),
             "decoder": lambda decoder: (decoder_loss(decoder, recalled.trajectory, means), {}),
         }
@@ -323,9 +329,9 @@ class Dream(Algorithm):
             (conditions.decoded, conditions.noise, trial.goals, trial.exploitation, recorded),
         )
         learner, discount = settings.learner, settings.exploitation.discount
-        learned = learner.prepare(episodes, recorded, learner.exploitation, discount)
+        prepared = learner.prepare(episodes, recorded, learner.exploitation, discount)
         seen = jax.vmap(before)(episodes)
-        return ExploitationBatch(problem_id, beliefs, decoded, noise, goals, seen, learned)
+        return ExploitationBatch(problem_id, beliefs, decoded, noise, goals, seen, prepared)
 
 
 def return_of_trial(

@@ -18,7 +18,7 @@ from dreamrl.networks.encoder import bottleneck_penalty
 
 LAST_DUAL = 1.0
 """Where there is nothing to know, nothing else would hold it back."""
-ABOVE = 0.2
+UPPER_WEIGHT = 0.2
 """Weight of the upper bound: it is the looser one, and needed only where z tells everything."""
 
 
@@ -100,10 +100,10 @@ def information(means: Float[Array, "B Z"], rho: float) -> Float[Array, ""]:
     that of the lower one draws problems together that z hardly tells apart; neither moves what is
     told apart well. Problems count as often as they are in the batch.
     """
-    return ABOVE * at_most(means, rho) + (1 - ABOVE) * at_least(means, rho)
+    return UPPER_WEIGHT * upper_bound(means, rho) + (1 - UPPER_WEIGHT) * lower_bound(means, rho)
 
 
-def at_most(means: Float[Array, "B Z"], rho: float) -> Float[Array, ""]:
+def upper_bound(means: Float[Array, "B Z"], rho: float) -> Float[Array, ""]:
     """Return log det(1 + cov f / rho^2) / 2: z has no more entropy than a Gaussian like it."""
     count, size = means.shape
     centred = means - means.mean(0)
@@ -111,7 +111,7 @@ def at_most(means: Float[Array, "B Z"], rho: float) -> Float[Array, ""]:
     return jnp.log(jnp.diagonal(root)).sum()
 
 
-def at_least(means: Float[Array, "B Z"], rho: float) -> Float[Array, ""]:
+def lower_bound(means: Float[Array, "B Z"], rho: float) -> Float[Array, ""]:
     """Return the mean over problems i of -log mean_j exp(-|f_i - f_j|^2 / (8 rho^2)).
 
     Kolchinsky and Tracey 2017, eq. 10, of the Chernoff divergence at 1/2.

@@ -10,13 +10,12 @@ from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from dreamrl.agents.dream.decoder import Decoder
 from dreamrl.agents.dream.stopping import ContinuationValue, StopRule
-from dreamrl.agents.policy import PerceptEncoder
 from dreamrl.families.family import Family
 from dreamrl.networks.actor_critic import ActorCritic, Decision, allow_actions, mask_action
 from dreamrl.networks.distributions import Categorical
+from dreamrl.networks.policy import PerceptEncoder
 from dreamrl.networks.recurrent import GRU, Cell
-from dreamrl.trial import Percept
-from dreamrl.types import Action, Key, Trajectory
+from dreamrl.types import Action, Key, Percept, Trajectory
 
 Script = Callable[[Percept, Int[Array, ""]], Action]
 """(percept, number of the step) -> a numbered action."""
@@ -121,10 +120,10 @@ class ExplorerCarry(NamedTuple):
 
 def init_carry(policy: ExplorationPolicy, decoder: Decoder) -> ExplorerCarry:
     """Return the carry before the first step of an exploration."""
-    nothing = jnp.zeros(decoder.observation.features)
+    unseen = jnp.zeros(decoder.observation.features)
     start = decoder.init_carry()
     before = jnp.array(-1)
-    return ExplorerCarry(policy.init_carry(), start, nothing, decoder.belief(start), before)
+    return ExplorerCarry(policy.init_carry(), start, unseen, decoder.belief(start), before)
 
 
 def decide(

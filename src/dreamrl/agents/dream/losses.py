@@ -6,15 +6,14 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from dreamrl.agents.algorithm import Metrics
+from dreamrl.agents.algorithm import Metrics, prefixed
 from dreamrl.agents.dream.bottleneck import penalty
 from dreamrl.agents.dream.exploration import ExplorationPolicy
 from dreamrl.agents.dream.networks import encoding
 from dreamrl.agents.dream.settings import DreamSettings
-from dreamrl.agents.policy import InstructedPolicy
 from dreamrl.networks.encoder import Encoder
-from dreamrl.trial import Percept
-from dreamrl.types import ProblemID
+from dreamrl.networks.policy import InstructedPolicy
+from dreamrl.types import Percept, ProblemID
 
 
 class ExploitationBatch(NamedTuple):
@@ -52,12 +51,12 @@ def exploitation_loss(
     encoder, policy = nets
     learner, objective = settings.learner, settings.learner.exploitation
     z = encoding(encoder, batch.problem_id, batch.beliefs, batch.decoded, batch.noise)
-    decision = jax.vmap(policy.unroll)(batch.percepts, batch.goals, z)
-    wanted = None if target is None else jax.vmap(target.unroll)(batch.percepts, batch.goals, z)
-    loss, metrics = learner.loss(decision, wanted, batch.learner, objective, progress)
-    squeezed = penalty(encoder(batch.problem_id), settings.bottleneck, settings.encoding.rho)
-    named = {f"exploitation_{name}": value for name, value in metrics.items()}
-    return loss + penalty_weight * squeezed, named
+    inputs = (batch.percepts, batch.goals, z)
+    decision = jax.vmap(policy.unroll)(*inputs)
+    target_decision = None if target is None else jax.vmap(target.unroll)(*inputs)
+    loss, metrics = learner.loss(decision, target_decision, batch.learner, objective, progress)
+    cost = penalty(encoder(batch.problem_id), settings.bottleneck, settings.encoding.rho)
+    return loss + penalty_weight * cost, prefixed("exploitation", metrics)
 
 
 def exploration_loss(
@@ -69,11 +68,11 @@ def exploration_loss(
 ) -> tuple[Float[Array, ""], Metrics]:
     """Return the policy's loss and the stop rule's squared error."""
     learner, objective = settings.learner, settings.learner.exploration
-    decision = jax.vmap(policy.unroll)(batch.percepts, batch.beliefs)
-    wanted = None if target is None else jax.vmap(target.unroll)(batch.percepts, batch.beliefs)
-    loss, metrics = learner.loss(decision, wanted, batch.learner, objective, progress)
+    inputs = (batch.percepts, batch.beliefs)
+    decision = jax.vmap(policy.unroll)(*inputs)
+    target_decision = None if target is None else jax.vmap(target.unroll)(*inputs)
+    loss, metrics = learner.loss(decision, target_decision, batch.learner, objective, progress)
     mask = batch.learner.mask
     errors = jnp.square(policy.stop(decision.features) - batch.continuation)
     stop = (errors * mask).sum() / jnp.maximum(mask.sum(), 1)
-    named = {f"exploration_{name}": value for name, value in metrics.items()}
-    return loss + settings.exploration.stop_weight * stop, named
+    return loss + settings.exploration.stop_weight * stop, prefixed("exploration", metrics)

@@ -12,11 +12,11 @@ from dreamrl.agents.dream import exploration
 from dreamrl.agents.dream.decoder import Decoder
 from dreamrl.agents.dream.exploration import ExplorationPolicy, ExplorerCarry
 from dreamrl.agents.dream.stopping import Stop
-from dreamrl.agents.policy import InstructedPolicy
 from dreamrl.networks.actor_critic import Decision
 from dreamrl.networks.encoder import Encoder
-from dreamrl.trial import Choice, Percept
-from dreamrl.types import Action, Belief, Goal, Key, ProblemID, Trajectory
+from dreamrl.networks.policy import InstructedPolicy
+from dreamrl.trial import Choice
+from dreamrl.types import Action, Belief, Goal, Key, Percept, ProblemID, Trajectory
 
 
 class Components(NamedTuple):
@@ -121,9 +121,9 @@ class DreamBehaviour(Behaviour):
         self, belief: Belief, episode: Int[Scalar, ""] | int, key: Key
     ) -> OnContext:
         """Begin with the encoder's z or with the decoder's, and its noise."""
-        own: Conditions = self.conditions
-        decoded, noise = own.decoded[episode], own.noise[episode]
-        z = encoding(self.encoder, own.problem_id, belief.mean, decoded, noise)
+        conditions: Conditions = self.conditions
+        decoded, noise = conditions.decoded[episode], conditions.noise[episode]
+        z = encoding(self.encoder, conditions.problem_id, belief.mean, decoded, noise)
         return OnContext(self.agent.exploitation.init_carry(), z)
 
 

@@ -37,8 +37,27 @@ AT_ONCE = 1e-6
 """The end of a ramp that begins at 0: there is none."""
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Paid:
+    """Information in z has a price."""
+
+    free: float = 0.0
+    """Part of the bound that costs nothing."""
+    bound: Bound = "information"
+    """What is paid for: information about the problem, in nats, as closely as it can be bounded;
+    or the norm, |f|^2 / 2, which bounds it from far above."""
+    weight_begin: Annotated[float, SHARE] = 0.15
+    """When it begins to be paid for, as a share of the run."""
+    weight_end: Annotated[float, SHARE] = 0.4
+    """When it is paid for in full."""
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
+        check_order(self, "weight_begin", "weight_end")
+
+
 @dataclasses.dataclass(frozen=True)
-class Constrained:
+class Constrained(_Paid):
     """As little information in z as the best return allows: lambda is a dual variable."""
 
     first_dual: Annotated[float, Range(1e-9, 1.0)] = 0.005
@@ -59,43 +78,18 @@ class Constrained:
     """Rate of the fast moving average of the return."""
     slow: Annotated[float, SHARE] = 0.015
     """Rate of the slow one."""
-    free: float = 0.0
-    """Part of the bound that costs nothing."""
-    bound: Bound = "information"
-    """What is paid for: information about the problem, in nats, as closely as it can be bounded;
-    or the norm, |f|^2 / 2, which bounds it from far above."""
-    weight_begin: Annotated[float, SHARE] = 0.15
-    """When it begins to be paid for, as a share of the run."""
-    weight_end: Annotated[float, SHARE] = 0.4
-    """When it is paid for in full."""
 
     name: ClassVar[str] = "constrained"
 
-    def __post_init__(self) -> None:
-        check_ranges(self)
-        check_order(self, "weight_begin", "weight_end")
-
 
 @dataclasses.dataclass(frozen=True)
-class Fixed:
+class Fixed(_Paid):
     """Information in z at a fixed price."""
 
     weight: float = 0.025
     """Price of a nat, or of |f|^2 / 2."""
-    free: float = 0.0
-    """Part of the bound that costs nothing."""
-    bound: Bound = "information"
-    """What is paid for: information, or the norm."""
-    weight_begin: Annotated[float, SHARE] = 0.15
-    """When it begins to be paid for, as a share of the run."""
-    weight_end: Annotated[float, SHARE] = 0.4
-    """When it is paid for in full."""
 
     name: ClassVar[str] = "fixed"
-
-    def __post_init__(self) -> None:
-        check_ranges(self)
-        check_order(self, "weight_begin", "weight_end")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -197,11 +191,6 @@ class DreamSettings:
         check_ranges(self)
         check_learner(self.learner, self.budget)
         check_divides("decoder.replay", self.decoder.replay, "trials", self.budget.trials)
-
-    @property
-    def replayed_episodes(self) -> int:
-        """Episodes that are kept for replay."""
-        return self.learner.capacity * (1 + self.budget.episodes) + self.decoder.replay
 
 
 BY_NORM = Constrained(

@@ -72,14 +72,14 @@ def stop_from(value: Any) -> Stop:
     Raises:
         UserError: For anything else.
     """
-    found = plain_value(value)
-    if isinstance(found, str) and found.isascii() and found.isdigit():
-        found = int(found)
-    if found in ("rule", "never"):
-        return found
-    if isinstance(found, bool) or not isinstance(found, int) or found < 0:
+    plain = plain_value(value)
+    if isinstance(plain, str) and plain.isascii() and plain.isdigit():
+        plain = int(plain)
+    if plain in ("rule", "never"):
+        return plain
+    if isinstance(plain, bool) or not isinstance(plain, int) or plain < 0:
         raise UserError(f"stop is {shown(value)}: it must be rule, never or a number of steps")
-    return found
+    return plain
 
 
 def with_stop(agent: Any, stop: Any) -> Any:

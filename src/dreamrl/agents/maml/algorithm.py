@@ -40,7 +40,7 @@ class Maml(Algorithm):
         """Return the explorations to adapt on, and the exploitations of the adapted policies."""
         settings, learner, trial = self.settings, self.settings.learner, experience.trial
         rest = (trial.extras.exploitation, learner.exploitation, settings.discount)
-        learned = learner.prepare(trial.exploitation, *rest)
+        prepared = learner.prepare(trial.exploitation, *rest)
         returns = trial.exploitation.episode_return.mean(1)
         floor = learner.exploration.advantage_floor
         everywhere = jnp.ones((returns.shape[0], 1), bool)
@@ -51,7 +51,7 @@ class Maml(Algorithm):
             "return_exploitation": returns.mean(),
             "return_exploration": trial.exploration.episode_return.mean(),
         }
-        return Batch(explored, credit, trial.goals, seen, learned), metrics
+        return Batch(explored, credit, trial.goals, seen, prepared), metrics
 
     def losses(self, now: Snapshot, batch: Batch, recalled: tuple[()], key: Key) -> dict[str, Loss]:
         return {"policy": lambda initial: maml_loss(initial, batch, now.progress)}

@@ -5,12 +5,11 @@ from typing import NamedTuple
 import jax
 from jaxtyping import Array, Float
 
-from dreamrl.agents.algorithm import Metrics
+from dreamrl.agents.algorithm import Metrics, prefixed
 from dreamrl.agents.maml.networks import Explored, InitialPolicy, context
-from dreamrl.agents.policy import InstructedPolicy
 from dreamrl.learners import ppo
-from dreamrl.trial import Percept
-from dreamrl.types import Goal
+from dreamrl.networks.policy import InstructedPolicy
+from dreamrl.types import Goal, Percept
 
 
 class Batch(NamedTuple):
@@ -56,8 +55,5 @@ def maml_loss(
     own = ppo.Batch(explored.actions, explored.log_probs, credit, explored.targets, explored.mask)
     decision = jax.vmap(params.unroll)(explored.percepts)
     exploration, more = learner.loss(decision, None, own, learner.exploration, progress)
-    entropies = {
-        "exploitation_entropy": metrics["entropy"],
-        "exploration_entropy": more["entropy"],
-    }
-    return exploitation + exploration, entropies
+    metrics = prefixed("exploitation", metrics) | prefixed("exploration", more)
+    return exploitation + exploration, metrics

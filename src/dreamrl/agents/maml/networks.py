@@ -10,12 +10,12 @@ from jaxtyping import Array, Bool, Float, Int, PyTree, Scalar
 
 from dreamrl.agents.acting import Behaviour, GreedyAgent
 from dreamrl.agents.maml.settings import MamlSettings
-from dreamrl.agents.policy import InstructedPolicy
 from dreamrl.families.family import Family
 from dreamrl.learners.returns import generalised_advantages
-from dreamrl.networks.actor_critic import Decision, mask_action
-from dreamrl.trial import Choice, Percept, before
-from dreamrl.types import Action, Belief, Goal, Key, Trajectory
+from dreamrl.networks.actor_critic import Decision
+from dreamrl.networks.policy import InstructedPolicy
+from dreamrl.trial import Choice, before
+from dreamrl.types import Action, Belief, Goal, Key, Percept, Trajectory
 
 DIRECTIONS = 16
 
@@ -36,30 +36,23 @@ class Explored(NamedTuple):
 class InitialPolicy(eqx.Module):
     """Theta, and the rates at which an exploration's gradient changes it.
 
-    It explores without a goal and cannot take `masked`, the action that ends an episode. Adapted,
-    the same network exploits.
+    It explores without a goal. Adapted, the same network exploits.
     """
 
     policy: InstructedPolicy
     rates: InstructedPolicy
     """One for each parameter (Meta-SGD, Li et al. 2017)."""
     settings: MamlSettings = eqx.field(static=True)
-    masked: int | None = eqx.field(static=True)
 
     def __init__(self, key: Key, family: Family, settings: MamlSettings):
         kinds = dict(recurrent=settings.recurrent, may_end=settings.may_end)
         self.policy = InstructedPolicy(key, family, settings.hidden, 1, **kinds)
         self.rates = jax.tree.map(lambda x: jnp.full_like(x, settings.inner.rate), self.policy)
-        self.settings, self.masked = settings, family.end_action
-
-    def step(self, carry: PyTree, percept: Percept) -> tuple[PyTree, Decision]:
-        """Return the next carry and the decision in an exploration."""
-        carry, decision = self.policy.step(carry, percept, None, context())
-        return carry, mask_action(decision, self.masked)
+        self.settings = settings
 
     def unroll(self, seen: Percept) -> Decision:
-        """Return the decisions of a whole exploration, as `step` by step gives them."""
-        return mask_action(self.policy.unroll(seen, None, context()), self.masked)
+        """Return the decisions of a whole exploration."""
+        return self.policy.unroll(seen, None, context())
 
     def read(self, exploration: Trajectory) -> Explored:
         """Return an exploration, or the part that `mask` leaves, as the inner steps read it."""
@@ -137,7 +130,7 @@ class MamlAgent(GreedyAgent):
         return self.initial.policy.init_carry()
 
     def decide_exploration(self, carry: PyTree, percept: Percept) -> tuple[PyTree, Decision]:
-        return self.initial.step(carry, percept)
+        return self.initial.policy.step(carry, percept, None, context())
 
     def pick(self, decision: Decision, key: Key) -> Action:
         """Sample: the inner step needs explorations that differ."""

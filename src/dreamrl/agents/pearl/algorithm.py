@@ -17,11 +17,11 @@ from dreamrl.agents.pearl.networks import (
     PearlBehaviour,
 )
 from dreamrl.agents.pearl.settings import PearlSettings
-from dreamrl.agents.policy import InstructedPolicy
 from dreamrl.agents.settings import check_actions
 from dreamrl.families.family import Family
 from dreamrl.learners import replay
 from dreamrl.learners.schedules import ramp
+from dreamrl.networks.policy import InstructedPolicy
 from dreamrl.trial import TrialKeys
 from dreamrl.types import Key, ProblemID
 
@@ -49,7 +49,7 @@ class Pearl(Algorithm):
         return Components(encoder, policy, goals), keys[3]
 
     def agent(self, params: Components) -> PearlAgent:
-        return PearlAgent(params, self.family.end_action, self.settings.act_on == "mean")
+        return PearlAgent(params, self.settings.act_on == "mean")
 
     def groups(self, params: Components) -> dict:
         """Return encoder and policy: one loss trains both."""
@@ -81,7 +81,7 @@ class Pearl(Algorithm):
         ), keys
 
     def behave(self, now: Snapshot, conditions: Conditions) -> PearlBehaviour:
-        agent = PearlAgent(now.params, self.family.end_action, act_on_mean=False)
+        agent = PearlAgent(now.params, act_on_mean=False)
         return PearlBehaviour(agent, conditions, now.progress, self.settings.learner)
 
     def prepare(self, now: Snapshot, experience: Experience) -> tuple[tuple[()], Metrics]:

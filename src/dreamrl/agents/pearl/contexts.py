@@ -39,8 +39,8 @@ def of_same_problem(
     """
     newest = added - 1 - (added - 1 - number) % problems
     oldest = jnp.maximum(added - window, 0)
-    there = jnp.maximum((newest - oldest) // problems + 1, 1)
-    return newest - problems * jax.random.randint(key, (count,), 0, there)
+    available = jnp.maximum((newest - oldest) // problems + 1, 1)
+    return newest - problems * jax.random.randint(key, (count,), 0, available)
 
 
 def draw_task(
@@ -57,14 +57,14 @@ def draw_task(
     number = jax.random.randint(keys[0], (), oldest, ring.added)
 
     def rows(key, window, count):
-        found = of_same_problem(key, number, ring.added, window, problems, count)
-        return found % capacity
+        numbers = of_same_problem(key, number, ring.added, window, problems, count)
+        return numbers % capacity
 
     # Older ones have been written over, by other problems' trials.
     chosen = rows(keys[1], min(recent, capacity), contexts)
     explorations = jax.tree.map(lambda x: x[chosen], ring.items.trial.exploration)
-    kept = jnp.arange(contexts) < jax.random.randint(keys[2], (), 1, contexts + 1)
-    explorations = explorations._replace(mask=explorations.mask & kept[:, None])
+    included = jnp.arange(contexts) < jax.random.randint(keys[2], (), 1, contexts + 1)
+    explorations = explorations._replace(mask=explorations.mask & included[:, None])
 
     chosen = rows(keys[3], capacity, trials)
     exploited = (ring.items.trial.goals, ring.items.trial.exploitation)

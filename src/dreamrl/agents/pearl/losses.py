@@ -8,8 +8,8 @@ from dreamrl.agents.algorithm import Metrics
 from dreamrl.agents.pearl.contexts import Task
 from dreamrl.agents.pearl.networks import ContextEncoder, Posterior, kl_to_prior, product, sample
 from dreamrl.agents.pearl.settings import PearlSettings
-from dreamrl.agents.policy import InstructedPolicy
 from dreamrl.learners.schedules import ramp
+from dreamrl.networks.policy import InstructedPolicy
 from dreamrl.trial import before
 from dreamrl.types import Key
 
@@ -33,9 +33,9 @@ def pearl_loss(
         lambda x: x.reshape(count * each, *x.shape[2:]), (tasks.goals, tasks.episodes)
     )
     inputs = (jax.vmap(before)(episodes), goals, z)
-    decision, wanted = jax.vmap(policy.unroll)(*inputs), jax.vmap(target.unroll)(*inputs)
+    decision, target_decision = jax.vmap(policy.unroll)(*inputs), jax.vmap(target.unroll)(*inputs)
     batch = learner.prepare(episodes, (), None, settings.discount)
-    loss, _ = learner.loss(decision, wanted, batch, None, progress)
+    loss, _ = learner.loss(decision, target_decision, batch, None, progress)
     nats = kl_to_prior(posterior).mean()
     weight = ramp(progress, 0.0, settings.kl_weight, settings.kl_begin, settings.kl_end)
     return loss + weight * nats, {"kl": nats}

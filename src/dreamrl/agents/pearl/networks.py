@@ -11,12 +11,12 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PyTree, Scalar
 
 from dreamrl.agents.acting import Behaviour, GreedyAgent, OnContext
-from dreamrl.agents.policy import InstructedPolicy, PerceptEncoder
 from dreamrl.families.family import Family
 from dreamrl.networks.actor_critic import Decision, mask_action
 from dreamrl.networks.layers import Dense
-from dreamrl.trial import Choice, Percept, percepts
-from dreamrl.types import Belief, Goal, Key, Trajectory
+from dreamrl.networks.policy import InstructedPolicy, PerceptEncoder
+from dreamrl.trial import Choice, percepts
+from dreamrl.types import Belief, Goal, Key, Percept, Trajectory
 
 
 class Factors(NamedTuple):
@@ -119,7 +119,6 @@ class PearlAgent(GreedyAgent):
     """
 
     params: Components
-    masked: int | None = eqx.field(static=True)
     act_on_mean: bool = eqx.field(static=True)
 
     def init_exploration(self) -> ExplorerCarry:
@@ -130,8 +129,9 @@ class PearlAgent(GreedyAgent):
     def decide_exploration(
         self, carry: ExplorerCarry, percept: Percept
     ) -> tuple[ExplorerCarry, Decision]:
-        inner, decision = self.params.policy.step(carry.policy, percept, carry.goal, carry.z)
-        return carry._replace(policy=inner), mask_action(decision, self.masked)
+        policy = self.params.policy
+        inner, decision = policy.step(carry.policy, percept, carry.goal, carry.z)
+        return carry._replace(policy=inner), mask_action(decision, policy.end_action)
 
     def explore(
         self, carry: ExplorerCarry, percept: Percept, key: Key

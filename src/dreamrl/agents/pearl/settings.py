@@ -67,11 +67,6 @@ class PearlSettings:
         """Problems an update, drawn with replacement."""
         return self.learner.batch // self.replayed
 
-    @property
-    def replayed_episodes(self) -> int:
-        """Episodes that are kept for replay."""
-        return self.learner.capacity * (1 + self.budget.episodes)
-
 
 _DEFAULT = PearlSettings()
 

@@ -37,15 +37,15 @@ class Varibad(WholeTrial):
         """Return the negative ELBO, weighted."""
         settings = self.settings
         posterior = cast(Posterior, nets.belief_head)
-        found = elbo(posterior, nets.auxiliary, batch.trial, hidden, settings.samples, key)
+        terms = elbo(posterior, nets.auxiliary, batch.trial, hidden, settings.samples, key)
         loss = (
-            settings.observation_weight * found.observation
-            + settings.reward_weight * found.reward
-            + settings.divergence_weight * found.divergence
+            settings.observation_weight * terms.observation
+            + settings.reward_weight * terms.reward
+            + settings.divergence_weight * terms.divergence
         )
         metrics = {
-            "observation_error": found.observation,
-            "reward_error": found.reward,
-            "divergence": found.divergence,
+            "observation_error": terms.observation,
+            "reward_error": terms.reward,
+            "divergence": terms.divergence,
         }
         return loss, metrics

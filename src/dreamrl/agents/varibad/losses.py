@@ -37,29 +37,29 @@ def elbo(
     keys = jax.random.split(key, trial.goals.shape[0])
 
     def one(trial: Trial, hidden: HiddenStates, key: Key) -> tuple[Array, Array, Array]:
-        states, there = _in_order(trial, hidden)
+        states, seen = _in_order(trial, hidden)
         mean, log_variance = posterior.parameters(states)
         key_times, key_z = jax.random.split(key)
-        times = jax.random.choice(key_times, states.shape[0], (samples,), p=there / there.sum())
+        times = jax.random.choice(key_times, states.shape[0], (samples,), p=seen / seen.sum())
         chosen = jax.nn.one_hot(times, states.shape[0])
         noise = jax.random.normal(key_z, (samples, mean.shape[-1]))
         z = chosen @ mean + jnp.exp(chosen @ log_variance / 2) * noise
         observation, reward = decoder.errors(decoder.transitions(trial), z)
-        return observation.mean(), reward.mean(), _moved(trial, hidden, posterior)
+        return observation.mean(), reward.mean(), _mean_divergence(trial, hidden, posterior)
 
     return Elbo(*(x.mean() for x in jax.vmap(one)(trial, hidden, keys)))
 
 
 def _in_order(trial: Trial, hidden: HiddenStates) -> tuple[Array, Array]:
-    """Return the hidden states of one trial in order, and which of them there really are."""
+    """Return the hidden states of one trial in order, and which of them were reached."""
     exploited = hidden.exploitation
     states = jnp.concatenate([hidden.exploration, exploited.reshape(-1, exploited.shape[-1])])
-    there = jnp.concatenate([trial.exploration.seen, trial.exploitation.mask.reshape(-1)])
-    return states, there.astype(jnp.float32)
+    seen = jnp.concatenate([trial.exploration.seen, trial.exploitation.mask.reshape(-1)])
+    return states, seen.astype(jnp.float32)
 
 
-def _moved(trial: Trial, hidden: HiddenStates, posterior: Posterior) -> Float[Array, ""]:
-    """Return the KL of each posterior from the one before it, a mean over the times there are."""
+def _mean_divergence(trial: Trial, hidden: HiddenStates, posterior: Posterior) -> Float[Array, ""]:
+    """Return the KL of each posterior from the one before it, a mean over the times reached."""
 
     def steps(mean: Array, log_variance: Array, first: tuple[Array, Array], mask: Array) -> Array:
         before = [
@@ -70,13 +70,13 @@ def _moved(trial: Trial, hidden: HiddenStates, posterior: Posterior) -> Float[Ar
 
     explored = posterior.parameters(hidden.exploration)
     prior = (jnp.zeros_like(explored[0][0]), jnp.zeros_like(explored[1][0]))
-    there = trial.exploration.seen
-    total = steps(*explored, prior, there)
+    seen = trial.exploration.seen
+    total = steps(*explored, prior, seen)
     last = (explored[0][-1], explored[1][-1])
     exploited = posterior.parameters(hidden.exploitation)
     mask = trial.exploitation.mask
-    total += jax.vmap(lambda m, v, there: steps(m, v, last, there))(*exploited, mask).sum()
-    return total / (there.sum() + mask.sum())
+    total += jax.vmap(lambda m, v, taken: steps(m, v, last, taken))(*exploited, mask).sum()
+    return total / (seen.sum() + mask.sum())
 
 
 def divergence(

@@ -10,11 +10,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from dreamrl.agents.policy import encode_goal, goal_features
 from dreamrl.agents.varibad.settings import VaribadSettings
 from dreamrl.agents.whole_trial.networks import Nets, make_nets
 from dreamrl.families.family import Family
 from dreamrl.networks.layers import Dense
+from dreamrl.networks.policy import encode_goal, goal_features
 from dreamrl.spaces import ActionSpace, Space
 from dreamrl.trial import Trial
 from dreamrl.types import Goal, Key, Trajectory

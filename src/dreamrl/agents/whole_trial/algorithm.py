@@ -52,7 +52,7 @@ class WholeTrial(Algorithm):
     def auxiliary_loss(
         self, nets: Nets, batch: Batch, hidden: HiddenStates, key: Key
     ) -> tuple[Float[Array, ""] | float, Metrics]:
-        """Return a loss beside the policy's, and what to report of it."""
+        """Return a loss to add to the policy's, and what to report of it."""
         return 0.0, {}
 
     def init(self, key: Key) -> tuple[Nets, Key]:
@@ -61,8 +61,8 @@ class WholeTrial(Algorithm):
         return self.nets(key_nets), key
 
     def agent(self, params: Nets) -> WholeTrialAgent:
-        masked, explores = self.family.end_action, self.has_exploration
-        return WholeTrialAgent(params.encoder, params.belief_head, params.policy, masked, explores)
+        nets = (params.encoder, params.belief_head, params.policy)
+        return WholeTrialAgent(*nets, self.has_exploration)
 
     def conditions(
         self, now: Snapshot, problem_id: ProblemID, key: Key, key_episodes: Key
@@ -85,7 +85,7 @@ class WholeTrial(Algorithm):
         exploitation = learner.prepare(
             trial.exploitation, recorded.exploitation, objectives[1], settings.discount
         )
-        following = learner.start_values(exploitation, recorded.exploitation, objectives[1])
+        start_values = learner.start_values(exploitation, recorded.exploitation, objectives[1])
         # Neither an end nor the horizon ends the trial here: the exploitation follows.
         exploration = learner.prepare(
             explored._replace(
@@ -95,24 +95,27 @@ class WholeTrial(Algorithm):
             recorded.exploration,
             objectives[0],
             settings.discount,
-            None if following is None else following.mean(1),
+            None if start_values is None else start_values.mean(1),
         )
-        kept = trial._replace(beliefs=None, extras=Extras())
-        batch = Batch(experience.problem_id, experience.conditions, kept, exploration, exploitation)
+        batch = Batch(
+            experience.problem_id,
+            experience.conditions,
+            trial._replace(beliefs=None, extras=Extras()),
+            exploration,
+            exploitation,
+        )
         return batch, trial_metrics(experience)
 
     def losses(self, now: Snapshot, batch: Batch, recalled: tuple[()], key: Key) -> dict[str, Loss]:
         """Return the one loss that trains all networks."""
-        learner, masked, target = self.settings.learner, self.family.end_action, now.target
+        learner, trial, target = self.settings.learner, batch.trial, now.target
 
         def loss(nets: Nets) -> tuple[Float[Array, ""], Metrics]:
-            hidden = read(nets, batch.trial)
-            context = self._again(nets, batch)
-            decisions = decide(nets, batch.trial, context, hidden, masked)
+            hidden = read(nets, trial)
+            decisions = decide(nets, trial, self._again(nets, batch), hidden)
             targets: Any = (None, None)
             if target is not None:
-                slow = (self._again(target, batch), read(target, batch.trial), masked)
-                targets = decide(target, batch.trial, *slow)
+                targets = decide(target, trial, self._again(target, batch), read(target, trial))
             value, metrics = policy_loss(decisions, targets, batch, learner, now.progress)
             auxiliary, more = self.auxiliary_loss(nets, batch, hidden, key)
             return value + auxiliary, metrics | more

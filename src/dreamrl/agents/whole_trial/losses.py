@@ -5,10 +5,10 @@ from typing import Any, NamedTuple
 import jax
 from jaxtyping import Array, Float
 
-from dreamrl.agents.algorithm import Metrics
+from dreamrl.agents.algorithm import Metrics, prefixed
 from dreamrl.agents.settings import Learner
 from dreamrl.agents.whole_trial.networks import Nets, PrivilegedContext
-from dreamrl.networks.actor_critic import Decision, mask_action
+from dreamrl.networks.actor_critic import Decision
 from dreamrl.trial import Trial, before
 from dreamrl.types import ProblemID
 
@@ -42,11 +42,7 @@ def read(nets: Nets, trial: Trial) -> HiddenStates:
 
 
 def decide(
-    nets: Nets,
-    trial: Trial,
-    context: PrivilegedContext | None,
-    hidden: HiddenStates,
-    masked: int | None,
+    nets: Nets, trial: Trial, context: PrivilegedContext | None, hidden: HiddenStates
 ) -> tuple[Decision, Decision]:
     """Return the decisions of the explorations [B, T] and of the exploitations [B, N, T]."""
     z_x = nets.belief_head(hidden.exploration[:, :-1])
@@ -59,7 +55,7 @@ def decide(
     seen_e = jax.vmap(jax.vmap(before))(trial.exploitation)
     decision_x = jax.vmap(lambda seen, z: unroll(seen, None, z))(seen_x, z_x)
     decision_e = jax.vmap(jax.vmap(unroll))(seen_e, trial.goals, z_e)
-    return mask_action(decision_x, masked), decision_e
+    return decision_x, decision_e
 
 
 def policy_loss(
@@ -77,7 +73,5 @@ def policy_loss(
     loss_e, metrics_e = learner.loss(
         decisions[1], targets[1], batch.exploitation, learner.exploitation, progress
     )
-    metrics = {f"exploration_{name}": value for name, value in metrics_x.items()}
-    return loss_x + loss_e, metrics | {
-        f"exploitation_{name}": value for name, value in metrics_e.items()
-    }
+    metrics = prefixed("exploration", metrics_x) | prefixed("exploitation", metrics_e)
+    return loss_x + loss_e, metrics

@@ -9,15 +9,15 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Scalar
 
 from dreamrl.agents.acting import GreedyAgent
-from dreamrl.agents.policy import InstructedPolicy, PerceptEncoder, encode_goal, goal_features
 from dreamrl.agents.whole_trial.settings import WholeTrialSettings
 from dreamrl.families.family import Family
-from dreamrl.networks.actor_critic import Decision, mask_action
+from dreamrl.networks.actor_critic import Decision
 from dreamrl.networks.layers import Dense
+from dreamrl.networks.policy import InstructedPolicy, PerceptEncoder, encode_goal, goal_features
 from dreamrl.networks.recurrent import GRU
 from dreamrl.spaces import Space
-from dreamrl.trial import Percept, percepts
-from dreamrl.types import Belief, Goal, Key, Trajectory
+from dreamrl.trial import percepts
+from dreamrl.types import Belief, Goal, Key, Percept, Trajectory
 
 BeliefHead = Callable[[Float[Array, "... size"]], Float[Array, "... Z"]]
 """From the trial encoder's hidden state to the policy's z: a module, `Identity` or a layer."""
@@ -122,7 +122,6 @@ class WholeTrialAgent(GreedyAgent):
     encoder: TrialEncoder
     belief_head: BeliefHead
     policy: InstructedPolicy
-    masked: int | None = eqx.field(static=True)
     explores: bool = eqx.field(static=True)
 
     def init_exploration(self) -> Float[Array, " size"]:
@@ -131,8 +130,7 @@ class WholeTrialAgent(GreedyAgent):
     def decide_exploration(
         self, carry: Float[Array, " size"], percept: Percept
     ) -> tuple[Float[Array, " size"], Decision]:
-        carry, decision = self.decide_exploitation(carry, percept, None)
-        return carry, mask_action(decision, self.masked)
+        return self.decide_exploitation(carry, percept, None)
 
     def stops(self, carry: Float[Array, " size"], decision: Decision) -> bool:
         """Stop at once if the method does not explore."""

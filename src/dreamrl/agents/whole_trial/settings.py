@@ -34,11 +34,6 @@ class WholeTrialSettings:
         check_ranges(self)
         check_learner(self.learner, self.budget)
 
-    @property
-    def replayed_episodes(self) -> int:
-        """Episodes that are kept for replay."""
-        return self.learner.capacity * (1 + self.budget.episodes)
-
 
 S = TypeVar("S", bound=Any)
 

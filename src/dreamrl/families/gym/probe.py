@@ -65,7 +65,10 @@ def _chance_faults(
 
 
 def _play(interface: Interface, stock: Stock, problem_id: int, horizon: int) -> list[np.ndarray]:
-    """Return one episode of random actions; what was observed."""
+    """Return one episode of random actions; what was observed.
+
+    Not by `trial.rollout`, which plays families: there is none yet.
+    """
     block = Block(1, interface, stock)
     rng = np.random.default_rng(0)
     space = interface.done.space

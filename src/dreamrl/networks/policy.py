@@ -16,8 +16,7 @@ from dreamrl.networks.observations import (
 )
 from dreamrl.networks.recurrent import GRU
 from dreamrl.spaces import ActionSpace, Space
-from dreamrl.trial import Percept
-from dreamrl.types import Goal, Key
+from dreamrl.types import Goal, Key, Percept
 
 
 class PerceptEncoder(eqx.Module):
@@ -51,8 +50,8 @@ class InstructedPolicy(eqx.Module):
 
     Where observations are made of tiles, they gate the channels of each, all tiles alike: what to
     look for is the same wherever it lies. In an exploration the goal is None. z may be one vector
-    for the episode or one a step. With a goal it cannot take `masked`; it never takes an action
-    that the percept does not allow.
+    for the episode or one a step. It cannot take the action that ends an episode, but with a goal
+    where it `may_end`; and never one that the percept does not allow.
     """
 
     percept_encoder: PerceptEncoder
@@ -62,7 +61,8 @@ class InstructedPolicy(eqx.Module):
     context: Dense
     attention: Dense | None
     goal_space: Space = eqx.field(static=True)
-    masked: int | None = eqx.field(static=True)
+    end_action: int | None = eqx.field(static=True)
+    may_end: bool = eqx.field(static=True)
 
     def __init__(
         self,
@@ -75,7 +75,7 @@ class InstructedPolicy(eqx.Module):
         may_end: bool = True,
     ):
         self.goal_space = family.goal_space
-        self.masked = None if may_end else family.end_action
+        self.end_action, self.may_end = family.end_action, may_end
         keys = jax.random.split(key, 4)
         self.percept_encoder = PerceptEncoder(jax.random.fold_in(key, 4), family, size)
         features = self.percept_encoder.features + size
@@ -105,7 +105,8 @@ class InstructedPolicy(eqx.Module):
 
     def _allowed(self, decision: Decision, percept: Percept, goal: Goal) -> Decision:
         decision = allow_actions(decision, percept.allowed)
-        return decision if goal is None else mask_action(decision, self.masked)
+        may_end = self.may_end and goal is not None
+        return decision if may_end else mask_action(decision, self.end_action)
 
     def _inputs(
         self, percept: Percept, goal: Goal, z: Float[Array, "... Z"]

@@ -4,10 +4,10 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-from dreamrl.agents.policy import InstructedPolicy
 from dreamrl.families.bandit import Bandit
+from dreamrl.networks.policy import InstructedPolicy
 from dreamrl.spaces import Discrete, Tiles
-from dreamrl.trial import Percept
+from dreamrl.types import Percept
 
 PLACES, COLORS = 6, 5
 SPACE = Tiles(PLACES, (COLORS,))
