@@ -161,7 +161,7 @@ def train(
 
     while not complete(now, total, until) and not stop():
         begin = time.perf_counter()
-        # Behind the last iteration of the settings only `until` counts: chunks are whole again.
+        # After the last iteration of the settings only `until` counts: chunks are whole again.
         number = min(plan.chunk, total - now.iteration) if now.iteration < total else plan.chunk
         # The state is not donated: the one from before a loss that is not finite is kept.
         alive = np.isin(np.arange(places.padded), now.healthy)

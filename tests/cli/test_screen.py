@@ -238,6 +238,8 @@ def test_mistakes_read_alike_on_all_terminals(fake, monkeypatch, capsys, encodin
 def test_doctor_tells_what_it_finds(capsys, monkeypatch, tmp_path):
     monkeypatch.setenv("DREAMRL_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("JAX_ENABLE_CHECKS", "0")
+    # The next test is of extras, whose imports take long.
+    monkeypatch.setattr(doctor, "EXTRAS", {})
     assert main(["doctor", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["disk"]["compiled programs"]["found"].startswith(f"{tmp_path}/cache: writable")

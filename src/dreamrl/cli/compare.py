@@ -44,7 +44,7 @@ class Options(Crew):
     budget: int | None = None
     """Environment steps of each seed, counted as trials x horizon x (1 + episodes) an iteration.
     If not given, all get what DREAM's preset takes on that family (without DREAM, that of the agent
-    named first); iterations=N behind an agent's name says otherwise."""
+    named first); iterations=N after an agent's name says otherwise."""
     trials: int = 2000
     """Trials that measure each trained agent, on unseen and on training problems."""
     out: Path = Path("runs/compare")

@@ -50,7 +50,7 @@ def run(options: Options) -> None:
 
 
 def _done(iteration: int, iterations: int) -> str:
-    """Return how far a run is; behind its last iteration it goes on for steps alone."""
+    """Return how far a run is; after its last iteration it goes on for steps alone."""
     return f"{iteration}/{iterations}" if iteration <= iterations else str(iteration)
 
 

@@ -38,7 +38,7 @@ codecs.register_error("dreamrl-plain", _stand_in)
 class Stream:
     """A stream that fails at most once: what is printed after that goes nowhere.
 
-    The training behind it goes on, and whoever owns the stream asks for `failed` at the end.
+    The training that writes to it goes on; whoever owns the stream asks for `failed` at the end.
     """
 
     def __init__(self, stream: Any):
@@ -78,7 +78,7 @@ class Stream:
 
 @contextlib.contextmanager
 def streams() -> Iterator[tuple[Stream, Stream]]:
-    """Put stdout and stderr behind a `Stream` each, for as long as a command runs."""
+    """Wrap stdout and stderr in a `Stream` each, for as long as a command runs."""
     _open_closed_ones()
     out, err = sys.stdout, sys.stderr
     made = Stream(out), Stream(err)

@@ -136,7 +136,7 @@ def of_run(name: str, tables: Path | None = None) -> Family:
 
 
 def _fields(name: str, text: str, texts: set[str]) -> dict[str, int | float | str]:
-    """Return FIELD=NUMBER,FIELD=NUMBER as it stands behind a family's name; `texts` hold text."""
+    """Return FIELD=NUMBER,FIELD=NUMBER as it follows a family's name; `texts` hold text."""
     fields: dict[str, int | float | str] = {}
     for part in text.split(",") if text else ():
         field, _, value = part.partition("=")

@@ -119,7 +119,7 @@ def draw_ids(
 class Family(Protocol):
     """A family of problems: pure functions over arrays for one trial, made wide by `vmap`.
 
-    `goal` is None in the exploration episode. Nothing resets by itself: behind an end,
+    `goal` is None in the exploration episode. Nothing resets by itself: after an end,
     whoever steps on gets undefined results.
 
     What a family may have beside these, for those who need it:
@@ -241,7 +241,7 @@ class HasFacts(Protocol):
 class HasContext(Protocol):
     """Where something is known about the problem from the start: a machine's model, an age.
 
-    Agents see it in both episodes, behind each observation (`dreamrl.families.context`).
+    Agents see it in both episodes, after each observation (`dreamrl.families.context`).
     """
 
     def context(self, problem: Problem) -> Shaped[Array, " said"]:

@@ -24,7 +24,7 @@ SCRAMBLE = 0x9E3779B1
 class Growth:
     """2,000 problems by default: which binary digits open a row of doors, half of them unseen.
 
-    Step t stands before door t, and before the first one again behind the last. Without a goal,
+    Step t stands before door t, and before the first one again after the last. Without a goal,
     action 2 shows the door's digit; with one, the digit as an action pays 1 / horizon, and any
     other ends the episode. Who has not explored is paid for one door, in the mean; who knows the
     problem earns 1.

@@ -97,7 +97,7 @@ class XMiniGridFamily:
 
     def reset(self, key: Key, problem: RuleSet) -> tuple[State, Int[Array, " entries"]]:
         first = self._begin(self.params.replace(ruleset=problem), key)
-        # Of the key nothing is read behind the reset.
+        # Of the key nothing is read after the reset.
         return first.state.replace(key=()), _observed(first)
 
     def step(

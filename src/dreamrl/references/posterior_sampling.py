@@ -23,7 +23,7 @@ class _Episodes(NamedTuple):
     returns: np.ndarray
     """[policies, problems]"""
     actions: np.ndarray
-    """[T, policies, problems]; ENDED behind the end."""
+    """[T, policies, problems]; ENDED after the end."""
 
 
 def thompson(exploitation: Exploitation, ids: Sequence[int]) -> float:

@@ -143,7 +143,7 @@ def holds(path: Path, wanted: Position) -> bool:
 
 
 def cut(path: Path, wanted: Position) -> None:
-    """Take away what stands behind a position."""
+    """Take away what comes after a position."""
     if path.exists():
         with writing(path):
             os.truncate(path, wanted.bytes)

@@ -120,7 +120,7 @@ def sinks(
             worker.join(PATIENCE)
             if worker.is_alive():
                 warn(
-                    f"{worker.name} has not written all after {PATIENCE:.0f} s, and is left behind"
+                    f"{worker.name} has not written all after {PATIENCE:.0f} s, and is given up"
                 )
 
 

@@ -27,7 +27,7 @@ class Summary(NamedTuple):
     iteration: int
     """Done so far."""
     iterations: int
-    """Of the settings; a run with `until` goes on behind them."""
+    """Of the settings; a run with `until` goes on after them."""
     steps: int
     """Environment steps of each seed so far."""
     return_unseen: float | None
@@ -52,7 +52,7 @@ def state(path: Path, manifest: dict[str, Any]) -> str:
 
 
 def runs_below(directory: Path, links: bool = True) -> Iterator[Path]:
-    """Give the directories of runs in a directory and below it, each once, behind links too."""
+    """Give the directories of runs in a directory and below it, each once, through links too."""
     seen: set[Path] = set()
     # Runs may lie elsewhere, and be linked here; links may also lead back to where they are.
     for path, names, files in os.walk(directory, followlinks=links):

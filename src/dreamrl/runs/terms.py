@@ -17,7 +17,7 @@ class Terms:
     evaluate_every: int = Plan().evaluate_every
     evaluation_trials: int = Plan().evaluation_trials
     until: int | None = None
-    """Environment steps of each seed, where the training goes on behind its last iteration."""
+    """Environment steps of each seed, where the training goes on after its last iteration."""
     checkpoint_every: float | int = 30.0
     """Seconds from one checkpoint to the next, and more where the disk is slow; 0: each chunk."""
     keep: int = 2

@@ -46,7 +46,7 @@ def application(shelf: Shelf, names: frozenset[str] = LOOPBACK, token: str | Non
         return JSONResponse({"message": words(error)}, 404 if isinstance(error, Unknown) else 422)
 
     async def failed(request: Request, error: Exception) -> Response:
-        # It is raised again behind this, and its traceback printed where the studio was started.
+        # It is raised again after this, and its traceback printed where the studio was started.
         return JSONResponse({"message": f"this failed in the studio: {words(error)}"}, 500)
 
     app = Starlette(

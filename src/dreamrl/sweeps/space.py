@@ -76,7 +76,7 @@ def axes(texts: Sequence[str]) -> tuple[Axis, ...]:
 
 
 def named(agent: str, chosen: Mapping[str, str]) -> str:
-    """Return an agent's name with chosen settings behind it, as `dream:cost=0.1,z=16`."""
+    """Return an agent's name with chosen settings after it, as `dream:cost=0.1,z=16`."""
     changes = ",".join(f"{setting}={text}" for setting, text in chosen.items())
     return f"{agent}{',' if ':' in agent else ':'}{changes}" if changes else agent
 

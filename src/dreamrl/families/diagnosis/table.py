@@ -22,7 +22,7 @@ class Table:
     repairs: tuple[str, ...]
     prior: Float[np.ndarray, " faults"]
     likelihoods: Float[np.ndarray, "tests outcomes faults"]
-    """P(outcome | fault); 0 behind the last outcome of a test that has fewer than others."""
+    """P(outcome | fault); 0 after the last outcome of a test that has fewer than others."""
     costs: Float[np.ndarray, " tests"]
     payoffs: Float[np.ndarray, "repairs faults"]
 

@@ -162,7 +162,7 @@ class Episodes:
         return True
 
     def _answer(self, batch: Batch, stepped: np.ndarray) -> tuple[np.ndarray, ...]:
-        """Return what the last step of each led to; behind an end there is no more reward."""
+        """Return what the last step of each led to; after an end there is no more reward."""
         last = batch.last
         rewards = np.where(stepped, last.rewards, np.float32(0.0))
         told = last.observations, rewards, last.terminated, last.truncated
@@ -203,7 +203,7 @@ class Episodes:
     ) -> None:
         """Take one step of the live ones; what others are told to do is not done.
 
-        Of `episodes` in a row all but the last show no end: the step behind one begins the next.
+        Of `episodes` in a row all but the last show no end: the step after one begins the next.
         """
         block = batch.block
         batch.calls += 1

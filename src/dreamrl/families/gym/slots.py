@@ -46,7 +46,7 @@ class Interface(NamedTuple):
 
 
 class Slot(gymnasium.Env):
-    """One place in a vector. Its vector sees no end, since it refuses to step on behind one."""
+    """One place in a vector. Its vector sees no end, since it refuses to step on after one."""
 
     def __init__(self, interface: Interface, stock: Stock):
         self.interface, self.stock = interface, stock
