@@ -116,6 +116,24 @@ def test_workers_end_with_the_process_that_started_them(tmp_path, plan):
     assert plans.look(plans.read(made.directory)).open
 
 
+def test_a_comparison_by_two_workers(tmp_path):
+    words = ["compare", "fake", "fake:rate=0.1", "--family", "bus", "--seeds", "2"]
+    words += ["--trials", "8", "--workers", "2", "--out", str(tmp_path / "out")]
+    ran = subprocess.run(
+        [sys.executable, "-m", "tests.sweeps.command", *words],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    results = json.loads((tmp_path / "out" / "compare.json").read_text())["results"]
+    assert sorted(result["name"] for result in results) == ["fake", "fake:rate=0.1"]
+    # The fake walks straight to the goal.
+    returns = [seed["unseen"]["return"] for result in results for seed in result["seeds"]]
+    assert returns == pytest.approx([0.3] * 4, abs=1e-5)
+    assert len(list((tmp_path / "out" / "workers").glob("*.log"))) == 2
+
+
 def running(pid):
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]

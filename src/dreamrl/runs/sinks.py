@@ -119,9 +119,7 @@ def sinks(
         for _, worker in feeds:
             worker.join(PATIENCE)
             if worker.is_alive():
-                warn(
-                    f"{worker.name} has not written all after {PATIENCE:.0f} s, and is given up"
-                )
+                warn(f"{worker.name} has not written all after {PATIENCE:.0f} s, and is given up")
 
 
 def _with_past(run: RunInfo, warn: Callable[[str], None]) -> RunInfo:
