@@ -1,8 +1,8 @@
 """Seeds over devices: each trains its share of them, and none knows of the others.
 
-On CPUs a device takes its seeds one after the other: a seed then has the machine's caches for
-itself, and its program is the same however many there are. Elsewhere all of a device's seeds run
-side by side. The environments of a `HasLimit` family are the host's: they stay on one device.
+On CPUs a device takes its seeds one after the other, which is as fast as side by side, and makes a
+seed's program the same however many there are. Elsewhere all of a device's seeds run side by side.
+The environments of a `HasLimit` family are the host's: they stay on one device.
 """
 
 from collections.abc import Callable
