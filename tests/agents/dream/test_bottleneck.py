@@ -146,6 +146,18 @@ def test_it_is_nothing_where_nothing_is_told():
     assert float(information(jnp.ones((1, 3)), RHO)) == pytest.approx(0, abs=1e-5)
 
 
+@pytest.mark.parametrize("scale", [1e-3, 0.1, 10.0])
+def test_the_upper_bound_is_a_determinant(scale):
+    means = scale * np.random.default_rng(0).normal(size=(40, 6))
+    covariance = np.eye(6) + np.cov(means.T, bias=True) / RHO**2
+    found = upper_bound(jnp.asarray(means, jnp.float32), RHO)
+    assert found == pytest.approx(np.linalg.slogdet(covariance)[1] / 2, rel=1e-4, abs=1e-6)
+    gradient = jax.grad(lambda x: upper_bound(x, RHO))(jnp.asarray(means, jnp.float32))
+    centred = means - means.mean(0)
+    exact = centred @ np.linalg.inv(covariance) / (len(means) * RHO**2)
+    np.testing.assert_allclose(gradient, exact, rtol=1e-3, atol=1e-4 * np.abs(exact).max())
+
+
 @pytest.mark.parametrize("distance", [0.01, 0.05, 0.1, 0.2, 0.5])
 def test_it_is_near_what_z_tells(distance):
     means = on_a_line(distance)
