@@ -5,6 +5,7 @@ import datetime
 import functools
 import json
 import shlex
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -41,6 +42,19 @@ def program(main: Callable[[], int | None]) -> Callable[[], int]:
 def command(module: str, *words: object) -> str:
     """Return the command that runs a module: with `words`, or as it was called now."""
     return shlex.join(["python", "-m", module, *map(str, words or sys.argv[1:])])
+
+
+def in_process(words: list[str]) -> Any:
+    """Return what a module prints last, as JSON, in a process of its own; `words` are for it.
+
+    Raises:
+        SystemExit: Where it fails.
+    """
+    called = [sys.executable, "-m", *words]
+    ran = subprocess.run(called, cwd=ROOT, capture_output=True, text=True, check=False)
+    if ran.returncode:
+        raise SystemExit(f"{shlex.join(words)}: {ran.stderr.strip()[-300:]}")
+    return json.loads(ran.stdout.splitlines()[-1])
 
 
 def record(made_by: str, **figures: Any) -> dict[str, Any]:

@@ -11,14 +11,13 @@ first seed, after as many iterations in all points. The result is benchmarks/res
 
 import hashlib
 import json
-import os
 import resource
 import statistics
-import subprocess
 import sys
 
 from benchmarks import pages
-from benchmarks.program import DOCS, ROOT, command, keep, kept, parser, program
+from benchmarks.program import DOCS, command, in_process, keep, kept, parser, program
+from dreamrl.host import cores
 
 SIDE_BY_SIDE = "side by side"
 POINTS = (
@@ -79,16 +78,13 @@ def measure(agent: str, name: str, seeds: int, devices: int, how: str, chunks: i
 def run(agent: str, name: str, chunks: int) -> None:
     found = []
     for point in POINTS:
-        words = [sys.executable, "-m", __spec__.name, agent, name, "--chunks", str(chunks)]
+        words = [__spec__.name, agent, name, "--chunks", str(chunks)]
         words += ["--point", json.dumps(point)]
-        ran = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
-        if ran.returncode:
-            raise SystemExit(f"{point}: {ran.stderr.strip()[-300:]}")
-        found.append(json.loads(ran.stdout.splitlines()[-1]))
+        found.append(in_process(words))
         print(found[-1], flush=True)
     together = kept("devices").get("measured", {})
     together[f"{agent} on {name}"] = {
-        "cores": len(os.sched_getaffinity(0)),
+        "cores": len(cores()),
         "iterations": chunks * CHUNK,
         "points": found,
     }

@@ -12,11 +12,10 @@ import argparse
 import json
 import resource
 import statistics
-import subprocess
 import sys
 
 from benchmarks import pages
-from benchmarks.program import DOCS, ROOT, command, keep, kept, parser, program
+from benchmarks.program import DOCS, command, in_process, keep, kept, parser, program
 
 PROBLEMS = (24, 240, 2400, 24_000, 100_000)
 HORIZONS = (10, 20, 50, 100, 200, 500)
@@ -68,12 +67,9 @@ def run(iterations: int) -> None:
     for point in points:
         if any(all(old[dial] == point[dial] for dial in point) for old in found):
             continue
-        words = [sys.executable, "-m", __spec__.name, "--point", json.dumps(point)]
+        words = [__spec__.name, "--point", json.dumps(point)]
         words += ["--iterations", str(iterations)]
-        ran = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
-        if ran.returncode:
-            raise SystemExit(f"{point}: {ran.stderr.strip()[-300:]}")
-        found.append(json.loads(ran.stdout.splitlines()[-1]))
+        found.append(in_process(words))
         print(found[-1], flush=True)
     keep("growth", command(__spec__.name), iterations=iterations, seed=0, points=found)
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+from jax.stages import Wrapped
 from jaxtyping import PyTree
 
 from dreamrl.errors import UserError
@@ -52,8 +53,8 @@ class Layout(NamedTuple):
         states = jax.device_put(states, self.mesh.devices[0])
         return jax.tree.map(lambda x: x[: self.seeds], states)
 
-    def each(self, function: Callable[..., PyTree], same: int = 0) -> Callable[..., PyTree]:
-        """Return `function`, which takes and returns a leading axis of seeds, for all of them.
+    def each(self, function: Callable[..., PyTree], same: int = 0) -> Wrapped:
+        """Return `function`, which takes and returns a leading axis of seeds, for all, jitted.
 
         Its last `same` inputs have no such axis.
         """

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.stages import Wrapped
 from jaxtyping import Array, Bool, Int, PyTree
 
 from dreamrl.agents.loop import Trainable
@@ -166,8 +167,8 @@ def train(
         # The state is not donated: the one from before a loss that is not finite is kept.
         alive = np.isin(np.arange(places.padded), now.healthy)
         after, done, broken, flags, sums = programs.chunk(now.state, alive, jnp.array(number))
+        done, broken, flags, sums = jax.tree.map(np.asarray, (done, broken, flags, sums))
         done = int(done.max())
-        broken, flags, sums = jax.tree.map(np.asarray, (broken, flags, sums))
         chunk_seconds = time.perf_counter() - begin
         failures = tuple(
             Failure(i, now.iteration, _diverged(seeds[i], now, int(broken[i]), _parts(flags, i)))
@@ -250,8 +251,8 @@ def _compile(
     # The chunk takes longest to compile: the others are traced and compiled beside it.
     with ThreadPoolExecutor() as pool:
 
-        def begin(program: Callable[..., Any], options: dict[str, str | bool], *inputs: Any) -> Any:
-            lowered = jax.jit(program).lower(*inputs)
+        def begin(program: Wrapped, options: dict[str, str | bool], *inputs: Any) -> Any:
+            lowered = program.lower(*inputs)
             return pool.submit(lowered.compile, compiler_options=where_unset(options))
 
         alive = places.spread(np.ones(len(seeds), bool))

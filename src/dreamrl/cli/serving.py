@@ -27,7 +27,9 @@ class Door(NamedTuple):
     def address(self, place: str = "") -> str:
         """Return the address of a page, with the token that it needs."""
         name = f"[{self.host}]" if ":" in self.host else self.host
-        shown = f"?token={self.token}" if self.token else ""
+        from dreamrl.studio.guard import TOKEN
+
+        shown = f"?{TOKEN}={self.token}" if self.token else ""
         return f"http://{name}:{self.listener.getsockname()[1]}/{place}{shown}"
 
 

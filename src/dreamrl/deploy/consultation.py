@@ -104,14 +104,17 @@ class Consultation:
         action, table = int(exploiter.act()), self.family.table
         name = self.family.exploitation_names[action]
         if action == self.family.end_action:
-            return self._valued(name, table.payoffs.min(0))
-        return self._valued(name, table.payoffs[action % len(table.repairs)])
+            payoffs = table.payoffs.min(0)
+        else:
+            payoffs = table.payoffs[action % len(table.repairs)]
+        return self._valued(name, payoffs, self.posterior)
 
     @property
     def repairs(self) -> tuple[Advice, ...]:
         """What each repair would come to now, in the table's order."""
-        table = self.family.table
-        return tuple(map(self._valued, table.repairs, table.payoffs))
+        table, belief = self.family.table, self.posterior
+        pairs = zip(table.repairs, table.payoffs, strict=True)
+        return tuple(self._valued(repair, payoffs, belief) for repair, payoffs in pairs)
 
     def tell(self, outcome: str, test: str | None = None) -> None:
         """Take the outcome of the proposed test: its name, or the unambiguous beginning of it.
@@ -150,8 +153,12 @@ class Consultation:
         family = self.family
         return len(self.told) >= family.horizon or not bool(family.tests_after(self._done).any())
 
-    def _valued(self, repair: str, payoffs: Float[np.ndarray, " faults"]) -> Advice:
-        belief = self.posterior
+    def _valued(
+        self,
+        repair: str,
+        payoffs: Float[np.ndarray, " faults"],
+        belief: Float[np.ndarray, " faults"],
+    ) -> Advice:
         better = self.family.table.payoffs.max(0) > payoffs
         return Advice(repair, float(payoffs @ belief), float(belief @ better))
 
