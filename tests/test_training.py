@@ -9,7 +9,7 @@ import pytest
 import dreamrl
 from dreamrl.agents import registry
 from dreamrl.configuration import changed
-from dreamrl.devices import layout
+from dreamrl.devices import Devices, layout
 from dreamrl.families.wrapper import Wrapper
 from dreamrl.training import Plan, TrainingDiverged, train
 
@@ -142,8 +142,8 @@ def test_stopping_between_chunks(make):
 def test_seeds_are_the_same_on_any_number_of_devices_and_alone(make, devices):
     """Five seeds: no number of devices but one divides them."""
     told, spread = [], []
-    alone = train(make(), (4,), PLAN, told.append, devices=1)
-    several = train(make(), range(1, 6), PLAN, spread.append, devices=devices)
+    alone = train(make(), (4,), PLAN, told.append, devices=Devices(1))
+    several = train(make(), range(1, 6), PLAN, spread.append, devices=Devices(devices))
     assert several.steps == (60,) * 5
     assert [len(records) for records in spread] == [5, 5]
     jax.tree.map(
@@ -160,15 +160,15 @@ def test_seeds_are_the_same_on_any_number_of_devices_and_alone(make, devices):
 @pytest.mark.parametrize(("before", "after"), [(1, 3), (4, 2)])
 def test_a_training_goes_on_on_another_number_of_devices(make, before, after):
     kept = []
-    whole = train(make(), (1, 2, 3), PLAN, keep=kept.append, devices=before)
-    again = train(make(), (1, 2, 3), PLAN, start=kept[0], devices=after)
+    whole = train(make(), (1, 2, 3), PLAN, keep=kept.append, devices=Devices(before))
+    again = train(make(), (1, 2, 3), PLAN, start=kept[0], devices=Devices(after))
     assert kept[0].iteration == 4
     jax.tree.map(np.testing.assert_array_equal, again.state.params, whole.state.params)
 
 
 def test_a_seed_that_diverges_on_its_device_leaves_the_others_as_they_were(make):
     broken = make(break_at=3, break_seed=4)
-    one, several = (train(broken, (3, 4, 5), PLAN, devices=n) for n in (1, 2))
+    one, several = (train(broken, (3, 4, 5), PLAN, devices=Devices(n)) for n in (1, 2))
     assert one.failures == several.failures
     assert one.steps == several.steps
     jax.tree.map(np.testing.assert_array_equal, one.state.params, several.state.params)
@@ -176,7 +176,7 @@ def test_a_seed_that_diverges_on_its_device_leaves_the_others_as_they_were(make)
 
 def test_more_devices_than_there_are_cannot_be_had(make):
     with pytest.raises(dreamrl.UserError, match="devices must be at most 4, as many as JAX has"):
-        train(make(), (0,), PLAN, devices=5)
+        train(make(), (0,), PLAN, devices=Devices(5))
 
 
 def test_environments_of_the_host_stay_on_one_device(family):

@@ -5,8 +5,9 @@
 
 Each point is a process of its own with so many CPU devices, by default DREAM on distracting-bus;
 the median of its chunks is told, all updates included. "Side by side" is one program for all
-seeds on one device, as dreamrl trained them before. The fingerprint is of the parameters of the
-first seed, after as many iterations in all points. The result is benchmarks/results/devices.json.
+seeds on one device, as dreamrl trained them before; where "trials shared", devices share those of a
+seed. The fingerprint is of the parameters of the first seed, after as many iterations in all
+points. The result is benchmarks/results/devices.json.
 """
 
 import hashlib
@@ -20,6 +21,7 @@ from benchmarks.program import DOCS, command, in_process, keep, kept, parser, pr
 from dreamrl.host import cores
 
 SIDE_BY_SIDE = "side by side"
+SHARED = "trials shared"
 POINTS = (
     (1, 1, ""),
     (5, 1, SIDE_BY_SIDE),
@@ -29,6 +31,9 @@ POINTS = (
     (8, 2, ""),
     (4, 4, ""),
     (8, 8, ""),
+    (1, 2, SHARED),
+    (1, 4, SHARED),
+    (2, 4, SHARED),
 )
 """Seeds, devices, and how."""
 CHUNK = 10
@@ -43,6 +48,7 @@ def measure(agent: str, name: str, seeds: int, devices: int, how: str, chunks: i
 
     from dreamrl import families, training
     from dreamrl.agents import registry
+    from dreamrl.devices import Devices
 
     if how == SIDE_BY_SIDE:
         chosen = training.layout
@@ -57,7 +63,7 @@ def measure(agent: str, name: str, seeds: int, devices: int, how: str, chunks: i
         training.Plan(chunk=CHUNK, evaluate_every=10**6),
         report=told.append,
         stop=lambda: len(told) >= chunks,
-        devices=devices,
+        devices=Devices(devices, devices // seeds if how == SHARED else 1),
     )
     words = hashlib.sha256()
     for leaf in jax.tree.leaves(trained.state.params):
@@ -114,7 +120,7 @@ def table() -> str:
         same = "the same, bit for bit," if len(prints) == 1 else "NOT the same"
         parts.append(
             f"{what}, {measured['iterations']} iterations on {measured['cores']} cores; the first "
-            f"seed's parameters are {same} in all rows but those side by side:\n\n"
+            f"seed's parameters are {same} in all rows without a word:\n\n"
             f"{pages.table(heads, rows, left=0)}"
         )
     when = f"Made by `python -m {__spec__.name} AGENT FAMILY` on {kept('devices')['date']}."

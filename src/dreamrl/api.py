@@ -18,7 +18,7 @@ from dreamrl.comparison.spec import Result, cells
 from dreamrl.comparison.table import Row, in_words, rows
 from dreamrl.configuration import changed
 from dreamrl.deploy import TrainedAgent, load, prepare
-from dreamrl.devices import check_devices
+from dreamrl.devices import check_devices, check_division
 from dreamrl.errors import UserError
 from dreamrl.evaluation import Evaluation
 from dreamrl.evaluation import evaluate as evaluate_agent
@@ -58,6 +58,7 @@ def train(
     plan: Plan = DEFAULT_PLAN,
     progress: bool = False,
     devices: Whole | None = None,
+    devices_per_seed: Whole = 1,
     **changes: Any,
 ) -> TrainingResult:
     """Train an agent on a family of problems, all seeds in one program.
@@ -71,6 +72,7 @@ def train(
         plan: How often progress is reported and evaluated; it changes nothing that is learned.
         progress: Whether to print a line a chunk.
         devices: Over how many devices to spread the seeds; all that JAX has, if not given.
+        devices_per_seed: How many of them share the trials of each seed.
         **changes: Settings that differ, by path or its unambiguous end: `iterations=300`, or
             `**{"exploration.cost": 0.0}`.
 
@@ -82,13 +84,14 @@ def train(
         TrainingDiverged: Where a loss is not finite.
     """
     chosen = _seeds(seeds)
-    devices = check_devices(devices)
+    places = check_devices(devices, devices_per_seed)
     if isinstance(agent, Algorithm):
         if settings is not None or changes:
             raise UserError("an algorithm has its settings already: change them there")
         trainer = trainer_of(agent, len(chosen))
     else:
         trainer = _trainer(agent, family, settings, changes, len(chosen))
+    check_division(trainer.settings, places)
     records: list[Record] = []
     report = _reporter(records, progress)
     if out is not None:
@@ -96,14 +99,14 @@ def train(
             raise UserError("out needs a method by name and a family: see dreamrl.register_method")
         name = family if isinstance(family, str) else family.name
         terms = runs.Terms(plan.chunk, plan.evaluate_every, plan.evaluation_trials)
-        runs.ensure(out, agent, name, trainer.settings, chosen, terms, _Watch(report), devices)
+        runs.ensure(out, agent, name, trainer.settings, chosen, terms, _Watch(report), places)
         made = runs.find(out)
         # Those of earlier calls too, where this one went on.
         kept = [record for run in made for record in run.records]
         told = [run.manifest for run in made]
         failures = {m["seed"]: m["error"] for m in told if m.get("status") == "failed"}
         return TrainingResult([load(run.path) for run in made], kept, trainer, Path(out), failures)
-    training = train_seeds(trainer, chosen, plan, report=report, devices=devices)
+    training = train_seeds(trainer, chosen, plan, report=report, devices=places)
     states = (runs.of_seed(training.state, i) for i in range(len(chosen)))
     found = [prepare(trainer.family, trainer, state) for state in states]
     failures = {chosen[failure.place]: failure.error for failure in training.failures}

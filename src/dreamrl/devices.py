@@ -2,6 +2,7 @@
 
 On CPUs a device takes its seeds one after the other, which is as fast as side by side, and makes a
 seed's program the same however many there are. Elsewhere all of a device's seeds run side by side.
+Where it is asked for, several devices share the trials of each seed (`dreamrl.sharding`).
 The environments of a `HasLimit` family are the host's: they stay on one device.
 """
 
@@ -16,9 +17,24 @@ from jaxtyping import PyTree
 
 from dreamrl.errors import UserError
 from dreamrl.families.turns import at_once
+from dreamrl.learners.dqn import DQN
+from dreamrl.learners.replay import Replay
+from dreamrl.sharding import SEEDS, TRIALS, check_shares
 from dreamrl.values import Whole, whole
 
-SEEDS, WHOLE = PartitionSpec("seeds"), PartitionSpec()
+EACH, WHOLE = PartitionSpec(SEEDS), PartitionSpec()
+
+
+class Devices(NamedTuple):
+    """How many devices train."""
+
+    number: int | None = None
+    """All there are, if None."""
+    per_seed: int = 1
+    """How many of them share the trials of a seed."""
+
+
+ALL = Devices()
 
 
 class Layout(NamedTuple):
@@ -33,8 +49,20 @@ class Layout(NamedTuple):
     @property
     def padded(self) -> int:
         """Return how many seeds there would be if every device had equally many."""
-        devices = self.mesh.size
+        devices = self.mesh.shape[SEEDS]
         return -(-self.seeds // devices) * devices
+
+    def shardings(self, states: PyTree) -> PyTree:
+        """Return where each array of the states of all seeds is: a replay is spread further."""
+
+        def of(node: Any) -> Any:
+            specs = jax.tree.map(lambda _: EACH, node)
+            if isinstance(node, Replay) and self.mesh.shape[TRIALS] > 1:
+                deeper = PartitionSpec(SEEDS, TRIALS)
+                specs = specs._replace(items=jax.tree.map(lambda _: deeper, node.items))
+            return jax.tree.map(lambda spec: NamedSharding(self.mesh, spec), specs)
+
+        return jax.tree.map(of, states, is_leaf=lambda node: isinstance(node, Replay))
 
     def spread(self, states: PyTree) -> PyTree:
         """Return states of all seeds, each on its device; the last one again in places left."""
@@ -44,13 +72,22 @@ class Layout(NamedTuple):
             x = jnp.asarray(x)
             return jnp.concatenate([x, jnp.repeat(x[-1:], missing, axis=0)]) if missing else x
 
-        return jax.device_put(jax.tree.map(filled, states), NamedSharding(self.mesh, SEEDS))
+        states = jax.tree.map(filled, states)
+        return jax.device_put(states, self.shardings(states))
+
+    def placed(self, shapes: PyTree) -> PyTree:
+        """Return the shapes of states of all seeds, with where they are."""
+
+        def place(x: Any, sharding: NamedSharding) -> jax.ShapeDtypeStruct:
+            return jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding)
+
+        return jax.tree.map(place, shapes, self.shardings(shapes))
 
     def gathered(self, states: PyTree) -> PyTree:
         """Return the states of the seeds alone, on one device."""
         if self.mesh.size == 1:
             return states
-        states = jax.device_put(states, self.mesh.devices[0])
+        states = jax.device_put(states, self.mesh.devices.flat[0])
         return jax.tree.map(lambda x: x[: self.seeds], states)
 
     def each(self, function: Callable[..., PyTree], same: int = 0) -> Wrapped:
@@ -71,29 +108,55 @@ class Layout(NamedTuple):
             return jax.lax.map(one, own)
 
         def all_of(*inputs: Any) -> PyTree:
-            specs = (SEEDS,) * (len(inputs) - same) + (WHOLE,) * same
-            return jax.shard_map(
-                local, mesh=self.mesh, in_specs=specs, out_specs=SEEDS, check_vma=False
+            specs = (EACH,) * (len(inputs) - same) + (WHOLE,) * same
+            made = jax.shard_map(
+                local,
+                mesh=self.mesh,
+                in_specs=specs,
+                out_specs=EACH,
+                axis_names={SEEDS},
+                check_vma=False,
             )(*inputs)
+            return jax.lax.with_sharding_constraint(made, self.shardings(made))
 
         return jax.jit(all_of)
 
 
-def layout(family: Any, seeds: int, devices: int | None = None) -> Layout:
-    """Return where so many seeds train: over all devices, or so many of them."""
-    at_hand = jax.devices()[: check_devices(devices)]
+def layout(family: Any, seeds: int, devices: Devices = ALL) -> Layout:
+    """Return where so many seeds train; raise UserError where there are too few devices."""
+    number, per_seed = check_devices(*devices)
+    at_hand = jax.devices()[:number]
     hosted = at_once(family) is not None
-    used = at_hand[: 1 if hosted else seeds]
-    mesh = jax.make_mesh((len(used),), ("seeds",), axis_types=(AxisType.Auto,), devices=used)
+    if hosted and per_seed > 1:
+        raise UserError(
+            "devices_per_seed must be 1 for a family whose environments run on the host: they "
+            "stay on one device"
+        )
+    groups = 1 if hosted else min(seeds, len(at_hand) // per_seed)
+    used = at_hand[: groups * per_seed]
+    kinds = (AxisType.Auto, AxisType.Auto)
+    mesh = jax.make_mesh((groups, per_seed), (SEEDS, TRIALS), axis_types=kinds, devices=used)
     return Layout(mesh, seeds, not hosted and used[0].platform == "cpu")
 
 
-def check_devices(devices: Whole | None) -> int | None:
+def check_devices(number: Whole | None = None, per_seed: Whole = 1) -> Devices:
     """Return how many devices are asked for; raise UserError where there are fewer."""
-    if devices is None:
-        return None
-    number, there = whole("devices", devices, 1), jax.device_count()
-    if number > there:
-        more = "; JAX_NUM_CPU_DEVICES makes more" if jax.default_backend() == "cpu" else ""
-        raise UserError(f"devices must be at most {there}, as many as JAX has here{more}")
-    return number
+    there = jax.device_count()
+    more = "; JAX_NUM_CPU_DEVICES makes more" if jax.default_backend() == "cpu" else ""
+    if number is not None:
+        number = whole("devices", number, 1)
+        if number > there:
+            raise UserError(f"devices must be at most {there}, as many as JAX has here{more}")
+    per_seed = whole("devices_per_seed", per_seed, 1)
+    if per_seed > (number or there):
+        raise UserError(f"devices_per_seed must be at most {number or there}, all devices{more}")
+    return Devices(number, per_seed)
+
+
+def check_division(settings: Any, devices: Devices) -> None:
+    """Raise UserError where the trials of a seed cannot be divided among its devices."""
+    if devices.per_seed > 1:
+        learner, trials = settings.learner, settings.budget.trials
+        check_shares(trials, devices.per_seed)
+        batch = learner.batch if isinstance(learner, DQN) else trials // learner.updates
+        check_shares(batch, devices.per_seed)

@@ -13,12 +13,14 @@ import numpy as np
 from jax.stages import Wrapped
 from jaxtyping import Array, Bool, Int, PyTree
 
+from dreamrl.agents.algorithm import Agent
 from dreamrl.agents.loop import Trainable
-from dreamrl.devices import Layout, layout
+from dreamrl.devices import ALL, Devices, Layout, check_division, layout
 from dreamrl.errors import UserError, without_jax
-from dreamrl.evaluation import outcomes, spread
+from dreamrl.evaluation import Outcome, outcomes, spread
 from dreamrl.families.family import plain_ids, prior_of
 from dreamrl.host import SOON, in_own_switches, where_unset
+from dreamrl.sharding import over_trials, shares
 from dreamrl.types import Keys
 from dreamrl.values import Wholes, seeds_from
 
@@ -123,7 +125,7 @@ def train(
     start: Training | None = None,
     until: int | None = None,
     keep: Callable[[Training], None] = lambda training: None,
-    devices: int | None = None,
+    devices: Devices = ALL,
 ) -> Training:
     """Train all seeds in one program for as many iterations as the settings say.
 
@@ -138,7 +140,7 @@ def train(
     `stop` is asked between chunks. `compiling` is called when compilers begin, which leave Python
     idle. Seconds count from `began`, a `time.perf_counter()`, or from now, on top of those of
     `start`. Seeds are spread over so many `devices`, or all there are; on CPUs it changes no
-    parameter (`dreamrl.devices`).
+    parameter, unless several share the trials of a seed (`dreamrl.devices`).
     """
     seeds = seeds_from(seeds)
     before_compiling = time.perf_counter()
@@ -147,6 +149,7 @@ def train(
     if start is not None and complete(start, total, until):
         return start._replace(finished=True)
     places = layout(algorithm.family, len(seeds), devices)
+    check_division(algorithm.settings, devices)
     programs = _compile(algorithm, seeds, plan, places, compiling)
     if start is None:
         keys = places.spread(seed_keys(seeds))
@@ -247,7 +250,7 @@ def _compile(
 ) -> _Programs:
     keys = places.spread(seed_keys(seeds))
     init = places.each(jax.vmap(algorithm.init))
-    state = jax.eval_shape(init, keys)
+    state = places.placed(jax.eval_shape(init, keys))
     # The chunk takes longest to compile: the others are traced and compiled beside it.
     with ThreadPoolExecutor() as pool:
 
@@ -328,10 +331,14 @@ def _evaluation(algorithm: Trainable, trials: int) -> Callable[[PyTree], dict[st
     keys = jax.random.split(jax.random.key(0), trials)
     held_out = test_ids != train_ids
 
+    def tried(agent: Agent, ids: Array, keys: Array) -> Outcome:
+        return outcomes(family, agent, ids, keys)
+
     def one(state: PyTree) -> dict[str, Array]:
         agent = algorithm.agent(state)
-        found = outcomes(family, agent, unseen, keys)
-        trained = outcomes(family, agent, known, keys) if held_out else found
+        try_all = over_trials(tried) if trials % shares() == 0 else tried
+        found = try_all(agent, unseen, keys)
+        trained = try_all(agent, known, keys) if held_out else found
         return {
             "return_unseen": found.returns.mean(),
             "return_train": trained.returns.mean(),

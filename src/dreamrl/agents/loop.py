@@ -13,10 +13,11 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
-from dreamrl.agents.algorithm import Agent, Algorithm, Experience, Loss, Metrics, Snapshot
+from dreamrl.agents.algorithm import Agent, Algorithm, Experience, Metrics, Snapshot
 from dreamrl.families.family import Family
 from dreamrl.learners import replay
 from dreamrl.learners.dqn import DQN
+from dreamrl.sharding import dealt, over_trials, own_key
 from dreamrl.trial import Trial, TrialKeys, play
 from dreamrl.types import Key, ProblemID
 
@@ -145,8 +146,9 @@ class Trainer:
                 done = number * updates + batch + 1
                 key_replay, key = jax.random.split(key)
                 batch = algorithm.replayed(then, ring, key_replay)
-            losses = algorithm.losses(then, batch, recalled, key)
-            params, optimisers, reported = self._descend(params, optimisers, losses, played)
+
+            found = over_trials(self._gradients, mean=True)((then, key), batch, recalled)
+            params, optimisers, reported = self._descend(params, optimisers, found, played)
             if ring is not None:
                 target = learner.follow(target, algorithm.target(params), done)
             return (params, target, optimisers), reported
@@ -165,20 +167,34 @@ class Trainer:
         algorithm, episodes = self.algorithm, self.settings.budget.episodes
         key_ids, key_trials, key_episodes = jax.random.split(key, 3)
         problem_id = algorithm.problems(key_ids, played)
-        conditions, keys = algorithm.conditions(now, problem_id, key_trials, key_episodes)
+        drawn = algorithm.conditions(now, problem_id, key_trials, key_episodes)
+        problem_id, (conditions, keys) = dealt((problem_id, drawn))
 
-        def one(problem_id: ProblemID, conditions: PyTree, keys: TrialKeys) -> Trial:
+        def one(now: Snapshot, problem_id: ProblemID, conditions: PyTree, keys: TrialKeys) -> Trial:
             problem = self.family.problem(problem_id.value)
             actor = algorithm.behave(now, conditions)
             return play(self.family, problem, actor, keys, episodes=episodes)
 
-        return Experience(problem_id, conditions, jax.vmap(one)(problem_id, conditions, keys))
+        side_by_side = over_trials(jax.vmap(one, (None, 0, 0, 0)))
+        return Experience(problem_id, conditions, side_by_side(now, problem_id, conditions, keys))
+
+    def _gradients(
+        self, snapshot: tuple[Snapshot, Key], batch: PyTree, recalled: PyTree
+    ) -> dict[str, Any]:
+        """Return ((loss, metrics), gradients) of each group on a minibatch."""
+        now, key = snapshot
+        losses = self.algorithm.losses(now, batch, recalled, own_key(key))
+        groups = self.algorithm.groups(now.params)
+        return {
+            name: eqx.filter_value_and_grad(loss, has_aux=True)(groups[name])
+            for name, loss in losses.items()
+        }
 
     def _descend(
         self,
         params: PyTree,
         optimisers: dict[str, optax.OptState],
-        losses: dict[str, Loss],
+        gradients: dict[str, Any],
         played: Array,
     ) -> tuple[PyTree, dict[str, optax.OptState], Metrics]:
         """Take one step of each group by its own loss, with its own optimiser."""
@@ -187,8 +203,7 @@ class Trainer:
         stepped: dict[str, PyTree] = {}
         states: dict[str, optax.OptState] = {}
         reported: Metrics = {}
-        for name, loss in losses.items():
-            (value, more), grads = eqx.filter_value_and_grad(loss, has_aux=True)(groups[name])
+        for name, ((value, more), grads) in gradients.items():
             updates, states[name] = steps[name].update(grads, optimisers[name], groups[name])
             stepped[name] = eqx.apply_updates(groups[name], updates)
             reported |= {f"loss_{name}": value, **more}

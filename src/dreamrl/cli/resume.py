@@ -33,6 +33,8 @@ class Options:
     """Of a run on a family of one's own: where it is, as in dreamrl train. Its code is run."""
     devices: int | None = None
     """Over how many devices to spread several seeds; all there are, if not given."""
+    devices_per_seed: int = 1
+    """How many of them share the trials of each seed."""
     json: bool = False
     """Print the result as one JSON object; progress goes to the error output."""
 
@@ -40,6 +42,6 @@ class Options:
 def run(options: Options) -> int:
     """Train; return the exit code."""
     check_number("until", options.until, 1, 2**62)
-    check_devices(options.devices)
+    devices = check_devices(options.devices, options.devices_per_seed)
     runs.tell_family(options.run, options.family)
-    return train_run(options.run, options.until, options.devices, options.json)
+    return train_run(options.run, options.until, devices, options.json)

@@ -15,7 +15,7 @@ from dreamrl.cli.arguments import positionals
 from dreamrl.cli.training import train_run
 from dreamrl.cli.values import TRIALS, check_number, check_seed
 from dreamrl.configuration import changed, hints, kinds_of, paths_of, resolve
-from dreamrl.devices import check_devices
+from dreamrl.devices import check_devices, check_division
 from dreamrl.errors import UserError, unknown
 from dreamrl.runs import Terms
 from dreamrl.runs.manifest import program
@@ -84,6 +84,8 @@ class Options:
     devices: int | None = None
     """Over how many devices to spread several seeds; all there are, if not given: of a CPU, each
     core is one."""
+    devices_per_seed: int = 1
+    """How many of them share the trials of each seed, which changes last digits."""
     json: bool = False
     """Print the result as one JSON object; progress goes to the error output."""
 
@@ -111,7 +113,8 @@ def options_for(arguments: list[str], helping: bool) -> tuple[type[Options], lis
 def run(options: Any) -> int:
     """Train; return the exit code."""
     check_installed(options.sink)
-    check_devices(options.devices)
+    devices = check_devices(options.devices, options.devices_per_seed)
+    check_division(options.settings, devices)
     check_number("evaluation_trials", options.evaluation_trials, 1, TRIALS)
     terms = Terms(
         options.chunk,
@@ -135,7 +138,7 @@ def run(options: Any) -> int:
     except Unwritable as error:
         # Nothing has begun: it is a mistake in --out.
         raise UserError(str(error)) from None
-    return train_run(out, options.until, options.devices, options.json)
+    return train_run(out, options.until, devices, options.json)
 
 
 def spell_out(settings: Any, arguments: list[str]) -> tuple[Any, list[str]]:

@@ -13,6 +13,7 @@ from rich.console import Console
 from dreamrl import cli, families, runs
 from dreamrl.cli.progress import Goal, Limits, View, progress
 from dreamrl.cli.values import command_line, describe, drawn, print_json, print_rows
+from dreamrl.devices import Devices
 from dreamrl.errors import UserError
 from dreamrl.families.family import Family, horizon_of
 from dreamrl.interruption import STOPPED, interruptible
@@ -25,7 +26,7 @@ from dreamrl.runs.store import GENERATORS, read_json
 from dreamrl.training import Record
 
 
-def train_run(out: Path, until: int | None, devices: int | None, as_json: bool) -> int:
+def train_run(out: Path, until: int | None, devices: Devices, as_json: bool) -> int:
     """Train the run in a directory until it is finished or stopped; return the exit code."""
     with _random_numbers_of(out), runs.open_session(out, until) as session:
         if session is None:

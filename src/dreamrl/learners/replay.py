@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Int, PyTree
 
+from dreamrl.sharding import OWN, TRIALS, WHOLE, shares
 from dreamrl.types import Key
 
 
@@ -26,15 +27,40 @@ def add(replay: Replay, items: PyTree) -> Replay:
     """Add a batch whose size divides the capacity, over the oldest where full."""
     capacity = jax.tree.leaves(replay.items)[0].shape[0]
     count = jax.tree.leaves(items)[0].shape[0]
-    start = replay.added % capacity
-    merged = jax.tree.map(
+    place = _placed if shares() == 1 else _placed_in_shares
+    merged = place(replay.added % capacity, replay.items, items)
+    return Replay(merged, replay.added + count)
+
+
+def _placed(start: Array, items: PyTree, new: PyTree) -> PyTree:
+    return jax.tree.map(
         lambda ring, new: jax.lax.dynamic_update_slice_in_dim(
             ring, new.astype(ring.dtype), start, 0
         ),
-        replay.items,
         items,
+        new,
     )
-    return Replay(merged, replay.added + count)
+
+
+def _placed_in_shares(start: Array, items: PyTree, new: PyTree) -> PyTree:
+    """Every device holds a part of the ring, and one of them gets all that is new."""
+
+    def share(start: Array, items: PyTree, new: PyTree) -> PyTree:
+        new = jax.lax.all_gather(new, TRIALS, tiled=True)
+
+        def place(ring: Array, new: Array) -> Array:
+            here = start - jax.lax.axis_index(TRIALS) * len(ring)
+            fits = (here >= 0) & (here < len(ring))
+            at = jnp.clip(here, 0, len(ring) - len(new))
+            old = jax.lax.dynamic_slice_in_dim(ring, at, len(new))
+            return _placed(at, ring, jnp.where(fits, new.astype(ring.dtype), old))
+
+        return jax.tree.map(place, items, new)
+
+    specs = (WHOLE, OWN, OWN)
+    return jax.shard_map(
+        share, in_specs=specs, out_specs=OWN, axis_names={TRIALS}, check_vma=False
+    )(start, items, new)
 
 
 def sample(replay: Replay, key: Key, count: int) -> PyTree:

@@ -15,6 +15,7 @@ from dreamrl import families
 from dreamrl.agents import registry
 from dreamrl.agents.loop import Trainable
 from dreamrl.configuration import to_dict
+from dreamrl.devices import ALL, Devices
 from dreamrl.errors import UserError, quoted, words
 from dreamrl.families.family import Family
 from dreamrl.host import in_own_switches, own_switches
@@ -66,7 +67,7 @@ class Session:
 
     @in_own_switches
     def run(
-        self, watch: Watch = UNWATCHED, began: float | None = None, devices: int | None = None
+        self, watch: Watch = UNWATCHED, began: float | None = None, devices: Devices = ALL
     ) -> SessionResult:
         """Train, keep the agents, evaluate them, and close the run.
 
@@ -76,7 +77,7 @@ class Session:
         with at_last(self._abandon):
             return self._run(watch, began, devices)
 
-    def _run(self, watch: Watch, began: float | None, devices: int | None) -> SessionResult:
+    def _run(self, watch: Watch, began: float | None, devices: Devices) -> SessionResult:
         try:
             began = time.perf_counter() if began is None else began
             training = self._train(watch, began, devices)
@@ -125,7 +126,7 @@ class Session:
             Run(self.out).close(status, **_clock(training), **whole)
         return SessionResult(training, status, whole.get("result", {}))
 
-    def _train(self, watch: Watch, began: float, devices: int | None) -> Training:
+    def _train(self, watch: Watch, began: float, devices: Devices) -> Training:
         for note in self.notes:
             watch.warn(note)
         terms = self.terms
@@ -321,7 +322,7 @@ def ensure(
     seeds: Wholes,
     terms: Terms = DEFAULT_TERMS,
     watch: Watch = UNWATCHED,
-    devices: int | None = None,
+    devices: Devices = ALL,
 ) -> dict[str, Any]:
     """Return the result of a run that is finished afterwards, unless `watch` stopped it.
 
