@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from dreamrl import families, runs
+from dreamrl import families, processes, runs
 from dreamrl.agents.algorithm import Agent, Algorithm
 from dreamrl.agents.dream.stopping import with_stop
 from dreamrl.agents.loop import Trainable
@@ -84,6 +84,8 @@ def train(
         TrainingDiverged: Where a loss is not finite.
     """
     chosen = _seeds(seeds)
+    if out is not None and processes.several():
+        raise UserError("several processes write no run from Python: dreamrl train --coordinator")
     places = check_devices(devices, devices_per_seed)
     if isinstance(agent, Algorithm):
         if settings is not None or changes:

@@ -15,6 +15,7 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from jax.stages import Wrapped
 from jaxtyping import PyTree
 
+from dreamrl import processes
 from dreamrl.errors import UserError
 from dreamrl.families.turns import at_once
 from dreamrl.learners.dqn import DQN
@@ -73,6 +74,8 @@ class Layout(NamedTuple):
             return jnp.concatenate([x, jnp.repeat(x[-1:], missing, axis=0)]) if missing else x
 
         states = jax.tree.map(filled, states)
+        if processes.several():
+            return processes.spread(states, self.shardings(states))
         return jax.device_put(states, self.shardings(states))
 
     def placed(self, shapes: PyTree) -> PyTree:
@@ -84,10 +87,13 @@ class Layout(NamedTuple):
         return jax.tree.map(place, shapes, self.shardings(shapes))
 
     def gathered(self, states: PyTree) -> PyTree:
-        """Return the states of the seeds alone, on one device."""
+        """Return the states of the seeds alone, on one device of this process."""
         if self.mesh.size == 1:
             return states
-        states = jax.device_put(states, self.mesh.devices.flat[0])
+        if processes.several():
+            states = processes.whole(states, self.mesh)
+        else:
+            states = jax.device_put(states, self.mesh.devices.flat[0])
         return jax.tree.map(lambda x: x[: self.seeds], states)
 
     def each(self, function: Callable[..., PyTree], same: int = 0) -> Wrapped:
@@ -132,7 +138,11 @@ def layout(family: Any, seeds: int, devices: Devices = ALL) -> Layout:
             "devices_per_seed must be 1 for a family whose environments run on the host: they "
             "stay on one device"
         )
-    groups = 1 if hosted else min(seeds, len(at_hand) // per_seed)
+    if processes.several():
+        _check_together(hosted, number, per_seed)
+        groups = len(at_hand) // per_seed
+    else:
+        groups = 1 if hosted else min(seeds, len(at_hand) // per_seed)
     used = at_hand[: groups * per_seed]
     kinds = (AxisType.Auto, AxisType.Auto)
     mesh = jax.make_mesh((groups, per_seed), (SEEDS, TRIALS), axis_types=kinds, devices=used)
@@ -151,6 +161,19 @@ def check_devices(number: Whole | None = None, per_seed: Whole = 1) -> Devices:
     if per_seed > (number or there):
         raise UserError(f"devices_per_seed must be at most {number or there}, all devices{more}")
     return Devices(number, per_seed)
+
+
+def _check_together(hosted: bool, number: int | None, per_seed: int) -> None:
+    """Raise UserError where several processes would not all have a part in the training."""
+    if hosted:
+        raise UserError("a family whose environments run on the host trains in one process")
+    if number is not None:
+        raise UserError("several processes train on all their devices: leave out devices")
+    if jax.device_count() % per_seed:
+        raise UserError(
+            f"devices_per_seed {per_seed} does not divide the {jax.device_count()} devices of "
+            f"{jax.process_count()} processes"
+        )
 
 
 def check_division(settings: Any, devices: Devices) -> None:

@@ -93,6 +93,15 @@ class RuntimeFault(UserError):
 MEMORY = re.compile(r"RESOURCE_EXHAUSTED|out of memory|cannot allocate memory|bad_alloc", re.I)
 
 
+LOST = re.compile(r"\bGloo\b|\bNCCL\b|coordination service", re.I)
+
+
+def process_lost(error: BaseException) -> bool:
+    """Return whether it says that another process of a training is gone."""
+    is_runtimes = any(kind.__name__ == "RuntimeError" for kind in type(error).__mro__)
+    return is_runtimes and bool(LOST.search(str(error)))
+
+
 def raised_by_runtime(error: BaseException) -> UserError | None:
     """Return what to do about an error of JAX's runtime or of the memory, where that is known."""
     text = str(error).strip()
@@ -102,6 +111,11 @@ def raised_by_runtime(error: BaseException) -> UserError | None:
         return RuntimeFault(
             f"the memory does not suffice ({first}): ask for less at once, as with fewer --trials, "
             "--evaluation-trials or --seeds, or set JAX_PLATFORMS=cpu where a GPU is too small"
+        )
+    if process_lost(error):
+        return RuntimeFault(
+            "another process of this training is gone, and this one ends too: dreamrl resume, in "
+            "all of them, goes on from the last checkpoint"
         )
     if "RuntimeError" in kinds and re.search(r"[Uu]nable to initialize backend", text):
         return UserError(f"{text.splitlines()[0]}: unset JAX_PLATFORMS, or set JAX_PLATFORMS=cpu")

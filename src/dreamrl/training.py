@@ -13,6 +13,7 @@ import numpy as np
 from jax.stages import Wrapped
 from jaxtyping import Array, Bool, Int, PyTree
 
+from dreamrl import processes
 from dreamrl.agents.algorithm import Agent
 from dreamrl.agents.loop import Trainable
 from dreamrl.devices import ALL, Devices, Layout, check_division, layout
@@ -146,6 +147,8 @@ def train(
     before_compiling = time.perf_counter()
     began = before_compiling if began is None else began
     total = algorithm.settings.budget.iterations
+    if processes.several():
+        start = _of_first(start, algorithm, seeds)
     if start is not None and complete(start, total, until):
         return start._replace(finished=True)
     places = layout(algorithm.family, len(seeds), devices)
@@ -163,14 +166,14 @@ def train(
     def told(training: Training) -> Training:
         return training._replace(state=places.gathered(training.state))
 
-    while not complete(now, total, until) and not stop():
+    while not complete(now, total, until) and not processes.any_says(stop()):
         begin = time.perf_counter()
         # After the last iteration of the settings only `until` counts: chunks are whole again.
         number = min(plan.chunk, total - now.iteration) if now.iteration < total else plan.chunk
         # The state is not donated: the one from before a loss that is not finite is kept.
         alive = np.isin(np.arange(places.padded), now.healthy)
-        after, done, broken, flags, sums = programs.chunk(now.state, alive, jnp.array(number))
-        done, broken, flags, sums = jax.tree.map(np.asarray, (done, broken, flags, sums))
+        after, *found = programs.chunk(now.state, alive, np.int32(number))
+        done, broken, flags, sums = jax.tree.map(np.asarray, places.gathered(found))
         done = int(done.max())
         chunk_seconds = time.perf_counter() - begin
         failures = tuple(
@@ -182,7 +185,7 @@ def train(
             raise TrainingDiverged(told(now), failures)
         now = now._replace(failures=now.failures + failures)
         if now.failures:
-            after = _held(alive & (broken == 0), after, now.state)
+            after = _held(np.isin(np.arange(places.padded), now.healthy), after, now.state)
         now = now._replace(
             state=after,
             iteration=now.iteration + done,
@@ -195,7 +198,7 @@ def train(
         finished = complete(now, total, until)
         scores = {}
         if now.chunks % plan.evaluate_every == 0 or now.iteration == total or finished:
-            scores = jax.tree.map(np.asarray, programs.evaluate(now.state))
+            scores = jax.tree.map(np.asarray, places.gathered(programs.evaluate(now.state)))
         seconds = time.perf_counter() - began
         records = [
             {
@@ -215,6 +218,21 @@ def train(
         report(records)
         keep(told(now))
     return told(now)._replace(seconds=time.perf_counter() - began)
+
+
+def _of_first(
+    start: Training | None, algorithm: Trainable, seeds: Sequence[int]
+) -> Training | None:
+    """Return where the first of several processes begins: they all begin there."""
+    numbers = None if start is None else start._replace(state=None, records=())._asdict()
+    told = processes.of_first(numbers)
+    if told is None:
+        return None
+    shapes = jax.eval_shape(jax.vmap(algorithm.init), seed_keys(seeds))
+    state = processes.states_of_first(shapes if start is None else start.state)
+    failures = tuple(Failure(*failure) for failure in told["failures"])
+    known = {"state": state, "steps": tuple(told["steps"]), "failures": failures}
+    return Training(**{**told, **known})
 
 
 def complete(training: Training, iterations: int, until: int | None = None) -> bool:

@@ -5,6 +5,7 @@ import importlib
 import sys
 import time
 from collections.abc import Sequence
+from typing import Any
 
 from dreamrl import interruption
 from dreamrl.errors import UserError, raised_by_runtime, raised_on_host, unknown
@@ -36,6 +37,9 @@ COMMANDS = {
 
 COMPUTING = COMMANDS.keys() - {"runs", "new-family", "doctor"}
 """Those that need a device, and compile for it."""
+
+TOGETHER = ("train", "resume")
+"""Those that several processes can run together."""
 
 WORN_OUT = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 """Refusals of a disk that are no mistake in the command."""
@@ -70,6 +74,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with streams() as (out, err):
         code = _told(given, alone=arguments is None)
         out.flush()
+        if code and (together := sys.modules.get("dreamrl.processes")):
+            together.leave(code)
         if out.failed is None or isinstance(out.failed, BrokenPipeError):
             # Whoever read the output may have closed it, like `head` does: nobody to tell.
             return code
@@ -128,11 +134,22 @@ def _run(arguments: list[str]) -> int:
     options = parse(command, f"dreamrl {name}", rest)
     if options is None:
         return 0
+    if name in TOGETHER:
+        _join(options)
     if name in COMPUTING:
         host.check_devices()
         host.quiet_figures()
         _keep_compiled_programs()
     return command.run(options) or 0
+
+
+def _join(options: Any) -> None:
+    from dreamrl import processes
+    from dreamrl.cli.screen import Stream
+
+    if options.coordinator is not None and isinstance(sys.stdout, Stream):
+        sys.stdout.move()  # Gloo tells of each connection.
+    processes.join(options.coordinator, options.processes, options.process)
 
 
 def _keep_compiled_programs() -> None:

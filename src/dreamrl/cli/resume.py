@@ -6,8 +6,8 @@ from typing import Annotated
 
 import tyro
 
-from dreamrl import runs
-from dreamrl.cli.training import train_run
+from dreamrl import processes, runs
+from dreamrl.cli.training import follow_run, train_run
 from dreamrl.cli.values import check_number
 from dreamrl.devices import check_devices
 
@@ -35,6 +35,12 @@ class Options:
     """Over how many devices to spread several seeds; all there are, if not given."""
     devices_per_seed: int = 1
     """How many of them share the trials of each seed."""
+    coordinator: str | None = None
+    """HOST:PORT of the first of several processes that train together, or auto; as in train."""
+    processes: int | None = None
+    """With --coordinator HOST:PORT: how many they are."""
+    process: int | None = None
+    """And which of them this is, from 0 up."""
     json: bool = False
     """Print the result as one JSON object; progress goes to the error output."""
 
@@ -44,4 +50,6 @@ def run(options: Options) -> int:
     check_number("until", options.until, 1, 2**62)
     devices = check_devices(options.devices, options.devices_per_seed)
     runs.tell_family(options.run, options.family)
+    if not processes.first():
+        return follow_run(options.run, options.until, devices)
     return train_run(options.run, options.until, devices, options.json)

@@ -64,6 +64,17 @@ class Stream:
             except OSError as error:
                 self._give_up(error)
 
+    def move(self) -> None:
+        """Print where it does, but leave its number to the error output: libraries write there."""
+        stream = self.stream
+        with contextlib.suppress(OSError, ValueError):  # It has no number.
+            stream.flush()
+            number = stream.fileno()
+            own = os.fdopen(os.dup(number), "w", encoding=stream.encoding, errors=stream.errors)
+            own.reconfigure(line_buffering=stream.isatty())
+            os.dup2(2, number)
+            self.stream = own
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self.stream, name)
 

@@ -9,10 +9,10 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
-from dreamrl import families, runs
+from dreamrl import families, processes, runs
 from dreamrl.agents import registry
 from dreamrl.cli.arguments import positionals
-from dreamrl.cli.training import train_run
+from dreamrl.cli.training import follow_run, train_run
 from dreamrl.cli.values import TRIALS, check_number, check_seed
 from dreamrl.configuration import changed, hints, kinds_of, paths_of, resolve
 from dreamrl.devices import check_devices, check_division
@@ -86,6 +86,13 @@ class Options:
     core is one."""
     devices_per_seed: int = 1
     """How many of them share the trials of each seed, which changes last digits."""
+    coordinator: str | None = None
+    """Where several processes train together, the same command is given to each of them, with
+    HOST:PORT of the first, or auto under Slurm, MPI and Kubernetes."""
+    processes: int | None = None
+    """With --coordinator HOST:PORT: how many they are."""
+    process: int | None = None
+    """And which of them this is, from 0 up; 0 writes the run, whose directory all must share."""
     json: bool = False
     """Print the result as one JSON object; progress goes to the error output."""
 
@@ -127,6 +134,8 @@ def run(options: Any) -> int:
         options.sink,
     )
     out = options.out or _default_out(options)
+    if not processes.first():
+        return follow_run(out, options.until, devices)
     asked = (out, options.agent, options.family, options.settings)
     try:
         if options.from_ is not None:

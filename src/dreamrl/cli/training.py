@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from pathlib import Path
@@ -19,6 +20,7 @@ from dreamrl.families.family import Family, horizon_of
 from dreamrl.interruption import STOPPED, interruptible
 from dreamrl.runs import Run
 from dreamrl.runs.checkpoint import CHECKPOINTS
+from dreamrl.runs.following import follow
 from dreamrl.runs.lock import UNLOCKED, locks
 from dreamrl.runs.results import limits
 from dreamrl.runs.session import Session, SessionResult
@@ -42,6 +44,15 @@ def train_run(out: Path, until: int | None, devices: Devices, as_json: bool) -> 
     else:
         _summary(out, figure, done, session.manifest["family"])
     return 0 if done.status == "finished" else STOPPED
+
+
+def follow_run(out: Path, until: int | None, devices: Devices) -> int:
+    """Train beside the first process, which opens and writes the run; return the exit code."""
+    who = f"process {jax.process_index()} of {jax.process_count()}"
+    print(f"dreamrl: {who} trains beside the first, which writes {out}", file=sys.stderr)
+    with interruptible() as stop:
+        finished = follow(out, until, stop, devices)
+    return 0 if finished else STOPPED
 
 
 def _random_numbers_of(out: Path) -> contextlib.AbstractContextManager[Any]:

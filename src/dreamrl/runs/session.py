@@ -16,11 +16,12 @@ from dreamrl.agents import registry
 from dreamrl.agents.loop import Trainable
 from dreamrl.configuration import to_dict
 from dreamrl.devices import ALL, Devices
-from dreamrl.errors import UserError, quoted, words
+from dreamrl.errors import UserError, process_lost, quoted, words
 from dreamrl.families.family import Family
 from dreamrl.host import in_own_switches, own_switches
 from dreamrl.interruption import at_last, stand_back
 from dreamrl.runs.checkpoint import Checkpoints, Keeper
+from dreamrl.runs.following import lead
 from dreamrl.runs.latest import newest
 from dreamrl.runs.lock import lock
 from dreamrl.runs.manifest import MANIFEST, entry, identity, named, program, seeds_of, versions
@@ -97,7 +98,8 @@ class Session:
             raise
         except BaseException as error:
             stand_back()
-            status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+            stopped = isinstance(error, KeyboardInterrupt) or process_lost(error)
+            status = "interrupted" if stopped else "failed"
             # Where nothing can be written, the lock tells that nobody is at work any more.
             with contextlib.suppress(UserError):
                 self._close(status, error=words(error))
@@ -245,6 +247,7 @@ def open_session(out: AnyPath, until: Whole | None = None) -> Iterator[Session |
         manifest, where = Run(out).manifest, out / MANIFEST
         finished = manifest.get("status") == "finished"
         if finished and (until is None or entry(manifest, "steps", int, where) >= until):
+            lead(finished=True)
             yield None
             return
         if "terms" not in manifest:
@@ -269,6 +272,7 @@ def open_session(out: AnyPath, until: Whole | None = None) -> Iterator[Session |
             notes = [*notes, "other versions of packages: not bit for bit what it would have been"]
         checkpoints.rewind(found)
         begin(out, {**manifest, "terms": dataclasses.asdict(terms)})
+        lead(finished=False)
         start = None if found is None else found.training
         yield Session(
             out, manifest, seeds, family, algorithm, terms, made, checkpoints, start, notes
