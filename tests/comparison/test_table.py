@@ -39,6 +39,8 @@ def test_rows_by_hand():
     # Student's t of two degrees of freedom, with a standard error of 0.2082.
     assert rl2.gap == pytest.approx((0.4, 0.4 - 0.8957, 0.4 + 0.8957), abs=1e-3)
     assert rl2.details["return, training"] == pytest.approx(0.5)
+    assert rl2.details["lowest seed"] == pytest.approx(0.1)
+    assert rl2.details["mean"] == pytest.approx(0.4)
     assert rl2.details["exploration length"] == pytest.approx(5.0)
     assert rl2.details["seconds"] == 90
 

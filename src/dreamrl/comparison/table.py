@@ -152,6 +152,7 @@ def _scores(results: Sequence[Result], scaled: bool = False) -> Scores:
 
 def _details(result: Result) -> dict[str, float]:
     seeds, trainings = result["seeds"], result["trainings"]
+    unseen = [seed["unseen"]["return"] for seed in seeds]
     train = np.array([[seed["train"]["return"]] for seed in seeds])
     counted = [name for name in seeds[0]["unseen"] if name != "return"]
     of_unseen = {
@@ -161,6 +162,8 @@ def _details(result: Result) -> dict[str, float]:
     lost = {"seeds failed": float(len(result["failed"]))} if result.get("failed") else {}
     return {
         **lost,
+        "mean": statistics.fmean(unseen),
+        "lowest seed": min(unseen),
         "return, training": iqm(train),
         **of_unseen,
         "steps": statistics.fmean(seed["steps"] for seed in seeds),
