@@ -20,6 +20,7 @@ from dreamrl.families.family import (
     GivenIDs,
     HasExploitationStatistics,
     HasStatistics,
+    exploration_weight,
     plain_ids,
     prior_of,
 )
@@ -38,6 +39,7 @@ class Outcome(NamedTuple):
     """What is counted of one trial."""
 
     returns: Float[Array, " episodes"]
+    """Of each exploitation; where the exploration's rewards count, with these."""
     length: Int[Array, ""]
     """Steps of the exploration."""
     statistics: dict[str, Array]
@@ -62,7 +64,7 @@ class Evaluation:
     ids: np.ndarray
     """[trials]: the problem of each trial."""
     returns: np.ndarray
-    """[trials, episodes]"""
+    """[trials, episodes]: with what the exploration was paid, where that counts."""
     lengths: np.ndarray
     """[trials]"""
 
@@ -80,6 +82,8 @@ def outcome(
         count = functools.partial(family.exploitation_statistics, problem)
         statistics |= {n: x.mean() for n, x in jax.vmap(count)(trial.exploitation).items()}
     returns = jax.vmap(lambda episode: episode.episode_return)(trial.exploitation)
+    if weight := exploration_weight(family):
+        returns = returns + weight * trial.exploration.episode_return
     return Outcome(returns, trial.exploration.length, statistics)
 
 

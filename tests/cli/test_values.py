@@ -25,6 +25,6 @@ def test_statistics_are_told_whatever_they_are_called():
     assert describe({**RESULT, "held_out": False})[0][0] == "return on all problems"
     assert rows[2:] == [
         ("programs wholly right", "98.5%"),
-        ("test cost", "0.250"),
+        ("paid for tests, taken off", "0.250"),
         ("belief against the exact one", "0.100 nats"),
     ]

@@ -236,7 +236,11 @@ class Fills:
 def test_evaluation_weighs_faults_and_counts_costs():
     family = small()
     found = evaluate(family, Fills(), family.test_ids, trials=1000)
-    assert found.return_mean == pytest.approx(0.5 - 0.3 + 0.5 * 0.2)
+    # What the test costs is in units of what repairs pay, and taken off.
+    assert found.return_mean == pytest.approx(0.5 - 0.3 + 0.5 * 0.2 - 0.25)
+    assert evaluate(family, Fills(), family.test_ids, 1000, episodes=3).return_mean == (
+        pytest.approx(found.return_mean)
+    )
     assert found.statistics == {"test_cost": pytest.approx(0.25), "useless_tests": 0}
     other = evaluate(dreamrl.make("diagnosis"), Fills(), range(8), trials=10)
     assert other.statistics == {"test_cost": 0, "useless_tests": 1}

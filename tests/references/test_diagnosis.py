@@ -1,5 +1,6 @@
 """Exact values of diagnoses: against a search without any of its short cuts, and by hand."""
 
+import dataclasses
 import itertools
 
 import numpy as np
@@ -295,6 +296,23 @@ def test_most_information_is_not_most_return():
     # After x it is a or c, 5 to 1, and C pays 0.1; or b, and B 0.4. After y c, 0.1; or else A, 0.5.
     assert found.informed == (pytest.approx(0.1 + 0.4), pytest.approx(1), 0)
     assert found.bayes_optimal[::2] == (pytest.approx(0.1 + 0.5), pytest.approx(1))
+
+
+def test_most_information_is_paid_for():
+    """Two tests tell as much, and all there is to know is worth 0.5."""
+    family = from_columns(
+        {"fault": ["a", "b"], "prior": [0.5, 0.5]},
+        {"test": ["dear", "cheap"], "cost": [0.3, 0.1], "a": [0.1, 0.9], "b": [0.9, 0.1]},
+        {"repair": ["left", "right"], "a": [1, 0], "b": [0, 1]},
+        budget=1,
+    )
+    found = references(family, 10)
+    assert found.informed == (pytest.approx(0.9 - 0.1), pytest.approx(1), 0)
+    # Of the error 0.5 before, 0.18 is left: 0.64 of 0.5.
+    dear = dataclasses.replace(family.table, costs=np.array([0.33, 0.33]))
+    found = references(dataclasses.replace(family, table=dear), 10)
+    assert found.informed == (pytest.approx(0.5), pytest.approx(0), 0)
+    assert found.bayes_optimal.low == pytest.approx(0.9 - 0.33)
 
 
 def test_most_information_in_a_network():

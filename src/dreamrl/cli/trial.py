@@ -10,7 +10,7 @@ import tyro
 from dreamrl.cli.values import check_number, check_seed, drawn, print_json
 from dreamrl.deploy import load
 from dreamrl.errors import UserError
-from dreamrl.families.family import prior_of
+from dreamrl.families.family import exploration_weight, prior_of
 from dreamrl.runs import Run, only
 from dreamrl.spaces import Image, without_said
 from dreamrl.story import Story, play_story
@@ -139,6 +139,7 @@ def _as_json(story: Story) -> dict[str, Any]:
         }
         for t, action in enumerate(story.exploitation.actions)
     ]
+    paid = exploration_weight(story.family) * float(story.beliefs.trajectory.episode_return)
     return {
         "family": story.family.name,
         "problem": story.problem_id,
@@ -146,7 +147,8 @@ def _as_json(story: Story) -> dict[str, Any]:
         "exploration": _steps(story),
         "goal": story.goal.tolist(),
         "exploitation": exploitation,
-        "return": float(story.exploitation.episode_return),
+        "return": float(story.exploitation.episode_return) + paid,
+        **({"of_exploration": paid} if paid else {}),
     }
 
 
@@ -186,4 +188,6 @@ def _print(story: Story) -> None:
     for step in told["exploitation"]:
         line = f"{step['step']:>5}  {step['action']:<{wide}}  {step['observation']:<{width}}"
         print(f"{line}{step['reward']:>8.2f}")
-    print(f"return {told['return']:.2f}\n")
+    own = told.get("of_exploration")
+    more = "" if own is None else f", of which {own:.2f} of the exploration"
+    print(f"return {told['return']:.2f}{more}\n")

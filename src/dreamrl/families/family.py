@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Scalar, Shaped
 
+from dreamrl.errors import UserError
 from dreamrl.spaces import ActionSpace, Space
 from dreamrl.types import Action, Goal, Key, Observation, Problem, State, Step, Trajectory
 from dreamrl.values import Wholes, shown
@@ -125,8 +126,9 @@ class Family(Protocol):
     What a family may have beside these, for those who need it:
 
     - what `HasGoals`, `HasSymmetries`, `CanObserve`, `HasDescriptions`, `HasPrior`, `HasLimit`,
-      `HasExplorationHorizon`, `HasContext`, `HasActionMask`, `HasStatistics`,
-      `HasExploitationStatistics`, `HasActionNames` and `HasExploitationNames` ask for, below;
+      `HasExplorationHorizon`, `HasExplorationWeight`, `HasContext`, `HasActionMask`,
+      `HasStatistics`, `HasExploitationStatistics`, `HasActionNames` and `HasExploitationNames` ask
+      for, below;
     - `drawing(problem) -> Drawing`, where observations begin with x and y on a grid
       (`dreamrl.families.grid.HasDrawing`: `dreamrl trial` and reports show it).
     """
@@ -257,6 +259,27 @@ class HasExplorationHorizon(Protocol):
     def exploration_horizon(self) -> int:
         """Steps after which an exploration is truncated."""
         ...
+
+
+@runtime_checkable
+class HasExplorationWeight(Protocol):
+    """Where rewards of an exploration count: tests that cost something."""
+
+    @property
+    def exploration_weight(self) -> float:
+        """How much of them counts in what a trial returns: 1 where their unit is the return's."""
+        ...
+
+
+def exploration_weight(family: Family) -> float:
+    """Return how much the rewards of an exploration count beside an exploitation's; mostly 0."""
+    if not isinstance(family, HasExplorationWeight):
+        return 0.0
+    weight = float(family.exploration_weight)
+    if not 0 <= weight < float("inf"):
+        what = f"exploration_weight must be a number of at least 0, is {weight}"
+        raise UserError(f"family {family.name!r}: {what}")
+    return weight
 
 
 def horizon_of(family: Family, exploring: bool) -> int:

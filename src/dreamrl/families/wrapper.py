@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Array, Float, Int, Scalar, Shaped
 
-from dreamrl.families.family import Family, horizon_of, prior_of
+from dreamrl.families.family import Family, exploration_weight, horizon_of, prior_of
 from dreamrl.families.turns import at_once
 from dreamrl.spaces import ActionSpace, Space
 from dreamrl.types import Key, Problem
@@ -63,6 +63,10 @@ class Wrapper:
     @property
     def exploration_horizon(self) -> int:
         return horizon_of(self.family, exploring=True)
+
+    @property
+    def exploration_weight(self) -> float:
+        return exploration_weight(self.family)
 
     @property
     def at_once(self) -> int | None:

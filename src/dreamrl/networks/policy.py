@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
-from dreamrl.families.family import Family
+from dreamrl.families.family import Family, exploration_weight
 from dreamrl.networks.actor_critic import ActorCritic, Decision, allow_actions, mask_action
 from dreamrl.networks.layers import Dense
 from dreamrl.networks.observations import (
@@ -50,8 +50,9 @@ class InstructedPolicy(eqx.Module):
 
     Where observations are made of tiles, they gate the channels of each, all tiles alike: what to
     look for is the same wherever it lies. In an exploration the goal is None. z may be one vector
-    for the episode or one a step. It cannot take the action that ends an episode, but with a goal
-    where it `may_end`; and never one that the percept does not allow.
+    for the episode or one a step. It cannot take the action that ends an episode, but where it
+    `may_end` with a goal, or explorations have a price; and never one that the percept does not
+    allow.
     """
 
     percept_encoder: PerceptEncoder
@@ -63,6 +64,7 @@ class InstructedPolicy(eqx.Module):
     goal_space: Space = eqx.field(static=True)
     end_action: int | None = eqx.field(static=True)
     may_end: bool = eqx.field(static=True)
+    priced: bool = eqx.field(static=True)
 
     def __init__(
         self,
@@ -76,6 +78,7 @@ class InstructedPolicy(eqx.Module):
     ):
         self.goal_space = family.goal_space
         self.end_action, self.may_end = family.end_action, may_end
+        self.priced = exploration_weight(family) > 0
         keys = jax.random.split(key, 4)
         self.percept_encoder = PerceptEncoder(jax.random.fold_in(key, 4), family, size)
         features = self.percept_encoder.features + size
@@ -105,7 +108,7 @@ class InstructedPolicy(eqx.Module):
 
     def _allowed(self, decision: Decision, percept: Percept, goal: Goal) -> Decision:
         decision = allow_actions(decision, percept.allowed)
-        may_end = self.may_end and goal is not None
+        may_end = self.priced if goal is None else self.may_end
         return decision if may_end else mask_action(decision, self.end_action)
 
     def _inputs(

@@ -74,17 +74,22 @@ class BeliefSearch:
         """Return what the tests come to that tell most about what matters, and their number.
 
         Most is the least mean square error of the belief over kinds of faults that no repair tells
-        apart: what DREAM's exploration is paid for, where encodings of these are equidistant. Tests
-        that tell nothing more are not done. Only where all beliefs are held (`exact`).
+        apart: what DREAM's exploration is paid for, where encodings of these are equidistant. All
+        there is to know is worth the return at stake, and a test its share of that, less its cost.
+        Tests that are worth nothing are not done. Only where all beliefs are held (`exact`).
         """
-        members = members_of(self.decision.payoffs)
+        prior, payoffs = self.decision.prior, self.decision.payoffs
+        members = members_of(payoffs)
+        stake = prior @ payoffs.max(0) - (payoffs @ prior).max()
+        tiny = np.finfo(float).tiny
 
         def known(weights: np.ndarray) -> np.ndarray:
-            mass = np.maximum(weights.sum(1), np.finfo(float).tiny)
-            return np.square(weights @ members).sum(1) / mass
+            return np.square(weights @ members).sum(1) / np.maximum(weights.sum(1), tiny)
 
-        nothing = np.zeros(len(self.decision.costs))
-        return self._backwards(len(self.layers) - 1, nothing, known)
+        worth = stake / max(1 - float(known(prior[None])[0]), tiny)
+        return self._backwards(
+            len(self.layers) - 1, self.decision.costs, lambda weights: worth * known(weights)
+        )
 
     def _returned(self, weights: np.ndarray) -> np.ndarray:
         return (weights @ self.decision.payoffs.T).max(1, initial=-np.inf)

@@ -56,8 +56,8 @@ class DiagnosisReference(NamedTuple):
     """Told the fault."""
     bayes_optimal: Bounds
     informed: Way | None
-    """The tests that leave the least uncertainty about what matters, whatever that is worth: the
-    most that an explorer can reach who is paid in information. None where it is not exact."""
+    """The tests that leave the least uncertainty about what matters, less what they cost: the most
+    that an explorer can reach who is paid in information. None where it is not exact."""
     greedy_information: Way
     """Each test is the one that tells most about the fault, to the last test."""
     greedy_value: Way

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PyTree
 
 from dreamrl.agents.algorithm import Algorithm, Experience, Loss, Metrics, Snapshot
-from dreamrl.agents.dream import bottleneck
+from dreamrl.agents.dream import bottleneck, prices
 from dreamrl.agents.dream.decoder import Decoder, belief_error, decoder_loss
 from dreamrl.agents.dream.dynamics import Dynamics, check_dynamics
 from dreamrl.agents.dream.exploration import (
@@ -36,7 +36,7 @@ from dreamrl.agents.dream.stopping import (
     stop_length,
 )
 from dreamrl.agents.settings import check_actions
-from dreamrl.families.family import Family
+from dreamrl.families.family import Family, exploration_weight
 from dreamrl.learners import replay
 from dreamrl.learners.schedules import ramp
 from dreamrl.networks.encoder import Encoder, make_encoder
@@ -59,6 +59,8 @@ class Memory(NamedTuple):
     replay: replay.Replay
     """Of `Explored`."""
     dual: bottleneck.Dual
+    stake: prices.Stake | None = None
+    """What knowing the problem is worth, where explorations have a price."""
 
 
 class Batch(NamedTuple):
@@ -163,7 +165,8 @@ class Dream(Algorithm):
         explored = jax.eval_shape(lambda: blank(family))
         example = Explored(explored, ProblemID(jnp.array(int(family.train_ids[0]))))
         ring = replay.empty(example, self.settings.decoder.replay)
-        return Memory(ring, bottleneck.init_dual(self.settings.bottleneck))
+        stake = prices.first_stake() if self._weight else None
+        return Memory(ring, bottleneck.init_dual(self.settings.bottleneck), stake)
 
     def remember(self, memory: Memory, experience: Experience) -> Memory:
         """Keep new explorations for the decoder."""
@@ -200,8 +203,12 @@ class Dream(Algorithm):
             x.reshape(count, episodes, *x.shape[1:])
             for x in (decoded, settings.encoding.rho * noise, drawn)
         )
-        decoded = decoded & ~random[:, None]
-        conditions = Conditions(problem_id, frequency, ~random, decoded, noise)
+        decoded, blind = decoded & ~random[:, None], None
+        if self._weight:
+            own = jax.random.fold_in(key_share, 1)
+            blind = jax.random.bernoulli(own, prices.BLIND_SHARE, (count, episodes))
+            decoded = decoded & ~blind
+        conditions = Conditions(problem_id, frequency, ~random, decoded, noise, blind)
         return conditions, TrialKeys(keys[:, 0], drawn[:, :, 0], drawn[:, :, 1])
 
     def behave(self, now: Snapshot, conditions: Conditions) -> DreamBehaviour:
@@ -231,21 +238,28 @@ class Dream(Algorithm):
         on_policy = explored.mask & on_purpose[:, None]
         known = 1 - _mean(errors[:, -1], on_purpose) / unit
         cost = step_cost(explore.cost, known)
-        exploitation = self._exploitation_batch(experience, beliefs[:, -1], recorded[1])
+        acted_on = conditions.beliefs(beliefs[:, 0], beliefs[:, -1])
+        exploitation = self._exploitation_batch(experience, acted_on, recorded[1])
         returns, decoded = trial.exploitation.episode_return, conditions.decoded
+        informed = ~conditions.believed
 
         paid = jax.vmap(self.reward, in_axes=(0, 0, None, None))
         # An explorer that can end its episode otherwise than by the masked action must not be
         # charged before the decoder has made longer explorations worth their cost.
         exploit = settings.exploitation
         times = (exploit.decoder_share_begin, exploit.decoder_share_end)
-        charged = paid(explored, errors, unit, cost * ramp(progress, 0.0, 1.0, *times))
+        grown = ramp(progress, 0.0, 1.0, *times)
+        charged = paid(explored, errors, unit, cost * grown)
         rewards = paid(explored, errors, unit, cost)
+        own = self._weight * explored.rewards
+        if self._weight:
+            worth = prices.in_information(own, now.memory.stake.value)
+            charged, rewards = charged + grown * worth, rewards + worth
         learned_from = on_policy
         continuation = jax.vmap(continuation_targets)(rewards, values, on_policy)
         if explore.objective == "end-to-end":
             after, known_after = return_of_trial(returns, decoded)
-            charged = jax.vmap(returns_as_rewards)(explored.mask, after)
+            charged = jax.vmap(returns_as_rewards)(explored.mask, after) + own
             learned_from = on_policy & known_after[:, None]
             # The value of information is unknown here: explorations go on to their end.
             continuation = jnp.ones_like(values)
@@ -263,7 +277,7 @@ class Dream(Algorithm):
         late = progress > exploit.decoder_share_begin
         late = late & (explored.mask.shape[1] > 1) & (self._ends == "rule")
         metrics = {
-            "return_encoder": _mean(returns.reshape(-1), ~decoded.reshape(-1)),
+            "return_encoder": _mean(returns.reshape(-1), informed.reshape(-1)),
             "return_decoder": _mean(returns.reshape(-1), decoded.reshape(-1)),
             "information": known,
             "z_squared": jnp.square(means).sum(-1).mean(),
@@ -297,14 +311,28 @@ class Dream(Algorithm):
         metrics["decoder_share"] = self.decoder_share(now.progress)
         returned, kind = metrics["return_encoder"], self.settings.bottleneck
         dual = bottleneck.adapt(now.memory.dual, returned, kind, now.progress)
-        return now._replace(memory=now.memory._replace(dual=dual)), metrics
+        stake, conditions = now.memory.stake, experience.conditions
+        if stake is not None:
+            returns = experience.trial.exploitation.episode_return
+            stake = prices.Stake(
+                stake.informed.follow(returns, ~conditions.believed),
+                stake.blind.follow(returns, conditions.blind),
+            )
+            metrics["stake"] = stake.value
+        return now._replace(memory=now.memory._replace(dual=dual, stake=stake)), metrics
+
+    @property
+    def _weight(self) -> float:
+        """How much the exploration's own rewards count."""
+        return exploration_weight(self.family)
 
     @property
     def _ends(self) -> Stop:
         """How the trained agent's explorations end."""
         explore = self.settings.exploration
         # Where steps cost nothing, an error of the rule would be all that ends an exploration.
-        return "never" if explore.stop == "rule" and explore.cost == 0 else explore.stop
+        free = explore.cost == 0 and not self._weight
+        return "never" if explore.stop == "rule" and free else explore.stop
 
     @property
     def _episodes(self) -> int:
@@ -317,21 +345,21 @@ class Dream(Algorithm):
         return bottleneck.penalty_weight(kind, now.memory.dual, now.progress)
 
     def _exploitation_batch(
-        self, experience: Experience, beliefs: Float[Array, "B Z"], recorded: PyTree
+        self, experience: Experience, beliefs: Float[Array, "B N Z"], recorded: PyTree
     ) -> ExploitationBatch:
         """Return all exploitation episodes, [B * N, ...]."""
         settings, trial, conditions = self.settings, experience.trial, experience.conditions
-        problem_id, beliefs = jax.tree.map(
-            lambda x: jnp.repeat(x, self._episodes, axis=0), (experience.problem_id, beliefs)
+        problem_id = jax.tree.map(
+            lambda x: jnp.repeat(x, self._episodes, axis=0), experience.problem_id
         )
-        decoded, noise, goals, episodes, recorded = jax.tree.map(
-            lambda x: x.reshape(-1, *x.shape[2:]),
-            (conditions.decoded, conditions.noise, trial.goals, trial.exploitation, recorded),
+        zs = (beliefs, conditions.believed, conditions.noise)
+        (beliefs, believed, noise), goals, episodes, recorded = jax.tree.map(
+            lambda x: x.reshape(-1, *x.shape[2:]), (zs, trial.goals, trial.exploitation, recorded)
         )
         learner, discount = settings.learner, settings.exploitation.discount
         prepared = learner.prepare(episodes, recorded, learner.exploitation, discount)
         seen = jax.vmap(before)(episodes)
-        return ExploitationBatch(problem_id, beliefs, decoded, noise, goals, seen, prepared)
+        return ExploitationBatch(problem_id, beliefs, believed, noise, goals, seen, prepared)
 
 
 def return_of_trial(

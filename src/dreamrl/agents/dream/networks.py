@@ -64,6 +64,11 @@ class DreamAgent(GreedyAgent):
         policy = decision.policy
         return policy.sample(key) if self.exploration.random else policy.mode()
 
+    @property
+    def first_belief(self) -> Float[Array, " Z"]:
+        """What the decoder makes of no exploration at all."""
+        return self.decoder.belief(self.decoder.init_carry())
+
     def beliefs(self, exploration: Trajectory) -> Belief:
         return Belief(self.decoder.unroll(exploration))
 
@@ -91,6 +96,20 @@ class Conditions(NamedTuple):
     """Which exploitation episodes act on the decoder's z; the others on the encoder's."""
     noise: Float[Array, "N Z"]
     """Of z, in each exploitation episode."""
+    blind: Bool[Array, " N"] | None = None
+    """Which exploitation episodes act on the belief before any exploration; None: none do."""
+
+    @property
+    def believed(self) -> Bool[Array, "*B N"]:
+        """Which exploitation episodes act on the decoder's z, of before or after exploration."""
+        return self.decoded if self.blind is None else self.decoded | self.blind
+
+    def beliefs(
+        self, first: Float[Array, "*B Z"], last: Float[Array, "*B Z"]
+    ) -> Float[Array, "*B N Z"]:
+        """Return each exploitation's belief, of those before and after its exploration."""
+        blind = jnp.zeros_like(self.decoded) if self.blind is None else self.blind
+        return jnp.where(blind[..., None], first[..., None, :], last[..., None, :])
 
 
 class Recorded(NamedTuple):
@@ -120,10 +139,11 @@ class DreamBehaviour(Behaviour):
     def init_exploitation(
         self, belief: Belief, episode: Int[Scalar, ""] | int, key: Key
     ) -> OnContext:
-        """Begin with the encoder's z or with the decoder's, and its noise."""
+        """Begin with the encoder's z or with one of the decoder's, and its noise."""
         conditions: Conditions = self.conditions
-        decoded, noise = conditions.decoded[episode], conditions.noise[episode]
-        z = encoding(self.encoder, conditions.problem_id, belief.mean, decoded, noise)
+        believed, noise = conditions.believed[episode], conditions.noise[episode]
+        mean = conditions.beliefs(self.agent.first_belief, belief.mean)[episode]
+        z = encoding(self.encoder, conditions.problem_id, mean, believed, noise)
         return OnContext(self.agent.exploitation.init_carry(), z)
 
 

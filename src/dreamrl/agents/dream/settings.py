@@ -139,7 +139,8 @@ class Exploration:
     discount: Annotated[float, SHARE] = 0.97
     """Discount of information gained."""
     cost: Annotated[float, SHARE] = 0.02
-    """c: price of a step, as a share of what explorations of full length find."""
+    """c: price of a step, as a share of what explorations of full length find, on top of what the
+    family makes explorations cost."""
     random_share: Annotated[float, Range(0.0, 0.9)] = 0.25
     """Share of explorations that act partly at random. Only the decoder learns from them: it
     must read any exploration, not only those that the present policy makes."""

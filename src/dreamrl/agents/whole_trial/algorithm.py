@@ -21,7 +21,7 @@ from dreamrl.agents.whole_trial.networks import (
     PrivilegedContext,
     WholeTrialAgent,
 )
-from dreamrl.families.family import Family
+from dreamrl.families.family import Family, exploration_weight
 from dreamrl.trial import Extras, TrialKeys
 from dreamrl.types import Key, ProblemID
 
@@ -33,7 +33,7 @@ class WholeTrial(Algorithm):
     family: Family
     settings: Any
     include_exploration_reward: bool = False
-    """Whether the exploration's rewards count."""
+    """Whether the exploration's rewards count; they do wherever the family says so."""
     has_exploration: bool = True
     """Whether there is any exploration; without it, there is none at meta-test either."""
 
@@ -89,7 +89,7 @@ class WholeTrial(Algorithm):
         # Neither an end nor the horizon ends the trial here: the exploitation follows.
         exploration = learner.prepare(
             explored._replace(
-                rewards=explored.rewards * float(self.include_exploration_reward),
+                rewards=explored.rewards * self._exploration_weight,
                 terminated=jnp.zeros_like(explored.terminated),
             ),
             recorded.exploration,
@@ -121,6 +121,11 @@ class WholeTrial(Algorithm):
             return value + auxiliary, metrics | more
 
         return {"policy": loss}
+
+    @property
+    def _exploration_weight(self) -> float:
+        """How much an exploration's rewards count."""
+        return exploration_weight(self.family) or float(self.include_exploration_reward)
 
     def _again(self, nets: Nets, batch: Batch) -> PrivilegedContext | None:
         """Work out z again, for its gradient; which trials are informed stays."""

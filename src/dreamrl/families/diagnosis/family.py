@@ -51,10 +51,11 @@ class Machine(NamedTuple):
 class Diagnosis:
     """8 problems by default, a pump's: which fault a machine has; tests before repairs.
 
-    Exploration: an action is a test; its cost is a negative reward. Exploitation: the one action
-    is a repair, which pays by the fault. Actions count through both: action a is test a (mod
-    tests), then repair a (mod repairs). Where some test costs something, one more action ends an
-    episode: no more tests, or no repair, which pays as little as the worst one.
+    Exploration: an action is a test; its cost is a negative reward, which counts in the return of
+    the trial. Exploitation: the one action is a repair, which pays by the fault. Actions count
+    through both: action a is test a (mod tests), then repair a (mod repairs). Where some test costs
+    something, one more action ends an episode: no more tests, or no repair, which pays as little as
+    the worst one.
     """
 
     table: Table
@@ -91,6 +92,11 @@ class Diagnosis:
     @property
     def end_action(self) -> int | None:
         return self._numbered if self.table.costs.any() else None
+
+    @property
+    def exploration_weight(self) -> float:
+        """Costs of tests are in units of what repairs pay, and count."""
+        return float(self.table.costs.any())
 
     @property
     def action_space(self) -> Discrete:

@@ -75,6 +75,11 @@ class Fleet:
         return self.budget
 
     @property
+    def exploration_weight(self) -> float:
+        """Costs of tests are in units of what repairs pay, and count."""
+        return float(any(table.costs.any() for table in self.tables))
+
+    @property
     def action_space(self) -> Discrete:
         """Tests, and then repairs: action a is test a, and then repair a (mod repairs)."""
         return Discrete(max(self._shape[0], len(self.tables[0].repairs)))
