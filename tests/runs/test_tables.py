@@ -53,6 +53,25 @@ def test_what_becomes_of_the_folder_changes_nothing(plant, tmp_path, capsys, see
     assert not capsys.readouterr().err
 
 
+def test_what_goes_on_from_a_run_goes_on_with_its_tables(plant, tmp_path, capsys):
+    name, out, on = "diagnosis:path=plant/", tmp_path / "run", tmp_path / "on"
+    runs.ensure(out, "rl2", name, SETTINGS, (0,), runs.Terms(1, 1, 4))
+    before, more = diagnosis("plant").table, changed(SETTINGS, {"iterations": 2})
+    edit(plant)
+    capsys.readouterr()
+    runs.create_from(out, on, "rl2", "diagnosis:path=plant", more)
+    assert table_of(runs.Run(on)) == before
+    [line] = capsys.readouterr().err.splitlines()
+    assert "plant has changed since the training of" in line
+    # Who names another folder means it.
+    shutil.copytree(plant, tmp_path / "other")
+    runs.create_from(out, tmp_path / "else", "rl2", "diagnosis:path=other", more)
+    assert table_of(runs.Run(tmp_path / "else")) == diagnosis("plant").table
+    shutil.rmtree(plant)
+    runs.create_from(out, tmp_path / "again", "rl2", name, more)
+    assert table_of(runs.Run(tmp_path / "again")) == before
+
+
 def test_a_setting_that_is_written_later_is_a_change_too(plant, tmp_path, capsys):
     (plant / "settings.json").unlink(missing_ok=True)
     [run] = runs.create(tmp_path / "run", "rl2", "diagnosis:path=plant", SETTINGS, (0,))

@@ -182,15 +182,17 @@ def create(
     seeds: Wholes,
     terms: Terms = DEFAULT_TERMS,
     before: Callable[[dict[str, Any]], None] = lambda asked: None,
+    tables: Path | None = None,
     **more: Any,
 ) -> list[Run]:
     """Create runs, one a seed, or refuse before anything is written.
 
-    `before` is called with the manifest before that is written, and `more` goes into it.
+    `before` is called with the manifest before that is written, and `more` goes into it. `tables`
+    is a folder in place of that which the family's name says.
     """
     out, seeds = Path(out), seeds_from(seeds)
     terms.check()
-    made = families.make(family)
+    made = families.make(family) if tables is None else families.of_run(family, tables)
     if families.is_own(family):
         check_family(made)
     registry.make_trainer(agent, made, settings, len(seeds))
@@ -212,7 +214,7 @@ def create(
     with lock(out):
         # Another process may have been here since.
         _check_vacant(out)
-        keep(family, out)
+        keep(tables or families.folder_of(family), out)
         before(asked)
         return begin(out, asked)
 

@@ -29,7 +29,7 @@ from dreamrl.runs.results import evaluation, over_seeds
 from dreamrl.runs.run import Run, asked_for, begin, create, of_seed, runs_of, settings_of
 from dreamrl.runs.sinks import RunInfo, sinks
 from dreamrl.runs.store import Unwritable
-from dreamrl.runs.tables import check_same
+from dreamrl.runs.tables import check_same, kept, same_place
 from dreamrl.runs.terms import DEFAULT_TERMS, Terms
 from dreamrl.runs.watch import UNWATCHED, Watch
 from dreamrl.training import Failure, Record, Training, TrainingDiverged, complete, seed_keys, train
@@ -285,12 +285,17 @@ def create_from(
 ) -> None:
     """Make a run that goes on from the newest checkpoint of another, with other settings.
 
-    Of one of several seeds it goes on with that seed alone. Raises UserError where the other run
+    Of one of several seeds it goes on with that seed alone, and of a family that is read from the
+    same folder with the tables that the other was trained on. Raises UserError where the other run
     is of another agent, or its states do not fit the settings.
     """
     settings_of(origin, agent)
-    seeds = seeds_of(Run(origin).manifest, origin / MANIFEST)
-    trainer = registry.make_trainer(agent, families.make(family), settings, len(seeds))
+    manifest, where = Run(origin).manifest, origin / MANIFEST
+    seeds, tables = seeds_of(manifest, where), None
+    if same_place(family, entry(manifest, "family", str, where)):
+        tables = kept(program(origin))
+    made = families.make(family) if tables is None else families.of_run(family, tables)
+    trainer = registry.make_trainer(agent, made, settings, len(seeds))
     try:
         training = newest(origin, trainer)
     except UserError as error:
@@ -314,7 +319,7 @@ def create_from(
         Checkpoints(out, of, files, versions()).write(training, terms.keep)
 
     source = {"run": str(origin), "iteration": training.iteration}
-    create(out, agent, family, settings, seeds, terms, keep, origin=source)
+    create(out, agent, family, settings, seeds, terms, keep, tables, origin=source)
 
 
 @in_own_switches

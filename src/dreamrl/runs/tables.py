@@ -11,9 +11,8 @@ from dreamrl.runs.store import writing
 TABLES = "tables"
 
 
-def keep(family: str, out: Path) -> None:
-    """Copy the tables that a family's name says it is read from into a run's directory."""
-    folder = families.folder_of(family)
+def keep(folder: Path | None, out: Path) -> None:
+    """Copy the tables in a folder into a run's directory, if there are any."""
     if folder is None:
         return
     with writing(out):
@@ -27,6 +26,12 @@ def keep(family: str, out: Path) -> None:
 def kept(out: Path) -> Path | None:
     """Return the folder of tables that a run keeps, if it does."""
     return out / TABLES if (out / TABLES).is_dir() else None
+
+
+def same_place(family: str, other: str) -> bool:
+    """Return whether two families' names say that they are read from the same folder."""
+    folder = families.folder_of(family)
+    return folder is not None and folder == families.folder_of(other)
 
 
 def changed(family: str, out: Path) -> Path | None:
