@@ -12,16 +12,18 @@ import jax.numpy as jnp
 import pytest
 from jaxtyping import Array, Float, Int
 
+from dreamrl import runs
 from dreamrl.agents import registry
 from dreamrl.agents.method import Method
 from dreamrl.agents.settings import Budget
-from dreamrl.configuration import Range, check_ranges
+from dreamrl.configuration import Range, changed, check_ranges
 from dreamrl.errors import UserError
 from dreamrl.families.family import Family
 from dreamrl.families.grid import GridAction
 from dreamrl.training import RUN_OFTEN
 from dreamrl.trial import Choice
 from dreamrl.types import Belief, Key
+from tests.diagnoses import SMALL
 
 # Most of what tests compile runs once: read by XLA when it compiles the first program, below.
 # Without fusion emitters, DREAM's iteration compiles in a third of the time.
@@ -62,6 +64,15 @@ def well_compiled():
         return jax.jit(function).lower(*inputs).compile(compiler_options=RUN_OFTEN)(*inputs)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def pump_run(tmp_path_factory):
+    """A run of seconds on the built-in diagnosis, of an agent that does all tests."""
+    out = tmp_path_factory.mktemp("runs") / "pump"
+    settings = changed(registry.settings_for("dream"), {**SMALL, "stop": "never"})
+    runs.ensure(out, "dream", "diagnosis", settings, (0,), runs.Terms(1, 1, 8))
+    return out
 
 
 class FakeParams(NamedTuple):

@@ -3,28 +3,18 @@
 import io
 import json
 
-import jax
 import numpy as np
 import pytest
 
 import dreamrl
 from dreamrl import runs
-from dreamrl.agents.registry import make_trainer, settings_for
 from dreamrl.cli import main
-from dreamrl.configuration import changed
-from dreamrl.deploy import TrainedAgent
 from dreamrl.deploy.consultation import Consultation, summary
 from dreamrl.deploy.divergence import divergence
+from dreamrl.deploy.wording import Share, likeliest
 from dreamrl.errors import UserError
 from dreamrl.families.diagnosis import diagnosis, from_columns, posterior
-
-SMALL = {"trials": 8, "iterations": 2, "minibatches": 1, "decoder.replay": 64, "decoder.batch": 8}
-
-
-def untrained(family, **changes):
-    settings = changed(settings_for("dream"), {**SMALL, **changes})
-    trainer = make_trainer("dream", family, settings)
-    return TrainedAgent(family, trainer.agent(jax.jit(trainer.init)(jax.random.key(0))))
+from tests.diagnoses import untrained
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +43,15 @@ def test_the_belief_is_exact_and_tests_go_on_to_the_budget(agent):
     row = table.repairs.index(advice.repair)
     assert advice.expected == pytest.approx(table.payoffs[row] @ belief)
     assert advice.risk == pytest.approx(belief[table.payoffs[row] < table.payoffs.max(0)].sum())
+
+
+def test_what_is_not_said_one_by_one_is_summed():
+    shares = [Share(f"fault {i}", 1 / 20, "5%") for i in range(20)]
+    shown = likeliest(shares)
+    assert [share.name for share in shown[:8]] == [f"fault {i}" for i in range(8)]
+    assert shown[8:] == [("and 12 others", pytest.approx(0.6), "60%")]
+    assert likeliest(shares[:8]) == shares[:8]
+    assert likeliest(shares[:9])[8].name == "and 1 other"
 
 
 def test_what_a_test_is_worth_by_hand():
@@ -150,19 +149,11 @@ def test_only_diagnoses_have_tests():
         Consultation(untrained(dreamrl.make("bandit")))
 
 
-@pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    out = tmp_path_factory.mktemp("runs") / "pump"
-    settings = changed(settings_for("dream"), {**SMALL, "stop": "never"})
-    runs.ensure(out, "dream", "diagnosis", settings, (0,), runs.Terms(1, 1, 8))
-    return out
-
-
-def test_at_the_terminal(run, capsys, monkeypatch):
-    consultation = Consultation(dreamrl.load(run))
+def test_at_the_terminal(pump_run, capsys, monkeypatch):
+    consultation = Consultation(dreamrl.load(pump_run))
     first = consultation.proposal
     monkeypatch.setattr("sys.stdin", io.StringIO(f"zzz\n{first.prospects[0].outcome}\n\n"))
-    assert main(["diagnose", str(run)]) == 0
+    assert main(["diagnose", str(pump_run)]) == 0
     told = capsys.readouterr().out
     assert f"test 1: {first.test} (worth {first.worth:.2f})" in told
     assert f"unknown outcome of {first.test!r} 'zzz': known" in told
@@ -172,38 +163,38 @@ def test_at_the_terminal(run, capsys, monkeypatch):
     assert f"another would pay more: {consultation.advice.risk:.0%}\n" in told
     # The end of the input ends the tests too.
     monkeypatch.setattr("sys.stdin", io.StringIO(""))
-    assert main(["diagnose", str(run)]) == 0
+    assert main(["diagnose", str(pump_run)]) == 0
     assert "repair: " in capsys.readouterr().out
 
 
-def test_for_programs(run, capsys):
-    first = Consultation(dreamrl.load(run)).proposal
+def test_for_programs(pump_run, capsys):
+    first = Consultation(dreamrl.load(pump_run)).proposal
     outcome = first.prospects[1].outcome
-    assert main(["diagnose", str(run), "--outcome", outcome, "--json"]) == 0
+    assert main(["diagnose", str(pump_run), "--outcome", outcome, "--json"]) == 0
     held = json.loads(capsys.readouterr().out)
-    consultation = Consultation(dreamrl.load(run))
+    consultation = Consultation(dreamrl.load(pump_run))
     consultation.tell(outcome)
     assert held == json.loads(json.dumps(summary(consultation)))
     assert held["told"] == [{"test": first.test, "outcome": outcome}]
-    assert main(["diagnose", str(run), "--stop", "0", "--json"]) == 0
+    assert main(["diagnose", str(pump_run), "--stop", "0", "--json"]) == 0
     held = json.loads(capsys.readouterr().out)
     assert (held["done"], held["proposal"]) == (True, None)
-    assert main(["diagnose", str(run), "--stop", "0"]) == 0
+    assert main(["diagnose", str(pump_run), "--stop", "0"]) == 0
     assert "more tests are not worth it\n" in capsys.readouterr().out
-    assert main(["diagnose", str(run), "--outcome", "odd", "--json"]) == 2
+    assert main(["diagnose", str(pump_run), "--outcome", "odd", "--json"]) == 2
     assert "unknown outcome of" in capsys.readouterr().err
 
 
-def test_an_evaluation_says_how_far_beliefs_are_off(run, capsys, monkeypatch):
+def test_an_evaluation_says_how_far_beliefs_are_off(pump_run, capsys, monkeypatch):
     loads, load = [], runs.Run.load
     monkeypatch.setattr("dreamrl.runs.Run.load", lambda run: loads.append(run) or load(run))
-    assert main(["evaluate", str(run), "--trials", "64", "--json"]) == 0
+    assert main(["evaluate", str(pump_run), "--trials", "64", "--json"]) == 0
     held = json.loads(capsys.readouterr().out)
     assert len(loads) == 1
     assert held["held_out"] is False
-    assert held["belief_divergence"] == pytest.approx(divergence(dreamrl.load(run)))
+    assert held["belief_divergence"] == pytest.approx(divergence(dreamrl.load(pump_run)))
     assert held["belief_divergence"] > 0.05
-    assert main(["evaluate", str(run), "--trials", "64"]) == 0
+    assert main(["evaluate", str(pump_run), "--trials", "64"]) == 0
     told = capsys.readouterr().out
     assert "belief against the exact one" in told
     assert "return on all problems" in told

@@ -12,17 +12,14 @@ import urllib.request
 
 import pytest
 
-from dreamrl import runs
-from dreamrl.agents.registry import settings_for
 from dreamrl.cli import main
-from dreamrl.configuration import changed
 from dreamrl.deploy import load
 from dreamrl.deploy.consultation import Consultation
-from dreamrl.deploy.wording import wording
+from dreamrl.deploy.wording import likeliest, wording
 from dreamrl.families.diagnosis import from_columns
 from dreamrl.studio.diagnosis import LONGEST, application
 from tests.browser import faults_of_access, needs_chromium, opened
-from tests.deploy.test_consultation import SMALL, untrained
+from tests.diagnoses import untrained
 from tests.report.test_page import NASTY, Page
 from tests.studio.conftest import Client
 from tests.studio.test_guard import FOREIGN, ORIGINS, SITES
@@ -63,16 +60,8 @@ class Forms(html.parser.HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    out = tmp_path_factory.mktemp("runs") / "pump"
-    settings = changed(settings_for("dream"), {**SMALL, "stop": "never"})
-    runs.ensure(out, "dream", "diagnosis", settings, (0,), runs.Terms(1, 1, 8))
-    return out
-
-
-@pytest.fixture(scope="module")
-def agent(run):
-    return load(run)
+def agent(pump_run):
+    return load(pump_run)
 
 
 @pytest.fixture
@@ -85,7 +74,7 @@ def words(page):
     return " ".join(re.sub("<[^>]+>", " ", page.partition("<main>")[2]).split()).lower()
 
 
-def test_what_the_terminal_says_is_on_the_page(run, agent, client, capsys, monkeypatch):
+def test_what_the_terminal_says_is_on_the_page(pump_run, agent, client, capsys, monkeypatch):
     consultation, outcomes = Consultation(agent), []
     while consultation.proposal is not None:
         prospects = consultation.proposal.prospects
@@ -93,7 +82,7 @@ def test_what_the_terminal_says_is_on_the_page(run, agent, client, capsys, monke
         consultation.tell(outcomes[-1])
     assert len(outcomes) == agent.family.horizon
     monkeypatch.setattr("sys.stdin", io.StringIO("\n".join(outcomes) + "\n"))
-    assert main(["diagnose", str(run)]) == 0
+    assert main(["diagnose", str(pump_run)]) == 0
     steps = capsys.readouterr().out.split("outcome: ")
     answer = client.get("/")
     for number, step in enumerate(steps):
@@ -208,13 +197,13 @@ def test_names_stay_text_and_can_be_pressed():
         page = Page(text)
         assert {tag for tag, _ in page.elements} <= ELEMENTS
         assert not [name for _, has in page.elements for name in has if name.startswith("on")]
-        shown = [share.name for share in wording(consultation).faults[:8]]
+        shown = [share.name for share in likeliest(wording(consultation).faults)]
         names = [
             each
             for (tag, has), each in zip(page.elements, page.texts, strict=True)
             if has.get("class") == "name"
         ]
-        assert names[-8:] == shown
+        assert names[-9:] == shown
         if consultation.proposal is None:
             break
         outcome = consultation.proposal.prospects[0].outcome
@@ -223,6 +212,19 @@ def test_names_stay_text_and_can_be_pressed():
         text = answer.text
         consultation.tell(outcome)
     assert len(consultation.told) == 4
+
+
+def test_the_page_begins_after_what_was_told_at_the_terminal(agent):
+    consultation = Consultation(agent)
+    for _ in range(2):
+        consultation.tell(consultation.proposal.prospects[0].outcome)
+    client = Client(application(agent, "runs/pump", told=consultation.told))
+    answer = client.get("/")
+    assert f"test 3: {consultation.proposal.test}".lower() in words(answer.text)
+    sent = Forms(answer.text).sent
+    assert sent["Start over"].partition("?")[0] == "/"
+    again = client.get(sent["Undo the last answer"])
+    assert f"test 2: {consultation.told[1][0]}".lower() in words(again.text)
 
 
 def test_the_page_can_run_nothing_and_ask_nobody_else(client):
@@ -269,8 +271,8 @@ def test_from_elsewhere_it_needs_the_token(agent):
     assert client.get("/told", headers=shown).status == 200
 
 
-def test_it_is_served_until_it_is_interrupted(run):
-    command = [sys.executable, "-m", "dreamrl", "diagnose", str(run), "--serve", "--port", "0"]
+def test_it_is_served_until_it_is_interrupted(pump_run):
+    command = [sys.executable, "-m", "dreamrl", "diagnose", str(pump_run), "--serve", "--port", "0"]
     with subprocess.Popen([*command, "--json"], stdout=subprocess.PIPE, text=True) as process:
         lines = []
         while lines[-1:] != ["}\n"]:
@@ -286,10 +288,10 @@ def test_it_is_served_until_it_is_interrupted(run):
         assert process.wait(60) == 130
 
 
-def test_mistakes_are_told_in_a_line(run, capsys, monkeypatch):
-    serve = ["diagnose", str(run), "--serve"]
-    assert main([*serve, "--outcome", "low"]) == 2
-    assert "--serve takes no --outcome" in capsys.readouterr().err
+def test_mistakes_are_told_in_a_line(pump_run, capsys, monkeypatch):
+    serve = ["diagnose", str(pump_run), "--serve"]
+    assert main([*serve, "--outcome", "odd"]) == 2
+    assert "unknown outcome of" in capsys.readouterr().err
     assert main([*serve, "--port", "70000"]) == 2
     assert "port must be at most" in capsys.readouterr().err
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)

@@ -9,9 +9,9 @@ import tyro
 
 from dreamrl.cli.serving import check_serving, door, say_address, serve
 from dreamrl.cli.values import print_json, print_rows
-from dreamrl.deploy import load
+from dreamrl.deploy import TrainedAgent, load
 from dreamrl.deploy.consultation import Consultation, summary
-from dreamrl.deploy.wording import wording
+from dreamrl.deploy.wording import likeliest, wording
 from dreamrl.errors import UserError
 from dreamrl.runs import only
 
@@ -19,10 +19,9 @@ EXAMPLES = """\
   dreamrl diagnose runs/dream-diagnosis-s0
   dreamrl diagnose runs/dream-diagnosis-s0 --stop never
   dreamrl diagnose runs/dream-diagnosis-s0 --serve --open
+  dreamrl diagnose runs/dream-diagnosis-s0 --serve --outcome low
   dreamrl diagnose runs/dream-diagnosis-s0 --outcome low --outcome negative --json
 """
-SHOWN = 5
-"""Faults that are listed."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,7 +35,8 @@ class Options:
     run: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
     """Directory that dreamrl train wrote, of one seed and of a diagnosis."""
     outcome: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
-    """The outcome of a proposed test, in their order; may be given several times."""
+    """The outcome of a proposed test, in their order; may be given several times. A page begins
+    after them."""
     stop: str | None = None
     """When DREAM's tests end, if otherwise than in training: rule, never or a number of tests."""
     serve: bool = False
@@ -55,9 +55,7 @@ def run(options: Options) -> None:
     if options.serve:
         _serve(options)
         return
-    consultation = Consultation(load(only(options.run).path), stop=options.stop)
-    for outcome in options.outcome:
-        consultation.tell(outcome)
+    consultation = _begun(load(only(options.run).path), options)
     if options.json:
         print_json(summary(consultation))
         return
@@ -70,24 +68,31 @@ def run(options: Options) -> None:
 
 def _serve(options: Options) -> None:
     check_serving(options.port)
-    if options.outcome:
-        raise UserError("--serve takes no --outcome: the page has buttons for outcomes")
     from dreamrl.studio.diagnosis import application
 
     run = only(options.run).path
-    agent = load(run) if options.stop is None else load(run).with_stop(options.stop)
     # Whatever keeps it from proposing is told here; and the first page is not waited for.
-    wording(Consultation(agent))
+    begun = _begun(load(run), options)
+    wording(begun)
     at = door(options.host, options.port)
     say_address([("diagnosis", at.address()), ("run", str(run))], options.json, options.open)
-    serve(application(agent, str(run), at.names, at.token), at.listener)
+    served = application(begun.agent, str(run), at.names, at.token, begun.told)
+    serve(served, at.listener)
+
+
+def _begun(agent: TrainedAgent, options: Options) -> Consultation:
+    """Return a consultation that was told what the command was."""
+    consultation = Consultation(agent.with_stop(options.stop))
+    for outcome in options.outcome:
+        consultation.tell(outcome)
+    return consultation
 
 
 def _asked(consultation: Consultation) -> bool:
     """Show what is known and ask for one outcome; return whether to go on."""
     said = wording(consultation)
     print()
-    print_rows([(fault, f"{words:>4}") for fault, _, words in said.faults[:SHOWN]])
+    print_rows([(fault, f"{words:>4}") for fault, _, words in likeliest(said.faults)])
     if said.proposal is None:
         print(f"\n{said.test}")
         return False

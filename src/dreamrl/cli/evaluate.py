@@ -69,7 +69,7 @@ def run(options: Options) -> None:
 def _of_beliefs(stop: str | None, loaded: runs.Loaded) -> dict[str, Any]:
     """Return what z holds, and how far beliefs are off the exact posterior, if that is known."""
     agent = prepare(loaded.family, loaded.algorithm, loaded.state)
-    off = divergence(agent if stop is None else agent.with_stop(stop))
+    off = divergence(agent.with_stop(stop))
     found = {} if off is None else {"belief_divergence": off}
     settings = loaded.algorithm.settings
     if agent.known is None or not isinstance(settings, DreamSettings):

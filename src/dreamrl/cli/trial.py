@@ -56,9 +56,7 @@ def run(options: Options) -> None:
         if not options.out.parent.is_dir():
             raise UserError(f"{options.out.parent} is not a directory")
     chosen = only(options.run)
-    agent = load(chosen.path, options.family)
-    if options.stop is not None:
-        agent = agent.with_stop(options.stop)
+    agent = load(chosen.path, options.family).with_stop(options.stop)
     problem = options.problem
     if problem is None:
         ids = agent.family.test_ids

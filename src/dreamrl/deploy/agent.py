@@ -98,9 +98,13 @@ class TrainedAgent:
     def with_stop(self, stop: Any) -> "TrainedAgent":
         """Return the same agent, whose explorations end otherwise: `rule`, `never` or N steps.
 
+        None: as in training.
+
         Raises:
             UserError: For an agent that has no stop rule, as all but DREAM's.
         """
+        if stop is None:
+            return self
         encodings = None if self.known is None else self.known.encodings
         return TrainedAgent(self.family, with_stop(self.agent, stop), encodings)
 

@@ -53,18 +53,20 @@ class Consultation:
             consultation.tell(input(f"{proposal.test}? "))
         print(consultation.advice)
 
+    The agent's tests end as its explorations do: `agent.with_stop` says otherwise.
+
     Raises:
         UserError: For an agent that was not trained on a diagnosis.
     """
 
-    def __init__(self, agent: TrainedAgent, seed: Whole = 0, stop: Any = None):
+    def __init__(self, agent: TrainedAgent, seed: Whole = 0):
         if not isinstance(agent.family, Diagnosis):
             raise UserError(f"family {agent.family.name!r} has no tests and repairs: see diagnosis")
         self.family: Diagnosis = agent.family
-        self._agent, self._results, self._tests = agent, list[int](), list[int]()
+        self.agent, self._results, self._tests = agent, list[int](), list[int]()
         self.told: list[tuple[str, str]] = []
         """Tests done, and their outcomes."""
-        self._explorer = agent.explorer(seed, stop)
+        self._explorer = agent.explorer(seed)
         self._explorer.observe(0, allowed=self.family.actions_after(self._done))
         self._test = -1
         self._next()
@@ -99,7 +101,7 @@ class Consultation:
     @property
     def advice(self) -> Advice:
         """The agent's repair on what it believes now."""
-        exploiter = self._agent.exploiter(self._explorer.belief, 0)
+        exploiter = self.agent.exploiter(self._explorer.belief, 0)
         exploiter.observe(0)
         action, table = int(exploiter.act()), self.family.table
         name = self.family.exploitation_names[action]

@@ -1,8 +1,12 @@
 """What a consultation says to whoever does the tests: at the terminal and on the page the same."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from dreamrl.deploy.consultation import Advice, Consultation, Proposal, Prospect
+
+SHOWN = 8
+"""Faults, and repairs, that are said one by one."""
 
 
 class Share(NamedTuple):
@@ -57,6 +61,16 @@ def wording(consultation: Consultation) -> Wording:
         worth,
         tuple(map(_said, proposal.prospects if proposal else ())),
     )
+
+
+def likeliest(faults: Sequence[Share]) -> list[Share]:
+    """Return the first of what sums to one, and what is left of it as one more."""
+    shown, rest = list(faults[:SHOWN]), faults[SHOWN:]
+    if rest:
+        left = sum(share.value for share in rest)
+        others = "other" if len(rest) == 1 else "others"
+        shown.append(Share(f"and {len(rest)} {others}", left, f"{left:.0%}"))
+    return shown
 
 
 def _likeliest_first(shares: list[Share]) -> tuple[Share, ...]:

@@ -16,15 +16,13 @@ from starlette.routing import Route
 
 from dreamrl.deploy import TrainedAgent
 from dreamrl.deploy.consultation import Consultation
-from dreamrl.deploy.wording import Share, Wording, wording
+from dreamrl.deploy.wording import SHOWN, Share, Wording, likeliest, wording
 from dreamrl.errors import UserError
 from dreamrl.report.page import diagnosis_html
 from dreamrl.studio.guard import LOOPBACK, Guard
 
 TOLD = "/told"
 """Where answers are sent. Unlike the beginning, at `/`, no other site may link to it."""
-SHOWN = 8
-"""Faults, and repairs, that have a bar."""
 LONGEST = 400
 """Letters that are shown of what is wrong."""
 
@@ -40,6 +38,7 @@ def application(
     name: str,
     names: frozenset[str] = LOOPBACK,
     token: str | None = None,
+    told: Told = (),
 ) -> Guard:
     """Return the page as an ASGI application.
 
@@ -48,6 +47,7 @@ def application(
         name: Its run's, for whoever reads.
         names: As in `Guard`.
         token: As in `Guard`.
+        told: What is known when the page is opened, in the agent's order of tests.
     """
     lock = threading.Lock()
 
@@ -64,7 +64,7 @@ def application(
         return HTMLResponse(text, 422 if fault else 200)
 
     async def begin(request: Request) -> Response:
-        return await run_in_threadpool(answer, ())
+        return await run_in_threadpool(answer, tuple(told))
 
     async def go_on(request: Request) -> Response:
         return await run_in_threadpool(answer, request.query_params.multi_items())
@@ -87,8 +87,11 @@ def page(consultation: Consultation, name: str, fault: str = "") -> str:
         first = [_card(title, _question(said, said.proposal.test, told)), now]
     if told:
         first.append(_card("told so far", _history(told)))
-    repairs = _bars("How likely no other would pay more", said.repairs, said.advice.repair)
-    faults = _bars("How likely each is", said.faults)
+    best = said.repairs[:SHOWN]
+    repairs = _bars("How likely no other would pay more", best, said.advice.repair)
+    if len(said.repairs) > SHOWN:
+        repairs += f"<p>and {len(said.repairs) - SHOWN} more</p>"
+    faults = _bars("How likely each is", likeliest(said.faults))
     rows = ("".join(first), _card("repairs", repairs) + _card("faults", faults))
     body = "".join(f'<div class="columns">{row}</div>' for row in rows)
     return diagnosis_html(f"{title} · dreamrl diagnose", f"<main>{head}{body}</main>")
@@ -115,7 +118,7 @@ def _question(said: Wording, test: str, told: Told) -> str:
 def _bars(label: str, shares: Sequence[Share], chosen: str = "") -> str:
     """Return bars of the likeliest; the one that is chosen is marked, to readers aloud too."""
     rows = []
-    for name, value, words in shares[:SHOWN]:
+    for name, value, words in shares:
         kind, mark = "", ""
         if name == chosen:
             kind, mark = ' class="chosen"', '<span class="hidden">, the agent\'s</span>'
@@ -125,10 +128,9 @@ def _bars(label: str, shares: Sequence[Share], chosen: str = "") -> str:
             f'<rect width="{100 * value:.2f}" height="10"/></svg>'
             f'<span class="value">{words}{mark}</span></li>'
         )
-    more = f"<p>and {len(shares) - SHOWN} more</p>" if len(shares) > SHOWN else ""
     wide = " results" if chosen else ""
     bars = f'<ul class="bars{wide}">{"".join(rows)}</ul>'
-    return f'<p class="aside">{label}</p>{bars}{more}'
+    return f'<p class="aside">{label}</p>{bars}'
 
 
 def _history(told: Told) -> str:

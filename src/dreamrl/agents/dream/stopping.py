@@ -83,11 +83,13 @@ def stop_from(value: Any) -> Stop:
 
 
 def with_stop(agent: Any, stop: Any) -> Any:
-    """Return an agent whose explorations end otherwise; see `stop_from`.
+    """Return an agent whose explorations end otherwise; see `stop_from`. None: the same agent.
 
     Raises:
         UserError: For an agent that has no stop rule, as all but DREAM's.
     """
+    if stop is None:
+        return agent
     chosen = stop_from(stop)
     if not hasattr(agent, "ends"):
         raise UserError("stop is for agents of dream: others have no stop rule")
