@@ -52,6 +52,18 @@ def test_training_by_name_and_by_method_is_the_same():
     assert trial.exploitation.rewards.shape == (1, 5)
 
 
+def test_a_family_is_explored_as_often_as_in_training():
+    trained = dreamrl.train("rl2", "bandit", explorations=3, **TINY).agent
+    own = dreamrl.evaluate(trained, trials=16)
+    assert own.exploration_length_mean == 3 * 5 + 2
+    for family in ("bandit", dreamrl.make("bandit"), trained.family):
+        found = dreamrl.evaluate(trained, family, trials=16)
+        assert found.exploration_length_mean == own.exploration_length_mean
+        assert found.return_mean == own.return_mean
+    # Of an actor nothing is known but how it acts.
+    assert dreamrl.evaluate(trained.agent, "bandit", trials=16).exploration_length_mean == 5
+
+
 def test_a_run_is_left_and_gone_on_with(fake, tmp_path):
     first = dreamrl.train("fake", "bus", seeds=2, out=tmp_path / "run", rate=0.25)
     again = dreamrl.train("fake", "bus", seeds=2, out=str(tmp_path / "run"), rate=0.25)

@@ -22,7 +22,9 @@ from dreamrl.devices import check_devices, check_division
 from dreamrl.errors import UserError
 from dreamrl.evaluation import Evaluation
 from dreamrl.evaluation import evaluate as evaluate_agent
+from dreamrl.families.adapted import adapted
 from dreamrl.families.family import Family
+from dreamrl.families.repeated import explorations_of, explored_in
 from dreamrl.runs.watch import Unwatched
 from dreamrl.training import DEFAULT_PLAN, Plan, Record
 from dreamrl.training import train as train_seeds
@@ -129,7 +131,8 @@ def evaluate(
 
     Args:
         agent: A trained agent, a run's directory, or any greedy `Actor`.
-        family: Where to measure it; its own, if not given.
+        family: Where to measure it; its own, if not given. A trained agent explores it in as many
+            episodes as it was trained with (`budget.explorations`).
         split: On problems held out (where there are none, on those of training), or on training's.
         trials: Number of trials, each problem as often as any other.
         seed: The same seed gives the same trials.
@@ -148,10 +151,10 @@ def evaluate(
         if not isinstance(agent, TrainedAgent):
             raise UserError("evaluate needs the family of an actor that was not loaded or trained")
         family = agent.family
-    where = families.make(family) if isinstance(family, str) else family
-    greedy = agent.agent if isinstance(agent, TrainedAgent) else agent
-    if stop is not None:
-        greedy = with_stop(greedy, stop)
+    where = adapted(families.make(family) if isinstance(family, str) else family)
+    if isinstance(agent, TrainedAgent) and explorations_of(where) == 1:
+        where = explored_in(where, explorations_of(agent.family))
+    greedy = with_stop(agent.agent if isinstance(agent, TrainedAgent) else agent, stop)
     ids = where.test_ids if split == "test" else where.train_ids
     return evaluate_agent(where, greedy, ids, trials, seed, episodes)
 

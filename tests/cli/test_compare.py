@@ -60,7 +60,9 @@ def test_a_comparison_leaves_table_figures_and_json(fake, tmp_path, capsys):
     played = [bool(seed["trials"]) for group in report["groups"] for seed in group["seeds"]]
     assert played == [True, False] * 4
     drawn = (out / "curves.svg").read_text()
-    assert "return on unseen problems" in drawn
+    # No problem of the two is held out.
+    assert "return on all problems" in drawn
+    assert "unseen" not in table + drawn
     assert "Thompson bound: -0.60" in drawn
     told = json.loads((out / "compare.json").read_text())
     assert told["base"] == "fake"

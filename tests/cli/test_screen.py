@@ -12,7 +12,7 @@ from rich.console import Console
 
 from dreamrl.cli import doctor, main
 from dreamrl.cli.cells import Board
-from dreamrl.cli.progress import Goal, _LivePanel
+from dreamrl.cli.progress import Goal, _LivePanel, progress
 from dreamrl.cli.screen import Stream, can_redraw
 from dreamrl.cli.values import command_line
 from dreamrl.comparison.spec import cells
@@ -69,10 +69,24 @@ def test_a_setting_is_no_path_and_keeps_its_dashes():
 @pytest.mark.parametrize("name", ["x[/y]", "a[b]", "[red]c", "end\\", ":smile:"])
 def test_names_of_ones_own_are_no_markup(name):
     console = Console(file=io.StringIO(), width=80, force_terminal=True, color_system=None)
-    panel = _LivePanel(name, name, Goal(6, None), 20)
+    panel = _LivePanel(name, name, Goal(6, None), 20, True)
     panel.warn(name)
     console.print(panel)
     assert console.file.getvalue().count(name) == 3
+
+
+@pytest.mark.parametrize("held_out", [True, False])
+@pytest.mark.parametrize("terminal", [True, False])
+def test_unseen_problems_are_told_of_where_there_are_any(held_out, terminal):
+    record = dict.fromkeys(("seed", "seconds", "compile_seconds", "steps_per_second"), 1.0)
+    record |= {"iteration": 3, "steps": 9, "exploration_length": 2.0}
+    record |= {"return_unseen": 0.25, "return_train": 0.5}
+    console = Console(file=io.StringIO(), width=100, force_terminal=terminal, color_system=None)
+    with progress("bus", "runs/x", Goal(6, None), 20, held_out, console) as view:
+        view.show([record], {"optimal": None})
+    said = console.file.getvalue()
+    assert "0.250" in said
+    assert ("unseen" in said) == ("0.500" in said) == held_out
 
 
 def test_cells_of_a_comparison_are_no_markup(fake):

@@ -28,7 +28,7 @@ def test_a_sweep_leaves_a_table_with_the_best_first(fake, tmp_path, capsys):
     said = capsys.readouterr().out
     assert "cell 1 of 4: fake:rate=0.1,break_at=0 on bus, seeds 0, 1; compiling" in said
     assert "fake:rate=0.1,break_at=2 on bus: the loss of decoder was not finite" in said
-    assert "best by the return on training problems: fake:rate=0.1,break_at=0" in said
+    assert "best by the return on all problems: fake:rate=0.1,break_at=0" in said
     table = (tmp_path / "out" / "table.md").read_text()
     assert table in said
     lines = [line for line in table.splitlines() if line.startswith("|")]

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from dreamrl.comparison.spec import held_out
 from dreamrl.comparison.table import ALL, as_json, base_of, in_words, rows, tables
 
 
@@ -12,6 +13,7 @@ def result(name, family, returns, references=(0.3, 0.8)):
     return {
         "name": name,
         "family": family,
+        "held_out": True,
         "references": dict(zip(names, references, strict=True)) if references else {},
         "seeds": [
             {
@@ -80,6 +82,19 @@ def test_tables_are_even():
     assert "| dream:cost=0 |     3 |          0.100 |    – | " in lines[3]
     assert "0.50 to 1.00" in lines[3]
     assert "12,345" in lines[3]
+
+
+def test_where_no_problem_is_held_out_nothing_is_called_unseen():
+    made = [{**result(name, "bus", [0.8] * 3), "held_out": False} for name in ("dream", "rl2")]
+    head = tables(made, "dream")["bus"].splitlines()[0]
+    assert head.startswith("| agent | seeds | return |")
+    assert not any(word in head for word in ("unseen", "training"))
+    # Results of before do not say: their curves do.
+    for train in (0.5, 0.6):
+        of_before = result("dream", "bus", [0.8])
+        del of_before["held_out"]
+        of_before["seeds"][0]["curve"] = {"return_unseen": [0.5], "return_train": [train]}
+        assert held_out([of_before]) == (train == 0.6)
 
 
 @pytest.mark.parametrize("seeds", [1, 2, 4, 5])

@@ -56,19 +56,24 @@ class View(Protocol):
 
 
 @contextlib.contextmanager
-def progress(title: str, where: str, goal: Goal, horizon: int, console: Console) -> Iterator[View]:
-    """Yield a view of a training, for as long as it goes on."""
+def progress(
+    title: str, where: str, goal: Goal, horizon: int, held_out: bool, console: Console
+) -> Iterator[View]:
+    """Yield a view of a training, for as long as it goes on.
+
+    Without problems `held_out`, there is one return, on all of them.
+    """
     if not can_redraw(console):
-        yield _Lines(title, where, goal, console)
+        yield _Lines(title, where, goal, held_out, console)
         return
-    panel = _LivePanel(title, where, goal, horizon)
+    panel = _LivePanel(title, where, goal, horizon, held_out)
     with Live(panel, console=console, refresh_per_second=4) as live, at_last(live.stop):
         yield panel
 
 
 class _Lines:
-    def __init__(self, title: str, where: str, goal: Goal, console: Console):
-        self.goal, self.file = goal, console.file
+    def __init__(self, title: str, where: str, goal: Goal, held_out: bool, console: Console):
+        self.goal, self.held_out, self.file = goal, held_out, console.file
         self.alarmed = self.told = self.several = False
         self._say(f"{title} -> {where}; compiling")
 
@@ -82,7 +87,7 @@ class _Lines:
         for record in records:
             of = f"seed {record['seed']:.0f}  " if self.several else ""
             words = [f"{of}{self.goal.done(record)}"]
-            words += [f"{label} {text}" for label, text in _short(record)]
+            words += [f"{label} {text}" for label, text in _short(record, self.held_out)]
             words.append(f"{record['seconds']:.0f} s, {self.goal.left(record):.0f} s left")
             self._say("  ".join(words))
         if _collapsed(records) and not self.alarmed:
@@ -102,8 +107,9 @@ class _Lines:
 class _LivePanel:
     """Drawn anew a few times a second, so that the clock moves while a chunk is computed."""
 
-    def __init__(self, title: str, where: str, goal: Goal, horizon: int):
-        self.title, self.where, self.goal, self.horizon = title, where, goal, horizon
+    def __init__(self, title: str, where: str, goal: Goal, horizon: int, held_out: bool):
+        self.title, self.where, self.goal = title, where, goal
+        self.horizon, self.held_out = horizon, held_out
         self.shown = 0.0
         self.records: Sequence[Record] = ()
         self.limits: Limits = {}
@@ -152,10 +158,12 @@ class _LivePanel:
         if (optimal := self.limits.get("optimal")) is not None:
             walk = self.limits["no_exploration"]
             goal = f"  [dim](best {optimal:.2f}; without exploration {walk:.2f})[/]"
-        rows.add_row("return, unseen", f"[bold]{_all(records, 'return_unseen', '.3f')}[/]{goal}")
+        of = ", unseen" if self.held_out else ""
+        rows.add_row(f"return{of}", f"[bold]{_all(records, 'return_unseen', '.3f')}[/]{goal}")
         if len(self.past) > 1:
             rows.add_row("", f"[green]{_spark(self.past)}[/]")
-        rows.add_row("return, training", _all(records, "return_train", ".3f"))
+        if self.held_out:
+            rows.add_row("return, training", _all(records, "return_train", ".3f"))
         length = _all(records, "exploration_length", ".1f")
         rows.add_row("steps of exploration", f"{length}  [dim]of {self.horizon}[/]")
         for name, label, form in METRICS:
@@ -173,13 +181,10 @@ METRICS = (
 """What is shown of an algorithm's metrics, if it has them."""
 
 
-def _short(record: Record) -> list[tuple[str, str]]:
-    shown = (
-        ("return_unseen", "unseen", ".3f"),
-        ("return_train", "training", ".3f"),
-        ("exploration_length", "length", ".1f"),
-        *METRICS,
-    )
+def _short(record: Record, held_out: bool) -> list[tuple[str, str]]:
+    both = (("return_unseen", "unseen", ".3f"), ("return_train", "training", ".3f"))
+    returns = both if held_out else (("return_unseen", "return", ".3f"),)
+    shown = (*returns, ("exploration_length", "length", ".1f"), *METRICS)
     pairs = [(label, format(record[name], form)) for name, label, form in shown if name in record]
     return [*pairs, ("steps/s", f"{record['steps_per_second']:,.0f}")]
 

@@ -7,6 +7,7 @@ import tyro
 
 from dreamrl import families, references
 from dreamrl.cli.values import TRIALS, check_number, check_seed, print_json, print_rows
+from dreamrl.families.family import holds_out
 
 EXAMPLES = """\
   dreamrl references distracting-bus
@@ -44,10 +45,15 @@ def run(options: Options) -> None:
         return
     print(f"best mean returns in {family.name}")
     shortest = values.shortest_informative
-    print_rows(
-        [
+    known = [("problem known", f"{values.optimum:.4f}")]
+    if holds_out(family):
+        known = [
             ("problem known, unseen problems", f"{values.optimum:.4f}"),
             ("problem known, training problems", f"{values.optimum_train:.4f}"),
+        ]
+    print_rows(
+        [
+            *known,
             ("after the best exploration", _number(values.bayes_optimal)),
             ("after a random exploration", f"{values.random_exploration.mean:.4f}"),
             ("without exploration", f"{values.no_exploration:.4f}"),

@@ -17,9 +17,10 @@ EXAMPLES = """\
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """List runs: agent, family, progress, return on unseen problems, and state.
+    """List runs: agent, family, progress, return and state.
 
-    A run is running, finished, interrupted (dreamrl resume goes on with it), failed or damaged.
+    Returns are on unseen problems; on all of them, where none is held out. A run is running,
+    finished, interrupted (dreamrl resume goes on with it), failed or damaged.
     """
 
     directory: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="[DIRECTORY]")] = Path(

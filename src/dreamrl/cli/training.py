@@ -16,7 +16,7 @@ from dreamrl.cli.progress import Goal, Limits, View, progress
 from dreamrl.cli.values import command_line, describe, drawn, print_json, print_rows
 from dreamrl.devices import Devices
 from dreamrl.errors import UserError
-from dreamrl.families.family import Family, horizon_of
+from dreamrl.families.family import Family, holds_out, horizon_of
 from dreamrl.interruption import STOPPED, interruptible
 from dreamrl.runs import Run
 from dreamrl.runs.checkpoint import CHECKPOINTS
@@ -101,7 +101,7 @@ def _watched(session: Session, console: Console) -> Iterator[_Watch]:
     goal = Goal(session.algorithm.settings.budget.iterations, session.terms.until)
     with (
         ThreadPoolExecutor(1) as pool,
-        progress(title, str(session.out), goal, horizon, console) as view,
+        progress(title, str(session.out), goal, horizon, holds_out(family), console) as view,
         interruptible(view.stopping) as stop,
     ):
         yield _Watch(view, family, pool, stop)

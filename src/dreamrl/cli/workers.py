@@ -131,9 +131,10 @@ def _page(plan: Plan) -> list[Path]:
 def _sweep(plan: Plan, results: list[Result]) -> tuple[dict[str, Any], str, list[Path]]:
     by = plan.asked["by"]
     found = table.ranked(results, by)
-    of = "training" if by == "train" else "unseen"
     parts = []
     for family, ranked in found.items():
+        of = "training" if by == "train" else "unseen"
+        of = of if ranked[0].held_out else "all"
         first = f"best by the return on {of} problems: {ranked[0].name}"
         parts.append(f"{family}\n\n{table.markdown(ranked)}\n\n{first}")
     if any(len(result["seeds"]) < FEW for result in results):

@@ -3,6 +3,7 @@
 A cell's result is a small JSON object, which is all that tables and figures need:
 
     agent, family, settings, trials    what was asked for; `name` is how
+    held_out                           whether the family has problems that are never trained on
     references                         {name: return} of the family; what has no value is left out
     seeds                              one object a seed: `unseen` and `train` with the mean
                                        return and exploration length over the trials, and what
@@ -30,7 +31,7 @@ from dreamrl.comparison.contender import contender
 from dreamrl.configuration import changed, paths_of, to_dict
 from dreamrl.errors import UserError
 from dreamrl.evaluation import evaluate
-from dreamrl.families.family import Family, plain_ids
+from dreamrl.families.family import Family, holds_out, plain_ids
 from dreamrl.runs import Run
 from dreamrl.runs.migration import stored_settings
 from dreamrl.runs.store import read_json, write
@@ -216,11 +217,25 @@ def measure(
         "name": cell.name,
         **cell.wanted,
         "trials": cell.trials,
+        "held_out": holds_out(families.make(cell.family)),
         "references": dict(references),
         "command": command,
         "trainings": [*before["trainings"], *(_training(*pair) for pair in programs.items())],
         "seeds": sorted(seeds, key=lambda seed: seed["seed"]),
     }
+
+
+def held_out(results: Sequence[Result]) -> bool:
+    """Return whether any result tells of unseen problems; where none does, there are none.
+
+    Results of before do not say: there, both kinds returned the same all along.
+    """
+    return any(r["held_out"] if "held_out" in r else _differ(r) for r in results)
+
+
+def _differ(result: Result) -> bool:
+    curves = [seed["curve"] for seed in result["seeds"]]
+    return any(curve["return_unseen"] != curve["return_train"] for curve in curves)
 
 
 def save(cell: Cell, folder: Path, result: Result) -> None:

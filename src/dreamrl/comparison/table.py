@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from dreamrl.comparison.spec import Result
+from dreamrl.comparison.spec import Result, held_out
 from dreamrl.comparison.statistics import (
     Interval,
     Scores,
@@ -28,13 +28,15 @@ class Row(NamedTuple):
     agent: str
     seeds: int
     score: Interval
-    """Interquartile mean over seeds of the return on unseen problems."""
+    """Interquartile mean over seeds of the return on unseen problems; on all, if none is."""
     gap: Interval | None
     """By how much the base agent's score lies above this agent's."""
     behind: Interval | None
     """Probability that a seed of the base agent does better than one of this agent; None of one."""
     details: dict[str, float]
     """Further columns: means over seeds, and what the training took."""
+    held_out: bool
+    """Whether some problems are unseen."""
 
 
 def rows(results: Sequence[Result], base: str) -> list[Row]:
@@ -54,6 +56,7 @@ def rows(results: Sequence[Result], base: str) -> list[Row]:
             {r["name"]: _scores([r]) for r in group},
             {r["name"]: _details(r) for r in group},
             base,
+            held_out(group),
         )
     ]
     scaled = all(_worth_knowing(result["references"]) for result in results)
@@ -64,13 +67,16 @@ def rows(results: Sequence[Result], base: str) -> list[Row]:
         by_name.setdefault(result["name"], []).append(result)
     whole = {name: rs for name, rs in by_name.items() if len(rs) == len(of_family)}
     scores = {name: _scores(rs, scaled=True) for name, rs in whole.items()}
-    return [*found, *_group(ALL, scores, {name: {} for name in whole}, base)]
+    told: dict[str, dict[str, float]] = {name: {} for name in whole}
+    return [*found, *_group(ALL, scores, told, base, held_out(results))]
 
 
 def markdown(found: Sequence[Row], base: str) -> str:
     """Return rows of one family as a table, with columns of one width so that it reads as it is."""
     names = list(dict.fromkeys(name for row in found for name in row.details))
-    score = "scaled return" if found[0].family == ALL else "return, unseen"
+    score = "return, unseen" if found[0].held_out else "return"
+    if found[0].family == ALL:
+        score = "scaled return"
     against = [f"{base} above by", "95 %", f"P({base} better)", "95 %"]
     header = ["agent", "seeds", score, "95 %", *against, *names]
     return aligned(header, [_line(row, names) for row in found])
@@ -119,14 +125,19 @@ def as_json(row: Row) -> dict[str, Any]:
 
 
 def _group(
-    family: str, scores: dict[str, Scores], details: dict[str, dict[str, float]], base: str
+    family: str,
+    scores: dict[str, Scores],
+    details: dict[str, dict[str, float]],
+    base: str,
+    unseen: bool,
 ) -> list[Row]:
     found = []
     for name, of in scores.items():
         gap = behind = None
         if base in scores and name != base:
             gap, behind = (each(scores[base], of) for each in (gap_interval, improvement_interval))
-        found.append(Row(family, name, len(of), iqm_interval(of), gap, behind, details[name]))
+        own = (iqm_interval(of), gap, behind, details[name], unseen)
+        found.append(Row(family, name, len(of), *own))
     return found
 
 
@@ -164,7 +175,7 @@ def _details(result: Result) -> dict[str, float]:
         **lost,
         "mean": statistics.fmean(unseen),
         "lowest seed": min(unseen),
-        "return, training": iqm(train),
+        **({"return, training": iqm(train)} if held_out([result]) else {}),
         **of_unseen,
         "steps": statistics.fmean(seed["steps"] for seed in seeds),
         "steps/s": statistics.fmean(each["steps_per_second"] for each in trainings),

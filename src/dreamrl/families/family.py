@@ -102,6 +102,12 @@ def _remade(kind: Any, fields: tuple[tuple[str, Any], ...], held: dict[str, Any]
     return _made(_with(kind, fields), held)
 
 
+def holds_out(family: "Family") -> bool:
+    """Return whether meta-test has problems that training has not: else nothing is unseen."""
+    test, train = plain_ids(family.test_ids), plain_ids(family.train_ids)
+    return test != train and not set(test) <= set(train)
+
+
 def draw_ids(
     ids: Sequence[int], key: Key, number: int, prior: Float[np.ndarray, " ids"] | None = None
 ) -> Int[Array, " number"]:

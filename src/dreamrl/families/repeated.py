@@ -28,6 +28,11 @@ class RepeatedState(NamedTuple):
 class RepeatsItself(Protocol):
     """A family that is played outside of JAX, and begins its episodes again there."""
 
+    @property
+    def explorations(self) -> int:
+        """Exploration episodes a trial."""
+        ...
+
     def explored_in(self, explorations: int) -> Family:
         """Return the same family, explored in so many episodes a trial."""
         ...
@@ -95,6 +100,13 @@ class Repeated(Wrapper):
         return jax.tree.map(
             lambda x, y: jnp.where(state.over, x, y), again, (following, Step(*outcome))
         )
+
+
+def explorations_of(family: Family) -> int:
+    """Return in how many episodes a trial explores the family."""
+    if isinstance(family, Repeated | RepeatsItself):
+        return family.explorations
+    return explorations_of(family.family) if isinstance(family, Wrapper) else 1
 
 
 def explored_in(family: Family, explorations: int) -> Any:

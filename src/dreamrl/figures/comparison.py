@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-from dreamrl.comparison.spec import Result
+from dreamrl.comparison.spec import Result, held_out
 from dreamrl.comparison.statistics import iqm
 from dreamrl.figures.style import DPI, LIMIT, bare
 
@@ -26,7 +26,8 @@ POINTS = 200
 def draw_curves(results: Sequence[Result], stem: Path) -> list[Path]:
     """Draw return on unseen problems against environment steps; return `stem`.png and `stem`.svg.
 
-    A line is the interquartile mean over seeds, its band from the lowest seed to the highest.
+    Where no problem is held out, it is the return on all of them. A line is the interquartile mean
+    over seeds, its band from the lowest seed to the highest.
     """
     panels: dict[str, list[Result]] = {}
     for result in results:
@@ -80,7 +81,7 @@ def _panel(
             )
     axes.set_title(family, fontsize=11)
     axes.set_xlabel("environment steps")
-    axes.set_ylabel("return on unseen problems")
+    axes.set_ylabel(f"return on {'unseen' if held_out(group) else 'all'} problems")
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / 1e6:g}M"))
     axes.set_xlim(left=0)
     bare(axes)

@@ -11,7 +11,7 @@ from dreamrl import references
 from dreamrl.agents.dream.stopping import with_stop
 from dreamrl.errors import quoted, words
 from dreamrl.evaluation import evaluate, mean_ci95
-from dreamrl.families.family import Family, plain_ids
+from dreamrl.families.family import Family, holds_out, plain_ids
 from dreamrl.interruption import stand_back
 from dreamrl.runs.run import Loaded, Run
 from dreamrl.values import Whole
@@ -65,7 +65,7 @@ def evaluate_run(
     """
     loaded = run.load()
     family = loaded.family
-    agent = loaded.agent if stop is None else with_stop(loaded.agent, stop)
+    agent = with_stop(loaded.agent, stop)
     result = evaluate(family, agent, ids_of(family, split), trials, seed, episodes)
     return {
         "agent": run.manifest["agent"],
@@ -80,7 +80,7 @@ def evaluate_run(
         **result.statistics,
         **more(loaded),
         **limits(family, split),
-        "held_out": set(plain_ids(family.test_ids)) != set(plain_ids(family.train_ids)),
+        "held_out": holds_out(family),
     }
 
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dreamrl.comparison.contender import contender
-from dreamrl.comparison.spec import Result
+from dreamrl.comparison.spec import Result, held_out
 from dreamrl.comparison.statistics import Interval, iqm_interval
 from dreamrl.comparison.table import aligned
 from dreamrl.sweeps.proposals import score
@@ -26,6 +26,8 @@ class Row(NamedTuple):
     unseen: Interval
     failed: tuple[int, ...]
     """Seeds that diverged."""
+    held_out: bool
+    """Whether some problems are unseen; else the two returns are one, on all problems."""
 
 
 def ranked(results: Sequence[Result], by: str) -> dict[str, list[Row]]:
@@ -43,8 +45,11 @@ def ranked(results: Sequence[Result], by: str) -> dict[str, list[Row]]:
 def markdown(rows: Sequence[Row]) -> str:
     """Return rows of one family as a table, with a column for each setting."""
     names = list(dict.fromkeys(name for row in rows for name in row.changes))
-    header = ["", "agent", *names, "seeds", "return, training", "95 %", "return, unseen", "95 %"]
-    return aligned(header, [_line(i, row, names) for i, row in enumerate(rows, 1)], left=2)
+    scores = ["return", "95 %"]
+    if any(row.held_out for row in rows):
+        scores = ["return, training", "95 %", "return, unseen", "95 %"]
+    lines = [_line(i, row, names)[: 3 + len(names) + len(scores)] for i, row in enumerate(rows, 1)]
+    return aligned(["", "agent", *names, "seeds", *scores], lines, left=2)
 
 
 def as_json(row: Row) -> dict[str, Any]:
@@ -59,7 +64,7 @@ def _row(result: Result) -> Row:
         for of in ("train", "unseen")
     )
     failed = tuple(result.get("failed", ()))
-    numbers = (len(result["seeds"]), train, unseen, failed)
+    numbers = (len(result["seeds"]), train, unseen, failed, held_out([result]))
     return Row(result["family"], result["name"], asked.agent, changes, *numbers)
 
 

@@ -146,6 +146,11 @@ class GymFamily:
             family.close()
 
     @property
+    def explorations(self) -> int:
+        """Exploration episodes a trial."""
+        return self._episodes.explorations
+
+    @property
     def exploration_horizon(self) -> int:
         return self._episodes.longest
 
