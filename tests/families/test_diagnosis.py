@@ -1,7 +1,11 @@
 """The family from tables: what its outcomes, costs and payoffs are, and what is refused."""
 
 import json
-import shutil
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +16,6 @@ import dreamrl
 from dreamrl.errors import UserError
 from dreamrl.evaluation import evaluate, spread
 from dreamrl.families.diagnosis import diagnosis, from_columns, posterior
-from dreamrl.families.diagnosis.family import PUMP
 from dreamrl.families.family import draw_ids, prior_of
 from dreamrl.testing import check_family
 from dreamrl.trial import Choice
@@ -371,6 +374,9 @@ def test_names_of_the_command_line():
         dreamrl.make("diagnosis:outcomes=new")
 
 
-def test_the_built_in_table_can_be_copied(tmp_path):
-    copy = shutil.copytree(PUMP, tmp_path / "pump")
-    assert dreamrl.make("diagnosis", path=copy).table == dreamrl.make("diagnosis").table
+def test_the_built_in_table_is_copied_by_the_page_s_first_command(tmp_path):
+    page = Path(__file__).parents[2] / "docs" / "diagnosis.md"
+    [command] = re.findall(r"^    python -c (.*)$", page.read_text(), re.M)
+    [code] = shlex.split(command)
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
+    assert dreamrl.make("diagnosis", path=tmp_path / "plant").table == diagnosis().table
