@@ -190,6 +190,44 @@ class Scaled:
 
 
 @dataclasses.dataclass(frozen=True)
+class PerAction:
+    """What is seen of each of the first `actions`: `rows` of `numbers`, about -1 to 1 each.
+
+    The order of an action's rows says nothing: all go through the same layers, and each action is
+    also chosen by what is seen of it (`dreamrl.networks.per_action`).
+    """
+
+    actions: int
+    rows: int
+    numbers: int
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (self.actions, self.rows, self.numbers)
+
+    @property
+    def dtype(self) -> Any:
+        return jnp.float32
+
+    @property
+    def features(self) -> int:
+        return math.prod(self.shape)
+
+    def sample(self, key: Key) -> Float[Array, "actions rows numbers"]:
+        return jax.random.uniform(key, self.shape, minval=-1.0, maxval=1.0)
+
+    def contains(self, value: Value) -> bool:
+        value = np.asarray(value)
+        real = np.issubdtype(value.dtype, np.floating) and value.shape == self.shape
+        return bool(real and np.isfinite(value).all())
+
+    def encode(
+        self, value: Float[Array, "... actions rows numbers"]
+    ) -> Float[Array, "... features"]:
+        return value.reshape(*value.shape[:-3], self.features).astype(jnp.float32)
+
+
+@dataclasses.dataclass(frozen=True)
 class Image:
     """Height x width pixels of so many channels, 0 to 255; three are red, green and blue.
 
@@ -340,7 +378,9 @@ class Product:
         return jnp.concatenate([part.encode(piece) for part, piece in pairs], axis=-1)
 
 
-Space: TypeAlias = Discrete | MultiDiscrete | Tiles | Box | Scaled | Image | Privileged | Product
+Space: TypeAlias = (
+    Discrete | MultiDiscrete | Tiles | Box | Scaled | PerAction | Image | Privileged | Product
+)
 
 
 def without_said(space: Space) -> Space:

@@ -32,27 +32,47 @@ def test_the_table_is_shown_in_both_episodes_and_not_the_fault():
     assert (first[0] != first[2]).any()
     problem, table = SMALL.problem(jnp.array(4)), SMALL.tables[1]
     state, _ = SMALL.reset(jax.random.key(0), problem)
+    belief = table.prior
     for test in range(2):
-        step = SMALL.step(jax.random.key(test), problem, None, state, jnp.array(test))[1]
-        result, logs, chances, amounts = SMALL.observation_space.split(step.observation)
-        outcome = int(result) - 1 - 2 * test
-        np.testing.assert_allclose(jnp.exp(logs), table.likelihoods[test, outcome], rtol=1e-5)
-        np.testing.assert_allclose(chances[-3:], table.prior, rtol=1e-5)
-        np.testing.assert_allclose(amounts[2:], table.payoffs.reshape(-1))
+        state, step = SMALL.step(jax.random.key(test), problem, None, state, jnp.array(test))
+        seen = np.asarray(step.observation)
+        for row in range(2):
+            np.testing.assert_allclose(
+                seen[row, :, 0], 2 * table.likelihoods[row, 0] - 1, rtol=1e-5
+            )
+            np.testing.assert_allclose(seen[row, :, 2:4], table.payoffs.T)
+        after = [belief * own / (belief @ own) for own in table.likelihoods[test]]
+        outcome = int(np.abs(np.array(after) - seen[0, :, 1]).sum(1).argmin())
+        belief = after[outcome]
+        np.testing.assert_allclose(seen[0, :, 1], belief, rtol=1e-5)
+        np.testing.assert_array_equal(seen[0, :, 1], seen[1, :, 1])
     paid = SMALL.step(jax.random.key(0), problem, jnp.array(0), state, jnp.array(1))[1]
     assert (float(paid.reward), bool(paid.terminated)) == (table.payoffs[1, 1], True)
     np.testing.assert_array_equal(SMALL.describe(jnp.array(4)), table.payoffs[:, 1])
+
+
+def test_a_machine_of_ones_own_is_seen_as_those_of_the_fleet():
+    problem, table = SMALL.problem(jnp.array(13)), SMALL.tables[4]
+    state, first = SMALL.reset(jax.random.key(0), problem)
+    np.testing.assert_allclose(SMALL.observation(table), first, rtol=1e-5)
+    state, step = SMALL.step(jax.random.key(0), problem, None, state, jnp.array(1))
+    either = [SMALL.observation(table, [2 + outcome]) for outcome in range(2)]
+    assert any(np.allclose(each, step.observation, rtol=1e-5) for each in either)
 
 
 def test_outcomes_are_as_likely_as_the_table_says():
     problem, table = SMALL.problem(jnp.array(5)), SMALL.tables[1]
 
     def positive(key):
-        step = SMALL.step(key, problem, None, jnp.array(0), jnp.array(1))[1]
-        return step.observation[0] == 4
+        state, _ = SMALL.reset(key, problem)
+        belief = SMALL.step(key, problem, None, state, jnp.array(1))[0].belief
+        return belief[2] > table.prior[2]
 
+    # The outcome that makes the fault likelier.
+    likelihoods = table.likelihoods[1]
+    likelier = int(likelihoods[1, 2] > likelihoods[1] @ table.prior)
     found = jax.vmap(positive)(jax.random.split(jax.random.key(0), 4000)).mean()
-    assert found == pytest.approx(table.likelihoods[1, 1, 2], abs=0.03)
+    assert found == pytest.approx(likelihoods[likelier, 2], abs=0.03)
 
 
 def test_a_machine_of_it_has_references():

@@ -12,7 +12,7 @@ from dreamrl.deploy import load
 from dreamrl.errors import UserError
 from dreamrl.families.family import exploration_weight, prior_of
 from dreamrl.runs import Run, only
-from dreamrl.spaces import Image, without_said
+from dreamrl.spaces import Image, PerAction, without_said
 from dreamrl.story import Story, play_story
 
 EXAMPLES = """\
@@ -98,9 +98,9 @@ def _short(numbers: Any) -> str:
 
 
 def _observed(story: Story, observation: Any) -> dict[str, Any]:
-    """Return an observation to be written down; a picture is drawn instead."""
+    """Return an observation to be written down; a picture is drawn, a table of actions too wide."""
     seen = without_said(story.family.observation_space)
-    return {} if isinstance(seen, Image) else {"observation": observation.tolist()}
+    return {} if isinstance(seen, Image | PerAction) else {"observation": observation.tolist()}
 
 
 def _steps(story: Story) -> list[dict[str, Any]]:

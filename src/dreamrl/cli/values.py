@@ -36,7 +36,7 @@ BITS = {
 COUNTED = {
     "programs_right": ("programs wholly right", "{:.1%}"),
     "test_cost": ("paid for tests, taken off", "{:.3f}"),
-    "useless_tests": ("  that say nothing of the repair", "{:.2f}"),
+    "useless_tests": ("tests that say nothing of the repair", "{:.2f}"),
     "belief_divergence": ("belief against the exact one", "{:.3f} nats"),
     "gray_line_ridden": ("a gray line ridden", "{:.1%} of trials"),
     "sign_read": ("the sign read", "{:.1%} of trials"),

@@ -9,7 +9,8 @@ from jaxtyping import Array, Float
 
 from dreamrl.errors import UserError
 from dreamrl.networks.layers import Dense
-from dreamrl.spaces import Image, Privileged, Product, Space, Tiles, without_said
+from dreamrl.networks.per_action import PerActionEncoder
+from dreamrl.spaces import Image, PerAction, Privileged, Product, Space, Tiles, without_said
 from dreamrl.types import Key, Observation
 
 PATCH, PIXELS = 5, 32
@@ -158,7 +159,7 @@ class Several(eqx.Module):
 
 
 ObservationEncoder: TypeAlias = (
-    FlatEncoder | PatchEncoder | TileEncoder | PrivilegedEncoder | Several
+    FlatEncoder | PatchEncoder | TileEncoder | PerActionEncoder | PrivilegedEncoder | Several
 )
 
 
@@ -175,7 +176,23 @@ def make_observation_encoder(key: Key, space: Space, size: int) -> ObservationEn
         return Several(tuple(parts), space)
     if isinstance(space, Tiles):
         return TileEncoder(key, space)
+    if isinstance(space, PerAction):
+        return PerActionEncoder(key, space)
     return PatchEncoder(key, space, size) if isinstance(space, Image) else FlatEncoder(space)
+
+
+def per_action(
+    encoder: ObservationEncoder, observation: Observation
+) -> Float[Array, "... actions channels"] | None:
+    """Return what is seen of each action; None where nothing is said of them one by one."""
+    if isinstance(encoder, PerActionEncoder):
+        return encoder.each(observation)
+    if isinstance(encoder, PrivilegedEncoder):
+        return per_action(encoder.seen, encoder.space.split(observation)[0])
+    if isinstance(encoder, Several):
+        pairs = zip(encoder.parts, encoder.space.split(observation), strict=True)
+        return next((x for x in (per_action(*pair) for pair in pairs) if x is not None), None)
+    return None
 
 
 def gate_tiles(

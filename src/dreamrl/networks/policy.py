@@ -13,7 +13,9 @@ from dreamrl.networks.observations import (
     ObservationEncoder,
     gate_tiles,
     make_observation_encoder,
+    per_action,
 )
+from dreamrl.networks.per_action import ActionScores
 from dreamrl.networks.recurrent import GRU
 from dreamrl.spaces import ActionSpace, Space
 from dreamrl.types import Goal, Key, Percept
@@ -33,6 +35,16 @@ class PerceptEncoder(eqx.Module):
     def features(self) -> int:
         """Length of the vector."""
         return self.observation.features + self.action_space.features + 2
+
+    def scores(self, key: Key, size: int) -> ActionScores | None:
+        """Return what scores actions by what is seen of them; None where nothing is."""
+        seen = jax.eval_shape(per_action, self.observation, _any(self.observation.space))
+        return None if seen is None else ActionScores(key, size)
+
+    def scored(self, scores: ActionScores | None, decision: Decision, percept: Percept) -> Decision:
+        """Return the decision with these scores, if there are any."""
+        seen = None if scores is None else per_action(self.observation, percept.observation)
+        return decision if scores is None or seen is None else scores(decision, seen)
 
     def __call__(self, percept: Percept) -> Float[Array, "... features"]:
         """Return the vector of a percept, or of many."""
@@ -61,6 +73,7 @@ class InstructedPolicy(eqx.Module):
     z_proj: Dense
     context: Dense
     attention: Dense | None
+    scores: ActionScores | None
     goal_space: Space = eqx.field(static=True)
     end_action: int | None = eqx.field(static=True)
     may_end: bool = eqx.field(static=True)
@@ -89,6 +102,7 @@ class InstructedPolicy(eqx.Module):
         self.context = Dense(keys[3], size, size)
         tiled = self.percept_encoder.observation.tiles > 0
         self.attention = Dense(jax.random.fold_in(key, 5), size, TILE) if tiled else None
+        self.scores = self.percept_encoder.scores(jax.random.fold_in(key, 6), size)
 
     def init_carry(self) -> PyTree:
         """Return the carry before the first step."""
@@ -107,6 +121,7 @@ class InstructedPolicy(eqx.Module):
         return self._allowed(decision, percepts, goal)
 
     def _allowed(self, decision: Decision, percept: Percept, goal: Goal) -> Decision:
+        decision = self.percept_encoder.scored(self.scores, decision, percept)
         decision = allow_actions(decision, percept.allowed)
         may_end = self.priced if goal is None else self.may_end
         return decision if may_end else mask_action(decision, self.end_action)
@@ -127,6 +142,10 @@ class InstructedPolicy(eqx.Module):
                 seen, self.percept_encoder.observation.tiles, _gate(self.attention, task)
             )
         return jnp.concatenate([seen, task_everywhere], axis=-1), _gate(self.context, task)
+
+
+def _any(space: Space) -> jax.ShapeDtypeStruct:
+    return jax.ShapeDtypeStruct(space.shape, space.dtype)
 
 
 def _gate(layer: Dense, task: Float[Array, "... size"]) -> Float[Array, "... outputs"]:

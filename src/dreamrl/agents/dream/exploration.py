@@ -13,6 +13,7 @@ from dreamrl.agents.dream.stopping import ContinuationValue, StopRule
 from dreamrl.families.family import Family
 from dreamrl.networks.actor_critic import ActorCritic, Decision, allow_actions, mask_action
 from dreamrl.networks.distributions import Categorical
+from dreamrl.networks.per_action import ActionScores
 from dreamrl.networks.policy import PerceptEncoder
 from dreamrl.networks.recurrent import GRU, Cell
 from dreamrl.types import Action, Key, Percept, Trajectory
@@ -36,6 +37,7 @@ class ExplorationPolicy(eqx.Module):
 
     percept_encoder: PerceptEncoder
     network: ActorCritic
+    scores: ActionScores | None
     stop: StopRule
     masked: int | None = eqx.field(static=True)
     random: bool = eqx.field(static=True)
@@ -58,6 +60,7 @@ class ExplorationPolicy(eqx.Module):
         self.percept_encoder = PerceptEncoder(jax.random.fold_in(key, 2), family, size)
         features = self.percept_encoder.features + z
         self.network = ActorCritic(key_network, features, family.action_space, size, cell)
+        self.scores = self.percept_encoder.scores(jax.random.fold_in(key, 3), size)
         self.stop = stop_rule(key_stop, size)
 
     def init_carry(self) -> PyTree:
@@ -91,6 +94,7 @@ class ExplorationPolicy(eqx.Module):
         return jnp.concatenate([self.percept_encoder(percept), belief], axis=-1)
 
     def _allowed(self, decision: Decision, percept: Percept) -> Decision:
+        decision = self.percept_encoder.scored(self.scores, decision, percept)
         decision = mask_action(allow_actions(decision, percept.allowed), self.masked)
         if self.random:
             return decision._replace(policy=decision.policy.anything())

@@ -12,13 +12,10 @@ from jaxtyping import Array, Float, Int, Scalar
 
 from dreamrl.errors import UserError
 from dreamrl.families.diagnosis.family import Diagnosis
-from dreamrl.families.diagnosis.table import Table
+from dreamrl.families.diagnosis.table import Table, posterior
 from dreamrl.families.one_goal import ONE_GOAL, the_goal
-from dreamrl.spaces import Discrete, Product, Scaled
+from dreamrl.spaces import Discrete, PerAction
 from dreamrl.types import Goal, Key, Step
-
-LEAST = 1e-3
-"""Likelihoods below are shown as this: agents see logarithms."""
 
 
 class Machine(NamedTuple):
@@ -31,12 +28,20 @@ class Machine(NamedTuple):
     payoffs: Float[Array, "repairs faults"]
 
 
+class State(NamedTuple):
+    """What an episode needs to go on."""
+
+    steps: Int[Array, ""]
+    belief: Float[Array, " faults"]
+    """P(fault | outcomes so far), by the table."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Fleet:
     """Which fault a machine has whose table is shown: a `Diagnosis` for each of many tables.
 
-    Observations are the last outcome, what the table says of it (its log likelihood for each fault)
-    and the whole table: prior, likelihoods, costs and payoffs. Outcomes are `fresh`.
+    Observations are the table, with how likely each fault is by it after the outcomes so far. An
+    exploitation begins at the prior again. Outcomes are `fresh`.
     """
 
     tables: tuple[Table, ...]
@@ -85,15 +90,13 @@ class Fleet:
         return Discrete(max(self._shape[0], len(self.tables[0].repairs)))
 
     @property
-    def observation_space(self) -> Product:
+    def observation_space(self) -> PerAction:
+        """Of each test a row for each fault.
+
+        P(outcome | fault), P(fault | outcomes so far), what each repair pays, what the test costs.
+        """
         tests, outcomes, faults = self._shape
-        scale = self._scale
-        told = Scaled((np.log(LEAST) / 2,) * faults, (-np.log(LEAST) / 2,) * faults, (faults,))
-        shown = tests * (outcomes - 1) * faults + faults
-        chances = Scaled((0.5,) * shown, (0.5,) * shown, (shown,))
-        paid = tests + len(self.tables[0].repairs) * faults
-        amounts = Scaled((0.0,) * paid, (scale,) * paid, (paid,))
-        return Product((Discrete(1 + tests * outcomes), told, chances, amounts))
+        return PerAction(tests, faults, outcomes + len(self.tables[0].repairs) + 1)
 
     def machine(self, number: int) -> Diagnosis:
         """Return one of the machines, as a family by itself: for references."""
@@ -115,39 +118,56 @@ class Fleet:
         problem = self.problem(problem_id)
         return problem.payoffs[:, problem.fault] / self._scale
 
-    def reset(self, key: Key, problem: Machine) -> tuple[Int[Array, ""], Float[Array, " seen"]]:
+    def observation(
+        self, table: Table, results: Sequence[int] = ()
+    ) -> Float[Array, "tests faults numbers"]:
+        """Return what agents see of a machine, of this fleet or not, after some outcomes.
+
+        For a loop of one's own; `results` are numbers of `table.results`.
+        """
+        held = (table.prior, table.likelihoods, table.costs, table.payoffs)
+        known = Machine(jnp.array(0), *(jnp.asarray(x, jnp.float32) for x in held))
+        belief = jnp.asarray(posterior(table, list(results)), jnp.float32)
+        return self._seen(known, State(jnp.array(len(results)), belief))
+
+    def reset(
+        self, key: Key, problem: Machine
+    ) -> tuple[State, Float[Array, "tests faults numbers"]]:
         """Show the table."""
-        nothing = jnp.zeros(self._faults)
-        return jnp.array(0), self._seen(problem, jnp.array(0), nothing)
+        state = State(jnp.array(0), problem.prior)
+        return state, self._seen(problem, state)
 
     def step(
         self,
         key: Key,
         problem: Machine,
         goal: Goal,
-        state: Int[Array, ""],
+        state: State,
         action: Int[Array, ""],
-    ) -> tuple[Int[Array, ""], Step]:
-        after = state + 1
-        tests, outcomes, faults = self._shape
+    ) -> tuple[State, Step]:
+        after = state._replace(steps=state.steps + 1)
         if goal is not None:
             paid = problem.payoffs[action % problem.payoffs.shape[0], problem.fault]
-            seen = self._seen(problem, jnp.array(0), jnp.zeros(faults))
-            return after, Step(seen, paid, jnp.array(True), jnp.array(False))
-        test = action % tests
+            return after, Step(self._seen(problem, state), paid, jnp.array(True), jnp.array(False))
+        test = action % len(problem.costs)
         own = problem.likelihoods[test]
         chance = jax.random.uniform(key) * own[:, problem.fault].sum()
         outcome = (chance >= own[:, problem.fault].cumsum()[:-1]).sum(dtype=jnp.int32)
-        logs = jnp.log(jnp.maximum(own[outcome], LEAST))
-        seen = self._seen(problem, 1 + test * outcomes + outcome, logs)
-        return after, Step(seen, -problem.costs[test], jnp.array(False), after >= self.budget)
+        belief = state.belief * own[outcome]
+        after = after._replace(belief=belief / belief.sum())
+        over = after.steps >= self.budget
+        return after, Step(self._seen(problem, after), -problem.costs[test], jnp.array(False), over)
 
-    def _seen(
-        self, problem: Machine, result: Int[Array, ""], logs: Float[Array, " faults"]
-    ) -> Float[Array, " seen"]:
-        chances = jnp.append(problem.likelihoods[:, :-1].reshape(-1), problem.prior)
-        amounts = jnp.append(problem.costs, problem.payoffs.reshape(-1))
-        return self.observation_space.join([result, logs, chances, amounts])
+    def _seen(self, problem: Machine, state: State) -> Float[Array, "tests faults numbers"]:
+        shown = self.observation_space
+        lead = shown.shape[:2]
+        parts = [
+            2 * jnp.moveaxis(problem.likelihoods[:, :-1], 1, 2) - 1,
+            jnp.broadcast_to(state.belief[None, :, None], (*lead, 1)),
+            jnp.broadcast_to(problem.payoffs.T / self._scale, (*lead, problem.payoffs.shape[0])),
+            jnp.broadcast_to(problem.costs[:, None, None] / self._scale, (*lead, 1)),
+        ]
+        return jnp.concatenate(parts, -1)
 
     @property
     def _shape(self) -> tuple[int, int, int]:
