@@ -1,7 +1,9 @@
 """Make the tables `alarm` and `insurance` of `diagnosis` from the networks that pgmpy ships.
 
-    pip install 'dreamrl[pgmpy]'
+    pip install 'dreamrl[pgmpy]' 'pgmpy<1.3'
     python -m tools.networks
+
+(From pgmpy 1.3 on `get_example_model` is gone, and what takes its place loads from the network.)
 
 What is a fault, what a test costs and what a repair pays is decided here: docs/cases/networks.md.
 """

@@ -236,6 +236,20 @@ def test_sampled_walks_agree_with_exact_ones(monkeypatch):
     assert sampled.mean == pytest.approx(exact.mean, abs=4 * sampled.error + 1e-3)
 
 
+def test_the_best_is_no_worse_than_a_sampled_way_is_sure_to_be(monkeypatch):
+    family = Diagnosis(table(4, faults=5, outcomes=(3, 3, 2), repairs=4), 6)
+    exact = references(family, 10)
+    monkeypatch.setattr(ways, "MOST", 40 * 5 * 8)
+    monkeypatch.setattr("dreamrl.references.belief_search.MOST_GOING", 1)
+    ways.best_of.cache_clear()
+    found = references(family, 10)
+    ways.best_of.cache_clear()
+    best, tried = found.bayes_optimal, (found.greedy_information, found.greedy_value)
+    assert min(way.error for way in tried) > 0 < best.gap
+    assert best.low == pytest.approx(max(way.mean - 4 * way.error for way in tried))
+    assert best.low <= exact.bayes_optimal.low <= best.high
+
+
 def test_random_tests_in_the_mean():
     # One test, all of the budget: the exact value is that of no choice at all.
     family = Diagnosis(table(6, outcomes=(3,)), 2)
@@ -253,7 +267,8 @@ def test_many_faults_and_tests_are_bounded_in_seconds():
     found = references(family, 100)
     assert found.no_test < found.bayes_optimal.low <= found.bayes_optimal.high
     assert found.bayes_optimal.high <= found.optimum + 1e-9
-    assert found.greedy_value.mean <= found.bayes_optimal.low + 4 * found.greedy_value.error
+    for way in (found.greedy_value, found.greedy_information):
+        assert way.mean <= found.bayes_optimal.low + 4 * way.error + 1e-9
 
 
 def test_reports_of_runs_have_optimum_and_no_exploration():

@@ -18,6 +18,8 @@ from dreamrl.references.belief_search import BeliefSearch, Bounds
 MOST = 5_000_000
 """Numbers that the beliefs after some tests may take; beyond, a sample of them goes on."""
 REPEATS = 8
+SURE = 4
+"""Standard errors below a sampled mean that a bound lies."""
 STOP = -1
 PRICES = (0.001, 0.003, 0.01, 0.03, 0.1)
 """Prices of a test, as shares of what knowing the fault is worth."""
@@ -86,8 +88,10 @@ def diagnosis_references(
     budgets = tuple(search.value(budget) for budget in range(family.horizon + 1))
     best = budgets[-1]
     for way in (information, value):
-        if best.gap and way.mean > best.low and not way.error:
-            best = Bounds(way.mean, best.high, way.tests)
+        # Where it is sampled, no more than it is sure to be.
+        sure = way.mean - SURE * way.error
+        if best.gap and sure > best.low:
+            best = Bounds(sure, best.high, way.tests)
     prices = [share * (known - blind) for share in PRICES] if search.exact else []
     return DiagnosisReference(
         family.name,
