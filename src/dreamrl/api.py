@@ -25,6 +25,7 @@ from dreamrl.evaluation import evaluate as evaluate_agent
 from dreamrl.families.adapted import adapted
 from dreamrl.families.family import Family
 from dreamrl.families.repeated import explorations_of, explored_in
+from dreamrl.host import make_deterministic
 from dreamrl.runs.watch import Unwatched
 from dreamrl.training import DEFAULT_PLAN, Plan, Record
 from dreamrl.training import train as train_seeds
@@ -61,6 +62,7 @@ def train(
     progress: bool = False,
     devices: Whole | None = None,
     devices_per_seed: Whole = 1,
+    deterministic: bool = False,
     **changes: Any,
 ) -> TrainingResult:
     """Train an agent on a family of problems, all seeds in one program.
@@ -75,6 +77,8 @@ def train(
         progress: Whether to print a line a chunk.
         devices: Over how many devices to spread the seeds; all that JAX has, if not given.
         devices_per_seed: How many of them share the trials of each seed.
+        deterministic: Whether the same seeds give the same agents each time on a GPU too, and
+            more slowly, in the whole process from then on; on a CPU it is so anyway.
         **changes: Settings that differ, by path or its unambiguous end: `iterations=300`, or
             `**{"exploration.cost": 0.0}`.
 
@@ -86,6 +90,8 @@ def train(
         TrainingDiverged: Where a loss is not finite.
     """
     chosen = _seeds(seeds)
+    if deterministic:
+        make_deterministic()
     if out is not None and processes.several():
         raise UserError("several processes write no run from Python: dreamrl train --coordinator")
     places = check_devices(devices, devices_per_seed)

@@ -98,6 +98,43 @@ def check_devices() -> None:
         ) from error
 
 
+REPEATABLE = "--xla_gpu_deterministic_ops=true"
+"""XLA's flag that lets a program on a GPU give the same numbers whenever it runs."""
+
+
+def make_deterministic() -> None:
+    """Let programs give the same numbers whenever they run, on GPUs too; on CPUs they do anyway.
+
+    Raises UserError where JAX computes on another device already: XLA reads its flags before.
+    """
+    import jax
+
+    flags = os.environ.get("XLA_FLAGS", "").split()
+    if REPEATABLE in flags:
+        return
+    if not _computes_already():
+        os.environ["XLA_FLAGS"] = " ".join([*flags, REPEATABLE])
+    elif jax.default_backend() != "cpu":
+        raise UserError(
+            "deterministic is too late, as JAX computes already: ask for it before, "
+            f"or set XLA_FLAGS={REPEATABLE}"
+        )
+
+
+def _computes_already() -> bool:
+    """Return whether JAX has devices by now: their number can then not be changed any more."""
+    import jax
+
+    name = "jax_num_cpu_devices"
+    held = _setting(name)
+    try:
+        jax.config.update(name, 2 if held == 1 else 1)
+    except RuntimeError:
+        return True
+    jax.config.update(name, held)
+    return False
+
+
 @contextlib.contextmanager
 def own_switches() -> Iterator[None]:
     """Leave the switches in OWN out of account for a while, in this thread."""

@@ -134,6 +134,8 @@ def _run(arguments: list[str]) -> int:
     options = parse(command, f"dreamrl {name}", rest)
     if options is None:
         return 0
+    if getattr(options, "deterministic", False):
+        host.make_deterministic()
     if name in TOGETHER:
         _join(options)
     if name in COMPUTING:

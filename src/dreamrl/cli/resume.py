@@ -22,7 +22,8 @@ class Options:
     """Go on with a training from its last checkpoint, with all that was asked for at its start.
 
     On the same machine and with the same packages, agent and metrics are at its end those of a
-    training that was never stopped, bit for bit; only times differ.
+    training that was never stopped, bit for bit; only times differ. On a GPU that needs
+    --deterministic, here and in dreamrl train.
     """
 
     run: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
@@ -41,6 +42,8 @@ class Options:
     """With --coordinator HOST:PORT: how many they are."""
     process: int | None = None
     """And which of them this is, from 0 up."""
+    deterministic: bool = False
+    """As in dreamrl train, which does not say it for resume."""
     json: bool = False
     """Print the result as one JSON object; progress goes to the error output."""
 

@@ -93,6 +93,8 @@ class Options:
     """With --coordinator HOST:PORT: how many they are."""
     process: int | None = None
     """And which of them this is, from 0 up; 0 writes the run, whose directory all must share."""
+    deterministic: bool = False
+    """Give the same agent each time on a GPU too, and more slowly; on a CPU it is so anyway."""
     json: bool = False
     """Print the result as one JSON object; progress goes to the error output."""
 
