@@ -92,6 +92,23 @@ def refuse(arguments):
     return 2
 
 
+@pytest.mark.parametrize("said", [{}, {"XLA_CLIENT_MEM_FRACTION": ".2"}])
+def test_workers_share_a_gpus_memory_as_nobody_says_otherwise(plan, view, monkeypatch, said):
+    for name, value in said.items():
+        monkeypatch.setenv(name, value)
+    made = plan("fake")
+    with pytest.raises(WorkersLost):
+        Processes(2, tell_share).run(made.directory, watching(view))
+    told = {(made.directory / "workers" / f"{i}.log").read_text() for i in range(2)}
+    assert told == {f"{said or {'XLA_PYTHON_CLIENT_MEM_FRACTION': '0.450'}}\n"}
+
+
+def tell_share(arguments):
+    held = {name: value for name, value in os.environ.items() if name.endswith("MEM_FRACTION")}
+    print(held, flush=True)
+    return 2
+
+
 def test_workers_end_with_the_process_that_started_them(tmp_path, plan):
     made = plan("fake:mode=slow", "fake:mode=slow,rate=0.1", directory=tmp_path / "out")
     words = ["sweep", "fake:mode=slow", "--family", "bus", "--over", "rate=0.1,0.2,0.3,0.4"]

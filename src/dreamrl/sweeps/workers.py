@@ -121,6 +121,9 @@ def _share(cores: list[int], number: int) -> Iterator[None]:
         "OMP_NUM_THREADS": str(len(cores)),
         "XLA_PYTHON_CLIENT_MEM_FRACTION": f"{0.9 / number:.3f}",
     }
+    # JAX has two names for it, and starts on no GPU where both are set.
+    if "XLA_CLIENT_MEM_FRACTION" in os.environ:
+        del setting["XLA_PYTHON_CLIENT_MEM_FRACTION"]
     mine = {name: value for name, value in setting.items() if name not in os.environ}
     before = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None
     os.environ.update(mine)
