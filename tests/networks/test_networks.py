@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from dreamrl.networks.actor_critic import ActorCritic
+from dreamrl.networks.layers import product, products_in
 from dreamrl.networks.recurrent import GRU, Recurrent
 from dreamrl.spaces import Discrete
 
@@ -138,3 +139,22 @@ def test_a_policy_without_a_cell_has_no_memory():
         carry, decision = policy.step(policy.init_carry(), x[t])
         close(jax.tree.map(lambda leaf, t=t: leaf[t], together), decision)
         assert carry.size == 0
+
+
+def test_products_in_bfloat16_are_rounded_and_all_else_is_not(gru):
+    x, weight = inputs(), gru.recurrent[:INPUTS]
+
+    def half(array):
+        return np.asarray(array).astype(jnp.bfloat16).astype(np.float32)
+
+    def loss(weight):
+        return (product(x, weight) ** 2).sum()
+
+    with products_in("bfloat16"):
+        rounded, gradient = product(x, weight), jax.grad(loss)(weight)
+    plain = product(x, weight)
+    assert rounded.dtype == gradient.dtype == jnp.float32
+    np.testing.assert_array_equal(rounded, half(half(x) @ half(weight)))
+    np.testing.assert_array_equal(gradient, half(gradient))
+    np.testing.assert_array_equal(plain, x @ weight)
+    np.testing.assert_allclose(gradient, jax.grad(loss)(weight), rtol=0.05, atol=0.05)

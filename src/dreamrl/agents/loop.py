@@ -17,6 +17,7 @@ from dreamrl.agents.algorithm import Agent, Algorithm, Experience, Metrics, Snap
 from dreamrl.families.family import Family
 from dreamrl.learners import replay
 from dreamrl.learners.dqn import DQN
+from dreamrl.networks.layers import products_in
 from dreamrl.sharding import dealt, over_trials, own_key
 from dreamrl.trial import Trial, TrialKeys, play
 from dreamrl.types import Key, ProblemID
@@ -116,6 +117,10 @@ class Trainer:
 
     def iterate(self, state: State) -> tuple[State, Metrics]:
         """Run one iteration: new trials, then all updates."""
+        with products_in(self.settings.budget.precision):
+            return self._iterate(state)
+
+    def _iterate(self, state: State) -> tuple[State, Metrics]:
         algorithm, learner = self.algorithm, self.settings.learner
         updates, number = learner.updates, state.iteration
         key, key_trials, key_updates = jax.random.split(state.key, 3)

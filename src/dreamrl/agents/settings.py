@@ -9,6 +9,7 @@ from dreamrl.families.family import Family, horizon_of
 from dreamrl.families.repeated import explored_in
 from dreamrl.learners.dqn import DQN
 from dreamrl.learners.ppo import PPO
+from dreamrl.networks.layers import Precision
 from dreamrl.spaces import Discrete
 
 Learner = PPO | DQN
@@ -30,6 +31,9 @@ class Budget:
     """Adam's rate at the end, as a share of that at the start."""
     explorations: Annotated[int, Range(1, 1000)] = 1
     """Exploration episodes a trial: after an end the problem is reset, and explored again."""
+    precision: Precision = "float32"
+    """What networks multiply in while they train; bfloat16 is for GPUs and TPUs. Parameters, sums
+    and losses are float32 in either, and so is the agent once it is trained."""
 
     def __post_init__(self) -> None:
         check_ranges(self)

@@ -1,6 +1,10 @@
 """Layers that work on any number of leading axes."""
 
+import contextlib
 import math
+from collections.abc import Iterator
+from contextvars import ContextVar
+from typing import Literal
 
 import equinox as eqx
 import jax
@@ -8,6 +12,30 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from dreamrl.types import Key
+
+Precision = Literal["float32", "bfloat16"]
+"""Of what networks multiply; parameters are always kept in float32."""
+
+_PRECISION: ContextVar[Precision] = ContextVar("precision", default="float32")
+
+
+@contextlib.contextmanager
+def products_in(precision: Precision) -> Iterator[None]:
+    """Let networks multiply in this precision wherever they are traced meanwhile."""
+    before = _PRECISION.set(precision)
+    try:
+        yield
+    finally:
+        _PRECISION.reset(before)
+
+
+def product(
+    x: Float[Array, "... inputs"], weight: Float[Array, "inputs outputs"]
+) -> Float[Array, "... outputs"]:
+    """Return x W. In bfloat16 x, W and the product are rounded to it, and so are gradients."""
+    if _PRECISION.get() == "float32":
+        return x @ weight
+    return (x.astype(jnp.bfloat16) @ weight.astype(jnp.bfloat16)).astype(jnp.float32)
 
 
 class Dense(eqx.Module):
@@ -25,4 +53,4 @@ class Dense(eqx.Module):
         self.bias = jnp.zeros(outputs)
 
     def __call__(self, x: Float[Array, "... inputs"]) -> Float[Array, "... outputs"]:
-        return x @ self.weight + self.bias
+        return product(x, self.weight) + self.bias

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PyTree
 
-from dreamrl.networks.layers import Dense
+from dreamrl.networks.layers import Dense, product
 from dreamrl.types import Key
 
 
@@ -92,7 +92,7 @@ class GRU(eqx.Module):
         self, carry: Float[Array, "... size"], projected: Float[Array, "... gates"]
     ) -> Float[Array, "... size"]:
         reset_x, update_x, new_x = jnp.split(projected, 3, axis=-1)
-        reset_h, update_h, new_h = jnp.split(carry @ self.recurrent, 3, axis=-1)
+        reset_h, update_h, new_h = jnp.split(product(carry, self.recurrent), 3, axis=-1)
         update = jax.nn.sigmoid(update_x + update_h)
         new = jnp.tanh(new_x + jax.nn.sigmoid(reset_x + reset_h) * new_h)
         return update * carry + (1 - update) * new
