@@ -58,12 +58,10 @@ HEADS = (
 SEEDS = (10, 11)
 
 
-def measured(case, kind, seeds, out):
-    """Return what came of one bottleneck in one case, a list by seed."""
+def measured(agent, family, changes, seeds, out):
+    """Return what came of one agent on one family, a list by seed."""
     begin = time.perf_counter()
-    found = dreamrl.train(
-        "dream", case.family, seeds=list(seeds), out=out, bottleneck=kind, **case.changes
-    )
+    found = dreamrl.train(agent, family, seeds=list(seeds), out=out, **changes)
     seconds = time.perf_counter() - begin
     rows, last = [], {record["seed"]: record for record in found.records}
     for seed, agent in zip(seeds, found.agents, strict=True):
@@ -78,12 +76,13 @@ def measured(case, kind, seeds, out):
             "return_unseen": of["unseen"].return_mean,
             "return_training": of["training"].return_mean,
             "steps": of["unseen"].exploration_length_mean,
-            "gray_line_ridden": of["unseen"].statistics["gray_line_ridden"],
             "relevant": held.relevant,
             "irrelevant": held.irrelevant,
-            "information": last[seed]["information"],
             "dual": last[seed]["dual"],
+            **of["unseen"].statistics,
         }
+        if "information" in last[seed]:
+            row["information"] = last[seed]["information"]
         rows.append(json.loads(json.dumps(row), parse_float=lambda x: round(float(x), 4)))
         print(rows[-1], flush=True)
     return {"seconds": round(seconds), "seeds": rows}
@@ -126,7 +125,9 @@ def main() -> None:
     if not asked.table:
         for name in asked.cases or CASES:
             for kind in asked.bottlenecks:
-                found = measured(CASES[name], kind, asked.seeds, asked.out / f"{name}-{kind}")
+                case, out = CASES[name], asked.out / f"{name}-{kind}"
+                changes = {"bottleneck": kind, **case.changes}
+                found = measured("dream", case.family, changes, asked.seeds, out)
                 results.setdefault(name, {})[kind] = found
                 expected = {name: case.expected for name, case in CASES.items()}
                 keep("bottleneck", command(__spec__.name), expected=expected, results=results)

@@ -11,12 +11,13 @@ from jaxtyping import Array, Bool, Float, PyTree
 from dreamrl.agents.algorithm import Algorithm, Experience, Loss, Metrics, Snapshot
 from dreamrl.agents.dream import bottleneck, prices
 from dreamrl.agents.dream.decoder import Decoder, belief_error, decoder_loss
-from dreamrl.agents.dream.dynamics import Dynamics, check_dynamics
+from dreamrl.agents.dream.dynamics import check_dynamics
 from dreamrl.agents.dream.exploration import (
     ExplorationPolicy,
     ExplorationReward,
     Script,
     information_gain,
+    return_of_trial,
     returns_as_rewards,
     step_cost,
 )
@@ -27,6 +28,7 @@ from dreamrl.agents.dream.losses import (
     exploration_loss,
 )
 from dreamrl.agents.dream.networks import Components, Conditions, DreamAgent, DreamBehaviour
+from dreamrl.agents.dream.objectives import LEARNED, OBJECTIVES, Explored
 from dreamrl.agents.dream.settings import DreamSettings, Unlimited
 from dreamrl.agents.dream.stopping import (
     ContinuationValue,
@@ -39,25 +41,21 @@ from dreamrl.agents.settings import check_actions
 from dreamrl.families.family import Family, exploration_weight
 from dreamrl.learners import replay
 from dreamrl.learners.schedules import ramp
-from dreamrl.networks.encoder import Encoder, make_encoder
+from dreamrl.networks.encoder import make_encoder
 from dreamrl.networks.policy import InstructedPolicy
 from dreamrl.networks.recurrent import GRU, Cell
 from dreamrl.trial import TrialKeys, before, blank
-from dreamrl.types import Key, ProblemID, Trajectory
+from dreamrl.types import Key, ProblemID
 
-
-class Explored(NamedTuple):
-    """What the decoder learns from; it stays in the replay."""
-
-    trajectory: Trajectory
-    problem_id: ProblemID
+OF_THE_ENCODER = ("return_encoder", "information", "z_squared", "z_nats")
+"""Metrics that say nothing where no encoder is trained."""
 
 
 class Memory(NamedTuple):
     """What DREAM keeps besides its components."""
 
     replay: replay.Replay
-    """Of `Explored`."""
+    """Of `Explored`: what the decoder learns from."""
     dual: bottleneck.Dual
     stake: prices.Stake | None = None
     """What knowing the problem is worth, where explorations have a price."""
@@ -103,10 +101,7 @@ class Dream(Algorithm):
         family, settings = self.family, self.settings
         explore, z = settings.exploration, settings.encoding.z
         keys = jax.random.split(key, 5)
-        if explore.objective == "predict-dynamics":
-            encoder: Encoder = Dynamics(keys[0], family, z)
-        else:
-            encoder = make_encoder(keys[0], family, z, settings.encoding.scale)
+        encoder = make_encoder(keys[0], family, z, settings.encoding.scale)
         exploit = settings.exploitation
         may_end = exploit.may_end
         exploitation = InstructedPolicy(keys[1], family, exploit.hidden, z, may_end=may_end)
@@ -122,7 +117,11 @@ class Dream(Algorithm):
         )
         width = settings.decoder.hidden or explore.hidden
         decoder = Decoder(keys[3], family, width, z, self.cell)
-        return Components(encoder, exploitation, exploration, decoder), keys[4]
+        objective = None
+        if explore.objective in OBJECTIVES:
+            key_objective = jax.random.fold_in(keys[2], 1)
+            objective = OBJECTIVES[explore.objective](key_objective, family, width, z)
+        return Components(encoder, exploitation, exploration, decoder, objective), keys[4]
 
     def agent(self, params: Components) -> DreamAgent:
         """Return what meta-test gets: all but the encoder."""
@@ -134,16 +133,18 @@ class Dream(Algorithm):
     @property
     def group_names(self) -> tuple[str, ...]:
         """Encoder and exploitation share one objective; exploration and decoder have their own."""
-        return ("exploitation", "exploration", "decoder")
+        learned = self.settings.exploration.objective in LEARNED
+        return ("exploitation", "exploration", "decoder", *(["objective"] if learned else []))
 
     def groups(self, params: Components) -> dict:
-        """Return the three groups that are trained apart."""
-        parts = ((params.encoder, params.exploitation), params.exploration, params.decoder)
-        return dict(zip(self.group_names, parts, strict=True))
+        """Return the groups that are trained apart."""
+        parts = ((params.encoder, params.exploitation), *params[2:])
+        return dict(zip(self.group_names, parts, strict=False))
 
     def merge(self, params: Components, groups: dict) -> Components:
-        (encoder, exploitation), exploration, decoder = (groups[n] for n in self.group_names)
-        return Components(encoder, exploitation, exploration, decoder)
+        encoder, exploitation = groups["exploitation"]
+        rest = {name: groups[name] for name in self.group_names[1:]}
+        return params._replace(encoder=encoder, exploitation=exploitation, **rest)
 
     def target(self, params: Components) -> tuple[InstructedPolicy, ExplorationPolicy]:
         return params.exploitation, params.exploration
@@ -180,6 +181,8 @@ class Dream(Algorithm):
 
     def decoder_share(self, progress: Float[Array, ""]) -> Float[Array, ""]:
         """Return the share of exploitation episodes that act on the decoder's z."""
+        if self._end_to_end:
+            return jnp.ones_like(progress)
         exploit = self.settings.exploitation
         times = (exploit.decoder_share_begin, exploit.decoder_share_end)
         return ramp(progress, 0.0, exploit.decoder_share, *times)
@@ -204,7 +207,9 @@ class Dream(Algorithm):
             for x in (decoded, settings.encoding.rho * noise, drawn)
         )
         decoded, blind = decoded & ~random[:, None], None
-        if self._weight:
+        if self._end_to_end:
+            decoded = jnp.ones_like(decoded)
+        elif self._weight:
             own = jax.random.fold_in(key_share, 1)
             blind = jax.random.bernoulli(own, prices.BLIND_SHARE, (count, episodes))
             decoded = decoded & ~blind
@@ -233,11 +238,13 @@ class Dream(Algorithm):
             beliefs, recorded_x = trial.beliefs.mean, trial.extras.exploration
             before_acting, values = recorded_x.belief, recorded_x.continuation
             recorded = (recorded_x.learner, trial.extras.exploitation)
-        errors = belief_error(means[:, None], beliefs)
-        unit = jnp.maximum(errors[:, 0].mean(), settings.encoding.rho**2)
+        left = errors = belief_error(means[:, None], beliefs)
+        if params.objective is not None:
+            left = params.objective.left(Explored(explored, experience.problem_id))
+            left = jax.lax.stop_gradient(left)
         on_policy = explored.mask & on_purpose[:, None]
-        known = 1 - _mean(errors[:, -1], on_purpose) / unit
-        cost = step_cost(explore.cost, known)
+        unit, found = self._found(left, on_purpose)
+        cost = step_cost(explore.cost, found)
         acted_on = conditions.beliefs(beliefs[:, 0], beliefs[:, -1])
         exploitation = self._exploitation_batch(experience, acted_on, recorded[1])
         returns, decoded = trial.exploitation.episode_return, conditions.decoded
@@ -249,15 +256,15 @@ class Dream(Algorithm):
         exploit = settings.exploitation
         times = (exploit.decoder_share_begin, exploit.decoder_share_end)
         grown = ramp(progress, 0.0, 1.0, *times)
-        charged = paid(explored, errors, unit, cost * grown)
-        rewards = paid(explored, errors, unit, cost)
+        charged = paid(explored, left, unit, cost * grown)
+        rewards = paid(explored, left, unit, cost)
         own = self._weight * explored.rewards
         if self._weight:
             worth = prices.in_information(own, now.memory.stake.value)
             charged, rewards = charged + grown * worth, rewards + worth
         learned_from = on_policy
         continuation = jax.vmap(continuation_targets)(rewards, values, on_policy)
-        if explore.objective == "end-to-end":
+        if explore.objective in ("returns", "end-to-end"):
             after, known_after = return_of_trial(returns, decoded)
             charged = jax.vmap(returns_as_rewards)(explored.mask, after) + own
             learned_from = on_policy & known_after[:, None]
@@ -279,7 +286,7 @@ class Dream(Algorithm):
         metrics = {
             "return_encoder": _mean(returns.reshape(-1), informed.reshape(-1)),
             "return_decoder": _mean(returns.reshape(-1), decoded.reshape(-1)),
-            "information": known,
+            "information": self._found(errors, on_purpose)[1],
             "z_squared": jnp.square(means).sum(-1).mean(),
             "z_nats": bottleneck.lower_bound(means, settings.encoding.rho),
             "stop_length": _mean(ends, on_purpose),
@@ -292,21 +299,35 @@ class Dream(Algorithm):
         settings, progress = self.settings, now.progress
         weight = self._penalty_weight(now)
         exploit_target, explore_target = now.target or (None, None)
-        means = now.params.encoder(recalled.problem_id)
-        return {
-            "exploitation": lambda nets: exploitation_loss(
-                nets, exploit_target, batch.exploitation, settings, weight, progress
-            ),
+        params, means = now.params, now.params.encoder(recalled.problem_id)
+
+        def exploited(nets: tuple, decoder: Decoder) -> tuple[Float[Array, ""], Metrics]:
+            reader = decoder if self._end_to_end else None
+            terms = (exploit_target, batch.exploitation, settings, weight, progress, reader)
+            return exploitation_loss(nets, *terms)
+
+        def read(decoder: Decoder) -> tuple[Float[Array, ""], Metrics]:
+            if self._end_to_end:
+                return exploited((params.encoder, params.exploitation), decoder)
+            return decoder_loss(decoder, recalled.trajectory, means), {}
+
+        losses: dict[str, Loss] = {
+            "exploitation": lambda nets: exploited(nets, params.decoder),
             "exploration": lambda policy: exploration_loss(
                 policy, explore_target, batch.exploration, settings, progress
             ),
-            "decoder": lambda decoder: (decoder_loss(decoder, recalled.trajectory, means), {}),
+            "decoder": read,
         }
+        if "objective" in self.group_names:
+            losses["objective"] = lambda objective: (objective.loss(recalled), {})
+        return losses
 
     def conclude(
         self, now: Snapshot, experience: Experience, metrics: Metrics
     ) -> tuple[Snapshot, Metrics]:
         """Adapt the dual variable to the return on the true z."""
+        if self._end_to_end:
+            return now, {name: x for name, x in metrics.items() if name not in OF_THE_ENCODER}
         metrics["dual"] = self._penalty_weight(now)
         metrics["decoder_share"] = self.decoder_share(now.progress)
         returned, kind = metrics["return_encoder"], self.settings.bottleneck
@@ -338,10 +359,20 @@ class Dream(Algorithm):
     def _episodes(self) -> int:
         return self.settings.budget.episodes
 
+    @property
+    def _end_to_end(self) -> bool:
+        """Whether nothing is learned but from what explorations gave; the encoder is not used."""
+        return self.settings.exploration.objective == "end-to-end"
+
+    def _found(
+        self, left: Float[Array, "B times"], on_purpose: Bool[Array, " B"]
+    ) -> tuple[Float[Array, ""], Float[Array, ""]]:
+        """Return all there is to find out, and the share of it that explorations find."""
+        unit = jnp.maximum(left[:, 0].mean(), self.settings.encoding.rho**2)
+        return unit, 1 - _mean(left[:, -1], on_purpose) / unit
+
     def _penalty_weight(self, now: Snapshot) -> Float[Array, ""]:
-        kind = self.settings.bottleneck
-        if self.settings.exploration.objective == "predict-dynamics":
-            kind = Unlimited()
+        kind = Unlimited() if self._end_to_end else self.settings.bottleneck
         return bottleneck.penalty_weight(kind, now.memory.dual, now.progress)
 
     def _exploitation_batch(
@@ -349,8 +380,9 @@ class Dream(Algorithm):
     ) -> ExploitationBatch:
         """Return all exploitation episodes, [B * N, ...]."""
         settings, trial, conditions = self.settings, experience.trial, experience.conditions
-        problem_id = jax.tree.map(
-            lambda x: jnp.repeat(x, self._episodes, axis=0), experience.problem_id
+        explored = trial.exploration if self._end_to_end else None
+        problem_id, explored = jax.tree.map(
+            lambda x: jnp.repeat(x, self._episodes, axis=0), (experience.problem_id, explored)
         )
         zs = (beliefs, conditions.believed, conditions.noise)
         (beliefs, believed, noise), goals, episodes, recorded = jax.tree.map(
@@ -359,15 +391,8 @@ class Dream(Algorithm):
         learner, discount = settings.learner, settings.exploitation.discount
         prepared = learner.prepare(episodes, recorded, learner.exploitation, discount)
         seen = jax.vmap(before)(episodes)
-        return ExploitationBatch(problem_id, beliefs, believed, noise, goals, seen, prepared)
-
-
-def return_of_trial(
-    returns: Float[Array, "B N"], decoded: Bool[Array, "B N"]
-) -> tuple[Float[Array, " B"], Bool[Array, " B"]]:
-    """Return the mean of each trial's episodes on the decoder's z, and whether there are any."""
-    total = (returns * decoded).sum(1)
-    return total / jnp.maximum(decoded.sum(1), 1), decoded.any(1)
+        given = (problem_id, beliefs, believed, noise, goals, seen, prepared)
+        return ExploitationBatch(*given, explored)
 
 
 def _mean(x: Float[Array, "..."], where: Bool[Array, "..."]) -> Float[Array, ""]:

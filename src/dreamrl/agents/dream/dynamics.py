@@ -1,34 +1,58 @@
-"""The fixed encoding of the ablation `predict-dynamics`: everything that problems differ in.
+"""The fixed encoding of the objective `predict-dynamics`: everything that problems differ in.
 
-The same random episodes are played in every problem. What they show, next observations and
-rewards, is the problem's dynamics as a vector: projected to the length of z, which keeps
-distances, and never learned. Exploration is then paid for predicting everything, whether
-exploitation needs it or not (Liu et al. 2021, section 6: the ablation without the encoder).
+What each action leads to in each state that random explorations reach, next observation and reward,
+is a problem's dynamics as a vector. All that looks different counts alike, however seldom it is
+reached. The vector is projected to the length of z, which keeps distances, and never learned.
 """
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from dreamrl.families.family import Family
+from dreamrl.errors import UserError
+from dreamrl.families.family import Family, horizon_of, mask_of
 from dreamrl.families.memory import check_fits
+from dreamrl.families.turns import at_once
+from dreamrl.networks.distributions import MASKED
 from dreamrl.networks.encoder import EmbeddingEncoder
-from dreamrl.trial import Choice, any_action, rollout
-from dreamrl.types import Key, ProblemID
+from dreamrl.spaces import Discrete
+from dreamrl.trial import Choice, rollout
+from dreamrl.types import Action, Key, ProblemID, State, Trajectory
 
-EPISODES = 256
+EPISODES = 128
+"""Random explorations, each in a problem of training, whose states are compared."""
+SAMPLED = 8
+"""Actions tried in a state, where they have no numbers."""
+ALIKE = 1e-4
+"""Observations whose projections differ by less are the same."""
 
 
 class Dynamics(EmbeddingEncoder):
     """A fixed encoder; it receives no gradient."""
 
     def __init__(self, key: Key, family: Family, size: int):
-        key_play, key_project = jax.random.split(key)
+        key_visit, key_try, key_project = jax.random.split(key, 3)
         super().__init__(key_project, family.train_ids, size)
         ids = jnp.array(self.ids)
-        shown = jax.vmap(lambda i: _shown(family, i, key_play))(ids)
-        shown = shown - shown.mean(0)
-        means = shown @ jax.random.normal(key_project, (shown.shape[1], size))
+        states, weights = _visited(family, ids, key_visit)
+        actions = _actions(family, key_try)
+
+        def shown(problem_id: Array) -> Float[Array, " everything"]:
+            problem = family.problem(problem_id)
+
+            def outcome(state: State, action: Action) -> Float[Array, " features"]:
+                mask = mask_of(family, problem, None, state)
+                _, step = family.step(key_try, problem, None, state, action)
+                seen = family.observation_space.encode(step.observation)
+                told = jnp.append(seen, step.reward)
+                return told if mask is None else told * mask[action]
+
+            outcomes = jax.vmap(jax.vmap(outcome, (None, 0)), (0, None))(states, actions)
+            return (outcomes * jnp.sqrt(weights)[:, None, None]).reshape(-1)
+
+        features = jax.vmap(shown)(ids)
+        features = features - features.mean(0)
+        means = features @ jax.random.normal(key_project, (features.shape[1], size))
         scale = jnp.sqrt(jnp.square(means).sum(-1).mean())
         self.means = means / jnp.maximum(scale, 1e-6)
 
@@ -38,27 +62,52 @@ class Dynamics(EmbeddingEncoder):
 
 
 def check_dynamics(family: Family) -> None:
-    """Raise UserError if what the episodes show of all problems does not fit into memory."""
-    seen = family.observation_space.features
-    needed = 4 * len(family.train_ids) * EPISODES * family.horizon * (seen + 1)
-    what = f"predict-dynamics compares {EPISODES} random episodes in each of "
+    """Raise UserError where states cannot be tried, or what they show does not fit into memory."""
+    if at_once(family) is not None:
+        raise UserError(
+            f"predict-dynamics tries every action in states of its own choice, and {family.name!r} "
+            "is played outside of JAX, where they cannot be set; choose another objective"
+        )
+    states = EPISODES * horizon_of(family, exploring=True)
+    seen, tried = family.observation_space.features, len(_actions(family, jax.random.key(0)))
+    needed = 4 * len(family.train_ids) * states * tried * (seen + 1)
+    what = f"predict-dynamics compares {tried} actions in {states:,} states in each of "
     what += f"{len(family.train_ids):,} problems of {family.name!r}, which"
     check_fits(needed, what, "choose fewer problems")
 
 
-def _shown(family: Family, problem_id: Array, key: Key) -> Float[Array, " everything"]:
-    """Return what random episodes, the same in every problem, show of this one."""
-    problem = family.problem(problem_id)
+def _actions(family: Family, key: Key) -> Action:
+    """Return all actions but the end, which shows nothing; some, where they have no numbers."""
+    space = family.action_space
+    if not isinstance(space, Discrete):
+        return jax.vmap(space.sample)(jax.random.split(key, SAMPLED))
+    return jnp.array([action for action in range(space.n) if action != family.end_action])
+
+
+def _visited(family: Family, ids: Array, key: Key) -> tuple[State, Float[Array, " states"]]:
+    """Return states of random explorations, and weights: those that look alike have 1 together."""
+    key_ids, key_play, key_code = jax.random.split(key, 3)
+    space = family.action_space
 
     def act(carry, percept, key):
-        return carry, Choice(any_action(family.action_space, percept, key))
+        if not isinstance(space, Discrete):
+            return carry, Choice(space.sample(key))
+        possible = jnp.arange(space.n) != (-1 if family.end_action is None else family.end_action)
+        if percept.allowed is not None:
+            possible &= percept.allowed
+        return carry, Choice(jax.random.categorical(key, jnp.where(possible, 0.0, MASKED)))
 
-    def episode(key: Key) -> Array:
-        key_goal, key_play = jax.random.split(key)
-        goal = family.sample_goal(key_goal, problem)
-        trajectory = rollout(family, problem, goal, act, None, key_play).trajectory
-        seen = family.observation_space.encode(trajectory.observations[1:])
-        shown = jnp.concatenate([seen, trajectory.rewards[:, None]], axis=-1)
-        return (shown * trajectory.mask[:, None]).reshape(-1)
+    def explore(problem_id: Array, key: Key) -> tuple[State, Trajectory]:
+        played = rollout(family, family.problem(problem_id), None, act, None, key, states=True)
+        return played.states, played.trajectory
 
-    return jax.vmap(episode)(jax.random.split(key, EPISODES)).reshape(-1)
+    drawn = jax.random.choice(key_ids, ids, (EPISODES,))
+    states, played = jax.vmap(explore)(drawn, jax.random.split(key_play, EPISODES))
+    # Behind an end there is nothing to try.
+    states, observations = jax.tree.map(
+        lambda x: x[:, :-1].reshape(-1, *x.shape[2:]), (states, played.observations)
+    )
+    reached, seen = played.mask.reshape(-1), family.observation_space.encode(observations)
+    codes = seen @ jax.random.normal(key_code, (seen.shape[-1],))
+    alike = (jnp.abs(codes[:, None] - codes) < ALIKE) & reached
+    return states, jnp.where(reached, 1 / jnp.maximum(alike.sum(1), 1), 0.0)

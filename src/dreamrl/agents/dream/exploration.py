@@ -174,3 +174,11 @@ def returns_as_rewards(
     """Pay an exploration's last step what the exploitation after it returned (end to end)."""
     steps = jnp.arange(mask.shape[0])
     return jnp.where(steps == mask.sum() - 1, exploitation_return, 0.0)
+
+
+def return_of_trial(
+    returns: Float[Array, "B N"], decoded: Bool[Array, "B N"]
+) -> tuple[Float[Array, " B"], Bool[Array, " B"]]:
+    """Return the mean of each trial's episodes on the decoder's z, and whether there are any."""
+    total = (returns * decoded).sum(1)
+    return total / jnp.maximum(decoded.sum(1), 1), decoded.any(1)

@@ -8,12 +8,13 @@ from jaxtyping import Array, Bool, Float
 
 from dreamrl.agents.algorithm import Metrics, prefixed
 from dreamrl.agents.dream.bottleneck import penalty
+from dreamrl.agents.dream.decoder import Decoder
 from dreamrl.agents.dream.exploration import ExplorationPolicy
 from dreamrl.agents.dream.networks import encoding
 from dreamrl.agents.dream.settings import DreamSettings
 from dreamrl.networks.encoder import Encoder
 from dreamrl.networks.policy import InstructedPolicy
-from dreamrl.types import Percept, ProblemID
+from dreamrl.types import Percept, ProblemID, Trajectory
 
 
 class ExploitationBatch(NamedTuple):
@@ -27,6 +28,8 @@ class ExploitationBatch(NamedTuple):
     goals: Array
     percepts: Percept
     learner: Any
+    explorations: Trajectory | None = None
+    """What was explored before each, where the decoder learns from what they come to."""
 
 
 class ExplorationBatch(NamedTuple):
@@ -46,11 +49,18 @@ def exploitation_loss(
     settings: DreamSettings,
     penalty_weight: Float[Array, ""] | float,
     progress: Float[Array, ""],
+    decoder: Decoder | None = None,
 ) -> tuple[Float[Array, ""], Metrics]:
-    """Return the policy's loss plus lambda I(z; mu); it trains the encoder too (eq. 3)."""
+    """Return the policy's loss plus lambda I(z; mu); it trains the encoder too (eq. 3).
+
+    With a `decoder` all act on what that reads off the explorations, and it is trained.
+    """
     encoder, policy = nets
     learner, objective = settings.learner, settings.learner.exploitation
-    z = encoding(encoder, batch.problem_id, batch.beliefs, batch.decoded, batch.noise)
+    if decoder is None or batch.explorations is None:
+        z = encoding(encoder, batch.problem_id, batch.beliefs, batch.decoded, batch.noise)
+    else:
+        z = jax.vmap(decoder.unroll)(batch.explorations)[:, -1] + batch.noise
     inputs = (batch.percepts, batch.goals, z)
     decision = jax.vmap(policy.unroll)(*inputs)
     target_decision = None if target is None else jax.vmap(target.unroll)(*inputs)

@@ -11,6 +11,7 @@ from dreamrl.agents.acting import Behaviour, GreedyAgent, OnContext
 from dreamrl.agents.dream import exploration
 from dreamrl.agents.dream.decoder import Decoder
 from dreamrl.agents.dream.exploration import ExplorationPolicy, ExplorerCarry
+from dreamrl.agents.dream.objectives import Objective
 from dreamrl.agents.dream.stopping import Stop
 from dreamrl.networks.actor_critic import Decision
 from dreamrl.networks.encoder import Encoder
@@ -26,6 +27,8 @@ class Components(NamedTuple):
     exploitation: InstructedPolicy
     exploration: ExplorationPolicy
     decoder: Decoder
+    objective: Objective | None = None
+    """What says how exploration is paid, if not for information about z or by exploitation."""
 
 
 class DreamAgent(GreedyAgent):

@@ -125,15 +125,28 @@ class Exploitation:
         check_order(self, "decoder_share_begin", "decoder_share_end")
 
 
+Objective = Literal[
+    "information-gain",
+    "returns",
+    "end-to-end",
+    "predict-dynamics",
+    "dynamics-information",
+    "prediction-error",
+    "belief-entropy",
+    "novelty",
+]
+
+
 @dataclasses.dataclass(frozen=True)
 class Exploration:
     """The policy pi(a | s, tau) and the stop rule."""
 
     policy: Literal["learned", "random"] = "learned"
     """Whether exploration is learned at all."""
-    objective: Literal["information-gain", "end-to-end", "predict-dynamics"] = "information-gain"
+    objective: Objective = "information-gain"
     """What exploration is paid for: information about z; what exploitation on the decoder's z
-    then returns; or information about the whole dynamics and rewards, with no bottleneck."""
+    then returns, with all else as it is (`returns`), or with exploitation and decoder that learn
+    from what explorations gave alone (`end-to-end`); or one of the related objectives."""
     hidden: Annotated[int, COUNT] = 32
     """Width of the policy."""
     discount: Annotated[float, SHARE] = 0.97

@@ -1,0 +1,228 @@
+"""Related objectives: what else exploration may be paid for, with all else as DREAM has it.
+
+An objective says what is left to find out after 0, 1, ... T steps of an exploration, and a step is
+paid for how much less that becomes (`exploration.information_gain`), as by DREAM, whose is the
+decoder's error about z. What it must learn to say so, it learns from the decoder's replay, by a
+loss of its own. None of them knows what exploitation needs.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from dreamrl.agents.dream.decoder import Decoder, belief_error
+from dreamrl.agents.dream.dynamics import Dynamics
+from dreamrl.errors import UserError
+from dreamrl.families.family import Family, horizon_of, plain_ids
+from dreamrl.networks.encoder import HIDDEN, Encoder, make_encoder
+from dreamrl.networks.layers import Dense
+from dreamrl.spaces import ActionSpace, Space
+from dreamrl.types import Key, ProblemID, Trajectory
+
+MOST_PROBLEMS = 4096
+"""More can hardly be told apart by an output each."""
+
+
+class Explored(NamedTuple):
+    """Explorations, and the problems they were made in; the leading axis of each leaf is B."""
+
+    trajectory: Trajectory
+    problem_id: ProblemID
+
+
+class Objective(Protocol):
+    """What exploration is paid for, instead of information about z."""
+
+    def left(self, explored: Explored) -> Float[Array, "B times"]:
+        """Return what is left to find out: [B, T+1]; the first entry is all there is."""
+        ...
+
+    def loss(self, explored: Explored) -> Float[Array, ""]:
+        """Return what trains it."""
+        ...
+
+
+class PredictDynamics(eqx.Module):
+    """Information about the whole dynamics, as a reader of its own can tell them.
+
+    Liu et al. 2021, section 6, and VIME's objective (Houthooft et al. 2016) with a latent that is
+    worked out and not learned.
+    """
+
+    dynamics: Dynamics
+    reader: Decoder
+
+    def __init__(self, key: Key, family: Family, size: int, z: int):
+        keys = jax.random.split(key)
+        self.dynamics = Dynamics(keys[0], family, z)
+        self.reader = Decoder(keys[1], family, size, z)
+
+    def left(self, explored: Explored) -> Float[Array, "B times"]:
+        """Return |dynamics - reading|^2."""
+        told = jax.vmap(self.reader.unroll)(explored.trajectory)
+        return belief_error(self.dynamics(explored.problem_id)[:, None], told)
+
+    def loss(self, explored: Explored) -> Float[Array, ""]:
+        return self.left(explored).mean()
+
+
+class BeliefEntropy(eqx.Module):
+    """Entropy of the belief about which training problem this is: H(mu | tau_:t), in nats."""
+
+    reader: Decoder
+    ids: tuple[int, ...] = eqx.field(static=True)
+
+    def __init__(self, key: Key, family: Family, size: int, z: int):
+        if len(family.train_ids) > MOST_PROBLEMS:
+            raise UserError(
+                f"belief-entropy tells up to {MOST_PROBLEMS:,} training problems apart, and "
+                f"{family.name!r} has {len(family.train_ids):,}: choose another objective"
+            )
+        self.ids = tuple(sorted(plain_ids(family.train_ids)))
+        self.reader = Decoder(key, family, size, len(self.ids))
+
+    def left(self, explored: Explored) -> Float[Array, "B times"]:
+        log_p = self._log_beliefs(explored)
+        return -(jnp.exp(log_p) * log_p).sum(-1)
+
+    def loss(self, explored: Explored) -> Float[Array, ""]:
+        """Return -log p(mu | tau_:t), a mean over t = 0 .. T."""
+        rows = jnp.searchsorted(jnp.asarray(np.array(self.ids)), explored.problem_id.value)
+        true = jax.nn.one_hot(rows, len(self.ids))
+        return -(self._log_beliefs(explored) * true[:, None]).sum(-1).mean()
+
+    def _log_beliefs(self, explored: Explored) -> Float[Array, "B times problems"]:
+        return jax.nn.log_softmax(jax.vmap(self.reader.unroll)(explored.trajectory))
+
+
+class Outcomes(eqx.Module):
+    """(s, a), and what is known beside them -> the next observation and the reward."""
+
+    given: Dense
+    known: Dense
+    outcome: Dense
+    observation_space: Space = eqx.field(static=True)
+    action_space: ActionSpace = eqx.field(static=True)
+
+    def __init__(self, key: Key, family: Family, known: int):
+        keys = jax.random.split(key, 3)
+        self.observation_space, self.action_space = family.observation_space, family.action_space
+        seen, acted = self.observation_space.features, self.action_space.features
+        self.given = Dense(keys[0], seen + acted, HIDDEN, gain=2**0.5)
+        self.known = Dense(keys[1], known, HIDDEN)
+        self.outcome = Dense(keys[2], HIDDEN, seen + 1)
+
+    def errors(
+        self, trajectory: Trajectory, known: Float[Array, "B T known"]
+    ) -> Float[Array, "B T"]:
+        """Return squared errors of B trajectories: -log p up to constants, of variance 1/2."""
+        seen = self.observation_space.encode(trajectory.observations)
+        acted = self.action_space.encode(trajectory.actions)
+        given = self.given(jnp.concatenate([seen[:, :-1], acted], axis=-1))
+        known = self.known(known)
+        # What is known matters in some states and not in others.
+        told = self.outcome(jax.nn.relu(given + known + given * known))
+        came = jnp.concatenate([seen[:, 1:], trajectory.rewards[..., None]], axis=-1)
+        return jnp.square(told - came).sum(-1) * trajectory.mask
+
+
+class PredictionError(eqx.Module):
+    """Error of a model p(s', r | s, a) of all problems alike (Pathak et al. 2017).
+
+    It has no memory: where problems differ it stays wrong, however often that was seen.
+    """
+
+    model: Outcomes
+
+    def __init__(self, key: Key, family: Family, size: int, z: int):
+        self.model = Outcomes(key, family, 1)
+
+    def left(self, explored: Explored) -> Float[Array, "B times"]:
+        errors = self._errors(explored)
+        return _less(errors.sum(1).mean(), errors)
+
+    def loss(self, explored: Explored) -> Float[Array, ""]:
+        return self._errors(explored).mean()
+
+    def _errors(self, explored: Explored) -> Float[Array, "B T"]:
+        return self.model.errors(
+            explored.trajectory, jnp.zeros((*explored.trajectory.mask.shape, 1))
+        )
+
+
+class DynamicsInformation(eqx.Module):
+    """Information about the dynamics in what a step shows, by models learned from explorations.
+
+    I(mu; s', r | tau_:t, a) is how much better who knows the problem predicts the outcome than who
+    knows the exploration so far: VIME's expected information (Houthooft et al. 2016), from the side
+    of the outcomes. What nobody can predict is paid nothing.
+    """
+
+    reader: Decoder
+    encoder: Encoder
+    after_reading: Outcomes
+    informed: Outcomes
+
+    def __init__(self, key: Key, family: Family, size: int, z: int):
+        keys = jax.random.split(key, 4)
+        self.reader = Decoder(keys[0], family, size, z)
+        self.encoder = make_encoder(keys[1], family, z)
+        self.after_reading, self.informed = (Outcomes(k, family, z) for k in keys[2:])
+
+    def left(self, explored: Explored) -> Float[Array, "B times"]:
+        guessed, known = self._errors(explored)
+        return _less(guessed.sum(1).mean(), guessed - known)
+
+    def loss(self, explored: Explored) -> Float[Array, ""]:
+        guessed, known = self._errors(explored)
+        return (guessed + known).mean()
+
+    def _errors(self, explored: Explored) -> tuple[Float[Array, "B T"], Float[Array, "B T"]]:
+        trajectory = explored.trajectory
+        told = jax.vmap(self.reader.unroll)(trajectory)[:, :-1]
+        known = jnp.broadcast_to(self.encoder(explored.problem_id)[:, None], told.shape)
+        return self.after_reading.errors(trajectory, told), self.informed.errors(trajectory, known)
+
+
+class Novelty(eqx.Module):
+    """Observations that this exploration had not made before; nothing is learned."""
+
+    horizon: int = eqx.field(static=True)
+
+    def __init__(self, key: Key, family: Family, size: int, z: int):
+        self.horizon = horizon_of(family, exploring=True)
+
+    def left(self, explored: Explored) -> Float[Array, "B times"]:
+        trajectory = explored.trajectory
+        seen = trajectory.observations.reshape(*trajectory.mask.shape[:1], self.horizon + 1, -1)
+        same = (seen[:, :, None] == seen[:, None]).all(-1)
+        before = jnp.tril(same, -1).any(-1)[:, 1:]
+        return _less(
+            jnp.array(float(self.horizon)), (trajectory.mask & ~before).astype(jnp.float32)
+        )
+
+    def loss(self, explored: Explored) -> Float[Array, ""]:
+        return jnp.zeros(())
+
+
+OBJECTIVES: dict[str, Callable[[Key, Family, int, int], Objective]] = {
+    "predict-dynamics": PredictDynamics,
+    "dynamics-information": DynamicsInformation,
+    "prediction-error": PredictionError,
+    "belief-entropy": BeliefEntropy,
+    "novelty": Novelty,
+}
+"""(key, family, width, z) -> an objective, by its setting."""
+LEARNED = tuple(name for name in OBJECTIVES if name != "novelty")
+"""Those with parameters."""
+
+
+def _less(all_: Float[Array, ""], found: Float[Array, "B T"]) -> Float[Array, "B times"]:
+    """Return what is left of it after each step."""
+    begin = jnp.zeros_like(found[:, :1])
+    return all_ - jnp.concatenate([begin, jnp.cumsum(found, 1)], axis=1)
