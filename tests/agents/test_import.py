@@ -9,7 +9,7 @@ import pytest
 from dreamrl.agents.algorithm import Snapshot
 from dreamrl.agents.import_.losses import pull_loss
 from dreamrl.agents.registry import make_trainer, settings_for
-from dreamrl.agents.whole_trial.losses import read
+from dreamrl.agents.whole_trial.losses import Trials, read
 from dreamrl.configuration import changed
 
 
@@ -31,7 +31,7 @@ def made(relevant_fact):
 
 def test_half_of_the_trials_are_informed_of_f(made):
     algorithm, nets, new, _ = made
-    context = new.conditions
+    context = new.conditions.context
     assert int(context.informed.sum()) == 4
     np.testing.assert_allclose(context.z, nets.auxiliary(new.problem_id), rtol=1e-6)
     np.testing.assert_allclose(context.z, algorithm.encode(nets, new.problem_id), rtol=1e-6)
@@ -42,14 +42,15 @@ def test_half_of_the_trials_are_informed_of_f(made):
 
 def test_the_auxiliary_loss_pulls_g_and_not_f(made):
     algorithm, nets, new, batch = made
+    trials = Trials(batch.problem_id, batch.trial)
 
     def loss(nets):
         hidden = read(nets, new.trial)
-        return algorithm.auxiliary_loss(nets, batch, hidden, jax.random.key(0))[0]
+        return algorithm.auxiliary_loss(nets, trials, hidden, jax.random.key(0))[0]
 
     grads = eqx.filter_jit(eqx.filter_grad(loss))(nets)
     assert all((g == 0).all() for g in jax.tree.leaves(grads.auxiliary))
     assert any((g != 0).any() for g in jax.tree.leaves(grads.belief_head))
     assert any((g != 0).any() for g in jax.tree.leaves(grads.encoder))
-    pulled, _ = pull_loss(nets, batch, read(nets, new.trial))
+    pulled, _ = pull_loss(nets, trials, read(nets, new.trial))
     np.testing.assert_allclose(loss(nets), algorithm.settings.auxiliary * pulled, rtol=1e-5)

@@ -12,7 +12,7 @@ from dreamrl.agents import registry
 from dreamrl.agents.algorithm import Snapshot
 from dreamrl.agents.loop import Trainer
 from dreamrl.agents.varibad.losses import divergence, elbo
-from dreamrl.agents.whole_trial.losses import decide, policy_loss, read
+from dreamrl.agents.whole_trial.losses import Trials, decide, policy_loss, read
 from dreamrl.configuration import changed
 
 
@@ -77,7 +77,8 @@ def test_the_policy_teaches_no_posterior_and_the_elbo_no_policy(made):
 
     def auxiliary(nets):
         hidden = read(nets, batch.trial)
-        return algorithm.auxiliary_loss(nets, batch, hidden, jax.random.key(0))[0]
+        trials = Trials(batch.problem_id, batch.trial)
+        return algorithm.auxiliary_loss(nets, trials, hidden, jax.random.key(0))[0]
 
     def taught(loss):
         grads = eqx.filter_jit(eqx.filter_grad(loss))(nets)._asdict()
@@ -104,3 +105,11 @@ def test_a_large_elbo_does_not_shrink_the_policys_step(made):
         readers.append(after.params.encoder)
     jax.tree.map(np.testing.assert_array_equal, *policies)
     assert not eqx.tree_equal(*readers)
+
+
+def test_the_policy_is_paid_what_explorations_earn_where_it_is_to_be(made, relevant_fact):
+    algorithm, *_ = made
+    assert not algorithm.include_exploration_reward
+    settings = dataclasses.replace(algorithm.settings, exploration_rewards=True)
+    paid = registry.make_trainer("varibad", relevant_fact, settings).algorithm
+    assert paid.include_exploration_reward

@@ -10,6 +10,7 @@ import pytest
 from dreamrl.agents.algorithm import Agent, Algorithm, Experience, Snapshot
 from dreamrl.agents.loop import Trainable
 from dreamrl.agents.whole_trial.losses import decide, read
+from dreamrl.agents.whole_trial.networks import Conditions
 from dreamrl.configuration import changed
 from dreamrl.learners.ppo import Recorded
 from dreamrl.trial import Extras, Trial, percepts
@@ -80,7 +81,7 @@ def test_the_exploration_leads_to_what_the_exploitation_returns(counts, expected
     goals = jnp.zeros((1, 2), jnp.int32)
     trial = Trial(explored, None, goals, exploited, Extras(*recorded))
     algorithm = dataclasses.replace(untrained.algorithm, include_exploration_reward=counts)
-    experience = Experience(ProblemID(jnp.array([0])), None, trial)
+    experience = Experience(ProblemID(jnp.array([0])), Conditions(None, None), trial)
     batch = credited(untrained, algorithm, experience, 1.0, 1.0)
     np.testing.assert_allclose(batch.exploration.targets, [[2 + expected, 2 + expected / 2]])
     np.testing.assert_allclose(batch.exploitation.targets, [[[1, 1], [3, 2]]])

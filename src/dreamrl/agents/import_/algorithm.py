@@ -9,7 +9,7 @@ from dreamrl.agents.algorithm import Metrics
 from dreamrl.agents.import_.losses import pull_loss
 from dreamrl.agents.import_.networks import import_nets
 from dreamrl.agents.whole_trial.algorithm import WholeTrial
-from dreamrl.agents.whole_trial.losses import Batch, HiddenStates
+from dreamrl.agents.whole_trial.losses import HiddenStates, Trials
 from dreamrl.agents.whole_trial.networks import Nets, PrivilegedContext
 from dreamrl.types import Key, ProblemID
 
@@ -28,10 +28,10 @@ class Import(WholeTrial):
         return PrivilegedContext(nets.auxiliary(problem_id), informed)
 
     def auxiliary_loss(
-        self, nets: Nets, batch: Batch, hidden: HiddenStates, key: Key
+        self, nets: Nets, trials: Trials, hidden: HiddenStates, key: Key
     ) -> tuple[Float[Array, ""], Metrics]:
         """Return the weighted pull."""
-        loss, z_squared = pull_loss(nets, batch, hidden)
+        loss, z_squared = pull_loss(nets, trials, hidden)
         return self.settings.auxiliary * loss, {"loss_auxiliary": loss, "z_squared": z_squared}
 
     def encode(self, params: Nets, problem_id: ProblemID) -> Float[Array, "... Z"]:

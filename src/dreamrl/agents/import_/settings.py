@@ -3,12 +3,12 @@
 import dataclasses
 from typing import Annotated
 
-from dreamrl.agents.whole_trial.settings import WholeTrialSettings, presets
+from dreamrl.agents.whole_trial.settings import ReaderSettings, presets
 from dreamrl.configuration import COUNT, SHARE
 
 
 @dataclasses.dataclass(frozen=True)
-class ImportSettings(WholeTrialSettings):
+class ImportSettings(ReaderSettings):
     """Hyperparameters of IMPORT."""
 
     z: Annotated[int, COUNT] = 32

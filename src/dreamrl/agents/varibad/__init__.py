@@ -12,4 +12,9 @@ from dreamrl.agents.method import Method
 from dreamrl.agents.varibad.algorithm import Varibad
 from dreamrl.agents.varibad.settings import PRESETS, VaribadSettings
 
-VARIBAD = Method(VaribadSettings, Varibad, PRESETS)
+
+def _varibad(family, settings):
+    return Varibad(family, settings, include_exploration_reward=settings.exploration_rewards)
+
+
+VARIBAD = Method(VaribadSettings, _varibad, PRESETS)

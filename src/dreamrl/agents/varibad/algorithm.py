@@ -10,7 +10,7 @@ from dreamrl.agents.algorithm import Metrics
 from dreamrl.agents.varibad.losses import elbo
 from dreamrl.agents.varibad.networks import Posterior, varibad_nets
 from dreamrl.agents.whole_trial.algorithm import WholeTrial
-from dreamrl.agents.whole_trial.losses import Batch, HiddenStates
+from dreamrl.agents.whole_trial.losses import HiddenStates, Trials
 from dreamrl.agents.whole_trial.networks import Nets
 from dreamrl.types import Key
 
@@ -32,12 +32,12 @@ class Varibad(WholeTrial):
         return {"policy": optax.partition({"policy": self.adam(), "model": self.adam()}, parts)}
 
     def auxiliary_loss(
-        self, nets: Nets, batch: Batch, hidden: HiddenStates, key: Key
+        self, nets: Nets, trials: Trials, hidden: HiddenStates, key: Key
     ) -> tuple[Float[Array, ""], Metrics]:
         """Return the negative ELBO, weighted."""
         settings = self.settings
         posterior = cast(Posterior, nets.belief_head)
-        terms = elbo(posterior, nets.auxiliary, batch.trial, hidden, settings.samples, key)
+        terms = elbo(posterior, nets.auxiliary, trials.trial, hidden, settings.samples, key)
         loss = (
             settings.observation_weight * terms.observation
             + settings.reward_weight * terms.reward

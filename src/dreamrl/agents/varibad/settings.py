@@ -3,12 +3,12 @@
 import dataclasses
 from typing import Annotated
 
-from dreamrl.agents.whole_trial.settings import WholeTrialSettings, presets
+from dreamrl.agents.whole_trial.settings import ReaderSettings, presets
 from dreamrl.configuration import COUNT
 
 
 @dataclasses.dataclass(frozen=True)
-class VaribadSettings(WholeTrialSettings):
+class VaribadSettings(ReaderSettings):
     """Hyperparameters of VariBAD."""
 
     z: Annotated[int, COUNT] = 16
@@ -21,6 +21,8 @@ class VaribadSettings(WholeTrialSettings):
     """Weight of the errors of predicted rewards."""
     divergence_weight: float = 0.1
     """Weight of the posterior's divergence from the one before."""
+    exploration_rewards: bool = False
+    """Whether the policy is also paid what explorations earn, as in the paper."""
 
 
 PRESETS = presets(VaribadSettings()) | {

@@ -11,18 +11,28 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from dreamrl.agents.acting import Behaviour
 from dreamrl.agents.algorithm import Algorithm, Experience, Loss, Metrics, Snapshot
 from dreamrl.agents.settings import check_actions
-from dreamrl.agents.whole_trial.losses import Batch, HiddenStates, decide, policy_loss, read
+from dreamrl.agents.whole_trial.losses import (
+    Batch,
+    HiddenStates,
+    Trials,
+    decide,
+    policy_loss,
+    read,
+)
 from dreamrl.agents.whole_trial.networks import (
+    Conditions,
     InformedAgent,
     Nets,
     PrivilegedContext,
     WholeTrialAgent,
+    WholeTrialBehaviour,
 )
+from dreamrl.agents.whole_trial.settings import Reader, ReaderSettings
 from dreamrl.families.family import Family, exploration_weight
-from dreamrl.trial import Extras, TrialKeys
+from dreamrl.learners import replay
+from dreamrl.trial import Extras, Trial, TrialKeys, blank
 from dreamrl.types import Key, ProblemID
 
 
@@ -50,10 +60,16 @@ class WholeTrial(Algorithm):
         return None
 
     def auxiliary_loss(
-        self, nets: Nets, batch: Batch, hidden: HiddenStates, key: Key
+        self, nets: Nets, trials: Trials, hidden: HiddenStates, key: Key
     ) -> tuple[Float[Array, ""] | float, Metrics]:
-        """Return a loss to add to the policy's, and what to report of it."""
+        """Return a loss of what reads trials, to add to the policy's, and what to report of it."""
         return 0.0, {}
+
+    @property
+    def reader(self) -> Reader:
+        """What that loss learns from."""
+        settings = self.settings
+        return settings.reader if isinstance(settings, ReaderSettings) else Reader()
 
     def init(self, key: Key) -> tuple[Nets, Key]:
         """Return first networks, and the key to go on with."""
@@ -66,21 +82,52 @@ class WholeTrial(Algorithm):
 
     def conditions(
         self, now: Snapshot, problem_id: ProblemID, key: Key, key_episodes: Key
-    ) -> tuple[PrivilegedContext | None, TrialKeys]:
-        """Return the privileged context of each trial, if there is any."""
+    ) -> tuple[Conditions, TrialKeys]:
+        """Return the privileged context of each trial, if there is any, and which are random."""
         _, keys = super().conditions(now, problem_id, key, key_episodes)
-        return self.context(now.params, problem_id), keys
+        random, share = None, self.reader.random_share
+        if share:
+            count = self.settings.budget.trials
+            often = jax.random.uniform(jax.random.fold_in(key_episodes, 1), (count,))
+            random = jnp.where(jnp.arange(count) < share * count, often, 0.0)
+        return Conditions(self.context(now.params, problem_id), random), keys
 
-    def behave(self, now: Snapshot, conditions: PrivilegedContext | None) -> Behaviour:
+    def behave(self, now: Snapshot, conditions: Conditions) -> WholeTrialBehaviour:
         agent = self.agent(now.params)
-        if conditions is not None:
-            agent = InformedAgent(**vars(agent), privileged=conditions)
-        return Behaviour(agent, conditions, now.progress, self.settings.learner)
+        if conditions.context is not None:
+            agent = InformedAgent(**vars(agent), privileged=conditions.context)
+        return WholeTrialBehaviour(agent, conditions, now.progress, self.settings.learner)
+
+    @property
+    def replayed_episodes(self) -> int:
+        """Episodes that are kept for replay, those that the reader learns from among them."""
+        return super().replayed_episodes + self.reader.replay * (1 + self.settings.budget.episodes)
+
+    def memory(self, params: Nets) -> replay.Replay | tuple[()]:
+        """Return an empty replay of what the reader learns from, if it is kept."""
+        if not self.reader.replay:
+            return ()
+        return replay.empty(jax.eval_shape(self._blank), self.reader.replay)
+
+    def remember(self, memory: Any, experience: Experience) -> replay.Replay | tuple[()]:
+        """Keep new trials for the reader."""
+        if not self.reader.replay:
+            return ()
+        return replay.add(memory, Trials(experience.problem_id, _bare(experience.trial)))
+
+    def recalled(self, memory: Any, key: Key) -> Trials | tuple[()]:
+        """Return the trials that the reader learns from in this iteration, if they are kept."""
+        if not self.reader.replay:
+            return ()
+        return replay.sample(memory, key, self.settings.learner.updates * self.reader.batch)
 
     def prepare(self, now: Snapshot, experience: Experience) -> tuple[Batch, Metrics]:
         """Return trials with advantages that run through them, from exploitation back."""
         settings, learner, trial = self.settings, self.settings.learner, experience.trial
         explored, recorded = trial.exploration, trial.extras
+        conditions, taken = experience.conditions, explored.mask
+        if conditions.random is not None:
+            taken &= conditions.random[:, None] == 0
         objectives = (learner.exploration, learner.exploitation)
         exploitation = learner.prepare(
             trial.exploitation, recorded.exploitation, objectives[1], settings.discount
@@ -91,6 +138,7 @@ class WholeTrial(Algorithm):
             explored._replace(
                 rewards=explored.rewards * self._exploration_weight,
                 terminated=jnp.zeros_like(explored.terminated),
+                mask=taken,
             ),
             recorded.exploration,
             objectives[0],
@@ -98,15 +146,13 @@ class WholeTrial(Algorithm):
             None if start_values is None else start_values.mean(1),
         )
         batch = Batch(
-            experience.problem_id,
-            experience.conditions,
-            trial._replace(beliefs=None, extras=Extras()),
-            exploration,
-            exploitation,
+            experience.problem_id, conditions.context, _bare(trial), exploration, exploitation
         )
         return batch, trial_metrics(experience)
 
-    def losses(self, now: Snapshot, batch: Batch, recalled: tuple[()], key: Key) -> dict[str, Loss]:
+    def losses(
+        self, now: Snapshot, batch: Batch, recalled: Trials | tuple[()], key: Key
+    ) -> dict[str, Loss]:
         """Return the one loss that trains all networks."""
         learner, trial, target = self.settings.learner, batch.trial, now.target
 
@@ -117,7 +163,10 @@ class WholeTrial(Algorithm):
             if target is not None:
                 targets = decide(target, trial, self._again(target, batch), read(target, trial))
             value, metrics = policy_loss(decisions, targets, batch, learner, now.progress)
-            auxiliary, more = self.auxiliary_loss(nets, batch, hidden, key)
+            trials = Trials(batch.problem_id, trial)
+            if isinstance(recalled, Trials):
+                trials, hidden = recalled, read(nets, recalled.trial)
+            auxiliary, more = self.auxiliary_loss(nets, trials, hidden, key)
             return value + auxiliary, metrics | more
 
         return {"policy": loss}
@@ -134,10 +183,26 @@ class WholeTrial(Algorithm):
             return None
         return context._replace(informed=batch.context.informed)
 
+    def _blank(self) -> Trials:
+        """Return what the reader's replay keeps of one trial, with nothing in it."""
+        family, episodes = self.family, self.settings.budget.episodes
+        number = jnp.array(int(family.train_ids[0]))
+        goal = family.sample_goal(jax.random.key(0), family.problem(number))
+        goals, exploited = jax.tree.map(
+            lambda x: jnp.broadcast_to(x, (episodes, *x.shape)),
+            (goal, blank(family, exploring=False)),
+        )
+        return Trials(ProblemID(number), Trial(blank(family), None, goals, exploited))
+
+
+def _bare(trial: Trial) -> Trial:
+    """Return a trial without what was recorded of decisions."""
+    return trial._replace(beliefs=None, extras=Extras())
+
 
 def trial_metrics(experience: Experience) -> Metrics:
     """Return what is reported of new trials."""
-    trial, context = experience.trial, experience.conditions
+    trial, context = experience.trial, experience.conditions.context
     returns = trial.exploitation.episode_return.mean(1)
     blind = jnp.ones(returns.shape, bool) if context is None else ~context.informed
     return {

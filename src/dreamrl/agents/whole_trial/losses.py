@@ -13,6 +13,13 @@ from dreamrl.trial import Trial, before
 from dreamrl.types import ProblemID
 
 
+class Trials(NamedTuple):
+    """B trials and the problems that they were played in."""
+
+    problem_id: ProblemID
+    trial: Trial
+
+
 class Batch(NamedTuple):
     """B trials and what the learner needs to know of them."""
 

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Scalar
 
-from dreamrl.agents.acting import GreedyAgent
+from dreamrl.agents.acting import Behaviour, GreedyAgent
 from dreamrl.agents.whole_trial.settings import WholeTrialSettings
 from dreamrl.families.family import Family
 from dreamrl.networks.actor_critic import Decision
@@ -16,7 +16,7 @@ from dreamrl.networks.layers import Dense
 from dreamrl.networks.policy import InstructedPolicy, PerceptEncoder, encode_goal, goal_features
 from dreamrl.networks.recurrent import GRU
 from dreamrl.spaces import Space
-from dreamrl.trial import percepts
+from dreamrl.trial import Choice, percepts
 from dreamrl.types import Belief, Goal, Key, Percept, Trajectory
 
 BeliefHead = Callable[[Float[Array, "... size"]], Float[Array, "... Z"]]
@@ -116,6 +116,14 @@ class PrivilegedContext(NamedTuple):
         return jnp.where(self.informed[..., None], self.z, z)
 
 
+class Conditions(NamedTuple):
+    """What makes the behaviour of one trial in training."""
+
+    context: PrivilegedContext | None
+    random: Float[Array, ""] | None
+    """How often the exploration acts at random: 0 where it is the policy's own."""
+
+
 class WholeTrialAgent(GreedyAgent):
     """Greedy in both episodes; the belief is the hidden state and the z made of it."""
 
@@ -165,3 +173,15 @@ class InformedAgent(WholeTrialAgent):
 
     def context(self, z: Float[Array, " Z"]) -> Float[Array, " Z"]:
         return self.privileged.replace(z)
+
+
+class WholeTrialBehaviour(Behaviour):
+    """Explores partly at random where the conditions say so."""
+
+    def explore(
+        self, carry: Float[Array, " size"], percept: Percept, key: Key
+    ) -> tuple[Float[Array, " size"], Choice]:
+        """Choose as the learner does, or at random."""
+        carry, decision = self.agent.decide_exploration(carry, percept)
+        choice = self.learner.choose(decision, key, self.progress, self.conditions.random)
+        return carry, choice._replace(stop=self.agent.stops(carry, decision))

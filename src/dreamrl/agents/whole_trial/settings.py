@@ -12,7 +12,7 @@ from dreamrl.agents.settings import (
     cooked,
     pictures,
 )
-from dreamrl.configuration import COUNT, SHARE, check_ranges
+from dreamrl.configuration import COUNT, SHARE, Range, check_divides, check_ranges
 from dreamrl.learners.ppo import PPO
 
 
@@ -33,6 +33,33 @@ class WholeTrialSettings:
     def __post_init__(self) -> None:
         check_ranges(self)
         check_learner(self.learner, self.budget)
+
+
+@dataclasses.dataclass(frozen=True)
+class Reader:
+    """What reads trials, where a loss of its own trains that beside the policy's."""
+
+    random_share: Annotated[float, Range(0.0, 0.9)] = 0.0
+    """Share of explorations that act partly at random, each as often as it draws from 0..1: the
+    policy does not learn from those."""
+    replay: int = 0
+    """Trials kept, which trials must divide; 0: it learns from new ones only."""
+    batch: Annotated[int, COUNT] = 128
+    """Replayed trials an update."""
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
+
+
+@dataclasses.dataclass(frozen=True)
+class ReaderSettings(WholeTrialSettings):
+    """Hyperparameters of a method that also has a loss for what reads its trials."""
+
+    reader: Reader = Reader()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_divides("reader.replay", self.reader.replay, "trials", self.budget.trials)
 
 
 S = TypeVar("S", bound=Any)
