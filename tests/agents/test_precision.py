@@ -50,10 +50,9 @@ def test_a_trained_agent_multiplies_in_float32():
 
 
 @pytest.mark.learns
-@pytest.mark.parametrize("agent", ["e-rl2", "dream"])
-def test_bfloat16_learns_as_well(agent):
+def test_bfloat16_learns_as_well():
     """To try every arm, then pull the one that pays: 5, and 3 for who does not explore."""
-    made = trainer(agent, "bfloat16", iterations=120, trials=256)
+    made = trainer("e-rl2", "bfloat16", iterations=120, trials=256)
     training = train(made, (0,), Plan(chunk=120, evaluation_trials=8))
     assert all(x.dtype != jnp.bfloat16 for x in jax.tree.leaves(training.state))
     trained = made.agent(runs.of_seed(training.state, 0))
