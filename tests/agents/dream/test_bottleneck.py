@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from dreamrl.agents.dream.bottleneck import (
+    PAIRED,
     Dual,
     adapt,
     information,
@@ -214,3 +215,12 @@ def test_some_information_may_be_free():
     assert whole == pytest.approx(float(information(means, RHO)))
     assert float(penalty(means, Fixed(free=1.0), RHO)) == pytest.approx(whole - 1, rel=1e-5)
     assert float(penalty(means, Fixed(free=100.0), RHO)) == 0
+
+
+def test_wide_batches_do_not_pair_all_their_problems():
+    means = jax.random.normal(jax.random.key(0), (4 * PAIRED, 2)) / 4
+    few, all_ = lower_bound(means[:PAIRED], RHO), lower_bound(means, RHO)
+    np.testing.assert_array_equal(all_, few)
+    traced = jax.make_jaxpr(lambda means: lower_bound(means, RHO))(means)
+    assert f"f32[{PAIRED},{PAIRED}]" in str(traced)
+    assert f"f32[{len(means)},{len(means)}]" not in str(traced)
