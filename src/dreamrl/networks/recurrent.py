@@ -86,6 +86,8 @@ class GRU(eqx.Module):
             carry = jnp.where(taken, self._step(carry, gates), carry)
             return carry, carry
 
+        # Gates are worked out again for gradients: to keep those of each step takes longer.
+        step = jax.checkpoint(step, prevent_cse=False)
         return jax.lax.scan(step, carry, (projected, mask))[1]
 
     def _step(
