@@ -12,6 +12,7 @@ import sys
 import numpy as np
 
 from benchmarks import pages, program
+from benchmarks.paper.run import MARKS, NOTE
 from benchmarks.program import DOCS, RESULTS, ROOT, kept, parser
 from dreamrl.agents.registry import METHODS
 from dreamrl.comparison.spec import Result
@@ -43,7 +44,7 @@ def compared() -> str:
         rows.append((name, *(f"{each[key]:.3f}" if key in each else MISSING for each in limits)))
     counts: list[int] = []
     for agent in METHODS:
-        row = [f"`{agent}`"]
+        row = [f"`{agent}` {MARKS.get(agent, '')}".strip()]
         for family in FAMILIES:
             seeds = cell(family, agent).get("seeds", [])
             counts += [len(seeds)] if seeds and agent != "dream" else []
@@ -54,7 +55,7 @@ def compared() -> str:
     return (
         f"{pages.table(('return, unseen problems', *FAMILIES), rows)}\n\n"
         f"Interquartile means over {min(seeds_of_dream)} seeds of DREAM and {min(counts)} to "
-        f"{max(counts)} of the others; {MISSING}: not measured, or not known."
+        f"{max(counts)} of the others; {MISSING}: not measured, or not known. {NOTE}"
     )
 
 
@@ -67,8 +68,8 @@ def span(seeds: list[dict], split: str, key: str) -> str:
     return low if low == high else f"{low} to {high}"
 
 
-def row_of_dream(family: str, name: str) -> tuple[object, ...]:
-    result = cell(family, name)
+def row_of_dream(family: str) -> tuple[object, ...]:
+    result = cell(family, "dream")
     seeds = result["seeds"]
     wall, compiling = (
         sum(training[key] for training in result["trainings"])
@@ -76,7 +77,6 @@ def row_of_dream(family: str, name: str) -> tuple[object, ...]:
     )
     return (
         f"`{result['family']}`",
-        f"`{result['name']}`",
         len(seeds),
         span(seeds, "unseen", "return"),
         span(seeds, "train", "return"),
@@ -90,15 +90,13 @@ def row_of_dream(family: str, name: str) -> tuple[object, ...]:
 
 def dream() -> str:
     """Return the lowest and the highest seed of DREAM, and how long a new user waits."""
-    heads = ("family", "agent", "seeds", "return, unseen", "return, training", "optimum")
+    heads = ("family", "seeds", "return, unseen", "return, training", "optimum")
     costs = ("exploration steps", "gray lines", "all seeds trained in (compiling)")
-    cells = [("distracting-bus", "dream"), ("distracting-bus", "dream-bottleneck-none")]
-    cells += [(family, "dream") for family in FAMILIES if family != "distracting-bus"]
     alone = kept("distracting-bus")
     seconds = statistics.median(seed["seconds"] for seed in alone["seeds"])
     compiling = statistics.median(seed["compile_seconds"] for seed in alone["seeds"])
     return (
-        f"{pages.table((*heads, *costs), (row_of_dream(*each) for each in cells), left=2)}\n\n"
+        f"{pages.table((*heads, *costs), map(row_of_dream, FAMILIES))}\n\n"
         "One seed of DREAM on distracting-bus, with nothing compiled before: "
         f"{alone['median_seconds_to_level']:.0f} s from `dreamrl train` to the first evaluation\n"
         f"at {alone['level']}, {seconds:.0f} s to the end, {compiling:.0f} s of them compiling "

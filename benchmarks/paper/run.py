@@ -11,6 +11,7 @@ at any time, the same command goes on where it was.
 """
 
 import argparse
+import functools
 import pathlib
 import re
 import sys
@@ -18,6 +19,8 @@ import sys
 from benchmarks import pages, program
 from benchmarks.cells import fill_all
 from benchmarks.program import DOCS, ROOT, command, parser
+from dreamrl import families
+from dreamrl.advice import probe_of
 from dreamrl.agents import registry
 from dreamrl.comparison.spec import Cell, Result, cells, difference, held, missing
 from dreamrl.comparison.table import ALL, tables
@@ -33,16 +36,13 @@ BUDGETS = {"bandit": 1_800_000, "treasure": 6_000_000}
 SLOW = {("treasure", "varibad")}
 """What needs all of it."""
 SEEDS = PAPER | SANITY
-ABLATED = "distracting-bus"
-ABLATIONS = (
-    "dream:bottleneck=none",
-    "dream:bottleneck=fixed",
-    "dream:cost=0",
-    "dream:objective=end-to-end",
-    # Its reward comes at the end, and only where exploitation acts on the decoder's z.
-    "dream:objective=end-to-end,exploration_discount=0.99,decoder_share_begin=0,decoder_share_end=0.05",
-    "dream:objective=predict-dynamics",
+MARKS = {"rl2": "¹", "e-rl2": "¹", "maml": "²"}
+NOTE = (
+    "Explorations pay the same here whatever is done in them. ¹ So both maximise the same, but "
+    "for a constant: two samples of one method. ² It adapts on what explorations pay, which here "
+    "tells nothing: that it gains nothing is so by construction."
 )
+"""What is said of families where explorations are not paid for anything."""
 PLACE = "table: "
 """The blocks of docs/results.md that this program writes are named so, and for their part."""
 
@@ -51,7 +51,7 @@ def asked_for(asked: argparse.Namespace) -> list[Cell]:
     """The cells of this call; each agent gets as many steps as DREAM's preset on that family."""
     found = []
     for family in [asked.family] if asked.family else SEEDS:
-        names = asked.agents or [*registry.METHODS, *(ABLATIONS if family == ABLATED else ())]
+        names = asked.agents or list(registry.METHODS)
         seeds = asked.seeds or SEEDS.get(family, 3)
         slow = [name for name in names if (family, name) in SLOW]
         others = [name for name in names if name not in slow]
@@ -90,9 +90,9 @@ def listed(asked: argparse.Namespace) -> None:
 
 
 def finished() -> list[Result]:
-    """All results, in the order of families, agents and ablations."""
+    """All results, in the order of families and agents."""
     found = [read_json(path) for path in RESULTS.glob("*/*.json")]
-    order = [*SEEDS, *registry.METHODS, *ABLATIONS]
+    order = [*SEEDS, *registry.METHODS]
 
     def place(name: str) -> tuple[int, str]:
         return order.index(name) if name in order else len(order), name
@@ -101,15 +101,15 @@ def finished() -> list[Result]:
 
 
 def parts(results: list[Result]) -> dict[str, list[Result]]:
-    """{"FAMILY", "FAMILY ablations" of DREAM, "FAMILY settings" of rivals: results}.
+    """{"FAMILY", "FAMILY settings" of agents with others than their preset's: results}.
 
-    DREAM itself is in all three.
+    DREAM itself is in both.
     """
     found: dict[str, list[Result]] = {}
     for result in results:
-        apart = " ablations" if result["agent"] == "dream" else " settings"
-        kind = apart if ":" in result["name"] else ""
-        found.setdefault(result["family"] + kind, []).append(result)
+        found.setdefault(result["family"] + " settings" * (":" in result["name"]), []).append(
+            result
+        )
     for part, group in found.items():
         if part != (family := group[0]["family"]):
             group[:0] = [r for r in found.get(family, []) if r["name"] == "dream"]
@@ -133,12 +133,27 @@ def made(part: list[Result]) -> str:
     return f"Trained {' to '.join(dict.fromkeys((dates[0], dates[-1])))}; {named}."
 
 
+def tabled(results: list[Result], part: str) -> str:
+    """One table, and a note where explorations pay the same whatever is done in them."""
+    rivals = MARKS.keys() & {result["agent"] for result in results}
+    if not rivals or any(map(explorations_pay, {result["family"] for result in results})):
+        return tables(results, "dream").get(part, "")
+    marked = [r | {"name": f"{r['name']} {MARKS.get(r['agent'], '')}".strip()} for r in results]
+    text = tables(marked, "dream").get(part, "")
+    return text and f"{text}\n\n{NOTE}"
+
+
+@functools.cache
+def explorations_pay(family: str) -> bool:
+    return probe_of(families.make(family)).explorations_pay
+
+
 def write_tables(results: list[Result]) -> None:
     """Write tables, and the figures that exist, into the blocks of docs/results.md."""
     of_part = parts(results)
-    written = {name: tables(part, "dream")[part[0]["family"]] for name, part in of_part.items()}
+    written = {name: tabled(part, part[0]["family"]) for name, part in of_part.items()}
     plain = [r for r in results if ":" not in r["name"] and r["family"] in PAPER]
-    written[ALL] = tables(plain, "dream").get(ALL, "")
+    written[ALL] = tabled(plain, ALL)
 
     page = DOCS / "results.md"
     for name in pages.blocks(page):
@@ -170,9 +185,7 @@ def write_figures(results: list[Result]) -> None:
 def main() -> int:
     arguments = parser(__doc__)
     arguments.add_argument("family", nargs="?", help="default: " + ", ".join(SEEDS))
-    arguments.add_argument(
-        "agents", nargs="*", help="default: all, and on one family the ablations"
-    )
+    arguments.add_argument("agents", nargs="*", help="default: all")
     arguments.add_argument("--seeds", type=int, help="default: 5 on distracting-bus, else 3")
     arguments.add_argument(
         "--budget", type=int, help="environment steps; default: DREAM's preset's"

@@ -78,11 +78,9 @@ def measured(agent, family, changes, seeds, out):
             "steps": of["unseen"].exploration_length_mean,
             "relevant": held.relevant,
             "irrelevant": held.irrelevant,
-            "dual": last[seed]["dual"],
             **of["unseen"].statistics,
+            **{name: last[seed][name] for name in ("information", "dual") if name in last[seed]},
         }
-        if "information" in last[seed]:
-            row["information"] = last[seed]["information"]
         rows.append(json.loads(json.dumps(row), parse_float=lambda x: round(float(x), 4)))
         print(rows[-1], flush=True)
     return {"seconds": round(seconds), "seeds": rows}

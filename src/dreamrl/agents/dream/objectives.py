@@ -160,19 +160,19 @@ class DynamicsInformation(eqx.Module):
 
     I(mu; s', r | tau_:t, a) is how much better who knows the problem predicts the outcome than who
     knows the exploration so far: VIME's expected information (Houthooft et al. 2016), from the side
-    of the outcomes. What nobody can predict is paid nothing.
+    of the outcomes. What nobody can predict is paid nothing. One model predicts for both, so that
+    what it cannot fit cancels.
     """
 
     reader: Decoder
     encoder: Encoder
-    after_reading: Outcomes
-    informed: Outcomes
+    model: Outcomes
 
     def __init__(self, key: Key, family: Family, size: int, z: int):
-        keys = jax.random.split(key, 4)
+        keys = jax.random.split(key, 3)
         self.reader = Decoder(keys[0], family, size, z)
         self.encoder = make_encoder(keys[1], family, z)
-        self.after_reading, self.informed = (Outcomes(k, family, z) for k in keys[2:])
+        self.model = Outcomes(keys[2], family, z)
 
     def left(self, explored: Explored) -> Float[Array, "B times"]:
         guessed, known = self._errors(explored)
@@ -186,7 +186,7 @@ class DynamicsInformation(eqx.Module):
         trajectory = explored.trajectory
         told = jax.vmap(self.reader.unroll)(trajectory)[:, :-1]
         known = jnp.broadcast_to(self.encoder(explored.problem_id)[:, None], told.shape)
-        return self.after_reading.errors(trajectory, told), self.informed.errors(trajectory, known)
+        return self.model.errors(trajectory, told), self.model.errors(trajectory, known)
 
 
 class Novelty(eqx.Module):
