@@ -23,7 +23,6 @@ from dreamrl.families.grid import GridAction
 from dreamrl.training import RUN_OFTEN
 from dreamrl.trial import Choice
 from dreamrl.types import Belief, Key
-from tests.diagnoses import SMALL
 
 # Most of what tests compile runs once: read by XLA when it compiles the first program, below.
 # Without fusion emitters, DREAM's iteration compiles in a third of the time.
@@ -70,6 +69,8 @@ def well_compiled():
 def pump_run(tmp_path_factory):
     """A run of seconds on the built-in diagnosis, of an agent that does all tests."""
     out = tmp_path_factory.mktemp("runs") / "pump"
+    from tests.diagnoses import SMALL
+
     settings = changed(registry.settings_for("dream"), {**SMALL, "stop": "never"})
     runs.ensure(out, "dream", "diagnosis", settings, (0,), runs.Terms(1, 1, 8))
     return out

@@ -171,7 +171,7 @@ def test_a_run_is_trained_and_told_in_plain_lines(trained):
     assert (trained.code, trained.err) == (0, "")
     assert "\x1b" not in trained.out
     assert len(trained.out.splitlines()) < 16
-    assert "6/6  unseen 0.300" in trained.out
+    assert "6/6  return 0.300" in trained.out
     assert trained.out.isascii()
 
 
@@ -237,4 +237,4 @@ def test_a_terminal_that_cannot_redraw_gets_lines_as_they_come(where, term, redr
     assert process.returncode == 0, said
     assert (b"\x1b[" in said) == redraws
     assert out.encode() in said
-    assert (b"6/6  unseen 0.300" in said) != redraws
+    assert (b"6/6  return 0.300" in said) != redraws
