@@ -45,6 +45,9 @@ docs: $(DEV)
 	$(VENV)/bin/python -m benchmarks.speed.train --table
 	$(VENV)/bin/python -m benchmarks.speed.growth --draw
 	$(VENV)/bin/python -m benchmarks.speed.devices --table
+	$(VENV)/bin/python -m benchmarks.speed.roofline --table
+	$(VENV)/bin/python -m benchmarks.speed.scaling --table
+	$(VENV)/bin/python -m benchmarks.speed.accelerator --table
 
 $(VENV)/bin/pip:
 	@$(or $(PYTHON),false) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \

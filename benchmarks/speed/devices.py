@@ -12,8 +12,6 @@ points. The result is benchmarks/results/devices.json.
 
 import hashlib
 import json
-import resource
-import statistics
 import sys
 
 from benchmarks import pages
@@ -46,6 +44,7 @@ def measure(agent: str, name: str, seeds: int, devices: int, how: str, chunks: i
     jax.config.update("jax_num_cpu_devices", devices)
     import numpy as np
 
+    from benchmarks.rates import trained_for
     from dreamrl import families, training
     from dreamrl.agents import registry
     from dreamrl.devices import Devices
@@ -56,15 +55,9 @@ def measure(agent: str, name: str, seeds: int, devices: int, how: str, chunks: i
     trainer = registry.make_trainer(
         agent, families.make(name), registry.settings_for(agent, name), seeds
     )
-    told: list[list] = []
-    trained = training.train(
-        trainer,
-        range(FIRST_SEED, FIRST_SEED + seeds),
-        training.Plan(chunk=CHUNK, evaluate_every=10**6),
-        report=told.append,
-        stop=lambda: len(told) >= chunks,
-        devices=Devices(devices, devices // seeds if how == SHARED else 1),
-    )
+    chosen_seeds = range(FIRST_SEED, FIRST_SEED + seeds)
+    places = Devices(devices, devices // seeds if how == SHARED else 1)
+    trained, figures = trained_for(trainer, chosen_seeds, CHUNK, chunks, places)
     words = hashlib.sha256()
     for leaf in jax.tree.leaves(trained.state.params):
         words.update(np.asarray(leaf[0]).tobytes())
@@ -72,11 +65,7 @@ def measure(agent: str, name: str, seeds: int, devices: int, how: str, chunks: i
         "seeds": seeds,
         "devices": devices,
         "how": how,
-        "steps_per_second": statistics.median(
-            sum(record["steps_per_second"] for record in records) for records in told
-        ),
-        "compile_seconds": trained.compile_seconds,
-        "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10,
+        **figures,
         "fingerprint": words.hexdigest()[:12],
     }
 

@@ -133,14 +133,15 @@ def train_start(
         "steps_per_second": statistics.median(r["steps_per_second"] for r in records),
         "compile_seconds": training.compile_seconds,
         "start_seconds": first["seconds"] - first["steps"] / first["steps_per_second"],
-        "peak_memory_mb": _peak_memory_mb(),
+        "peak_memory_mb": peak_memory_mb(),
     }
 
 
-def _peak_memory_mb() -> float | None:
+def peak_memory_mb() -> float | None:
+    """Return the most memory that this process has had, but for a GPU's; None on Windows."""
     try:
         import resource
-    except ImportError:  # Windows has none.
+    except ImportError:
         return None
     # Kilobytes, but bytes on a Mac.
     unit = 2**20 if sys.platform == "darwin" else 2**10
