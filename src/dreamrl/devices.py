@@ -113,6 +113,9 @@ class Layout(NamedTuple):
 
             return jax.lax.map(one, own)
 
+        # Callbacks, as of environments on the host, do not work beside an axis that is left to XLA.
+        manual = {SEEDS, TRIALS} if self.mesh.shape[TRIALS] == 1 else {SEEDS}
+
         def all_of(*inputs: Any) -> PyTree:
             specs = (EACH,) * (len(inputs) - same) + (WHOLE,) * same
             made = jax.shard_map(
@@ -120,7 +123,7 @@ class Layout(NamedTuple):
                 mesh=self.mesh,
                 in_specs=specs,
                 out_specs=EACH,
-                axis_names={SEEDS},
+                axis_names=manual,
                 check_vma=False,
             )(*inputs)
             return jax.lax.with_sharding_constraint(made, self.shardings(made))
