@@ -126,8 +126,8 @@ def test_a_trial_of_pictures_is_drawn_and_their_pixels_are_not_printed(stubborn,
 def test_references_of_a_bandit(capsys):
     assert main(["references", "bandit", "--number", "10"]) == 0
     said = capsys.readouterr().out
-    assert "after the best exploration        5.0000" in said
-    assert "by Thompson sampling              2.0000" in said
+    assert "after the best exploration      5.0000" in said
+    assert "by Thompson sampling            2.0000" in said
     assert main(["references", "bandit", "--number", "10", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["bayes_optimal"] == pytest.approx(5)
