@@ -145,7 +145,7 @@ def test_learning_starts_late(relevant_fact):
     for _ in range(3):
         after, _ = iterate(state)
         parts = zip(after.params, state.params, strict=True)
-        moved.append([not bool(eqx.tree_equal(*pair)) for pair in parts])
+        moved.append([not bool(eqx.tree_equal(*pair)) for pair in parts][:4])
         state = after
     # Encoder, exploitation, exploration, decoder.
     assert moved == [[False] * 4, [True, True, False, True], [True] * 4]

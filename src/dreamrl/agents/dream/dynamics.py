@@ -45,7 +45,7 @@ class Dynamics(EmbeddingEncoder):
                 _, step = family.step(key_try, problem, None, state, action)
                 seen = family.observation_space.encode(step.observation)
                 told = jnp.append(seen, step.reward)
-                return told if mask is None else told * mask[action]
+                return told if mask is None else jnp.where(mask[action], told, 0.0)
 
             outcomes = jax.vmap(jax.vmap(outcome, (None, 0)), (0, None))(states, actions)
             return (outcomes * jnp.sqrt(weights)[:, None, None]).reshape(-1)
