@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from jax.stages import Wrapped
 from jaxtyping import PyTree
@@ -95,6 +96,12 @@ class Layout(NamedTuple):
         else:
             states = jax.device_put(states, self.mesh.devices.flat[0])
         return jax.tree.map(lambda x: x[: self.seeds], states)
+
+    def read(self, values: PyTree) -> PyTree:
+        """Return what is said of the seeds alone, as NumPy has it."""
+        if processes.several():
+            values = processes.whole(values, self.mesh)
+        return jax.tree.map(lambda x: np.asarray(x)[: self.seeds], values)
 
     def each(self, function: Callable[..., PyTree], same: int = 0) -> Wrapped:
         """Return `function`, which takes and returns a leading axis of seeds, for all, jitted.

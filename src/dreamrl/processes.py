@@ -5,12 +5,14 @@ in the same order, so whatever one decides must be what all decide; the first on
 """
 
 import contextlib
+import functools
 import json
 import math
 import os
 import socket
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -76,31 +78,31 @@ def first() -> bool:
 
 def any_says(word: bool) -> bool:
     """Return whether any process says so: all get the same answer."""
-    return bool(_gathered(np.array(word)).any()) if several() else word
+    if not several():
+        return word
+    from jax.experimental import multihost_utils
 
-
-def wait() -> None:
-    """Return once all processes are here."""
-    any_says(False)
+    return bool(np.any(multihost_utils.process_allgather(np.array(word))))
 
 
 def of_first(words: Any) -> Any:
     """Return what the first process has, as JSON keeps it, in all of them."""
     data = np.frombuffer(json.dumps(words).encode() if first() else b"", np.uint8)
-    longest = int(_gathered(np.array(len(data))).max())
-    told = _gathered(np.pad(data, (0, longest - len(data))))[0]
-    return json.loads(told.tobytes())
+    length = int(_of_first(np.array(len(data))))
+    told = _of_first(data if first() else np.zeros(length, np.uint8))
+    return json.loads(np.asarray(told).tobytes())
 
 
 def states_of_first(states: PyTree) -> PyTree:
     """Return the first process's states in all; of the others only the shapes count."""
 
-    def told(x: Any) -> Any:
+    def own(x: Any) -> Any:
         if isinstance(x, jax.ShapeDtypeStruct):
-            x = jnp.zeros(x.shape, x.dtype) if not _is_key(x) else _no_keys(x)
-        return _wrapped(_gathered(_bare(x))[0], x)
+            return jnp.zeros(x.shape, x.dtype) if not _is_key(x) else _no_keys(x)
+        return x
 
-    return jax.tree.map(told, states)
+    states = jax.tree.map(own, states)
+    return jax.tree.map(_wrapped, _of_first(jax.tree.map(_bare, states)), states)
 
 
 def spread(states: PyTree, shardings: PyTree) -> PyTree:
@@ -111,9 +113,13 @@ def spread(states: PyTree, shardings: PyTree) -> PyTree:
 
 def whole(states: PyTree, mesh: Mesh) -> PyTree:
     """Return states that are spread over processes, whole, on a device of this one."""
-    everywhere = NamedSharding(mesh, PartitionSpec())
-    states = jax.jit(lambda states: states, out_shardings=everywhere)(states)
-    return jax.tree.map(lambda x: x.addressable_data(0), states)
+    return jax.tree.map(lambda x: x.addressable_data(0), _everywhere(mesh)(states))
+
+
+@functools.cache
+def _everywhere(mesh: Mesh) -> Callable[[PyTree], PyTree]:
+    """Return what gives all devices all there is: one program for the same shapes."""
+    return jax.jit(lambda states: states, out_shardings=NamedSharding(mesh, PartitionSpec()))
 
 
 def _is_key(x: Any) -> bool:
@@ -134,10 +140,10 @@ def _wrapped(bare: Any, like: jax.Array) -> Any:
     return jnp.asarray(bare) if impl is None else jax.random.wrap_key_data(bare, impl=impl)
 
 
-def _gathered(x: np.ndarray) -> np.ndarray:
+def _of_first(tree: PyTree) -> PyTree:
     from jax.experimental import multihost_utils
 
-    return np.asarray(multihost_utils.process_allgather(x))
+    return multihost_utils.broadcast_one_to_all(tree)
 
 
 def _address(coordinator: str) -> tuple[str, int]:

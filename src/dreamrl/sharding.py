@@ -31,8 +31,7 @@ def dealt(trials: PyTree) -> PyTree:
     """Return trials in an order in which each device has its share of every kind."""
     if shares() == 1:
         return trials
-    for leaf in jax.tree.leaves(trials):
-        check_shares(len(leaf), shares())
+    _check(trials)
     return jax.tree.map(
         lambda x: x.reshape(-1, shares(), *x.shape[1:]).swapaxes(0, 1).reshape(x.shape), trials
     )
@@ -52,8 +51,7 @@ def over_trials(function: Callable[..., PyTree], mean: bool = False) -> Callable
     def spread(same: PyTree, *trials: PyTree) -> PyTree:
         if shares() == 1:
             return function(same, *trials)
-        for leaf in jax.tree.leaves(trials):
-            check_shares(len(leaf), shares())
+        _check(trials)
         return jax.shard_map(
             share,
             in_specs=(WHOLE, *[OWN] * len(trials)),
@@ -72,3 +70,8 @@ def check_shares(trials: int, devices: int) -> None:
             f"devices_per_seed {devices} does not divide the {trials} trials that are played or "
             "learned from at once"
         )
+
+
+def _check(trials: PyTree) -> None:
+    for leaf in jax.tree.leaves(trials):
+        check_shares(len(leaf), shares())

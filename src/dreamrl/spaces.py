@@ -16,6 +16,12 @@ Value: TypeAlias = Shaped[Array, "..."] | Shaped[np.ndarray, "..."]
 """What a space may be asked about."""
 
 
+def _real(value: Value, shape: tuple[int, ...]) -> bool:
+    """Return whether it is real numbers of this shape."""
+    found = np.asarray(value)
+    return found.shape == shape and bool(np.issubdtype(found.dtype, np.floating))
+
+
 @dataclasses.dataclass(frozen=True)
 class Discrete:
     """One of the numbers 0 .. n-1."""
@@ -144,9 +150,7 @@ class Box:
 
     def contains(self, value: Value) -> bool:
         value = np.asarray(value)
-        if not np.issubdtype(value.dtype, np.floating) or value.shape != self.shape:
-            return False
-        return bool(((value >= self.low) & (value <= self.high)).all())
+        return _real(value, self.shape) and bool(((value >= self.low) & (value <= self.high)).all())
 
     def encode(self, value: Float[Array, "..."]) -> Float[Array, "... features"]:
         lead = value.shape[: value.ndim - len(self.shape)]
@@ -177,9 +181,7 @@ class Scaled:
         return (drawn * jnp.array(self.half) + jnp.array(self.middle)).reshape(self.shape)
 
     def contains(self, value: Value) -> bool:
-        value = np.asarray(value)
-        real = np.issubdtype(value.dtype, np.floating) and value.shape == self.shape
-        return bool(real and np.isfinite(value).all())
+        return _real(value, self.shape) and bool(np.isfinite(value).all())
 
     def encode(self, value: Float[Array, "..."]) -> Float[Array, "... features"]:
         """Return about -1 to 1."""
@@ -217,9 +219,7 @@ class PerAction:
         return jax.random.uniform(key, self.shape, minval=-1.0, maxval=1.0)
 
     def contains(self, value: Value) -> bool:
-        value = np.asarray(value)
-        real = np.issubdtype(value.dtype, np.floating) and value.shape == self.shape
-        return bool(real and np.isfinite(value).all())
+        return _real(value, self.shape) and bool(np.isfinite(value).all())
 
     def encode(
         self, value: Float[Array, "... actions rows numbers"]

@@ -173,7 +173,7 @@ def train(
         # The state is not donated: the one from before a loss that is not finite is kept.
         alive = np.isin(np.arange(places.padded), now.healthy)
         after, *found = programs.chunk(now.state, alive, np.int32(number))
-        done, broken, flags, sums = jax.tree.map(np.asarray, places.gathered(found))
+        done, broken, flags, sums = places.read(found)
         done = int(done.max())
         chunk_seconds = time.perf_counter() - begin
         failures = tuple(
@@ -198,7 +198,7 @@ def train(
         finished = complete(now, total, until)
         scores = {}
         if now.chunks % plan.evaluate_every == 0 or now.iteration == total or finished:
-            scores = jax.tree.map(np.asarray, places.gathered(programs.evaluate(now.state)))
+            scores = places.read(programs.evaluate(now.state))
         seconds = time.perf_counter() - began
         records = [
             {
@@ -228,8 +228,11 @@ def _of_first(
     told = processes.of_first(numbers)
     if told is None:
         return None
-    shapes = jax.eval_shape(jax.vmap(algorithm.init), seed_keys(seeds))
-    state = processes.states_of_first(shapes if start is None else start.state)
+    if start is None:
+        own = jax.eval_shape(jax.vmap(algorithm.init), seed_keys(seeds))
+    else:
+        own = start.state
+    state = processes.states_of_first(own)
     failures = tuple(Failure(*failure) for failure in told["failures"])
     known = {"state": state, "steps": tuple(told["steps"]), "failures": failures}
     return Training(**{**told, **known})

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import tyro
 
-from dreamrl import processes, runs
-from dreamrl.cli.training import follow_run, train_run
+from dreamrl import runs
+from dreamrl.cli.training import Machines, train_run
 from dreamrl.cli.values import check_number
 from dreamrl.devices import check_devices
 
@@ -18,7 +18,7 @@ EXAMPLES = """\
 
 
 @dataclasses.dataclass(frozen=True)
-class Options:
+class Options(Machines):
     """Go on with a training from its last checkpoint, with all that was asked for at its start.
 
     On the same machine and with the same packages, agent and metrics are at its end those of a
@@ -32,18 +32,6 @@ class Options:
     """Go on until each seed has taken so many environment steps; it extends a finished run."""
     family: str | None = None
     """Of a run on a family of one's own: where it is, as in dreamrl train. Its code is run."""
-    devices: int | None = None
-    """Over how many devices to spread several seeds; all there are, if not given."""
-    devices_per_seed: int = 1
-    """How many of them share the trials of each seed."""
-    coordinator: str | None = None
-    """HOST:PORT of the first of several processes that train together, or auto; as in train."""
-    processes: int | None = None
-    """With --coordinator HOST:PORT: how many they are."""
-    process: int | None = None
-    """And which of them this is, from 0 up."""
-    deterministic: bool = False
-    """As in dreamrl train, which does not say it for resume."""
     json: bool = False
     """Print the result as one JSON object; progress goes to the error output."""
 
@@ -53,6 +41,4 @@ def run(options: Options) -> int:
     check_number("until", options.until, 1, 2**62)
     devices = check_devices(options.devices, options.devices_per_seed)
     runs.tell_family(options.run, options.family)
-    if not processes.first():
-        return follow_run(options.run, options.until, devices)
     return train_run(options.run, options.until, devices, options.json)

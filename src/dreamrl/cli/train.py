@@ -12,7 +12,7 @@ import tyro
 from dreamrl import families, processes, runs
 from dreamrl.agents import registry
 from dreamrl.cli.arguments import positionals
-from dreamrl.cli.training import follow_run, train_run
+from dreamrl.cli.training import Machines, train_run
 from dreamrl.cli.values import TRIALS, check_number, check_seed
 from dreamrl.configuration import changed, hints, kinds_of, paths_of, resolve
 from dreamrl.devices import check_devices, check_division
@@ -37,7 +37,7 @@ EXAMPLES = """\
 
 
 @dataclasses.dataclass(frozen=True)
-class Options:
+class Options(Machines):
     """Train an agent on a family of problems, and leave a run: a directory with the agent.
 
     Settings of the agent are flags too; their defaults are the preset's. Ctrl-C stops after
@@ -81,20 +81,6 @@ class Options:
     and not the last one."""
     sink: Annotated[tuple[Literal["tensorboard", "wandb"], ...], tyro.conf.UseAppendAction] = ()
     """Where metrics go beside metrics.jsonl; may be given twice."""
-    devices: int | None = None
-    """Over how many devices to spread several seeds; all there are, if not given: of a CPU, each
-    core is one."""
-    devices_per_seed: int = 1
-    """How many of them share the trials of each seed, which changes last digits."""
-    coordinator: str | None = None
-    """Where several processes train together, the same command is given to each of them, with
-    HOST:PORT of the first, or auto under Slurm, MPI and Kubernetes."""
-    processes: int | None = None
-    """With --coordinator HOST:PORT: how many they are."""
-    process: int | None = None
-    """And which of them this is, from 0 up; 0 writes the run, whose directory all must share."""
-    deterministic: bool = False
-    """Give the same agent each time on a GPU too, and more slowly; on a CPU it is so anyway."""
     json: bool = False
     """Print the result as one JSON object; progress goes to the error output."""
 
@@ -136,8 +122,12 @@ def run(options: Any) -> int:
         options.sink,
     )
     out = options.out or _default_out(options)
-    if not processes.first():
-        return follow_run(out, options.until, devices)
+    if processes.first():
+        _create(out, options, terms)
+    return train_run(out, options.until, devices, options.json)
+
+
+def _create(out: Path, options: Any, terms: Terms) -> None:
     asked = (out, options.agent, options.family, options.settings)
     try:
         if options.from_ is not None:
@@ -149,7 +139,6 @@ def run(options: Any) -> int:
     except Unwritable as error:
         # Nothing has begun: it is a mistake in --out.
         raise UserError(str(error)) from None
-    return train_run(out, options.until, devices, options.json)
 
 
 def spell_out(settings: Any, arguments: list[str]) -> tuple[Any, list[str]]:

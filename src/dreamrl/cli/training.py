@@ -11,7 +11,7 @@ from typing import Any
 import jax
 from rich.console import Console
 
-from dreamrl import cli, families, runs
+from dreamrl import cli, families, processes, runs
 from dreamrl.cli.progress import Goal, Limits, View, progress
 from dreamrl.cli.values import command_line, describe, drawn, print_json, print_rows
 from dreamrl.devices import Devices
@@ -28,8 +28,34 @@ from dreamrl.runs.store import GENERATORS, read_json
 from dreamrl.training import Record
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Machines:
+    """What trains, as flags."""
+
+    devices: int | None = None
+    """Over how many devices to spread several seeds; all there are, if not given: of a CPU, each
+    core is one."""
+    devices_per_seed: int = 1
+    """How many of them share the trials of each seed, which changes last digits."""
+    coordinator: str | None = None
+    """Where several processes train together, the same command is given to each of them, with
+    HOST:PORT of the first, or auto under Slurm, MPI and Kubernetes."""
+    processes: int | None = None
+    """With --coordinator HOST:PORT: how many they are."""
+    process: int | None = None
+    """And which of them this is, from 0 up; 0 writes the run, whose directory all must share."""
+    deterministic: bool = False
+    """Give the same agent each time on a GPU too, and more slowly; on a CPU it is so anyway. It
+    must be said to train and to resume."""
+
+
 def train_run(out: Path, until: int | None, devices: Devices, as_json: bool) -> int:
-    """Train the run in a directory until it is finished or stopped; return the exit code."""
+    """Train the run in a directory until it is finished or stopped; return the exit code.
+
+    Where several processes train, the first one opens and writes it, and the others follow.
+    """
+    if not processes.first():
+        return _follow(out, until, devices)
     with _random_numbers_of(out), runs.open_session(out, until) as session:
         if session is None:
             _tell_finished(out, as_json)
@@ -46,8 +72,7 @@ def train_run(out: Path, until: int | None, devices: Devices, as_json: bool) -> 
     return 0 if done.status == "finished" else STOPPED
 
 
-def follow_run(out: Path, until: int | None, devices: Devices) -> int:
-    """Train beside the first process, which opens and writes the run; return the exit code."""
+def _follow(out: Path, until: int | None, devices: Devices) -> int:
     who = f"process {jax.process_index()} of {jax.process_count()}"
     print(f"dreamrl: {who} trains beside the first, which writes {out}", file=sys.stderr)
     with interruptible() as stop:

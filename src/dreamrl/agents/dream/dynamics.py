@@ -13,10 +13,9 @@ from dreamrl.errors import UserError
 from dreamrl.families.family import Family, horizon_of, mask_of
 from dreamrl.families.memory import check_fits
 from dreamrl.families.turns import at_once
-from dreamrl.networks.distributions import MASKED
 from dreamrl.networks.encoder import EmbeddingEncoder
 from dreamrl.spaces import Discrete
-from dreamrl.trial import Choice, rollout
+from dreamrl.trial import Choice, any_action, rollout
 from dreamrl.types import Action, Key, ProblemID, State, Trajectory
 
 EPISODES = 128
@@ -90,12 +89,13 @@ def _visited(family: Family, ids: Array, key: Key) -> tuple[State, Float[Array, 
     space = family.action_space
 
     def act(carry, percept, key):
-        if not isinstance(space, Discrete):
-            return carry, Choice(space.sample(key))
-        possible = jnp.arange(space.n) != (-1 if family.end_action is None else family.end_action)
-        if percept.allowed is not None:
-            possible &= percept.allowed
-        return carry, Choice(jax.random.categorical(key, jnp.where(possible, 0.0, MASKED)))
+        if isinstance(space, Discrete):
+            goes_on = jnp.arange(space.n) != (
+                -1 if family.end_action is None else family.end_action
+            )
+            allowed = goes_on if percept.allowed is None else percept.allowed & goes_on
+            percept = percept._replace(allowed=allowed)
+        return carry, Choice(any_action(space, percept, key))
 
     def explore(problem_id: Array, key: Key) -> tuple[State, Trajectory]:
         played = rollout(family, family.problem(problem_id), None, act, None, key, states=True)
@@ -105,7 +105,7 @@ def _visited(family: Family, ids: Array, key: Key) -> tuple[State, Float[Array, 
     states, played = jax.vmap(explore)(drawn, jax.random.split(key_play, EPISODES))
     # Behind an end there is nothing to try.
     states, observations = jax.tree.map(
-        lambda x: x[:, :-1].reshape(-1, *x.shape[2:]), (states, played.observations)
+        lambda x: x[:, :-1].reshape(played.mask.size, *x.shape[2:]), (states, played.observations)
     )
     reached, seen = played.mask.reshape(-1), family.observation_space.encode(observations)
     codes = seen @ jax.random.normal(key_code, (seen.shape[-1],))
