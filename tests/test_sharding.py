@@ -133,3 +133,16 @@ def test_what_cannot_be_divided():
         dreamrl.train("e-rl2", "bandit", trials=8, minibatches=4, devices_per_seed=4)
     with pytest.raises(dreamrl.UserError, match="devices_per_seed 4 does not divide the 10 trials"):
         dreamrl.train("dream", "bus", trials=64, iterations=1, batch=10, devices_per_seed=4)
+
+
+def test_a_round_that_would_lie_on_two_devices_is_refused(on_devices):
+    """Three rounds of 4 over two devices: the second has two places on each."""
+
+    def fill(batch):
+        return replay.add(replay.empty({"x": batch[0]}, 12), {"x": batch})
+
+    with pytest.raises(dreamrl.UserError, match="devices_per_seed 2 does not divide the 3 rounds"):
+        on_devices(2, fill, jnp.arange(4))
+    settings = {"trials": 32, "batch": 16, "decoder.replay": 96, "devices_per_seed": 2}
+    with pytest.raises(dreamrl.UserError, match="devices_per_seed 2 does not divide the 3 rounds"):
+        dreamrl.train("dream", "bus", iterations=1, **settings)

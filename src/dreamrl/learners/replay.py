@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Int, PyTree
 
+from dreamrl.errors import UserError
 from dreamrl.sharding import OWN, TRIALS, WHOLE, shares
 from dreamrl.types import Key
 
@@ -44,6 +45,12 @@ def _placed(start: Array, items: PyTree, new: PyTree) -> PyTree:
 
 def _placed_in_shares(start: Array, items: PyTree, new: PyTree) -> PyTree:
     """Every device holds a part of the ring, and one of them gets all that is new."""
+    rounds = len(jax.tree.leaves(items)[0]) // len(jax.tree.leaves(new)[0])
+    if rounds % shares():
+        raise UserError(
+            f"devices_per_seed {shares()} does not divide the {rounds} rounds of trials that a "
+            "replay keeps"
+        )
 
     def share(start: Array, items: PyTree, new: PyTree) -> PyTree:
         new = jax.lax.all_gather(new, TRIALS, tiled=True)
