@@ -71,6 +71,18 @@ def test_few_unseen_problems_say_little_of_others(agent):
     assert of_trials == pytest.approx((0.5 - 0.575, 0.5 + 0.575), abs=1e-3)
 
 
+def test_of_unseen_problems_the_interval_is_over_problems():
+    """Four trials in each of six tell no more than one, where they come to the same."""
+    family = dreamrl.make("distracting-bus")
+    scores, many = np.arange(6.0), family.test_ids[:6]
+    error = scores.std(ddof=1) / 6**0.5
+    margin = 2.5706 * error  # t of five degrees of freedom
+    found = _interval(family, np.array(many * 4), np.tile(scores, 4))
+    assert found == pytest.approx((2.5 - margin, 2.5 + margin), abs=1e-3)
+    low, _ = _interval(family, np.array(family.train_ids[:6] * 4), np.tile(scores, 4))
+    assert low > found[0]
+
+
 def test_few_seeds_have_students_interval():
     one = {"seed": 0, "return_mean": 1.0, "return_ci95": None, "optimal": None}
     both = over_seeds([one, one | {"seed": 1, "return_mean": 2.8}])

@@ -56,8 +56,8 @@ class Evaluation:
     """Exploitation episodes a trial."""
     return_mean: float
     return_ci95: tuple[float, float] | None
-    """By Student's t over trials, or over problems where fewer than 5 are unseen; None of one, and
-    where these few agree exactly."""
+    """By Student's t over trials; where problems are unseen, over these, and None of one, or where
+    fewer than 5 agree exactly."""
     exploration_length_mean: float
     statistics: dict[str, float]
     """Means of what the family counts."""
@@ -152,11 +152,21 @@ def t_margin(error: float, freedom: float | int) -> float:
 def _interval(
     family: Family, drawn: np.ndarray, scores: Float[np.ndarray, " trials"]
 ) -> tuple[float, float] | None:
-    """Return that over trials; where unseen problems are few, over problems, and of one none."""
-    problems = np.unique(drawn)
-    if len(problems) < FEW and any(int(i) not in family.train_ids for i in problems):
-        scores = np.array([scores[drawn == i].mean() for i in problems])
-    return mean_ci95(scores)[1]
+    """Return that over trials; of unseen problems, over these, as others might have been met.
+
+    There the standard error is that of means of clusters (Liang and Zeger, Biometrika 1986), with a
+    degree of freedom a problem but one. Of one problem there is none.
+    """
+    problems, which = np.unique(drawn, return_inverse=True)
+    if np.isin(problems, np.asarray(family.train_ids)).all():
+        return mean_ci95(scores)[1]
+    count, mean = len(problems), float(scores.mean())
+    if count == 1 or (count < FEW and (scores == scores[0]).all()):
+        return None
+    apart = np.bincount(which, scores - mean) / len(scores)
+    error = math.sqrt(count / (count - 1) * float(np.square(apart).sum()))
+    margin = t_margin(error, count - 1)
+    return mean - margin, mean + margin
 
 
 def spread(
