@@ -14,7 +14,7 @@ from dreamrl.agents import registry
 from dreamrl.cli.values import describe
 from dreamrl.errors import UserError
 from dreamrl.evaluation import FEW_SEEDS, _interval, evaluate, spread
-from dreamrl.families.bus import OTHER_STOPS, STOPS
+from dreamrl.families.bus import AT_CORNERS, NEXT
 from dreamrl.families.grid import GridAction
 from dreamrl.runs.results import over_seeds
 from dreamrl.testing import replay
@@ -170,14 +170,16 @@ def test_problems_that_look_alike_are_treated_alike(agent):
     assert all_inputs(problem) == all_inputs(other)
 
 
-def test_gray_lines_are_counted_where_they_are_ridden():
-    family = dreamrl.make("distracting-bus")
-    to_gray = [GridAction.RIGHT, GridAction.UP, GridAction.RIDE]
-    to_stop = [GridAction.RIGHT, GridAction.RIDE]
+@pytest.mark.parametrize("near", ["useful", "gray"])
+def test_gray_lines_are_counted_where_they_are_ridden(near):
+    family = dreamrl.make("distracting-bus", near=near)
+    corner_is_gray = near == "useful"
+    to_corner = [GridAction.RIGHT, GridAction.UP, GridAction.RIDE]
+    to_next = [GridAction.RIGHT, GridAction.RIDE]
     waits = [GridAction.RIGHT, GridAction.UP, GridAction.STAY]
-    assert [5, 5] in OTHER_STOPS.tolist()
-    assert [5, 4] in STOPS.tolist()
-    for actions, ridden in ((to_gray, 1), (to_stop, 0), (waits, 0)):
+    assert [5, 5] in AT_CORNERS.stops.tolist()
+    assert [5, 4] in NEXT.stops.tolist()
+    for actions, ridden in ((to_corner, corner_is_gray), (to_next, not corner_is_gray), (waits, 0)):
         played = replay(family, 7, None, actions)
         mask = jnp.ones(len(actions), bool)
         flags = jnp.zeros(len(actions), bool)

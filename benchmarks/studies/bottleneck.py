@@ -44,6 +44,17 @@ CASES = {
         LARGE,
         "none: a gray line and another, 0.50; else two that matter, 0.70",
     ),
+    "near": Case(
+        "distracting-bus:near=gray",
+        {},
+        "none: all lines in 17 steps, gray 1.0, 0.80; else 0.80 in 11 steps, gray 0",
+    ),
+    "near, short": Case(
+        "distracting-bus:near=gray,exploration=12",
+        {},
+        "none: two gray lines and two others, 0.70, gray 1.0; else the three that matter, 0.80, "
+        "gray 0",
+    ),
     "long": Case(
         "distracting-bus:training=288",
         LARGE,

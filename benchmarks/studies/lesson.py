@@ -25,7 +25,7 @@ from dreamrl.agents.dream.settings import AT_ONCE, DreamSettings
 from dreamrl.agents.loop import Trainer
 from dreamrl.configuration import changed
 from dreamrl.deploy.contents import contents
-from dreamrl.families.bus import OTHER_STOPS, SIDES, STOP_CORNERS, STOPS
+from dreamrl.families.bus import AT_CORNERS, NEXT
 from dreamrl.report import boards
 from dreamrl.report.trials import trials
 from dreamrl.runs.run import Run
@@ -38,7 +38,9 @@ MEALS = (27, 52, 10)
 """Problems in which the agent in the kitchen is seen, two of training and one not."""
 DRAWN = 8
 """Seed of their goals: recipes of two ingredients, not of one twice."""
-FACTS = [f"coloured, {side}" for side in SIDES] + [f"gray, {corner}" for corner in STOP_CORNERS]
+FACTS = [f"coloured, {side}" for side in NEXT.names] + [
+    f"gray, {corner}" for corner in AT_CORNERS.names
+]
 """Each line by its stop near the start."""
 RHO = 0.1
 BY_NORM = {
@@ -74,7 +76,7 @@ def played(run, problems):
 
 def ridden(agent, ids):
     """The share of explorations in which each line is ridden from its stop near the start."""
-    stops = [tuple(map(int, stop)) for stop in (*STOPS, *OTHER_STOPS)]
+    stops = [tuple(map(int, stop)) for stop in (*NEXT.stops, *AT_CORNERS.stops)]
     counts, lengths = np.zeros(len(stops)), []
     for problem in ids:
         explored = agent.explore(problem).trajectory

@@ -1,11 +1,13 @@
 """Variants of distracting-bus: other problems for training, explorations of another length."""
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import dreamrl
 from dreamrl.errors import UserError
 from dreamrl.families.family import horizon_of
+from dreamrl.families.grid import GridAction
 from dreamrl.testing import replay
 
 
@@ -30,11 +32,27 @@ def test_explorations_may_be_shorter_than_exploitations():
     assert not asked.truncated.any()
 
 
+def test_gray_stops_may_be_the_near_ones():
+    up, right, ride = GridAction.UP, GridAction.RIGHT, GridAction.RIDE
+    near, far = dreamrl.make("distracting-bus:near=gray"), dreamrl.make("distracting-bus")
+    # Every stop has the destination it had, and the kind of it is the other one's.
+    for family, useful in ((near, [up, right, ride]), (far, [up, ride])):
+        ridden = replay(family, 0, None, useful).observations[-1, :2]
+        assert ridden.tolist() == [0, 1]
+    ridden = replay(near, 0, None, [up, ride])
+    assert ridden.observations[-1, :2].tolist() == [0, 4]
+    problem = near.problem(jnp.array(0))
+    assert next(iter(near.facts(problem).relevant)) == "line above right"
+    assert len(near.symmetries()) == 4
+
+
 @pytest.mark.parametrize(
     ("name", "said"),
     [
         ("bus:training=3", "bus: training is a field of distracting-bus only"),
         ("distracting-bus:training=577", "training must be from 0 to 576, is 577"),
+        ("bus:near=gray", "bus: near is a field of distracting-bus only"),
+        ("distracting-bus:near=grey", "near must be useful or gray, is 'grey'"),
         ("distracting-bus:exploration=-1", "exploration must be 0 or more, is -1"),
     ],
 )

@@ -38,17 +38,30 @@ SIZE = 9
 START = (4, 4)
 MAP = (7, 3)
 CORNERS = np.array([(0, 0), (8, 8), (0, 8), (8, 0)])
-STOPS = np.array([(4, 5), (5, 4), (3, 4), (4, 3)])
 DESTINATIONS = np.array([(0, 1), (0, 7), (8, 1), (8, 7)])
-OTHER_STOPS = np.array([(5, 5), (3, 3), (3, 5), (5, 3)])
 OTHER_DESTINATIONS = np.array([(0, 4), (4, 0), (8, 4), (4, 8)])
-SIDES = ("above", "right", "left", "below")
-STOP_CORNERS = ("above right", "below left", "above left", "below right")
-"""Where stops are, as seen from the start."""
 LINE_COLORS = ("tab:blue", "tab:orange", "tab:green", "tab:red")
 PROBLEMS = 576
 """With gray lines."""
 PERMUTATIONS = np.array(list(itertools.permutations(range(4))))
+
+
+class _Stops(NamedTuple):
+    """Four stops around the start."""
+
+    stops: np.ndarray
+    names: tuple[str, ...]
+    """Where they are, as seen from the start."""
+
+
+NEXT = _Stops(
+    np.array([(4, 5), (5, 4), (3, 4), (4, 3)]),
+    ("above", "right", "left", "below"),
+)
+AT_CORNERS = _Stops(
+    np.array([(5, 5), (3, 3), (3, 5), (5, 3)]),
+    ("above right", "below left", "above left", "below right"),
+)
 
 
 class BusProblem(NamedTuple):
@@ -69,6 +82,8 @@ class Bus:
         training: With distractors, how many problems are for training, drawn at random; 0: every
             eleventh.
         exploration: Steps of an exploration; 0: as many as of an exploitation.
+        near: With distractors, whose stops are next to the start: `useful` lines', or `gray` ones',
+            and then the useful ones are a step further, at its corners.
     """
 
     name: str
@@ -76,11 +91,15 @@ class Bus:
     has_map: bool = False
     training: int = 0
     exploration: int = 0
+    near: str = "useful"
 
     def __post_init__(self) -> None:
         """Raise UserError for numbers that make no sense."""
-        if self.training and not self.distractors:
-            raise UserError(f"{self.name}: training is a field of distracting-bus only")
+        if not self.distractors and (self.training or self.near != "useful"):
+            field = "training" if self.training else "near"
+            raise UserError(f"{self.name}: {field} is a field of distracting-bus only")
+        if self.near not in ("useful", "gray"):
+            raise UserError(f"{self.name}: near must be useful or gray, is {self.near!r}")
         if not 0 <= self.training <= PROBLEMS:
             most = f"from 0 to {PROBLEMS}"
             raise UserError(f"{self.name}: training must be {most}, is {self.training}")
@@ -120,17 +139,25 @@ class Bus:
 
     @functools.cached_property
     def _stations(self) -> np.ndarray:
-        others = [OTHER_STOPS, OTHER_DESTINATIONS] if self.distractors else []
-        return np.concatenate([STOPS, DESTINATIONS, *others])
+        others = [self._gray.stops, OTHER_DESTINATIONS] if self.distractors else []
+        return np.concatenate([self._useful.stops, DESTINATIONS, *others])
+
+    @property
+    def _useful(self) -> "_Stops":
+        return NEXT if self.near == "useful" else AT_CORNERS
+
+    @property
+    def _gray(self) -> "_Stops":
+        return AT_CORNERS if self.near == "useful" else NEXT
 
     @functools.cached_property
     def _lines(self) -> np.ndarray:
         """[24, 8, 2]: partners of four stops and their destinations, for each permutation."""
-        return _partners(STOPS, DESTINATIONS)
+        return _partners(self._useful.stops, DESTINATIONS)
 
     @functools.cached_property
     def _other_lines(self) -> np.ndarray:
-        return _partners(OTHER_STOPS, OTHER_DESTINATIONS)
+        return _partners(self._gray.stops, OTHER_DESTINATIONS)
 
     def problem(self, problem_id: Int[Scalar, ""]) -> BusProblem:
         problem_id = jnp.asarray(problem_id)
@@ -160,9 +187,9 @@ class Bus:
             places[..., axes] = SIZE - 1 - places[..., axes]
             return places
 
-        problems = _renamed(mirror, STOPS, DESTINATIONS)
+        problems = _renamed(mirror, self._useful.stops, DESTINATIONS)
         if self.distractors:
-            others = _renamed(mirror, OTHER_STOPS, OTHER_DESTINATIONS)
+            others = _renamed(mirror, self._gray.stops, OTHER_DESTINATIONS)
             problems = (24 * others[:, None] + problems).reshape(-1)
         return Symmetry(problems, mirror, keeps_actions=not axes)
 
@@ -200,7 +227,7 @@ class Bus:
         """Return `gray_line_ridden`: 1 if the exploration rode a line that leads nowhere useful."""
         if not self.distractors:
             return {}
-        gray = np.concatenate([OTHER_STOPS, OTHER_DESTINATIONS])
+        gray = np.concatenate([self._gray.stops, OTHER_DESTINATIONS])
         on_gray = jax.vmap(lambda seen: standing_on(seen[:2], gray).any())
         rides = (exploration.actions == GridAction.RIDE) & exploration.mask
         ridden = (rides & on_gray(exploration.observations[:-1])).any()
@@ -209,11 +236,12 @@ class Bus:
     def facts(self, problem: BusProblem) -> Facts:
         """Return where each line leads, by its stop near the start; gray ones are irrelevant."""
         ends = SIZE * problem.partners[:, 0] + problem.partners[:, 1]
-        lines = {f"line {side}": end for side, end in zip(SIDES, ends[:4], strict=True)}
+        useful = zip(self._useful.names, ends[:4], strict=True)
+        lines = {f"line {side}": end for side, end in useful}
         if not self.distractors:
             return Facts(lines, {})
-        gray = zip(STOP_CORNERS, ends[8:12], strict=True)
-        return Facts(lines, {f"gray line {corner}": end for corner, end in gray})
+        gray = zip(self._gray.names, ends[8:12], strict=True)
+        return Facts(lines, {f"gray line {side}": end for side, end in gray})
 
     def drawing(self, problem: BusProblem) -> Drawing:
         """Return corners, the map if there is one, and the lines: a color a stop, or gray."""
@@ -221,9 +249,9 @@ class Bus:
         marks = [Mark((int(x), int(y)), "", "lightgray") for x, y in CORNERS]
         if self.has_map:
             marks.append(Mark(MAP, "map", "khaki"))
-        stops = [*zip(STOPS, LINE_COLORS, range(4), strict=True)]
+        stops = [*zip(self._useful.stops, LINE_COLORS, range(4), strict=True)]
         if self.distractors:
-            stops += [(stop, "tab:gray", 8 + i) for i, stop in enumerate(OTHER_STOPS)]
+            stops += [(stop, "tab:gray", 8 + i) for i, stop in enumerate(self._gray.stops)]
         lines = [
             Line((int(stop[0]), int(stop[1])), (int(ends[i][0]), int(ends[i][1])), color)
             for stop, color, i in stops
