@@ -47,6 +47,7 @@ docs: $(DEV)
 	$(VENV)/bin/python -m benchmarks.speed.devices --table
 	$(VENV)/bin/python -m benchmarks.speed.roofline --table
 	$(VENV)/bin/python -m benchmarks.speed.scaling --table
+	$(VENV)/bin/python -m benchmarks.speed.xland_baseline --table
 	$(VENV)/bin/python -m benchmarks.speed.accelerator --table
 
 $(VENV)/bin/pip:
