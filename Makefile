@@ -45,6 +45,8 @@ docs: $(DEV)
 	$(VENV)/bin/python -m benchmarks.speed.train --table
 	$(VENV)/bin/python -m benchmarks.speed.growth --draw
 	$(VENV)/bin/python -m benchmarks.speed.devices --table
+	$(VENV)/bin/python -m benchmarks.studies.explorers --docs
+	$(VENV)/bin/python -m benchmarks.studies.bottleneck --table
 	$(VENV)/bin/python -m benchmarks.speed.roofline --table
 	$(VENV)/bin/python -m benchmarks.speed.scaling --table
 	$(VENV)/bin/python -m benchmarks.speed.xland_baseline --table

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import dreamrl
 from benchmarks import pages
-from benchmarks.program import command, keep, kept, parser, program
+from benchmarks.program import DOCS, command, keep, kept, parser, program
 from dreamrl.agents.dream.settings import DreamSettings
 from dreamrl.deploy.contents import contents
 from dreamrl.evaluation import evaluate
@@ -128,7 +128,7 @@ def main() -> None:
     arguments.add_argument("--bottlenecks", nargs="+", default=BOTTLENECKS)
     arguments.add_argument("--seeds", type=int, nargs="+", default=SEEDS)
     arguments.add_argument("--out", type=Path, default=Path("runs/bottleneck"))
-    arguments.add_argument("--table", action="store_true", help="print what is kept, train nothing")
+    arguments.add_argument("--table", action="store_true", help="write what is kept, train nothing")
     asked = arguments.parse_args()
     results = kept("bottleneck").get("results", {})
     if not asked.table:
@@ -141,6 +141,8 @@ def main() -> None:
                 expected = {name: case.expected for name, case in CASES.items()}
                 keep("bottleneck", command(__spec__.name), expected=expected, results=results)
     print(table(results))
+    near = {name: kinds for name, kinds in results.items() if name.startswith("near")}
+    pages.put(DOCS / "explorers.md", "table: near", table(near))
 
 
 if __name__ == "__main__":
