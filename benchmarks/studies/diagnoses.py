@@ -52,8 +52,12 @@ LONG = {"wide": {"iterations": 2000}}
 REPAIRED = 20_000
 """Trials that are repaired by the posterior."""
 FLEET_ITERATIONS, FLEET_TRIALS = 2000, 50_000
+FLEET_AGENTS = ("dream", "rl2")
+REGRET = {"exploration.objective": "regret", "exploration.discount": 0.99}
+"""Exploration paid in units of the return."""
 AGENTS = {
     "dream": ("dream", {}, (None, "never")),
+    "dream, regret": ("dream", REGRET, (None, "never")),
     "rl2": ("rl2", {}, (None,)),
 }
 
@@ -188,7 +192,7 @@ def machines(seeds: int) -> dict[str, object]:
     }
     references = {name: statistics.fmean(map(way, found)) for name, way in ways.items()}
     rows: list[dict[str, object]] = []
-    for agent in AGENTS:
+    for agent in FLEET_AGENTS:
         settings = changed(settings_for(agent), {"iterations": FLEET_ITERATIONS})
         began = time.perf_counter()
         trainer = make_trainer(agent, family, settings, seeds)
@@ -209,7 +213,7 @@ def machines(seeds: int) -> dict[str, object]:
 def fleet_table() -> str:
     held = kept("diagnoses")["fleet"]
     lines = [(name, f"{value:.3f}", "", "", "") for name, value in held["references"].items()]
-    for agent in AGENTS:
+    for agent in FLEET_AGENTS:
         own = [row for row in held["measured"] if row["agent"] == agent]
         means = [statistics.fmean(row[n] for row in own) for n in ("unseen", "training")]
         rest = [statistics.fmean(row[n] for row in own) for n in ("unseen_tests", "minutes")]

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from dreamrl.agents.algorithm import Snapshot
+from dreamrl.agents.dream.conditions import Conditions
 from dreamrl.agents.dream.decoder import belief_error
 from dreamrl.agents.dream.exploration import information_gain, step_cost
-from dreamrl.agents.dream.networks import Conditions
 from dreamrl.trial import before, play
 from dreamrl.types import ProblemID
 

@@ -9,7 +9,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PyTree
 
 from dreamrl.agents.algorithm import Algorithm, Experience, Loss, Metrics, Snapshot
-from dreamrl.agents.dream import bottleneck, prices
+from dreamrl.agents.dream import bottleneck, prices, regret
+from dreamrl.agents.dream.conditions import Conditions, draw, key_early, with_early
 from dreamrl.agents.dream.decoder import Decoder, belief_error, decoder_loss
 from dreamrl.agents.dream.dynamics import check_dynamics
 from dreamrl.agents.dream.exploration import (
@@ -26,9 +27,10 @@ from dreamrl.agents.dream.losses import (
     ExplorationBatch,
     exploitation_loss,
     exploration_loss,
+    regret_loss,
 )
-from dreamrl.agents.dream.networks import Components, Conditions, DreamAgent, DreamBehaviour
-from dreamrl.agents.dream.objectives import LEARNED, OBJECTIVES, Explored
+from dreamrl.agents.dream.networks import Components, DreamAgent, DreamBehaviour
+from dreamrl.agents.dream.objectives import LEARNED, OBJECTIVES, Explored, Objective
 from dreamrl.agents.dream.settings import DreamSettings, Unlimited
 from dreamrl.agents.dream.stopping import (
     ContinuationValue,
@@ -38,7 +40,7 @@ from dreamrl.agents.dream.stopping import (
     stop_length,
 )
 from dreamrl.agents.settings import check_actions
-from dreamrl.families.family import Family, exploration_weight
+from dreamrl.families.family import Family, exploration_weight, horizon_of
 from dreamrl.learners import replay
 from dreamrl.learners.schedules import ramp
 from dreamrl.networks.encoder import make_encoder
@@ -117,9 +119,11 @@ class Dream(Algorithm):
         )
         width = settings.decoder.hidden or explore.hidden
         decoder = Decoder(keys[3], family, width, z, self.cell)
-        objective = None
-        if explore.objective in OBJECTIVES:
-            key_objective = jax.random.fold_in(keys[2], 1)
+        objective: Objective | regret.Regret | None = None
+        key_objective = jax.random.fold_in(keys[2], 1)
+        if self._regret:
+            objective = regret.Regret(key_objective, family, z, settings.encoding.rho)
+        elif explore.objective in OBJECTIVES:
             objective = OBJECTIVES[explore.objective](key_objective, family, width, z)
         return Components(encoder, exploitation, exploration, decoder, objective), keys[4]
 
@@ -133,7 +137,7 @@ class Dream(Algorithm):
     @property
     def group_names(self) -> tuple[str, ...]:
         """Encoder and exploitation share one objective; exploration and decoder have their own."""
-        learned = self.settings.exploration.objective in LEARNED
+        learned = self._regret or self.settings.exploration.objective in LEARNED
         return ("exploitation", "exploration", "decoder", *(["objective"] if learned else []))
 
     def groups(self, params: Components) -> dict:
@@ -191,30 +195,17 @@ class Dream(Algorithm):
         self, now: Snapshot, problem_id: ProblemID, key: Key, key_episodes: Key
     ) -> tuple[Conditions, TrialKeys]:
         """Draw which trials explore at random, and on which z each exploitation acts."""
-        settings, count, episodes = self.settings, self.settings.budget.trials, self._episodes
-        random_share = settings.exploration.random_share
-        random = jnp.arange(count) < random_share * count
-        keys = jax.vmap(jax.random.split)(jax.random.split(key, count))
-        frequency = jnp.where(random, jax.vmap(jax.random.uniform)(keys[:, 1]), 0.0)
-        key_share, key_noise, key_play = jax.random.split(key_episodes, 3)
-        # Only explorations of the policy's own are decoded, so their share is larger.
-        share = self.decoder_share(now.progress) / (1 - random_share)
-        decoded = jax.random.bernoulli(key_share, jnp.minimum(share, 1.0), (count * episodes,))
-        noise = jax.random.normal(key_noise, (count * episodes, settings.encoding.z))
-        drawn = jax.vmap(jax.random.split)(jax.random.split(key_play, count * episodes))
-        decoded, noise, drawn = (
-            x.reshape(count, episodes, *x.shape[1:])
-            for x in (decoded, settings.encoding.rho * noise, drawn)
-        )
-        decoded, blind = decoded & ~random[:, None], None
+        share = self.decoder_share(now.progress)
+        conditions, keys = draw(self.settings, problem_id, share, key, key_episodes)
+        own, shape = key_early(key_episodes), conditions.decoded.shape
         if self._end_to_end:
-            decoded = jnp.ones_like(decoded)
+            conditions = conditions._replace(decoded=jnp.ones_like(conditions.decoded))
+        elif self._regret:
+            steps, random = horizon_of(self.family, exploring=True), ~conditions.on_purpose
+            conditions = with_early(conditions, regret.early_beliefs(own, random, shape, steps))
         elif self._weight:
-            own = jax.random.fold_in(key_share, 1)
-            blind = jax.random.bernoulli(own, prices.BLIND_SHARE, (count, episodes))
-            decoded = decoded & ~blind
-        conditions = Conditions(problem_id, frequency, ~random, decoded, noise, blind)
-        return conditions, TrialKeys(keys[:, 0], drawn[:, :, 0], drawn[:, :, 1])
+            conditions = with_early(conditions, prices.blind_beliefs(own, shape))
+        return conditions, keys
 
     def behave(self, now: Snapshot, conditions: Conditions) -> DreamBehaviour:
         agent, learner = self.agent(now.params), self.settings.learner
@@ -240,12 +231,12 @@ class Dream(Algorithm):
             recorded = (recorded_x.learner, trial.extras.exploitation)
         left = errors = belief_error(means[:, None], beliefs)
         if params.objective is not None:
-            left = params.objective.left(Explored(explored, experience.problem_id))
-            left = jax.lax.stop_gradient(left)
+            trials = Explored(explored, experience.problem_id)
+            left = regret.left(params.objective, trials, means, beliefs, trial.goals)
         on_policy = explored.mask & on_purpose[:, None]
         unit, found = self._found(left, on_purpose)
         cost = step_cost(explore.cost, found)
-        acted_on = conditions.beliefs(beliefs[:, 0], beliefs[:, -1])
+        acted_on = jax.vmap(Conditions.beliefs)(conditions, beliefs)
         exploitation = self._exploitation_batch(experience, acted_on, recorded[1])
         returns, decoded = trial.exploitation.episode_return, conditions.decoded
         informed = ~conditions.believed
@@ -260,7 +251,8 @@ class Dream(Algorithm):
         rewards = paid(explored, left, unit, cost)
         own = self._weight * explored.rewards
         if self._weight:
-            worth = prices.in_information(own, now.memory.stake.value)
+            stake = unit if self._regret else now.memory.stake.value
+            worth = prices.in_information(own, stake)
             charged, rewards = charged + grown * worth, rewards + worth
         learned_from = on_policy
         continuation = jax.vmap(continuation_targets)(rewards, values, on_policy)
@@ -318,7 +310,10 @@ class Dream(Algorithm):
             ),
             "decoder": read,
         }
-        if "objective" in self.group_names:
+        if self._regret:
+            terms = (batch.exploitation, params.encoder)
+            losses["objective"] = lambda critic: (regret_loss(critic, *terms), {})
+        elif "objective" in self.group_names:
             losses["objective"] = lambda objective: (objective.loss(recalled), {})
         return losses
 
@@ -337,7 +332,7 @@ class Dream(Algorithm):
             returns = experience.trial.exploitation.episode_return
             stake = prices.Stake(
                 stake.informed.follow(returns, ~conditions.believed),
-                stake.blind.follow(returns, conditions.blind),
+                stake.blind.follow(returns, conditions.early == 0),
             )
             metrics["stake"] = stake.value
         return now._replace(memory=now.memory._replace(dual=dual, stake=stake)), metrics
@@ -363,6 +358,11 @@ class Dream(Algorithm):
     def _end_to_end(self) -> bool:
         """Whether nothing is learned but from what explorations gave; the encoder is not used."""
         return self.settings.exploration.objective == "end-to-end"
+
+    @property
+    def _regret(self) -> bool:
+        """Whether exploration is paid in returns, by a critic."""
+        return self.settings.exploration.objective == "regret"
 
     def _found(
         self, left: Float[Array, "B times"], on_purpose: Bool[Array, " B"]
@@ -392,7 +392,7 @@ class Dream(Algorithm):
         prepared = learner.prepare(episodes, recorded, learner.exploitation, discount)
         seen = jax.vmap(before)(episodes)
         given = (problem_id, beliefs, believed, noise, goals, seen, prepared)
-        return ExploitationBatch(*given, explored)
+        return ExploitationBatch(*given, episodes.episode_return, explored)
 
 
 def _mean(x: Float[Array, "..."], where: Bool[Array, "..."]) -> Float[Array, ""]:

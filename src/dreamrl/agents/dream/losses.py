@@ -11,6 +11,7 @@ from dreamrl.agents.dream.bottleneck import penalty
 from dreamrl.agents.dream.decoder import Decoder
 from dreamrl.agents.dream.exploration import ExplorationPolicy
 from dreamrl.agents.dream.networks import encoding
+from dreamrl.agents.dream.regret import Regret
 from dreamrl.agents.dream.settings import DreamSettings
 from dreamrl.networks.encoder import Encoder
 from dreamrl.networks.policy import InstructedPolicy
@@ -28,6 +29,8 @@ class ExploitationBatch(NamedTuple):
     goals: Array
     percepts: Percept
     learner: Any
+    returns: Float[Array, " B"]
+    """What each episode came to."""
     explorations: Trajectory | None = None
     """What was explored before each, where the decoder learns from what they come to."""
 
@@ -86,3 +89,10 @@ def exploration_loss(
     errors = jnp.square(policy.stop(decision.features) - batch.continuation)
     stop = (errors * mask).sum() / jnp.maximum(mask.sum(), 1)
     return loss + settings.exploration.stop_weight * stop, prefixed("exploration", metrics)
+
+
+def regret_loss(critic: Regret, batch: ExploitationBatch, encoder: Encoder) -> Float[Array, ""]:
+    """Return the error of the critic about what came of the z that each episode acted on."""
+    means = jax.lax.stop_gradient(encoder(batch.problem_id))
+    acted_on = jnp.where(batch.decoded[:, None], batch.beliefs, means)
+    return critic.loss(means, acted_on, batch.goals, batch.returns)

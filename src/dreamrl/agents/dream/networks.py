@@ -9,9 +9,11 @@ from jaxtyping import Array, Bool, Float, Int, Scalar
 
 from dreamrl.agents.acting import Behaviour, GreedyAgent, OnContext
 from dreamrl.agents.dream import exploration
+from dreamrl.agents.dream.conditions import Conditions
 from dreamrl.agents.dream.decoder import Decoder
 from dreamrl.agents.dream.exploration import ExplorationPolicy, ExplorerCarry
 from dreamrl.agents.dream.objectives import Objective
+from dreamrl.agents.dream.regret import Regret
 from dreamrl.agents.dream.stopping import Stop
 from dreamrl.networks.actor_critic import Decision
 from dreamrl.networks.encoder import Encoder
@@ -27,7 +29,7 @@ class Components(NamedTuple):
     exploitation: InstructedPolicy
     exploration: ExplorationPolicy
     decoder: Decoder
-    objective: Objective | None = None
+    objective: Objective | Regret | None = None
     """What says how exploration is paid, if not for information about z or by exploitation."""
 
 
@@ -87,34 +89,6 @@ class DreamAgent(GreedyAgent):
         return carry.decide(self.exploitation, percept, goal)
 
 
-class Conditions(NamedTuple):
-    """What makes the behaviour of one trial in training."""
-
-    problem_id: ProblemID
-    random: Float[Array, ""]
-    """How often the exploration acts at random: 0 for most trials."""
-    on_purpose: Bool[Array, ""]
-    """Whether the exploration is the policy's own: only then are beliefs acted on."""
-    decoded: Bool[Array, " N"]
-    """Which exploitation episodes act on the decoder's z; the others on the encoder's."""
-    noise: Float[Array, "N Z"]
-    """Of z, in each exploitation episode."""
-    blind: Bool[Array, " N"] | None = None
-    """Which exploitation episodes act on the belief before any exploration; None: none do."""
-
-    @property
-    def believed(self) -> Bool[Array, "*B N"]:
-        """Which exploitation episodes act on the decoder's z, of before or after exploration."""
-        return self.decoded if self.blind is None else self.decoded | self.blind
-
-    def beliefs(
-        self, first: Float[Array, "*B Z"], last: Float[Array, "*B Z"]
-    ) -> Float[Array, "*B N Z"]:
-        """Return each exploitation's belief, of those before and after its exploration."""
-        blind = jnp.zeros_like(self.decoded) if self.blind is None else self.blind
-        return jnp.where(blind[..., None], first[..., None, :], last[..., None, :])
-
-
 class Recorded(NamedTuple):
     """What is recorded of an exploration's decisions."""
 
@@ -139,13 +113,22 @@ class DreamBehaviour(Behaviour):
         recorded = Recorded(choice.extras, carry.belief, agent.continuation(decision))
         return carry, choice._replace(extras=recorded)
 
+    def beliefs(self, exploration: Trajectory) -> Belief:
+        """Return the agent's; where some are early, with those that exploitations act on."""
+        found = self.agent.beliefs(exploration)
+        if self.conditions.early is None:
+            return found
+        acted_on = self.conditions.beliefs(found.mean)
+        times = found.mean.shape[0]
+        return found._replace(extra=jnp.broadcast_to(acted_on, (times, *acted_on.shape)))
+
     def init_exploitation(
         self, belief: Belief, episode: Int[Scalar, ""] | int, key: Key
     ) -> OnContext:
         """Begin with the encoder's z or with one of the decoder's, and its noise."""
         conditions: Conditions = self.conditions
         believed, noise = conditions.believed[episode], conditions.noise[episode]
-        mean = conditions.beliefs(self.agent.first_belief, belief.mean)[episode]
+        mean = belief.mean if conditions.early is None else belief.extra[episode]
         z = encoding(self.encoder, conditions.problem_id, mean, believed, noise)
         return OnContext(self.agent.exploitation.init_carry(), z)
 

@@ -7,7 +7,7 @@ loss of its own. None of them knows what exploitation needs.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import equinox as eqx
 import jax
@@ -35,6 +35,7 @@ class Explored(NamedTuple):
     problem_id: ProblemID
 
 
+@runtime_checkable
 class Objective(Protocol):
     """What exploration is paid for, instead of information about z."""
 

@@ -11,8 +11,11 @@ or everything is found out; in between as if each share of information were wort
 
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, Int
+
+from dreamrl.types import Key
 
 BLIND_SHARE = 0.125
 """Share of exploitation episodes that act on the belief before any exploration."""
@@ -49,6 +52,11 @@ class Stake(NamedTuple):
     def value(self) -> Float[Array, ""]:
         """Return V."""
         return self.informed.mean - self.blind.mean
+
+
+def blind_beliefs(key: Key, shape: tuple[int, ...]) -> Int[Array, "B N"]:
+    """Draw which exploitation episodes act on the belief before any exploration: 0, others -1."""
+    return jnp.where(jax.random.bernoulli(key, BLIND_SHARE, shape), 0, -1)
 
 
 def first_stake() -> Stake:

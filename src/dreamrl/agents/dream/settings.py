@@ -127,6 +127,7 @@ class Exploitation:
 
 Objective = Literal[
     "information-gain",
+    "regret",
     "returns",
     "end-to-end",
     "predict-dynamics",
@@ -144,9 +145,10 @@ class Exploration:
     policy: Literal["learned", "random"] = "learned"
     """Whether exploration is learned at all."""
     objective: Objective = "information-gain"
-    """What exploration is paid for: information about z; what exploitation on the decoder's z
-    then returns, with all else as it is (`returns`), or with exploitation and decoder that learn
-    from what explorations gave alone (`end-to-end`); or one of the related objectives."""
+    """What exploration is paid for: information about z; how much less regret acting on the
+    decoder's z leaves after each step (`regret`); what exploitation on it then returns, with all
+    else as it is (`returns`), or with exploitation and decoder that learn from what explorations
+    gave alone (`end-to-end`); or one of the related objectives."""
     hidden: Annotated[int, COUNT] = 32
     """Width of the policy."""
     discount: Annotated[float, SHARE] = 0.97

@@ -1,0 +1,79 @@
+"""What makes each trial of training: how it explores, and on which z its exploitations act."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int
+
+from dreamrl.agents.dream.settings import DreamSettings
+from dreamrl.trial import TrialKeys
+from dreamrl.types import Key, ProblemID
+
+
+class Conditions(NamedTuple):
+    """What makes the behaviour of one trial in training."""
+
+    problem_id: ProblemID
+    random: Float[Array, ""]
+    """How often the exploration acts at random: 0 for most trials."""
+    on_purpose: Bool[Array, ""]
+    """Whether the exploration is the policy's own: only then are last beliefs acted on."""
+    decoded: Bool[Array, " N"]
+    """Which exploitation episodes act on the last belief; the others on the encoder's z."""
+    noise: Float[Array, "N Z"]
+    """Of z, in each exploitation episode."""
+    early: Int[Array, " N"] | None = None
+    """The steps of the exploration after which an episode's belief stands; -1: it is decoded, or
+    acts on the encoder's z. None: no episode acts on an early belief."""
+
+    @property
+    def believed(self) -> Bool[Array, "*B N"]:
+        """Which exploitation episodes act on the decoder's z, the last or an early one."""
+        return self.decoded if self.early is None else self.decoded | (self.early >= 0)
+
+    def beliefs(self, after: Float[Array, "times Z"]) -> Float[Array, "N Z"]:
+        """Return each exploitation's belief, of those after 0, 1, ... T steps."""
+        last = jnp.full(self.decoded.shape, -1)
+        return after[last if self.early is None else self.early]
+
+
+def draw(
+    settings: DreamSettings,
+    problem_id: ProblemID,
+    decoder_share: Float[Array, ""],
+    key: Key,
+    key_episodes: Key,
+) -> tuple[Conditions, TrialKeys]:
+    """Draw the conditions of an iteration's trials, and the random keys to play them with.
+
+    Args:
+        decoder_share: Of all exploitation episodes, those that act on the last belief.
+    """
+    count, episodes = settings.budget.trials, settings.budget.episodes
+    random_share = settings.exploration.random_share
+    random = jnp.arange(count) < random_share * count
+    keys = jax.vmap(jax.random.split)(jax.random.split(key, count))
+    frequency = jnp.where(random, jax.vmap(jax.random.uniform)(keys[:, 1]), 0.0)
+    key_share, key_noise, key_play = jax.random.split(key_episodes, 3)
+    # Only explorations of the policy's own are decoded, so their share is larger.
+    share = decoder_share / (1 - random_share)
+    decoded = jax.random.bernoulli(key_share, jnp.minimum(share, 1.0), (count * episodes,))
+    noise = jax.random.normal(key_noise, (count * episodes, settings.encoding.z))
+    drawn = jax.vmap(jax.random.split)(jax.random.split(key_play, count * episodes))
+    decoded, noise, drawn = (
+        x.reshape(count, episodes, *x.shape[1:])
+        for x in (decoded, settings.encoding.rho * noise, drawn)
+    )
+    conditions = Conditions(problem_id, frequency, ~random, decoded & ~random[:, None], noise)
+    return conditions, TrialKeys(keys[:, 0], drawn[:, :, 0], drawn[:, :, 1])
+
+
+def key_early(key_episodes: Key) -> Key:
+    """Return the key by which early beliefs are drawn."""
+    return jax.random.fold_in(jax.random.split(key_episodes, 3)[0], 1)
+
+
+def with_early(conditions: Conditions, early: Int[Array, "B N"]) -> Conditions:
+    """Return the conditions, with episodes that act on early beliefs: see `Conditions.early`."""
+    return conditions._replace(decoded=conditions.decoded & (early < 0), early=early)
