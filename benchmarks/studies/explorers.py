@@ -58,6 +58,10 @@ EXPLORERS = {
         _expected("0.33, 20 steps, gray 0.2", "0.32, 20 steps", "0.35, all steps"),
         "random-exploration",
     ),
+    "regret": Explorer(
+        {PAID: "regret"},
+        _expected("0.80, 10 steps, gray 0 (said after seed 10 was seen)", "0.80, 10 steps", MAP),
+    ),
     "returns": Explorer(
         {PAID: "returns", **LATE, **EARLY},
         _expected("0.79, 20 steps, gray 0.4", "0.79, 20 steps", "0.79, all steps"),
