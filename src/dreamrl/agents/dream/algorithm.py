@@ -1,6 +1,7 @@
 """DREAM: four components, trained together, none in the other's way (Liu et al. 2021)."""
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -10,7 +11,7 @@ from jaxtyping import Array, Bool, Float, PyTree
 
 from dreamrl.agents.algorithm import Algorithm, Experience, Loss, Metrics, Snapshot
 from dreamrl.agents.dream import bottleneck, prices, regret
-from dreamrl.agents.dream.conditions import Conditions, draw, key_early, with_early
+from dreamrl.agents.dream.conditions import Conditions, Early, draw
 from dreamrl.agents.dream.decoder import Decoder, belief_error, decoder_loss
 from dreamrl.agents.dream.dynamics import check_dynamics
 from dreamrl.agents.dream.exploration import (
@@ -195,17 +196,17 @@ class Dream(Algorithm):
         self, now: Snapshot, problem_id: ProblemID, key: Key, key_episodes: Key
     ) -> tuple[Conditions, TrialKeys]:
         """Draw which trials explore at random, and on which z each exploitation acts."""
+        early: Early | None = None
+        if self._regret:
+            steps = horizon_of(self.family, exploring=True)
+            early = functools.partial(regret.early_beliefs, steps=steps)
+        elif self._weight and not self._end_to_end:
+            early = prices.blind_beliefs
         share = self.decoder_share(now.progress)
-        conditions, keys = draw(self.settings, problem_id, share, key, key_episodes)
-        own, shape = key_early(key_episodes), conditions.decoded.shape
+        drawn, keys = draw(self.settings, problem_id, share, key, key_episodes, early)
         if self._end_to_end:
-            conditions = conditions._replace(decoded=jnp.ones_like(conditions.decoded))
-        elif self._regret:
-            steps, random = horizon_of(self.family, exploring=True), ~conditions.on_purpose
-            conditions = with_early(conditions, regret.early_beliefs(own, random, shape, steps))
-        elif self._weight:
-            conditions = with_early(conditions, prices.blind_beliefs(own, shape))
-        return conditions, keys
+            drawn = drawn._replace(decoded=jnp.ones_like(drawn.decoded))
+        return drawn, keys
 
     def behave(self, now: Snapshot, conditions: Conditions) -> DreamBehaviour:
         agent, learner = self.agent(now.params), self.settings.learner

@@ -1,5 +1,6 @@
 """What makes each trial of training: how it explores, and on which z its exploitations act."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -38,17 +39,23 @@ class Conditions(NamedTuple):
         return after[last if self.early is None else self.early]
 
 
+Early = Callable[[Key, Bool[Array, " B"], tuple[int, ...]], Int[Array, "B N"]]
+"""(key, which trials explore at random, [B, N]) -> `Conditions.early`."""
+
+
 def draw(
     settings: DreamSettings,
     problem_id: ProblemID,
     decoder_share: Float[Array, ""],
     key: Key,
     key_episodes: Key,
+    early: Early | None = None,
 ) -> tuple[Conditions, TrialKeys]:
     """Draw the conditions of an iteration's trials, and the random keys to play them with.
 
     Args:
         decoder_share: Of all exploitation episodes, those that act on the last belief.
+        early: Draws which of them act on an early one instead; None: none does.
     """
     count, episodes = settings.budget.trials, settings.budget.episodes
     random_share = settings.exploration.random_share
@@ -65,15 +72,9 @@ def draw(
         x.reshape(count, episodes, *x.shape[1:])
         for x in (decoded, settings.encoding.rho * noise, drawn)
     )
-    conditions = Conditions(problem_id, frequency, ~random, decoded & ~random[:, None], noise)
+    decoded, ages = decoded & ~random[:, None], None
+    if early is not None:
+        ages = early(jax.random.fold_in(key_share, 1), random, decoded.shape)
+        decoded = decoded & (ages < 0)
+    conditions = Conditions(problem_id, frequency, ~random, decoded, noise, ages)
     return conditions, TrialKeys(keys[:, 0], drawn[:, :, 0], drawn[:, :, 1])
-
-
-def key_early(key_episodes: Key) -> Key:
-    """Return the key by which early beliefs are drawn."""
-    return jax.random.fold_in(jax.random.split(key_episodes, 3)[0], 1)
-
-
-def with_early(conditions: Conditions, early: Int[Array, "B N"]) -> Conditions:
-    """Return the conditions, with episodes that act on early beliefs: see `Conditions.early`."""
-    return conditions._replace(decoded=conditions.decoded & (early < 0), early=early)

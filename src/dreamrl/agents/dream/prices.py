@@ -54,7 +54,7 @@ class Stake(NamedTuple):
         return self.informed.mean - self.blind.mean
 
 
-def blind_beliefs(key: Key, shape: tuple[int, ...]) -> Int[Array, "B N"]:
+def blind_beliefs(key: Key, random: Bool[Array, " B"], shape: tuple[int, ...]) -> Int[Array, "B N"]:
     """Draw which exploitation episodes act on the belief before any exploration: 0, others -1."""
     return jnp.where(jax.random.bernoulli(key, BLIND_SHARE, shape), 0, -1)
 
