@@ -57,6 +57,27 @@ def in_process(words: list[str]) -> Any:
     return json.loads(ran.stdout.splitlines()[-1])
 
 
+def by_points(
+    arguments: argparse.ArgumentParser,
+    measure: Callable[..., Any],
+    run: Callable[[argparse.Namespace], None],
+) -> bool:
+    """Run a benchmark whose points are processes of their own; return whether to write its table.
+
+    Adds `--table`, with which nothing is run, and `--point`, for `in_process`: that one is measured
+    and printed, and there is no table to write.
+    """
+    arguments.add_argument("--table", action="store_true", help="only write the table")
+    arguments.add_argument("--point", type=json.loads, help=argparse.SUPPRESS)
+    asked = arguments.parse_args()
+    if asked.point:
+        print(json.dumps(measure(*asked.point)))
+        return False
+    if not asked.table:
+        run(asked)
+    return True
+
+
 def record(made_by: str, **figures: Any) -> dict[str, Any]:
     """Return figures with what makes them reproducible: command, date, versions."""
     # Imported late: `speed.deploy` times what importing dreamrl takes.

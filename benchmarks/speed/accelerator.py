@@ -18,7 +18,7 @@ import sys
 from typing import Any
 
 from benchmarks import pages
-from benchmarks.program import DOCS, command, in_process, keep, kept, parser, program
+from benchmarks.program import DOCS, by_points, command, in_process, keep, kept, parser, program
 
 XLAND = "XLand-MiniGrid-R4-13x13"
 FAMILIES = ("distracting-bus", "sign", XLAND)
@@ -143,15 +143,7 @@ def main() -> None:
     arguments.add_argument("--precision", default="float32", choices=("float32", "bfloat16"))
     arguments.add_argument("--chunks", type=int, default=3)
     arguments.add_argument("--steps", type=int, default=STEPS, help="of a chunk, about")
-    arguments.add_argument("--table", action="store_true", help="only write the table")
-    arguments.add_argument("--point", type=json.loads, help=argparse.SUPPRESS)
-    asked = arguments.parse_args()
-    if asked.point:
-        print(json.dumps(measure(*asked.point)))
-        return
-    if not asked.table:
-        run(asked)
-    if kept("accelerator"):
+    if by_points(arguments, measure, run) and kept("accelerator"):
         pages.put(DOCS / "accelerator.md", "accelerator", table())
 
 

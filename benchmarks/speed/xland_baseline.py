@@ -40,7 +40,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import pages
-from benchmarks.program import DOCS, command, in_process, keep, kept, parser, program
+from benchmarks.program import DOCS, by_points, command, in_process, keep, kept, parser, program
 from benchmarks.speed.accelerator import HORIZON, XLAND, family_of
 from dreamrl.errors import UserError
 from dreamrl.host import cores
@@ -231,15 +231,7 @@ def main() -> None:
     arguments.add_argument("--chunks", type=int, default=3)
     arguments.add_argument("--steps", type=int, default=50_000, help="of a chunk, about")
     arguments.add_argument("--rounds", type=int, default=3)
-    arguments.add_argument("--table", action="store_true", help="only write the table")
-    arguments.add_argument("--point", type=json.loads, help=argparse.SUPPRESS)
-    asked = arguments.parse_args()
-    if asked.point:
-        print(json.dumps(measure(*asked.point)))
-        return
-    if not asked.table:
-        run(asked)
-    if kept("xland-baseline"):
+    if by_points(arguments, measure, run) and kept("xland-baseline"):
         print(table())
         pages.put(DOCS / "speed.md", "xland", table())
 
