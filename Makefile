@@ -46,6 +46,7 @@ docs: $(DEV)
 	$(VENV)/bin/python -m benchmarks.speed.growth --draw
 	$(VENV)/bin/python -m benchmarks.speed.devices --table
 	$(VENV)/bin/python -m benchmarks.studies.explorers --docs
+	$(VENV)/bin/python -m benchmarks.studies.phases --docs
 	$(VENV)/bin/python -m benchmarks.studies.bottleneck --table
 	$(VENV)/bin/python -m benchmarks.speed.roofline --table
 	$(VENV)/bin/python -m benchmarks.speed.scaling --table

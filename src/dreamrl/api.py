@@ -26,6 +26,7 @@ from dreamrl.families.adapted import adapted
 from dreamrl.families.family import Family
 from dreamrl.families.repeated import explorations_of, explored_in
 from dreamrl.host import make_deterministic
+from dreamrl.runs.results import ids_of
 from dreamrl.runs.watch import Unwatched
 from dreamrl.training import DEFAULT_PLAN, Plan, Record
 from dreamrl.training import train as train_seeds
@@ -127,7 +128,7 @@ def evaluate(
     agent: TrainedAgent | Agent | AnyPath,
     family: str | Family | None = None,
     *,
-    split: Literal["test", "train"] = "test",
+    split: Literal["test", "validation", "train"] = "test",
     trials: Whole = 2000,
     seed: Whole = 0,
     episodes: Whole = 1,
@@ -139,7 +140,8 @@ def evaluate(
         agent: A trained agent, a run's directory, or any greedy `Actor`.
         family: Where to measure it; its own, if not given. A trained agent explores it in as many
             episodes as it was trained with (`budget.explorations`).
-        split: On problems held out (where there are none, on those of training), or on training's.
+        split: On problems held out (`test`; where there are none, on those of training), on the
+            tenth of these that is for choosing (`validation`), or on those of training (`train`).
         trials: Number of trials, each problem as often as any other.
         seed: The same seed gives the same trials.
         episodes: Exploitation episodes a trial.
@@ -151,8 +153,8 @@ def evaluate(
     """
     if isinstance(agent, str | os.PathLike):
         agent = load(Path(agent))
-    if split not in ("test", "train"):
-        raise UserError(f"split is {split!r}: it must be test or train")
+    if split not in ("test", "validation", "train"):
+        raise UserError(f"split is {split!r}: it must be test, validation or train")
     if family is None:
         if not isinstance(agent, TrainedAgent):
             raise UserError("evaluate needs the family of an actor that was not loaded or trained")
@@ -161,7 +163,7 @@ def evaluate(
     if isinstance(agent, TrainedAgent) and explorations_of(where) == 1:
         where = explored_in(where, explorations_of(agent.family))
     greedy = with_stop(agent.agent if isinstance(agent, TrainedAgent) else agent, stop)
-    ids = where.test_ids if split == "test" else where.train_ids
+    ids = ids_of(where, "unseen" if split == "test" else split)
     return evaluate_agent(where, greedy, ids, trials, seed, episodes)
 
 

@@ -20,6 +20,7 @@ from dreamrl.devices import ALL, Devices, Layout, check_division, layout
 from dreamrl.errors import UserError, without_jax
 from dreamrl.evaluation import Outcome, outcomes, spread
 from dreamrl.families.family import plain_ids, prior_of
+from dreamrl.families.splits import validation_ids
 from dreamrl.host import SOON, in_own_switches, where_unset
 from dreamrl.sharding import over_trials, shares
 from dreamrl.types import Keys
@@ -31,7 +32,8 @@ Record = dict[str, int | float]
 `seed`, `iteration` (done so far), `steps` (environment steps so far), `seconds` (since the
 start, compiling included), `compile_seconds`, `steps_per_second` (of this seed, in this chunk);
 then the algorithm's metrics, as means over the chunk; and, where the chunk ends with an
-evaluation, `return_unseen`, `return_train` and `exploration_length` (on unseen problems).
+evaluation, `return_unseen`, `return_train` and `exploration_length` (on unseen problems, those of
+`validation_ids`).
 """
 
 
@@ -43,7 +45,7 @@ class Plan(NamedTuple):
     evaluate_every: int = 1
     """Chunks from one evaluation to the next; the last chunk always ends with one."""
     evaluation_trials: int = 512
-    """Trials on training problems, and as many on unseen ones."""
+    """Trials on training problems, and as many on unseen ones, of those that are for choosing."""
 
 
 DEFAULT_PLAN = Plan()
@@ -345,12 +347,12 @@ def _has_nan(tree: PyTree) -> Bool[Array, ""]:
 def _evaluation(algorithm: Trainable, trials: int) -> Callable[[PyTree], dict[str, Array]]:
     """Return greedy returns of all seeds on the same trials, every time."""
     family = algorithm.family
-    test_ids, train_ids = plain_ids(family.test_ids), plain_ids(family.train_ids)
+    held, train_ids = validation_ids(family), plain_ids(family.train_ids)
     unseen, known = (
-        jnp.array(spread(ids, trials, prior=prior_of(family, ids))) for ids in (test_ids, train_ids)
+        jnp.array(spread(ids, trials, prior=prior_of(family, ids))) for ids in (held, train_ids)
     )
     keys = jax.random.split(jax.random.key(0), trials)
-    held_out = test_ids != train_ids
+    held_out = held != train_ids
 
     def tried(agent: Agent, ids: Array, keys: Array) -> Outcome:
         return outcomes(family, agent, ids, keys)

@@ -52,9 +52,9 @@ class Options(Crew):
     """Optuna's way to propose."""
     draw: int = 0
     """Another number draws, or proposes, other combinations."""
-    by: Literal["train", "unseen"] = "train"
-    """Problems by whose return cells are ranked, and proposed. What is chosen by the unseen ones
-    has seen them."""
+    by: Literal["train", "validation"] = "train"
+    """Problems by whose return cells are ranked, and proposed: those of training, or unseen ones
+    that the returns shown are not of."""
     seeds: int = 3
     """Seeds of each cell, from 0 up."""
     budget: int | None = None

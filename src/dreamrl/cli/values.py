@@ -59,7 +59,7 @@ def check_seed(seed: int) -> None:
 
 def describe(result: dict[str, Any]) -> list[tuple[str, str]]:
     """Return an evaluation as rows of words."""
-    of = "training"
+    of = {"train": "training"}.get(result["split"], result["split"])
     if result["split"] == "unseen":
         of = "unseen" if result.get("held_out", True) else "all"
     rows = [

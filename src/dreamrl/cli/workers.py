@@ -133,7 +133,7 @@ def _sweep(plan: Plan, results: list[Result]) -> tuple[dict[str, Any], str, list
     found = table.ranked(results, by)
     parts = []
     for family, ranked in found.items():
-        of = "training" if by == "train" else "unseen"
+        of = "training" if by == "train" else "validation"
         of = of if ranked[0].held_out else "all"
         first = f"best by the return on {of} problems: {ranked[0].name}"
         parts.append(f"{family}\n\n{table.markdown(ranked)}\n\n{first}")

@@ -32,6 +32,7 @@ from dreamrl.configuration import changed, paths_of, to_dict
 from dreamrl.errors import UserError
 from dreamrl.evaluation import evaluate
 from dreamrl.families.family import Family, holds_out, plain_ids
+from dreamrl.families.splits import unseen_ids, validation_ids
 from dreamrl.runs import Run
 from dreamrl.runs.migration import stored_settings
 from dreamrl.runs.store import read_json, write
@@ -292,11 +293,13 @@ def _seed(cell: Cell, run: Run) -> dict[str, Any]:
         }
         return {name: round(value, DIGITS) for name, value in numbers.items()}
 
-    unseen, records = measured(family.test_ids), run.records
+    unseen, records = measured(unseen_ids(family)), run.records
+    chosen_by = validation_ids(family)
     held_out = plain_ids(family.test_ids) != plain_ids(family.train_ids)
     return {
         "seed": run.manifest["seed"],
         "unseen": unseen,
+        "validation": measured(chosen_by) if chosen_by != unseen_ids(family) else unseen,
         "train": measured(family.train_ids) if held_out else unseen,
         "steps": records[-1]["steps"],
         "curve": _curve(records),

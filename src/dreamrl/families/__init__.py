@@ -15,6 +15,7 @@ from dreamrl.families.bus import Bus
 from dreamrl.families.cooking import Cooking
 from dreamrl.families.diagnosis import diagnosis
 from dreamrl.families.family import Family
+from dreamrl.families.gauges import DescribedGauges, Gauges
 from dreamrl.families.growth import Growth
 from dreamrl.families.paddle import Paddle
 from dreamrl.families.point_robot import PointRobot
@@ -34,6 +35,8 @@ _FAMILIES: dict[str, Callable[..., Family]] = {
     "tabular-didactic": TabularDidactic,
     "point-robot": PointRobot,
     "growth": Growth,
+    "gauges": Gauges,
+    "described-gauges": DescribedGauges,
     "sign": Sign,
     "diagnosis": diagnosis,
     "paddle": Paddle,

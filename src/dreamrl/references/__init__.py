@@ -5,6 +5,7 @@ without chance, and with a method `goals(problem)`. Returns are undiscounted mea
 and goals. What a policy does not know is which of the problems `ids` it is in, each being as
 likely as any other; they are all of the family's, training and test, unless others are given.
 Of a `Diagnosis`, where chance decides and priors differ, values come from its table (`diagnosis`).
+A family may state its values (`dreamrl.families.stated`): `references` then takes these.
 """
 
 import functools
@@ -15,6 +16,7 @@ from dreamrl.errors import TooLarge, UserError
 from dreamrl.families.adapted import adapted
 from dreamrl.families.diagnosis import Diagnosis
 from dreamrl.families.family import Family, GivenIDs, plain_ids
+from dreamrl.families.stated import StatesValues
 from dreamrl.references import diagnosis, exploration
 from dreamrl.references import posterior_sampling as sampling
 from dreamrl.references.diagnosis import DiagnosisReference
@@ -56,9 +58,16 @@ class Reference(NamedTuple):
 
 
 def references(family: Family, number: int = 1000, seed: int = 0) -> Reference | DiagnosisReference:
-    """Return all values; `number` random explorations are tried. Takes seconds to half a minute."""
+    """Return all values; `number` random explorations are tried. Takes seconds to half a minute.
+
+    Where the family states its values, these are returned.
+    """
     if isinstance(family, Diagnosis):
         return diagnosis.diagnosis_references(family, number, seed)
+    if isinstance(family, StatesValues):
+        told, blind, random, best, shortest = family.values()
+        chance = Estimate(random, 0.0)
+        return Reference(family.name, told, told, blind, chance, shortest, best, None)
     return Reference(
         family.name,
         optimum(family, family.test_ids),

@@ -12,11 +12,12 @@ from dreamrl.agents.dream.stopping import with_stop
 from dreamrl.errors import quoted, words
 from dreamrl.evaluation import evaluate, mean_ci95
 from dreamrl.families.family import Family, holds_out, plain_ids
+from dreamrl.families.splits import unseen_ids, validation_ids
 from dreamrl.interruption import stand_back
 from dreamrl.runs.run import Loaded, Run
 from dreamrl.values import Whole
 
-Split = Literal["unseen", "train"]
+Split = Literal["unseen", "validation", "train"]
 More = Callable[[Loaded], dict[str, Any]]
 
 
@@ -25,7 +26,9 @@ def nothing_more(loaded: Loaded) -> dict[str, Any]:
 
 
 def ids_of(family: Family, split: Split) -> tuple[int, ...] | range:
-    return plain_ids(family.test_ids if split == "unseen" else family.train_ids)
+    if split == "train":
+        return plain_ids(family.train_ids)
+    return unseen_ids(family) if split == "unseen" else validation_ids(family)
 
 
 def limits(family: Family, split: Split = "unseen") -> dict[str, float | None]:

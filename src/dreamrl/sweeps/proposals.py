@@ -28,8 +28,9 @@ SAMPLERS = {
 
 
 def score(result: Result, by: str) -> float:
-    """Return the mean over seeds of the return on `unseen` problems, or on those of `train`."""
-    return statistics.fmean(seed[by]["return"] for seed in result["seeds"])
+    """Return the mean over seeds of the return on problems of `train`, or of `validation`."""
+    # Older results are of all held-out problems together.
+    return statistics.fmean(seed.get(by, seed["unseen"])["return"] for seed in result["seeds"])
 
 
 def check(sampler: str) -> None:

@@ -31,7 +31,7 @@ class Row(NamedTuple):
 
 
 def ranked(results: Sequence[Result], by: str) -> dict[str, list[Row]]:
-    """Return {family: rows}, the highest mean return on `train` or `unseen` problems first.
+    """Return {family: rows}, the highest mean return on `train` or `validation` problems first.
 
     Of two that are equal, that with fewer failed seeds comes first.
     """

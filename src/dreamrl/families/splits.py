@@ -1,0 +1,31 @@
+"""Held-out problems in two parts: some to choose by, and those that results are of."""
+
+from dreamrl.families.family import Family, holds_out, plain_ids
+
+ENOUGH = 50
+"""Held-out problems of which a part can be spared."""
+EVERY = 10
+
+
+def validation_ids(family: Family) -> tuple[int, ...] | range:
+    """Return the held-out problems to watch a training by, and to choose settings: a tenth.
+
+    Where fewer than 50 are held out, or none, they are the same as `unseen_ids`.
+    """
+    ids = plain_ids(family.test_ids)
+    return ids[EVERY - 1 :: EVERY] if _parted(family) else ids
+
+
+def unseen_ids(family: Family) -> tuple[int, ...] | range:
+    """Return the held-out problems that results are of: nothing is chosen by them.
+
+    Where none is held out, they are those of training.
+    """
+    ids = plain_ids(family.test_ids)
+    if not _parted(family):
+        return ids
+    return tuple(problem for i, problem in enumerate(ids) if i % EVERY != EVERY - 1)
+
+
+def _parted(family: Family) -> bool:
+    return len(plain_ids(family.test_ids)) >= ENOUGH and holds_out(family)
