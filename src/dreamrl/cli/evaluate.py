@@ -32,7 +32,8 @@ class Options:
     run: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
     """Directory that dreamrl train wrote."""
     split: Split = "unseen"
-    """Problems held out of training; the tenth of these that is for choosing; or those of training."""
+    """Problems held out of training; the tenth of these that is for choosing; or those of
+    training."""
     trials: int = 2000
     """Trials, spread evenly over the problems."""
     seed: int = 0
