@@ -24,6 +24,13 @@ BUDGET = {"iterations": 300, "trials": 256}
 LARGE = {"encoding.scale": 22.0}
 """Encodings begin as far apart as the released ones: noise hides none of what they hold."""
 NONE = {"bottleneck": "none"}
+EARLY = {
+    "bottleneck.first_dual": 0.05,
+    "bottleneck.weight_begin": 0.05,
+    "bottleneck.weight_end": 0.2,
+}
+"""Information has a price of ten times as much, and from the start: for exploitation that is
+learned soon (in the kitchen, where it is learned late, z would be given up)."""
 
 Point = dict[str, int]
 
@@ -88,6 +95,8 @@ DIAGRAMS = {
             "no bottleneck": Method("dream", NONE),
             "dream, large": Method("dream", LARGE),
             "no bottleneck, large": Method("dream", {**LARGE, **NONE}),
+            "early": Method("dream", EARLY),
+            "early, large": Method("dream", {**LARGE, **EARLY}),
             **RIVALS,
         },
         "No problem is seen twice, so nothing can be learned by heart. dream: the best everywhere "
@@ -100,7 +109,9 @@ DIAGRAMS = {
         "those that do wherever they are nearer (2 : 1, 3 : 1) and there are as many, where it is "
         "worth 0.25 to 0.5. rl2, import: the best at 1 step and few gauges, blind at 3 : 1. "
         "varibad: below, as it must model all gauges alike. random-exploration: near its exact "
-        "value. pearl: blind to 0.5.",
+        "value. pearl: blind to 0.5. Early (said after the first five had come, and pilots of it "
+        "at 2 : 1 and 3 : 1 with 4): the best wherever dream is, large or not, as then z holds "
+        "what matters and no more before explorations are settled.",
     ),
     "difficulty": Diagram(
         "gauges",
