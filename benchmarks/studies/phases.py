@@ -160,10 +160,10 @@ def measure(agent: str, family_name: str, fields: Point, changes: dict[str, Any]
     changes = dict(changes)
     if changes.pop("described", False):
         family_name = f"described-{family_name}"
-    most = families.gauges.DIGITS ** (fields.get("relevant", 2) + fields.get("irrelevant", 2))
-    if fields.get("training", 0) >= most:
-        fields = fields | {"training": 0}
-    family = families.make(family_name, **fields)
+    asked = fields.get("training", 0)
+    family = families.make(family_name, **fields | {"training": 0})
+    if 0 < asked < family.problems:
+        family = families.make(family_name, **fields)
     settings = changed(registry.settings_for(agent, family_name), {**BUDGET, **changes})
     algorithm = registry.make_trainer(agent, family, settings)
     plan = Plan(chunk=100, evaluate_every=BUDGET["iterations"], evaluation_trials=512)
@@ -217,8 +217,11 @@ def run(names: list[str], methods: list[str] | None, workers: int) -> None:
 
 def share(cell: dict[str, Any], kind: str = "unseen") -> float:
     """Return the mean over seeds, between no exploration (0) and the best one (1)."""
-    mean = statistics.fmean(cell[kind])
-    return (mean - cell["blind"]) / (cell["best"] - cell["blind"])
+    return _between(cell, statistics.fmean(cell[kind]))
+
+
+def _between(cell: dict[str, Any], value: float) -> float:
+    return (value - cell["blind"]) / (cell["best"] - cell["blind"])
 
 
 def table(diagram: Diagram, found: dict[str, Any]) -> str:
@@ -230,7 +233,7 @@ def table(diagram: Diagram, found: dict[str, Any]) -> str:
             continue
         shares = [share(cell) for cell in cells]
         counts = [sum(x >= level for x in shares) for level in (0.95, 0.5)]
-        seeds = [(x - c["blind"]) / (c["best"] - c["blind"]) for c in cells for x in c["unseen"]]
+        seeds = [_between(c, x) for c in cells for x in c["unseen"]]
         training = statistics.fmean(share(cell, "training") for cell in cells)
         seen = [
             statistics.fmean(x for c in cells for x in c[k]) for k in ("relevant", "irrelevant")

@@ -57,9 +57,14 @@ def check_seed(seed: int) -> None:
         raise UserError(f"seed must be 0 or more, and below 2^32, is {seed}")
 
 
+def split_name(split: str) -> str:
+    """Return what problems of a split are called."""
+    return "training" if split == "train" else split
+
+
 def describe(result: dict[str, Any]) -> list[tuple[str, str]]:
     """Return an evaluation as rows of words."""
-    of = {"train": "training"}.get(result["split"], result["split"])
+    of = split_name(result["split"])
     if result["split"] == "unseen":
         of = "unseen" if result.get("held_out", True) else "all"
     rows = [

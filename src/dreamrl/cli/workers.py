@@ -10,7 +10,7 @@ from rich.console import Console
 
 from dreamrl import cli, families
 from dreamrl.cli.cells import board
-from dreamrl.cli.values import check_number, drawn, print_json
+from dreamrl.cli.values import check_number, drawn, print_json, split_name
 from dreamrl.comparison.spec import Result, finished_runs
 from dreamrl.comparison.table import as_json, in_words, rows
 from dreamrl.errors import UserError
@@ -133,8 +133,7 @@ def _sweep(plan: Plan, results: list[Result]) -> tuple[dict[str, Any], str, list
     found = table.ranked(results, by)
     parts = []
     for family, ranked in found.items():
-        of = "training" if by == "train" else "validation"
-        of = of if ranked[0].held_out else "all"
+        of = split_name(by) if ranked[0].held_out else "all"
         first = f"best by the return on {of} problems: {ranked[0].name}"
         parts.append(f"{family}\n\n{table.markdown(ranked)}\n\n{first}")
     if any(len(result["seeds"]) < FEW for result in results):

@@ -293,13 +293,13 @@ def _seed(cell: Cell, run: Run) -> dict[str, Any]:
         }
         return {name: round(value, DIGITS) for name, value in numbers.items()}
 
-    unseen, records = measured(unseen_ids(family)), run.records
-    chosen_by = validation_ids(family)
+    reported, chosen_by = unseen_ids(family), validation_ids(family)
+    unseen, records = measured(reported), run.records
     held_out = plain_ids(family.test_ids) != plain_ids(family.train_ids)
     return {
         "seed": run.manifest["seed"],
         "unseen": unseen,
-        "validation": measured(chosen_by) if chosen_by != unseen_ids(family) else unseen,
+        "validation": measured(chosen_by) if chosen_by != reported else unseen,
         "train": measured(family.train_ids) if held_out else unseen,
         "steps": records[-1]["steps"],
         "curve": _curve(records),

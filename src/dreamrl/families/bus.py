@@ -31,6 +31,7 @@ from dreamrl.families.grid import (
     move,
     standing_on,
 )
+from dreamrl.families.splits import drawn, others
 from dreamrl.spaces import Discrete, MultiDiscrete
 from dreamrl.types import Goal, Key, Step, Trajectory
 
@@ -122,15 +123,13 @@ class Bus:
             return tuple(range(24))
         if not self.training:
             return tuple(range(0, PROBLEMS, 11))
-        drawn = np.random.default_rng(0).permutation(PROBLEMS)[: self.training]
-        return tuple(sorted(drawn.tolist()))
+        return drawn(PROBLEMS, self.training)
 
     @property
     def test_ids(self) -> tuple[int, ...]:
         if not self.distractors:
             return self.train_ids
-        known = set(self.train_ids)
-        return tuple(i for i in range(PROBLEMS) if i not in known) or self.train_ids
+        return others(PROBLEMS, self.train_ids) or self.train_ids
 
     @property
     def observation_space(self) -> MultiDiscrete:

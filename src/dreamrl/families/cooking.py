@@ -28,6 +28,7 @@ from dreamrl.families.grid import (
     move,
     standing_on,
 )
+from dreamrl.families.splits import others
 from dreamrl.spaces import Discrete, MultiDiscrete
 from dreamrl.types import Goal, Key, Step
 
@@ -90,12 +91,12 @@ class Cooking:
     @functools.cached_property
     def test_ids(self) -> tuple[int, ...]:
         drawn = np.random.default_rng(0).permutation(PROBLEMS)
-        others = drawn[drawn != UNSEEN][: self.unseen - 1]
-        return tuple(sorted([UNSEEN, *others.tolist()]))
+        more = drawn[drawn != UNSEEN][: self.unseen - 1]
+        return tuple(sorted([UNSEEN, *more.tolist()]))
 
     @functools.cached_property
     def train_ids(self) -> tuple[int, ...]:
-        return tuple(i for i in range(PROBLEMS) if i not in self.test_ids)
+        return others(PROBLEMS, self.test_ids)
 
     def problem(self, problem_id: Int[Scalar, ""]) -> CookingProblem:
         powers = INGREDIENTS ** jnp.arange(len(DRAWERS))

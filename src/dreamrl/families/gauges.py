@@ -15,6 +15,7 @@ from jaxtyping import Array, Float, Int, Scalar
 
 from dreamrl.errors import UserError
 from dreamrl.families.family import Facts
+from dreamrl.families.splits import drawn, others
 from dreamrl.families.stated import Values
 from dreamrl.spaces import Discrete, MultiDiscrete
 from dreamrl.types import Goal, Key, Step, Trajectory
@@ -69,8 +70,8 @@ class Gauges:
         if self._number > MOST:
             what = f"relevant and irrelevant ones must be {MOST} at most together"
             raise UserError(f"gauges: {what}, are {self._number}")
-        if self.training > DIGITS**self._number:
-            most = f"at most {DIGITS**self._number}, as there are no more problems"
+        if self.training > self.problems:
+            most = f"at most {self.problems}, as there are no more problems"
             raise UserError(f"gauges: training must be {most}, is {self.training}")
 
     end_action = None
@@ -87,20 +88,17 @@ class Gauges:
     def exploration_horizon(self) -> int:
         return self.exploration or self.relevant * self.relevant_presses
 
-    @functools.cached_property
-    def _drawn(self) -> np.ndarray:
-        return np.random.default_rng(0).permutation(DIGITS**self._number)
+    @property
+    def problems(self) -> int:
+        return DIGITS**self._number
 
     @functools.cached_property
     def train_ids(self) -> tuple[int, ...] | range:
-        if not self.training:
-            return range(DIGITS**self._number)
-        return tuple(sorted(self._drawn[: self.training].tolist()))
+        return drawn(self.problems, self.training) if self.training else range(self.problems)
 
     @functools.cached_property
     def test_ids(self) -> tuple[int, ...] | range:
-        unseen = self._drawn[self.training :] if self.training else self._drawn[:0]
-        return tuple(sorted(unseen.tolist())) or self.train_ids
+        return others(self.problems, self.train_ids) or self.train_ids
 
     @property
     def action_space(self) -> Discrete:
@@ -177,12 +175,8 @@ class Gauges:
 
     def facts(self, problem: Int[Array, " gauges"]) -> Facts:
         """Return the digits."""
-        digits = {f"gauge {i}": problem[i] for i in range(self._number)}
-        names = list(digits)
-        return Facts(
-            {name: digits[name] for name in names[: self.relevant]},
-            {name: digits[name] for name in names[self.relevant :]},
-        )
+        kinds = range(self.relevant), range(self.relevant, self._number)
+        return Facts(*({f"gauge {i}": problem[i] for i in kind} for kind in kinds))
 
     def values(self) -> Values:
         """Return exact values over all problems there are.

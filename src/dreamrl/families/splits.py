@@ -1,10 +1,25 @@
-"""Held-out problems in two parts: some to choose by, and those that results are of."""
+"""Which problems are held out; and of these, which are to choose by, and which results are of."""
+
+from collections.abc import Collection
+
+import numpy as np
 
 from dreamrl.families.family import Family, holds_out, plain_ids
 
 ENOUGH = 50
 """Held-out problems of which a part can be spared."""
 EVERY = 10
+
+
+def drawn(number: int, count: int) -> tuple[int, ...]:
+    """Return `count` of the problems 0, 1, ... below `number`, drawn at random, always the same."""
+    return tuple(sorted(np.random.default_rng(0).permutation(number)[:count].tolist()))
+
+
+def others(number: int, ids: Collection[int]) -> tuple[int, ...]:
+    """Return the problems below `number` that are not among these."""
+    known = set(ids)
+    return tuple(i for i in range(number) if i not in known)
 
 
 def validation_ids(family: Family) -> tuple[int, ...] | range:
