@@ -81,6 +81,14 @@ def test_a_seed_that_fails_is_told(fake, tmp_path, kept):
     assert len(done.agents) == 2
 
 
+def test_a_run_is_never_of_another_family_of_that_name(fake, tmp_path):
+    out = tmp_path / "run"
+    with pytest.raises(UserError, match="'bus' names another family.*bus:FIELD=VALUE"):
+        dreamrl.train("fake", dreamrl.make("bus", exploration=12), out=out)
+    assert not out.exists()
+    assert dreamrl.train("fake", dreamrl.make("bus"), seeds=1, out=out).out == out
+
+
 def test_registered_names_are_known(monkeypatch):
     monkeypatch.setattr(dreamrl.families, "_FAMILIES", dict(dreamrl.families._FAMILIES))
     monkeypatch.setattr(dreamrl.agents.registry, "METHODS", dict(dreamrl.agents.registry.METHODS))
@@ -89,6 +97,8 @@ def test_registered_names_are_known(monkeypatch):
     assert dreamrl.make("three-arms") == bandit
     with pytest.raises(UserError, match="built in"):
         dreamrl.register_family("bus", bandit)
+    dreamrl.register_family("class-of-arms", type(bandit))
+    assert dreamrl.make("class-of-arms:arms=3") == bandit
     method = Method(dict, dict, {})
     dreamrl.register_method("mine", method)
     with pytest.raises(UserError, match="there already"):

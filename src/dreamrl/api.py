@@ -108,7 +108,7 @@ def train(
     if out is not None:
         if not (isinstance(agent, str) and family is not None):
             raise UserError("out needs a method by name and a family: see dreamrl.register_method")
-        name = family if isinstance(family, str) else family.name
+        name = _name_of(family)
         terms = runs.Terms(plan.chunk, plan.evaluate_every, plan.evaluation_trials)
         runs.ensure(out, agent, name, trainer.settings, chosen, terms, _Watch(report), places)
         made = runs.find(out)
@@ -243,6 +243,23 @@ def _reporter(records: list[Record], progress: bool) -> Callable[[Sequence[Recor
                 print(f"iteration {first['iteration']}  {'  '.join(scores)}", flush=True)
 
     return report
+
+
+def _name_of(family: str | Family) -> str:
+    """Return the name by which a run finds that family again.
+
+    Raises:
+        UserError: Where its name is that of another, or of none.
+    """
+    if isinstance(family, str):
+        return family
+    name = family.name
+    if families.make(name) != family:
+        raise UserError(
+            f"{name!r} names another family than this one: with out, give its name with its "
+            f"fields, as {name}:FIELD=VALUE, or dreamrl.register_family(NAME, family) and NAME"
+        )
+    return name
 
 
 def _seeds(seeds: Whole | Wholes) -> tuple[int, ...]:

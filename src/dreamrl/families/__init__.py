@@ -61,7 +61,7 @@ def register_family(name: str, family: Family | Callable[..., Family]) -> None:
 
     Args:
         name: Without a colon; a family's own `name` should be the same.
-        family: A family, or a function that makes one; its arguments are fields, as in
+        family: A family, or a function or class that makes one; its arguments are fields, as in
             `make("bandit", arms=10)`.
 
     Raises:
@@ -71,7 +71,9 @@ def register_family(name: str, family: Family | Callable[..., Family]) -> None:
         raise UserError(f"a family's name has no colon: {name!r}")
     if _FAMILIES.get(name, family) is not family and name in NAMES:
         raise UserError(f"family {name!r} is built in: choose another name")
-    _FAMILIES[name] = (lambda: family) if isinstance(family, Family) else family
+    # A class has its instances' attributes, and would be taken for a family.
+    makes = isinstance(family, type) or not isinstance(family, Family)
+    _FAMILIES[name] = family if makes else lambda: family
 
 
 def make(name: str, **fields: Any) -> Family:
