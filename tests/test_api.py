@@ -83,7 +83,7 @@ def test_a_seed_that_fails_is_told(fake, tmp_path, kept):
 
 def test_a_run_is_never_of_another_family_of_that_name(fake, tmp_path):
     out = tmp_path / "run"
-    with pytest.raises(UserError, match="'bus' names another family.*bus:FIELD=VALUE"):
+    with pytest.raises(UserError, match=r"'bus' names another family.*bus:FIELD=VALUE"):
         dreamrl.train("fake", dreamrl.make("bus", exploration=12), out=out)
     assert not out.exists()
     assert dreamrl.train("fake", dreamrl.make("bus"), seeds=1, out=out).out == out

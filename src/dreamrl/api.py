@@ -282,7 +282,7 @@ def _trainer(
         method_of(agent)
         return make_trainer(agent, where, changed(settings, changes), seeds)
     if settings is None:
-        settings = agent.presets.get(where.name, agent.presets["default"])
+        settings = agent.presets[agent.preset_of(where.name)]
     return trainer_of(agent.algorithm(where, changed(settings, changes)), seeds)
 
 

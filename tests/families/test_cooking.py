@@ -27,6 +27,51 @@ def test_more_problems_may_be_held_out_and_all_that_is_in_them_is_still_seen():
     assert all(len(set(column)) == 4 for column in drawers.T.tolist())
 
 
+def test_a_wall_s_colour_is_seen_where_it_is_and_decides_nothing():
+    family = dreamrl.make("cooking", colours=3, exploration=7)
+    assert family.problems == 192
+    problem = family.problem(jnp.array(22 + 2 * 64))
+    assert (problem.drawers.tolist(), int(problem.colour)) == ([2, 1, 1], 2)
+    played = replay(family, 22 + 2 * 64, None, [A.LEFT, *[A.STAY] * 6])
+    assert played.observations[:3].tolist() == [
+        [1, 1, 2, 4, 4, 4, 4, 0],
+        [0, 1, 0, 4, 4, 4, 4, 3],
+        [0, 1, 0, 4, 4, 4, 4, 3],
+    ]
+    assert played.truncated.tolist() == [False] * 6 + [True]
+    fetch = [A.RIGHT, A.PICK_UP, A.LEFT, A.DROP]
+    for wall in range(3):
+        done = replay(family, 22 + wall * 64, [1, 1], fetch * 2)
+        np.testing.assert_allclose(done.rewards, [-0.1, 0.25] * 4, atol=1e-6)
+    facts = family.facts(problem)
+    assert len(facts.relevant) == 3
+    assert int(facts.irrelevant["wall"]) == 2
+    # The optimum is that of the kitchen without a wall, whatever is held out.
+    held = dreamrl.make("cooking:unseen=8,colours=2")
+    assert len(held.test_ids) == 8
+    assert len(held.train_ids) == 120
+
+
+def test_kitchens_may_be_described():
+    family = dreamrl.make("described-cooking", colours=2)
+    described = family.describe(jnp.array(22 + 64))
+    assert described.tolist() == [0, 0, 1, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1]
+    assert dreamrl.settings_for("dream", family.name) == dreamrl.settings_for("dream", "cooking")
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ("colours=-1", "colours must be from 0 to 1000, is -1"),
+        ("exploration=-1", "exploration must be from 0 to 1000, is -1"),
+        ("colours=2,unseen=128", "unseen must be from 1 to 127, is 128"),
+    ],
+)
+def test_numbers_that_make_no_sense_are_refused(fields, words):
+    with pytest.raises(dreamrl.UserError, match=words):
+        dreamrl.make(f"cooking:{fields}")
+
+
 @pytest.mark.parametrize("unseen", [0, 64])
 def test_there_must_be_problems_of_both_kinds(unseen):
     with pytest.raises(dreamrl.UserError, match=f"unseen must be from 1 to 63, is {unseen}"):

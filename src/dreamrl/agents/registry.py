@@ -54,18 +54,14 @@ def method_of(agent: str) -> Method:
 def settings_for(agent: str, family_name: str = "", preset: str | None = None) -> Any:
     """Return the settings of a preset; without one, that named after the family, or `default`.
 
-    The part of the family's name after a colon does not count.
-
     Raises:
         UserError: Where the agent or the preset is not known.
     """
-    presets = method_of(agent).presets
-    if preset is None:
-        family_name = family_name.partition(":")[0]
-        preset = family_name if family_name in presets else "default"
-    if preset not in presets:
-        raise unknown("preset", preset, presets)
-    return presets[preset]
+    method = method_of(agent)
+    preset = method.preset_of(family_name) if preset is None else preset
+    if preset not in method.presets:
+        raise unknown("preset", preset, method.presets)
+    return method.presets[preset]
 
 
 def make_trainer(agent: str, family: Family, settings: Any, seeds: int = 1) -> Trainable:

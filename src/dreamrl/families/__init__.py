@@ -12,7 +12,7 @@ from typing import Any
 from dreamrl.errors import UserError, unknown
 from dreamrl.families.bandit import Bandit
 from dreamrl.families.bus import Bus
-from dreamrl.families.cooking import Cooking
+from dreamrl.families.cooking import Cooking, DescribedCooking
 from dreamrl.families.diagnosis import diagnosis
 from dreamrl.families.family import Family
 from dreamrl.families.gauges import DescribedGauges, Gauges
@@ -37,6 +37,7 @@ _FAMILIES: dict[str, Callable[..., Family]] = {
     "growth": Growth,
     "gauges": Gauges,
     "described-gauges": DescribedGauges,
+    "described-cooking": DescribedCooking,
     "sign": Sign,
     "diagnosis": diagnosis,
     "paddle": Paddle,

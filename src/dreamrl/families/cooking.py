@@ -30,12 +30,14 @@ from dreamrl.families.grid import (
 )
 from dreamrl.families.splits import others
 from dreamrl.spaces import Discrete, MultiDiscrete
-from dreamrl.types import Goal, Key, Step
+from dreamrl.types import Goal, Key, Step, Trajectory
 
 SIZE = 3
 START = (1, 1)
 BOWL = np.array([(1, 1)])
 DRAWERS = np.array([(2, 0), (2, 1), (2, 2)])
+WALL = np.array([(0, 1)])
+"""Where the wall's colour is seen: a step from the start, away from the drawers."""
 INGREDIENTS = 4
 PLACES = 3
 INGREDIENT_COLORS = ("lightsalmon", "palegreen", "lightskyblue", "plum")
@@ -46,12 +48,16 @@ PROGRESS = 0.25
 """Reward of each of the four parts of a recipe; the same is paid for a mistake."""
 DONE = 4
 PROBLEMS = INGREDIENTS ** len(DRAWERS)
+"""Without wall colours."""
 UNSEEN = 10
+MOST_COLOURS = 1000
 
 
 class CookingProblem(NamedTuple):
     drawers: Int[Array, "3"]
     """The ingredient that each drawer holds."""
+    colour: Int[Array, ""]
+    """The wall's: nothing depends on it."""
 
 
 class CookingState(NamedTuple):
@@ -67,40 +73,62 @@ class CookingState(NamedTuple):
 class Cooking:
     """64 problems: which of four ingredients is in each of three drawers.
 
+    With wall colours there are so many times more, which differ in what does not matter as well.
+
     Args:
         unseen: How many problems are held out: the paper's one, and others drawn at random.
+        colours: How many colours the wall may have, which is a step from the start; 0: no wall.
+        exploration: Steps of an exploration; 0: as many as of an exploitation.
     """
 
     name: str = "cooking"
     unseen: int = 1
+    colours: int = 0
+    exploration: int = 0
 
     def __post_init__(self) -> None:
-        """Raise UserError where so many cannot be held out."""
-        if not 1 <= self.unseen < PROBLEMS:
-            raise UserError(
-                f"{self.name}: unseen must be from 1 to {PROBLEMS - 1}, is {self.unseen}"
-            )
+        """Raise UserError for numbers that make no sense, and where so many cannot be held out."""
+        for field, most in (("colours", MOST_COLOURS), ("exploration", 1000)):
+            if not 0 <= (value := getattr(self, field)) <= most:
+                raise UserError(f"{self.name}: {field} must be from 0 to {most}, is {value}")
+        if not 1 <= self.unseen < self.problems:
+            most = f"from 1 to {self.problems - 1}"
+            raise UserError(f"{self.name}: unseen must be {most}, is {self.unseen}")
 
     horizon = HORIZON
     end_action = int(GridAction.END)
     action_space = Discrete(len(GridAction))
     action_names = ACTION_NAMES
     goal_space = MultiDiscrete((INGREDIENTS, INGREDIENTS))
-    observation_space = MultiDiscrete((SIZE, SIZE, len(Underfoot), *[INGREDIENTS + 1] * 4))
+
+    @property
+    def problems(self) -> int:
+        return PROBLEMS * max(self.colours, 1)
+
+    @property
+    def exploration_horizon(self) -> int:
+        return self.exploration or HORIZON
+
+    @property
+    def observation_space(self) -> MultiDiscrete:
+        """Where one is, what is there, in the hand and in the bowl; the wall's colour from 1 up."""
+        wall = (self.colours + 1,) if self.colours else ()
+        return MultiDiscrete((SIZE, SIZE, len(Underfoot), *[INGREDIENTS + 1] * 4, *wall))
 
     @functools.cached_property
     def test_ids(self) -> tuple[int, ...]:
-        drawn = np.random.default_rng(0).permutation(PROBLEMS)
+        drawn = np.random.default_rng(0).permutation(self.problems)
         more = drawn[drawn != UNSEEN][: self.unseen - 1]
         return tuple(sorted([UNSEEN, *more.tolist()]))
 
     @functools.cached_property
     def train_ids(self) -> tuple[int, ...]:
-        return others(PROBLEMS, self.test_ids)
+        return others(self.problems, self.test_ids)
 
     def problem(self, problem_id: Int[Scalar, ""]) -> CookingProblem:
         powers = INGREDIENTS ** jnp.arange(len(DRAWERS))
-        return CookingProblem(jnp.asarray(problem_id) // powers % INGREDIENTS)
+        problem_id = jnp.asarray(problem_id)
+        return CookingProblem(problem_id // powers % INGREDIENTS, problem_id // PROBLEMS)
 
     def goals(
         self, problem: CookingProblem
@@ -113,19 +141,31 @@ class Cooking:
         goals, probabilities = self.goals(problem)
         return jax.random.choice(key, goals, p=probabilities)
 
+    def statistics(
+        self, problem: CookingProblem, exploration: Trajectory
+    ) -> dict[str, Float[Array, ""]]:
+        """Return `wall_seen`: 1 if the exploration has looked at the wall, where there is one."""
+        if not self.colours:
+            return {}
+        return {"wall_seen": (exploration.observations[:, -1] > 0).any().astype(jnp.float32)}
+
     def facts(self, problem: CookingProblem) -> Facts:
-        """Return what is in each drawer."""
+        """Return what is in each drawer; the wall's colour is irrelevant."""
         names = (f"drawer {number + 1}" for number in range(len(DRAWERS)))
-        return Facts(dict(zip(names, problem.drawers, strict=True)), {})
+        wall = {"wall": problem.colour} if self.colours else {}
+        return Facts(dict(zip(names, problem.drawers, strict=True)), wall)
 
     def symmetries(self) -> list[Symmetry]:
         """Return those of the ingredients, which are but names."""
         powers = INGREDIENTS ** np.arange(len(DRAWERS))
-        contents = np.arange(PROBLEMS)[:, None] // powers % INGREDIENTS
+        ids = np.arange(self.problems)
+        contents, walls = ids[:, None] // powers % INGREDIENTS, ids // PROBLEMS * PROBLEMS
         renamings = map(np.array, itertools.permutations(range(INGREDIENTS)))
-        return [Symmetry(new[contents] @ powers, new.take) for new in renamings]
+        return [Symmetry(walls + new[contents] @ powers, new.take) for new in renamings]
 
-    def reset(self, key: Key, problem: CookingProblem) -> tuple[CookingState, Int[Array, "7"]]:
+    def reset(
+        self, key: Key, problem: CookingProblem
+    ) -> tuple[CookingState, Int[Array, " entries"]]:
         bowl = jnp.full(PLACES, EMPTY)
         state = CookingState(jnp.array(START), jnp.array(EMPTY), bowl, jnp.array(0), jnp.array(0))
         return state, self.observe(problem, state)
@@ -153,16 +193,19 @@ class Cooking:
         if goal is not None:
             progress, reward = _follow(goal, progress, hand, bowl, picks)
         terminated = (progress == DONE) | (action == GridAction.END)
-        truncated = (steps >= HORIZON) & ~terminated
+        last = self.horizon if goal is not None else self.exploration_horizon
+        truncated = (steps >= last) & ~terminated
         state = CookingState(position, hand, bowl, progress, steps)
-        reward = reward + end_cost(action, steps)
+        reward = reward + end_cost(action, steps, last)
         return state, Step(self.observe(problem, state), reward, terminated, truncated)
 
-    def observe(self, problem: CookingProblem, state: CookingState) -> Int[Array, "7"]:
+    def observe(self, problem: CookingProblem, state: CookingState) -> Int[Array, " entries"]:
         status = standing_on(state.position, BOWL).any() * int(Underfoot.BOWL) + standing_on(
             state.position, DRAWERS
         ).any() * int(Underfoot.DRAWER)
         entries = [state.position, status[None], state.hand[None], state.bowl]
+        if self.colours:
+            entries.append(standing_on(state.position, WALL) * (1 + problem.colour))
         return jnp.concatenate(entries).astype(jnp.int32)
 
     def drawing(self, problem: CookingProblem) -> Drawing:
@@ -173,6 +216,19 @@ class Cooking:
             for (x, y), ingredient in drawers
         ]
         return Drawing(SIZE, (Mark(START, "bowl", "lightgray"), *marks))
+
+
+@dataclasses.dataclass(frozen=True)
+class DescribedCooking(Cooking):
+    """Kitchens that are described in training: what each drawer holds, and the wall's colour."""
+
+    name: str = "described-cooking"
+
+    def describe(self, problem_id: Int[Scalar, ""]) -> Float[Array, " features"]:
+        """Return each drawer's ingredient, and the colour, as one-hot vectors."""
+        problem = self.problem(problem_id)
+        drawers = jax.nn.one_hot(problem.drawers, INGREDIENTS).reshape(-1)
+        return jnp.concatenate([drawers, jax.nn.one_hot(problem.colour, self.colours)])
 
 
 def _follow(
