@@ -10,6 +10,7 @@ from dreamrl.agents.dream import DreamSettings
 from dreamrl.bench import peak_memory_mb
 from dreamrl.configuration import changed
 from dreamrl.devices import ALL, Devices
+from dreamrl.listener import Callbacks
 from dreamrl.training import Plan, Training, train
 
 
@@ -25,8 +26,7 @@ def trained_for(
         trainer,
         seeds,
         Plan(chunk=chunk, evaluate_every=10**6, evaluation_trials=8),
-        report=told.append,
-        stop=lambda: len(told) >= chunks,
+        Callbacks(told.append, stop=lambda: len(told) >= chunks),
         devices=devices,
     )
     figures = {

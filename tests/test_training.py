@@ -11,6 +11,7 @@ from dreamrl.agents import registry
 from dreamrl.configuration import changed
 from dreamrl.devices import Devices, layout
 from dreamrl.families.wrapper import Wrapper
+from dreamrl.listener import Callbacks
 from dreamrl.training import Plan, TrainingDiverged, train
 
 PLAN = Plan(chunk=4, evaluation_trials=8)
@@ -43,11 +44,11 @@ def test_a_training_goes_on_where_another_stopped(make, until):
     """Behind the six iterations of the settings, of ten steps each, only `until` counts."""
     whole, parts, kept = [], [], []
     plan = Plan(chunk=4, evaluate_every=2, evaluation_trials=8)
-    end = train(make(), (0, 7), plan, whole.append, until=until, keep=kept.append)
+    end = train(make(), (0, 7), plan, Callbacks(whole.append), until=until, keep=kept.append)
     for start in [None, *kept]:
         asked = iter((False, True))
         stop = functools.partial(next, asked)
-        train(make(), (0, 7), plan, parts.append, stop, start=start, until=until)
+        train(make(), (0, 7), plan, Callbacks(parts.append, stop), start=start, until=until)
     assert kept[-1][1:4] == end[1:4]
     assert end.iteration == (6 if until is None else 10)
     assert [r["iteration"] for r, _ in whole] == [4, 6] if until is None else [4, 6, 10]
@@ -62,7 +63,7 @@ def test_a_training_goes_on_where_another_stopped(make, until):
 
 def test_records_tell_of_every_chunk_and_seed(make):
     told = []
-    training = train(make(), (0, 7), PLAN, report=told.append)
+    training = train(make(), (0, 7), PLAN, Callbacks(told.append))
     assert training.finished
     assert training.iteration == 6
     assert [[r["seed"] for r in records] for records in told] == [[0, 7], [0, 7]]
@@ -81,7 +82,7 @@ def test_records_tell_of_every_chunk_and_seed(make):
 def test_evaluations_come_as_often_as_asked_and_at_the_end(make):
     told = []
     plan = Plan(chunk=1, evaluate_every=4, evaluation_trials=8)
-    train(make(), (0,), plan, report=told.append)
+    train(make(), (0,), plan, Callbacks(told.append))
     assert [r["iteration"] for [r] in told if "return_unseen" in r] == [4, 6]
 
 
@@ -101,8 +102,8 @@ def test_a_seed_that_diverges_leaves_the_others_as_they_would_be_without_it(make
     plan, told, without, kept = Plan(chunk=2, evaluation_trials=8), [], [], []
     # The same program, with a seed to break that is not among them.
     unbroken = make(break_at=3, break_seed=9, spoil=spoil)
-    alone = train(unbroken, (3, 4, 5), plan, without.append, keep=kept.append)
-    training = train(broken, (3, 4, 5), plan, told.append)
+    alone = train(unbroken, (3, 4, 5), plan, Callbacks(without.append), keep=kept.append)
+    training = train(broken, (3, 4, 5), plan, Callbacks(told.append))
     assert (training.finished, training.iteration, training.steps) == (True, 6, (60, 20, 60))
     [failure] = training.failures
     assert (failure.place, failure.iteration) == (1, 2)
@@ -133,7 +134,7 @@ def test_a_training_with_a_failed_seed_goes_on_where_it_stopped(make):
 
 def test_stopping_between_chunks(make):
     told = []
-    training = train(make(), (0,), PLAN, told.append, stop=lambda: bool(told))
+    training = train(make(), (0,), PLAN, Callbacks(told.append, stop=lambda: bool(told)))
     assert not training.finished
     assert training.iteration == 4
 
@@ -142,8 +143,8 @@ def test_stopping_between_chunks(make):
 def test_seeds_are_the_same_on_any_number_of_devices_and_alone(make, devices):
     """Five seeds: no number of devices but one divides them."""
     told, spread = [], []
-    alone = train(make(), (4,), PLAN, told.append, devices=Devices(1))
-    several = train(make(), range(1, 6), PLAN, spread.append, devices=Devices(devices))
+    alone = train(make(), (4,), PLAN, Callbacks(told.append), devices=Devices(1))
+    several = train(make(), range(1, 6), PLAN, Callbacks(spread.append), devices=Devices(devices))
     assert several.steps == (60,) * 5
     assert [len(records) for records in spread] == [5, 5]
     jax.tree.map(

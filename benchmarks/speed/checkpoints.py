@@ -13,23 +13,9 @@ import time
 from benchmarks.program import command, keep, parser, program
 from dreamrl import runs
 from dreamrl.agents import registry
+from dreamrl.listener import Callbacks
 from dreamrl.runs import Terms
 from dreamrl.runs.checkpoint import Checkpoints
-from dreamrl.runs.watch import Unwatched
-
-
-class Patience(Unwatched):
-    """Stops a training after so many seconds, compiling left out."""
-
-    def __init__(self, seconds: float):
-        self.seconds, self.first, self.last = seconds, None, None
-
-    def show(self, records):
-        self.last = time.perf_counter()
-        self.first = self.first or self.last
-
-    def stop(self):
-        return self.first is not None and self.last - self.first > self.seconds
 
 
 @program
@@ -47,17 +33,22 @@ def main() -> None:
         took.append(time.perf_counter() - begin)
 
     Checkpoints.write = timed
-    watch = Patience(asked.seconds)
+    chunks: list[float] = []
+    # Compiling is left out.
+    patience = Callbacks(
+        lambda records: chunks.append(time.perf_counter()),
+        lambda: bool(chunks) and chunks[-1] - chunks[0] > asked.seconds,
+    )
     with tempfile.TemporaryDirectory() as scratch:
         out = pathlib.Path(scratch) / "run"
         settings = registry.settings_for("dream", asked.family)
         runs.create(out, "dream", asked.family, settings, range(asked.seeds))
         with runs.open_session(out) as session:
-            session.run(watch)
+            session.run(patience)
         size = sum(p.stat().st_size for p in (out / "checkpoints").iterdir())
         kept = len(list((out / "checkpoints").glob("*.json")))
     # The last one is written at the end, once, and not on the way.
-    trained, on_the_way = watch.last - watch.first, took[:-1]
+    trained, on_the_way = chunks[-1] - chunks[0], took[:-1]
     words = ("--family", asked.family, "--seeds", asked.seeds, "--seconds", f"{asked.seconds:g}")
     result = keep(
         "checkpoint-cost",

@@ -28,6 +28,7 @@ def measure(problems: int, horizon: int, iterations: int) -> dict:
     from dreamrl import families
     from dreamrl.agents import registry
     from dreamrl.configuration import changed
+    from dreamrl.listener import Callbacks
     from dreamrl.training import Plan, train
 
     family = families.make("growth", problems=problems, horizon=horizon)
@@ -43,7 +44,7 @@ def measure(problems: int, horizon: int, iterations: int) -> dict:
     records: list = []
     algorithm = registry.make_trainer("dream", family, settings)
     plan = Plan(chunk=25, evaluate_every=iterations, evaluation_trials=256)
-    training = train(algorithm, (0,), plan, report=records.extend)
+    training = train(algorithm, (0,), plan, Callbacks(records.extend))
     rate = statistics.median(record["steps_per_second"] for record in records)
     last = records[-1]
     return {

@@ -19,6 +19,7 @@ from dreamrl.configuration import changed
 from dreamrl.families.grid import STEP_COST
 from dreamrl.families.gym import GymFamily
 from dreamrl.families.treasure import CELLS, SIZE, START
+from dreamrl.listener import Callbacks
 from dreamrl.training import Plan, train
 
 MOVES = np.array([(-1, 0), (0, 1), (1, 0), (0, -1), (0, 0)])
@@ -50,7 +51,7 @@ def measure(family, seeds: int, iterations: int) -> dict:
     records: list = []
     algorithm = registry.make_trainer("rl2", family, settings)
     plan = Plan(chunk=10, evaluate_every=iterations, evaluation_trials=256)
-    training = train(algorithm, range(seeds), plan, report=records.extend)
+    training = train(algorithm, range(seeds), plan, Callbacks(records.extend))
     rates = [record["steps_per_second"] * seeds for record in records]
     return {
         "returns": [record["return_unseen"] for record in training.records],

@@ -26,9 +26,9 @@ from dreamrl.families.adapted import adapted
 from dreamrl.families.family import Family
 from dreamrl.families.repeated import explorations_of, explored_in
 from dreamrl.host import make_deterministic
+from dreamrl.listener import Callbacks, Record
 from dreamrl.runs.results import ids_of
-from dreamrl.runs.watch import Unwatched
-from dreamrl.training import DEFAULT_PLAN, Plan, Record
+from dreamrl.training import DEFAULT_PLAN, Plan
 from dreamrl.training import train as train_seeds
 from dreamrl.values import AnyPath, Whole, Wholes, plain_value, seeds_from
 
@@ -110,14 +110,14 @@ def train(
             raise UserError("out needs a method by name and a family: see dreamrl.register_method")
         name = _name_of(family)
         terms = runs.Terms(plan.chunk, plan.evaluate_every, plan.evaluation_trials)
-        runs.ensure(out, agent, name, trainer.settings, chosen, terms, _Watch(report), places)
+        runs.ensure(out, agent, name, trainer.settings, chosen, terms, Callbacks(report), places)
         made = runs.find(out)
         # Those of earlier calls too, where this one went on.
         kept = [record for run in made for record in run.records]
         told = [run.manifest for run in made]
         failures = {m["seed"]: m["error"] for m in told if m.get("status") == "failed"}
         return TrainingResult([load(run.path) for run in made], kept, trainer, Path(out), failures)
-    training = train_seeds(trainer, chosen, plan, report=report, devices=places)
+    training = train_seeds(trainer, chosen, plan, Callbacks(report), devices=places)
     states = (runs.of_seed(training.state, i) for i in range(len(chosen)))
     found = [prepare(trainer.family, trainer, state) for state in states]
     failures = {chosen[failure.place]: failure.error for failure in training.failures}
@@ -210,19 +210,13 @@ def compare(
     if not (agents and names):
         raise UserError("there is nothing to compare: give agents and families")
     asked = cells(agents, names, seeds, budget, trials, agents[0])
-    watch = _Watch(_reporter([], progress))
-    filled = fill(asked, Path(out) / "cells", Path(out), watch, "dreamrl.compare")
+    listener = _Cells(_reporter([], progress))
+    filled = fill(asked, Path(out) / "cells", Path(out), listener, "dreamrl.compare")
     return Comparison(rows(filled.results, agents[0]), list(filled.results), agents[0])
 
 
-class _Watch(Unwatched):
-    """Hands records to a function."""
-
-    def __init__(self, report: Callable[[Sequence[Record]], None]):
-        self._report = report
-
-    def show(self, records: Sequence[Record]) -> None:
-        self._report(records)
+class _Cells(Callbacks):
+    """Hears of cells what it hears of trainings alone; a failure is raised."""
 
     def begin(self, cell: Any, seeds: Sequence[int]) -> None: ...
 

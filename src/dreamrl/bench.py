@@ -18,8 +18,9 @@ from dreamrl.errors import UserError
 from dreamrl.families.family import Family, draw_ids, prior_of
 from dreamrl.families.memory import check_memory
 from dreamrl.host import SAME
+from dreamrl.listener import Callbacks, Record
 from dreamrl.spaces import ActionSpace, Discrete
-from dreamrl.training import Plan, Record, train
+from dreamrl.training import Plan, train
 from dreamrl.types import Key, State
 
 
@@ -124,8 +125,7 @@ def train_start(
         algorithm,
         (0,),
         Plan(chunk=chunk, evaluate_every=chunks),
-        report=records.extend,
-        stop=lambda: len(records) >= chunks,
+        Callbacks(records.extend, stop=lambda: len(records) >= chunks),
         began=began,
     )
     first = records[0]

@@ -22,19 +22,10 @@ from dreamrl.evaluation import Outcome, outcomes, spread
 from dreamrl.families.family import plain_ids, prior_of
 from dreamrl.families.splits import validation_ids
 from dreamrl.host import SOON, in_own_switches, where_unset
+from dreamrl.listener import SILENT, Listener, Record
 from dreamrl.sharding import over_trials, shares
 from dreamrl.types import Keys
 from dreamrl.values import Wholes, seeds_from
-
-Record = dict[str, int | float]
-"""What a chunk of iterations came to in one seed; the keys that are always there:
-
-`seed`, `iteration` (done so far), `steps` (environment steps so far), `seconds` (since the
-start, compiling included), `compile_seconds`, `steps_per_second` (of this seed, in this chunk);
-then the algorithm's metrics, as means over the chunk; and, where the chunk ends with an
-evaluation, `return_unseen`, `return_train` and `exploration_length` (on unseen problems, those of
-`validation_ids`).
-"""
 
 
 class Plan(NamedTuple):
@@ -121,13 +112,12 @@ def train(
     algorithm: Trainable,
     seeds: Wholes,
     plan: Plan = DEFAULT_PLAN,
-    report: Callable[[list[Record]], None] = lambda records: None,
-    stop: Callable[[], bool] = lambda: False,
-    compiling: Callable[[], None] = lambda: None,
+    listener: Listener = SILENT,
+    *,
+    keep: Callable[[Training], None] = lambda training: None,
     began: float | None = None,
     start: Training | None = None,
     until: int | None = None,
-    keep: Callable[[Training], None] = lambda training: None,
     devices: Devices = ALL,
 ) -> Training:
     """Train all seeds in one program for as many iterations as the settings say.
@@ -139,11 +129,10 @@ def train(
     A seed whose loss is not finite stays as it was before that chunk, and the others go on as they
     would without it; TrainingDiverged is raised once there is no other.
 
-    `report` gets the records of each chunk, one a healthy seed, and `keep` then all there is.
-    `stop` is asked between chunks. `compiling` is called when compilers begin, which leave Python
-    idle. Seconds count from `began`, a `time.perf_counter()`, or from now, on top of those of
-    `start`. Seeds are spread over so many `devices`, or all there are; on CPUs it changes no
-    parameter, unless several share the trials of a seed (`dreamrl.devices`).
+    `listener` is told of each chunk, and `keep` then gets all there is. Seconds count from `began`,
+    a `time.perf_counter()`, or from now, on top of those of `start`. Seeds are spread over so many
+    `devices`, or all there are; on CPUs it changes no parameter, unless several share the trials of
+    a seed (`dreamrl.devices`).
     """
     seeds = seeds_from(seeds)
     before_compiling = time.perf_counter()
@@ -155,7 +144,7 @@ def train(
         return start._replace(finished=True)
     places = layout(algorithm.family, len(seeds), devices)
     check_division(algorithm.settings, devices)
-    programs = _compile(algorithm, seeds, plan, places, compiling)
+    programs = _compile(algorithm, seeds, plan, places, listener.compiling)
     if start is None:
         keys = places.spread(seed_keys(seeds))
         start = Training(programs.init(keys), 0, 0, (0,) * len(seeds), 0.0, 0.0)
@@ -168,7 +157,7 @@ def train(
     def told(training: Training) -> Training:
         return training._replace(state=places.gathered(training.state))
 
-    while not complete(now, total, until) and not processes.any_says(stop()):
+    while not complete(now, total, until) and not processes.any_says(listener.stop()):
         begin = time.perf_counter()
         # After the last iteration of the settings only `until` counts: chunks are whole again.
         number = min(plan.chunk, total - now.iteration) if now.iteration < total else plan.chunk
@@ -217,7 +206,7 @@ def train(
             if i in now.healthy
         ]
         now = now._replace(seconds=seconds, finished=finished, records=records)
-        report(records)
+        listener.chunk(records)
         keep(told(now))
     return told(now)._replace(seconds=time.perf_counter() - began)
 

@@ -222,8 +222,8 @@ def test_ctrl_c_keeps_what_there_is_and_says_so(fake, tmp_path, capsys, monkeypa
 def test_a_stopped_run_is_resumed_extended_and_listed(fake, capsys, monkeypatch):
     stops = Session.run
 
-    def interrupted(self, watch, *rest):
-        return stops(self, dataclasses.replace(watch, stop=lambda: True), *rest)
+    def interrupted(self, listener, *rest):
+        return stops(self, dataclasses.replace(listener, stop=lambda: True), *rest)
 
     words = ["fake", "bus", "--out", "runs/one", *QUICK]
     with monkeypatch.context() as patch:

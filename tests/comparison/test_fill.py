@@ -33,7 +33,7 @@ class View:
 
     def warn(self, line): ...
 
-    def show(self, records):
+    def chunk(self, records):
         self.chunks -= 1
 
     def stop(self):

@@ -12,8 +12,8 @@ from dreamrl.agents import registry
 from dreamrl.agents.settings import Budget
 from dreamrl.errors import UserError
 from dreamrl.evaluation import evaluate
+from dreamrl.listener import Callbacks
 from dreamrl.runs.session import open_session
-from dreamrl.runs.watch import Unwatched
 from dreamrl.testing import replay
 from dreamrl.training import Plan, train
 
@@ -102,20 +102,12 @@ def test_the_command_takes_back_each_switch(name):
     assert host.settle() == []
 
 
-class Once(Unwatched):
-    done = False
-
-    def show(self, records):
-        self.done = True
-
-    def stop(self):
-        return self.done
-
-
 def test_a_run_goes_on_with_the_kind_of_random_numbers_that_it_began_with(fake, tmp_path, capsys):
-    out = tmp_path / "run"
+    out, told = tmp_path / "run", []
     with switched("jax_default_prng_impl", "rbg"):
-        runs.ensure(out, "fake", "bus", fake(), (0,), TERMS, Once())
+        runs.ensure(
+            out, "fake", "bus", fake(), (0,), TERMS, Callbacks(told.append, stop=lambda: bool(told))
+        )
     with pytest.raises(UserError) as caught, open_session(out):
         pass
     assert "JAX_DEFAULT_PRNG_IMPL=rbg" in str(caught.value)

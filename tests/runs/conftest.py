@@ -22,7 +22,7 @@ class Watcher:
 
     def compiling(self): ...
 
-    def show(self, records):
+    def chunk(self, records):
         self.iterations.append(records[0]["iteration"])
 
     def warn(self, line):

@@ -17,11 +17,11 @@ from dreamrl.cli.screen import can_redraw
 from dreamrl.comparison.spec import Cell, Key, Result
 from dreamrl.errors import UserError
 from dreamrl.interruption import at_last, interruptible
-from dreamrl.training import Record
+from dreamrl.listener import Record
 
 
 class Board:
-    """What is done, running and to come; a view for `dreamrl.comparison.fill`."""
+    """What is done, running and to come; a listener of `dreamrl.comparison.fill`."""
 
     def __init__(self, cells: Sequence[Cell]):
         self.cells = {cell.key: cell for cell in cells}
@@ -53,7 +53,7 @@ class Board:
         self.notes.append(line)
         self._say(line)
 
-    def show(self, records: Sequence[Record]) -> None:
+    def chunk(self, records: Sequence[Record]) -> None:
         """Show what a chunk of the running cell came to, in each seed."""
         key = next(reversed(self.running))
         cell, first = self.cells[key], records[0]

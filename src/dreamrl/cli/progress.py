@@ -4,7 +4,7 @@ import contextlib
 import statistics
 import time
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import NamedTuple
 
 from rich.console import Console
 from rich.live import Live
@@ -16,8 +16,8 @@ from rich.text import Text
 from dreamrl import cli
 from dreamrl.cli.screen import can_redraw
 from dreamrl.interruption import at_last
+from dreamrl.listener import Record
 from dreamrl.runs.metrics import COLLAPSED, has_collapsed
-from dreamrl.training import Record
 
 Limits = dict[str, float | None]
 BLOCKS = "▁▂▃▄▅▆▇█"
@@ -43,22 +43,10 @@ class Goal(NamedTuple):
         return trained * (1 / share - 1) if 0 < share < 1 else 0.0
 
 
-@runtime_checkable
-class View(Protocol):
-    def show(self, records: Sequence[Record], limits: Limits) -> None:
-        """Show what a chunk came to, in each seed."""
-
-    def stopping(self) -> None:
-        """Show that Ctrl-C has been heard."""
-
-    def warn(self, line: str) -> None:
-        """Show what went wrong without stopping the training."""
-
-
 @contextlib.contextmanager
 def progress(
     title: str, where: str, goal: Goal, horizon: int, held_out: bool, console: Console
-) -> Iterator[View]:
+) -> Iterator["_Lines | _LivePanel"]:
     """Yield a view of a training, for as long as it goes on.
 
     Without problems `held_out`, there is one return, on all of them.

@@ -3,8 +3,8 @@
 import contextlib
 import dataclasses
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,13 @@ import jax
 from rich.console import Console
 
 from dreamrl import cli, families, processes, runs
-from dreamrl.cli.progress import Goal, Limits, View, progress
+from dreamrl.cli.progress import Goal, Limits, progress
 from dreamrl.cli.values import command_line, describe, drawn, print_json, print_rows
 from dreamrl.devices import Devices
 from dreamrl.errors import UserError
-from dreamrl.families.family import Family, holds_out, horizon_of
+from dreamrl.families.family import holds_out, horizon_of
 from dreamrl.interruption import STOPPED, interruptible
+from dreamrl.listener import Callbacks, Record
 from dreamrl.runs import Run
 from dreamrl.runs.checkpoint import CHECKPOINTS
 from dreamrl.runs.following import follow
@@ -25,7 +26,6 @@ from dreamrl.runs.lock import UNLOCKED, locks
 from dreamrl.runs.results import limits
 from dreamrl.runs.session import Session, SessionResult
 from dreamrl.runs.store import GENERATORS, read_json
-from dreamrl.training import Record
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -60,10 +60,10 @@ def train_run(out: Path, until: int | None, devices: Devices, as_json: bool) -> 
         if session is None:
             _tell_finished(out, as_json)
             return 0
-        with _watched(session, Console(stderr=as_json)) as watch:
+        with _shown(session, Console(stderr=as_json)) as listener:
             if not locks():
-                watch.warn(UNLOCKED)
-            done = session.run(watch, cli.BEGAN, devices)
+                listener.warn(UNLOCKED)
+            done = session.run(listener, cli.BEGAN, devices)
         figure = drawn(lambda: _figure(session))
     if as_json:
         print_json({**done.result, "run": str(out), "status": done.status})
@@ -76,7 +76,7 @@ def _follow(out: Path, until: int | None, devices: Devices) -> int:
     who = f"process {jax.process_index()} of {jax.process_count()}"
     print(f"dreamrl: {who} trains beside the first, which writes {out}", file=sys.stderr)
     with interruptible() as stop:
-        finished = follow(out, until, stop, devices)
+        finished = follow(out, until, Callbacks(stop=stop), devices)
     return 0 if finished else STOPPED
 
 
@@ -92,44 +92,33 @@ def _random_numbers_of(out: Path) -> contextlib.AbstractContextManager[Any]:
     return jax.default_prng_impl(GENERATORS[kinds.pop()])
 
 
-@dataclasses.dataclass(frozen=True)
-class _Watch:
-    """Shows a training, and works out reference values while compilers run.
+@contextlib.contextmanager
+def _shown(session: Session, console: Console) -> Iterator[Callbacks]:
+    """Yield who shows a training, and works out reference values while compilers run.
 
     What cannot be shown is not shown, and the training goes on.
     """
-
-    view: View
-    family: Family
-    pool: Executor
-    stop: Callable[[], bool]
-    values: list[Future[Limits]] = dataclasses.field(default_factory=list)
-
-    def compiling(self) -> None:
-        self.values.append(self.pool.submit(limits, self.family))
-
-    def show(self, records: Sequence[Record]) -> None:
-        ready = self.values and self.values[0].done() and not self.values[0].exception()
-        with contextlib.suppress(Exception):
-            self.view.show(records, self.values[0].result() if ready else {})
-
-    def warn(self, line: str) -> None:
-        with contextlib.suppress(Exception):
-            self.view.warn(line)
-
-
-@contextlib.contextmanager
-def _watched(session: Session, console: Console) -> Iterator[_Watch]:
     family = session.family
     title = f"{session.manifest['agent']} on {family.name}"
     horizon = horizon_of(family, exploring=True)
     goal = Goal(session.algorithm.settings.budget.iterations, session.terms.until)
+    values: list[Future[Limits]] = []
     with (
         ThreadPoolExecutor(1) as pool,
         progress(title, str(session.out), goal, horizon, holds_out(family), console) as view,
         interruptible(view.stopping) as stop,
     ):
-        yield _Watch(view, family, pool, stop)
+
+        def chunk(records: Sequence[Record]) -> None:
+            ready = values and values[0].done() and not values[0].exception()
+            with contextlib.suppress(Exception):
+                view.show(records, values[0].result() if ready else {})
+
+        def warn(line: str) -> None:
+            with contextlib.suppress(Exception):
+                view.warn(line)
+
+        yield Callbacks(chunk, stop, warn, lambda: values.append(pool.submit(limits, family)))
 
 
 def _tell_finished(out: Path, as_json: bool) -> None:

@@ -49,8 +49,8 @@ def run(options: Options) -> int:
         families.make(name)
     plan = plans.read(options.directory)
     check_locks(options.directory)
-    with board(plan.cells, Console()) as view:
-        worked = work(options.directory, view, options.wait, options.most)
+    with board(plan.cells, Console()) as listener:
+        worked = work(options.directory, listener, options.wait, options.most)
     others = f", {worked.held} with other workers" if worked.held else ""
     print(f"cells done here: {worked.done}, failed: {worked.failed}{others}")
     return STOPPED if worked.stopped else int(worked.failed > 0)

@@ -72,9 +72,9 @@ def finish(out: Path, crew: Crew, family: Sequence[str], quiet: bool) -> int:
         print(f"{out / plans.PLAN} is written: dreamrl work {out} works on it, on any machine")
         return 0
     plan = plans.read(out)
-    with board(plan.cells, Console(stderr=quiet)) as view:
-        _chosen(crew, family).run(out, view)
-        stopped = view.stop()
+    with board(plan.cells, Console(stderr=quiet)) as listener:
+        _chosen(crew, family).run(out, listener)
+        stopped = listener.stop()
     plan = plans.read(out)
     found = plans.look(plan)
     if found.results:

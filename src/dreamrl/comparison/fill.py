@@ -10,16 +10,16 @@ from dreamrl import families, references
 from dreamrl.comparison import spec as cells
 from dreamrl.comparison.spec import Cell, Result
 from dreamrl.errors import UserError, raised_by_runtime
+from dreamrl.listener import Listener
 from dreamrl.runs import Run
 from dreamrl.runs.results import limits
 from dreamrl.runs.session import ensure
-from dreamrl.runs.watch import Watch
 from dreamrl.values import AnyPath
 
 
 @runtime_checkable
-class View(Watch, Protocol):
-    """Who is told how the table fills; the trainings of cells are told to it as to any watch."""
+class CellListener(Listener, Protocol):
+    """Who is told how the table fills; the trainings of cells are told to it as to any listener."""
 
     def begin(self, cell: Cell, seeds: Sequence[int]) -> None:
         """Hear that these seeds of a cell are trained now."""
@@ -36,11 +36,15 @@ class Filled(NamedTuple):
     """Of the cells that are done, in their order."""
     failed: int
     stopped: bool
-    """Whether the view stopped it; the next call goes on from there."""
+    """Whether the listener stopped it; the next call goes on from there."""
 
 
 def fill(
-    asked: Sequence[Cell], results: AnyPath, runs: AnyPath, view: View, command: str = ""
+    asked: Sequence[Cell],
+    results: AnyPath,
+    runs: AnyPath,
+    listener: CellListener,
+    command: str = "",
 ) -> Filled:
     """Return all results: read from `results` where it holds them, else made and written there.
 
@@ -58,14 +62,16 @@ def fill(
             if (found := have(asked[i])) is None:
                 return False
             done[i] = found
-            view.done(asked[i], found)
+            listener.done(asked[i], found)
         except UserError as error:
             failed.add(i)
-            view.failed(asked[i], error)
+            listener.failed(asked[i], error)
         return True
 
     open_ = [i for i in range(len(asked)) if not told(i, lambda cell: held(cell, results))]
-    make = functools.partial(complete, results=results, runs=runs, view=view, command=command)
+    make = functools.partial(
+        complete, results=results, runs=runs, listener=listener, command=command
+    )
     stopped = not all(told(i, make) for i in open_)
     return Filled([done[i] for i in sorted(done)], len(failed), stopped)
 
@@ -79,17 +85,19 @@ def held(cell: Cell, results: Path) -> Result | None:
     return None if before is None or cells.missing(cell, before) else _sound(cell, before)
 
 
-def complete(cell: Cell, results: Path, runs: Path, view: View, command: str = "") -> Result | None:
-    """Return the result of a cell, made and written where need be; None if `view` stopped it.
+def complete(
+    cell: Cell, results: Path, runs: Path, listener: CellListener, command: str = ""
+) -> Result | None:
+    """Return the result of a cell, made and written where need be; None if `listener` stopped it.
 
     Raises UserError where it cannot be had; others may.
     """
     if (found := held(cell, results)) is not None:
         return found
-    if view.stop():
+    if listener.stop():
         return None
     try:
-        made = _made(cell, results, runs, view, command)
+        made = _made(cell, results, runs, listener, command)
     except UserError:
         raise
     except Exception as error:
@@ -113,16 +121,18 @@ def _usable(cell: Cell, results: Path) -> Result | None:
     return before if before is not None and not cells.difference(cell, before) else None
 
 
-def _made(cell: Cell, results: Path, runs: Path, view: View, command: str) -> Result | None:
+def _made(
+    cell: Cell, results: Path, runs: Path, listener: CellListener, command: str
+) -> Result | None:
     """Return the result of a cell that lacks seeds; None if its training was stopped."""
     before = _usable(cell, results)
     wanted = cells.missing(cell, before)
     trained = cells.finished_runs(cell, runs)
     failed: list[int] = []
     if absent := [seed for seed in wanted if seed not in trained]:
-        view.begin(cell, absent)
+        listener.begin(cell, absent)
         out = cell.directory(runs, absent)
-        ensure(out, cell.agent, cell.family, cell.settings, absent, cell.terms, view)
+        ensure(out, cell.agent, cell.family, cell.settings, absent, cell.terms, listener)
         trained |= cells.finished_runs(cell, out)
         failed = Run(out).manifest.get("failed", [])
         if any(seed not in trained for seed in absent if seed not in failed):

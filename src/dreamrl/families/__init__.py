@@ -73,8 +73,10 @@ def register_family(name: str, family: Family | Callable[..., Family]) -> None:
     if _FAMILIES.get(name, family) is not family and name in NAMES:
         raise UserError(f"family {name!r} is built in: choose another name")
     # A class has its instances' attributes, and would be taken for a family.
-    makes = isinstance(family, type) or not isinstance(family, Family)
-    _FAMILIES[name] = family if makes else lambda: family
+    if isinstance(family, Family) and not isinstance(family, type):
+        _FAMILIES[name] = lambda: family
+    else:
+        _FAMILIES[name] = family
 
 
 def make(name: str, **fields: Any) -> Family:

@@ -50,7 +50,8 @@ DONE = 4
 PROBLEMS = INGREDIENTS ** len(DRAWERS)
 """Without wall colours."""
 UNSEEN = 10
-MOST_COLOURS = 1000
+MOST = 1000
+"""Colours of a wall, and steps of an exploration."""
 
 
 class CookingProblem(NamedTuple):
@@ -88,12 +89,12 @@ class Cooking:
 
     def __post_init__(self) -> None:
         """Raise UserError for numbers that make no sense, and where so many cannot be held out."""
-        for field, most in (("colours", MOST_COLOURS), ("exploration", 1000)):
-            if not 0 <= (value := getattr(self, field)) <= most:
-                raise UserError(f"{self.name}: {field} must be from 0 to {most}, is {value}")
+        for field in ("colours", "exploration"):
+            if not 0 <= (value := getattr(self, field)) <= MOST:
+                raise UserError(f"{self.name}: {field} must be from 0 to {MOST}, is {value}")
         if not 1 <= self.unseen < self.problems:
-            most = f"from 1 to {self.problems - 1}"
-            raise UserError(f"{self.name}: unseen must be {most}, is {self.unseen}")
+            bounds = f"from 1 to {self.problems - 1}"
+            raise UserError(f"{self.name}: unseen must be {bounds}, is {self.unseen}")
 
     horizon = HORIZON
     end_action = int(GridAction.END)

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from dreamrl.figures.style import DPI, LIMIT, TRAIN, UNSEEN, bare
-from dreamrl.training import Record
+from dreamrl.listener import Record
 
 Histories = Mapping[int, Sequence[Record]]
 SMALL = (

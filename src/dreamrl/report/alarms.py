@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from dreamrl.evaluation import FEW, FEW_SEEDS
+from dreamrl.listener import Record
 from dreamrl.report.schema import Alarm
 from dreamrl.runs.metrics import COLLAPSED, has_collapsed
-from dreamrl.training import Record
 
 LATE = 1 / 3
 """Share of a training before which it is too soon to judge."""

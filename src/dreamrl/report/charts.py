@@ -7,8 +7,8 @@ import numpy as np
 
 from dreamrl.evaluation import mean_ci95
 from dreamrl.figures.training import SMALL, tells_unseen
+from dreamrl.listener import Record
 from dreamrl.report.schema import Band, Chart, Line, Series
-from dreamrl.training import Record
 
 POINTS = 250
 """Points of a curve: more would not be seen."""

@@ -11,6 +11,7 @@ from dreamrl.deploy import load
 from dreamrl.errors import UserError
 from dreamrl.families.family import Family, horizon_of
 from dreamrl.families.repeated import explored_in
+from dreamrl.listener import Record
 from dreamrl.report import boards
 from dreamrl.report.alarms import Facts, alarms
 from dreamrl.report.charts import charts
@@ -31,7 +32,6 @@ from dreamrl.runs.results import limits
 from dreamrl.runs.run import runs_of
 from dreamrl.runs.survey import state
 from dreamrl.runs.tables import kept
-from dreamrl.training import Record
 from dreamrl.version import version
 
 PROBLEMS = 6

@@ -3,13 +3,11 @@
 from dreamrl.runs.run import Loaded, Run, create, find, of_seed, only, settings_of, tell_family
 from dreamrl.runs.session import create_from, ensure, open_session, prepare
 from dreamrl.runs.terms import Terms
-from dreamrl.runs.watch import Watch
 
 __all__ = [
     "Loaded",
     "Run",
     "Terms",
-    "Watch",
     "create",
     "create_from",
     "ensure",

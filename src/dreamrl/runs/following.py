@@ -1,12 +1,12 @@
 """A run that several processes train: the first writes it, and the others follow."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 from dreamrl import processes
 from dreamrl.devices import ALL, Devices
 from dreamrl.errors import UserError
 from dreamrl.host import own_switches
+from dreamrl.listener import SILENT, Listener
 from dreamrl.runs.manifest import MANIFEST, entry, seeds_of
 from dreamrl.runs.run import Run, asked_for
 from dreamrl.runs.terms import Terms
@@ -22,7 +22,7 @@ def lead(finished: bool) -> None:
 def follow(
     out: Path,
     until: int | None = None,
-    stop: Callable[[], bool] = lambda: False,
+    listener: Listener = SILENT,
     devices: Devices = ALL,
 ) -> bool:
     """Train a run that the first process has opened; return whether it is finished.
@@ -42,7 +42,7 @@ def follow(
             algorithm,
             seeds_of(manifest, where),
             terms.plan,
-            stop=stop,
+            listener,
             until=until,
             devices=devices,
         )

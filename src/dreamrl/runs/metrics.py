@@ -11,8 +11,8 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 
 from dreamrl.errors import UserError
+from dreamrl.listener import Record
 from dreamrl.runs.store import parse, read, writing
-from dreamrl.training import Record
 
 METRICS = "metrics.jsonl"
 COLLAPSED = "Explorations have collapsed to one step, though there is more to know."

@@ -32,6 +32,7 @@ from dreamrl.configuration import to_dict
 from dreamrl.errors import UserError, quoted
 from dreamrl.families.family import Family
 from dreamrl.host import in_own_switches
+from dreamrl.listener import Record
 from dreamrl.runs import metrics
 from dreamrl.runs.latest import newest
 from dreamrl.runs.lock import LOCK, lock
@@ -48,7 +49,6 @@ from dreamrl.runs.store import (
 from dreamrl.runs.tables import TABLES, changed, keep, kept
 from dreamrl.runs.terms import DEFAULT_TERMS, Terms
 from dreamrl.testing import check_family
-from dreamrl.training import Record
 from dreamrl.values import AnyPath, Wholes, seeds_from
 
 AGENT = "agent"

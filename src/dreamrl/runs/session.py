@@ -20,6 +20,7 @@ from dreamrl.errors import UserError, process_lost, quoted, words
 from dreamrl.families.family import Family
 from dreamrl.host import in_own_switches, own_switches
 from dreamrl.interruption import at_last, stand_back
+from dreamrl.listener import SILENT, Callbacks, Listener, Record
 from dreamrl.runs.checkpoint import Checkpoints, Keeper
 from dreamrl.runs.following import lead
 from dreamrl.runs.latest import newest
@@ -31,8 +32,7 @@ from dreamrl.runs.sinks import RunInfo, sinks
 from dreamrl.runs.store import Unwritable
 from dreamrl.runs.tables import check_same, kept, same_place
 from dreamrl.runs.terms import DEFAULT_TERMS, Terms
-from dreamrl.runs.watch import UNWATCHED, Watch
-from dreamrl.training import Failure, Record, Training, TrainingDiverged, complete, seed_keys, train
+from dreamrl.training import Failure, Training, TrainingDiverged, complete, seed_keys, train
 from dreamrl.values import AnyPath, Whole, Wholes, seeds_from, whole
 
 FEW = 16
@@ -68,7 +68,7 @@ class Session:
 
     @in_own_switches
     def run(
-        self, watch: Watch = UNWATCHED, began: float | None = None, devices: Devices = ALL
+        self, listener: Listener = SILENT, began: float | None = None, devices: Devices = ALL
     ) -> SessionResult:
         """Train, keep the agents, evaluate them, and close the run.
 
@@ -76,16 +76,16 @@ class Session:
         safe before is safe then. Seconds count from `began`, and `devices` are used, as in `train`.
         """
         with at_last(self._abandon):
-            return self._run(watch, began, devices)
+            return self._run(listener, began, devices)
 
-    def _run(self, watch: Watch, began: float | None, devices: Devices) -> SessionResult:
+    def _run(self, listener: Listener, began: float | None, devices: Devices) -> SessionResult:
         try:
             began = time.perf_counter() if began is None else began
-            training = self._train(watch, began, devices)
+            training = self._train(listener, began, devices)
             self._keep(training)
             # Whatever ends the process from here on, the agents are there.
             self._close("interrupted", **_clock(training))
-            return self._conclude(watch, training)
+            return self._conclude(listener, training)
         except TrainingDiverged as error:
             before = error.training
             self._keep(before)
@@ -108,16 +108,16 @@ class Session:
                 raise Unwritable(f"{error}: {way}") from None
             raise
 
-    def _conclude(self, watch: Watch, training: Training) -> SessionResult:
+    def _conclude(self, listener: Listener, training: Training) -> SessionResult:
         """Measure the agents and close the run: training is over, and no fault here undoes it."""
         found = {}
         for place in training.healthy:
-            few = {"trials": FEW} if watch.stop() or not training.finished else {}
+            few = {"trials": FEW} if listener.stop() or not training.finished else {}
             found[place] = evaluation(self.runs[place], **few)
         errors = [told["error"] for told in found.values() if "error" in told]
         for line in errors:
-            watch.warn(line)
-        status = "finished" if training.finished and not watch.stop() else "interrupted"
+            listener.warn(line)
+        status = "finished" if training.finished and not listener.stop() else "interrupted"
         for place, told in found.items():
             self.runs[place].close(status, **_clock(training), **told)
         whole: dict[str, Any] = {"error": errors[0]} if errors else {}
@@ -128,28 +128,28 @@ class Session:
             Run(self.out).close(status, **_clock(training), **whole)
         return SessionResult(training, status, whole.get("result", {}))
 
-    def _train(self, watch: Watch, began: float, devices: Devices) -> Training:
+    def _train(self, listener: Listener, began: float, devices: Devices) -> Training:
         for note in self.notes:
-            watch.warn(note)
+            listener.warn(note)
         terms = self.terms
-        keeper = Keeper(self.checkpoints, terms.checkpoint_every, terms.keep, watch.warn)
+        keeper = Keeper(self.checkpoints, terms.checkpoint_every, terms.keep, listener.warn)
         told = [
             RunInfo(each.path, f"{self.out.name}-s{seed}", each.manifest)
             for each, seed in zip(self.runs, self.seeds, strict=True)
         ]
-        with sinks(terms.sinks, told, watch.warn) as tell:
+        with sinks(terms.sinks, told, listener.warn) as tell:
 
-            def report(records: list[Record]) -> None:
+            def chunk(records: Sequence[Record]) -> None:
                 for record in records:
                     self.runs[self.seeds.index(int(record["seed"]))].log(record)
                 tell(records)
-                watch.show(records)
+                listener.chunk(records)
 
             def keep(training: Training) -> None:
                 new = training.failures[len(known) :]
                 known.extend(new)
                 for failure in new:
-                    watch.warn(f"{failure.error}; the others go on")
+                    listener.warn(f"{failure.error}; the others go on")
                 self._mark(training.steps, new)
                 if terms.keep_best:
                     self._keep_best(training, best)
@@ -165,14 +165,12 @@ class Session:
                     self.algorithm,
                     self.seeds,
                     terms.plan,
-                    report,
-                    watch.stop,
-                    watch.compiling,
-                    began,
-                    self.start,
-                    terms.until,
-                    keep,
-                    devices,
+                    Callbacks(chunk, listener.stop, listener.warn, listener.compiling),
+                    keep=keep,
+                    began=began,
+                    start=self.start,
+                    until=terms.until,
+                    devices=devices,
                 )
             except TrainingDiverged as error:
                 keeper.write(error.training)
@@ -330,10 +328,10 @@ def ensure(
     settings: Any,
     seeds: Wholes,
     terms: Terms = DEFAULT_TERMS,
-    watch: Watch = UNWATCHED,
+    listener: Listener = SILENT,
     devices: Devices = ALL,
 ) -> dict[str, Any]:
-    """Return the result of a run that is finished afterwards, unless `watch` stopped it.
+    """Return the result of a run that is finished afterwards, unless `listener` stopped it.
 
     It is empty where the agent could not be evaluated, which is not part of the training.
 
@@ -345,7 +343,7 @@ def ensure(
     with open_session(out, terms.until) as opened:
         if opened is None:
             return Run(out).manifest.get("result", {})
-        return opened.run(watch, devices=devices).result
+        return opened.run(listener, devices=devices).result
 
 
 def prepare(

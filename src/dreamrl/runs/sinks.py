@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from dreamrl.errors import UserError
+from dreamrl.listener import Record
 from dreamrl.runs import metrics
-from dreamrl.training import Record
 
 PATIENCE = 30.0
 """Seconds that the end of a training waits for what the sinks have yet to write."""

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from dreamrl.errors import UserError
+from dreamrl.listener import Record
 from dreamrl.runs import metrics
 from dreamrl.runs.lock import locked
 from dreamrl.runs.manifest import MANIFEST, entry, seeds_of
 from dreamrl.runs.run import Run, find
-from dreamrl.training import Record
 from dreamrl.values import AnyPath
 
 

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from dreamrl.comparison.fill import View
+from dreamrl.comparison.fill import CellListener
 from dreamrl.errors import UserError, words
 from dreamrl.families.optional_deps import needs
 from dreamrl.sweeps import plan as plans
@@ -30,25 +30,25 @@ class Ray:
     more: tuple[str, ...] = ()
     """More arguments of `dreamrl work`."""
 
-    def run(self, directory: Path, view: View) -> None:
+    def run(self, directory: Path, listener: CellListener) -> None:
         directory = directory.absolute()
         ray = connected(self.address)
         try:
-            self._run(ray, directory, view)
+            self._run(ray, directory, listener)
         finally:
             ray.shutdown()
 
-    def _run(self, ray: Any, directory: Path, view: View) -> None:
+    def _run(self, ray: Any, directory: Path, listener: CellListener) -> None:
         arguments = ["work", str(directory), "--most", "1", *self.more]
         limits = {"num_cpus": self.cores, "num_gpus": self.gpus, "max_retries": RETRIES}
         task = ray.remote(**limits)(self.main)
-        told = Teller(directory, view)
-        while (before := _to_do(directory)) and not view.stop():
+        told = Teller(directory, listener)
+        while (before := _to_do(directory)) and not listener.stop():
             tasks = [task.remote(arguments) for _ in range(before)]
-            while tasks and not view.stop():
+            while tasks and not listener.stop():
                 ended, tasks = ray.wait(tasks, timeout=PAUSE)
                 for each in ended:
-                    if _code(ray, each, view) == WRONG:
+                    if _code(ray, each, listener) == WRONG:
                         raise UserError(
                             f"a node of {self.address} cannot work on {directory}: it must be "
                             "the same directory, and the same dreamrl, on all nodes"
@@ -59,7 +59,7 @@ class Ray:
             if tasks:
                 # They keep what they have trained.
                 ray.wait(tasks, num_returns=len(tasks))
-            if not view.stop() and _to_do(directory) >= before:
+            if not listener.stop() and _to_do(directory) >= before:
                 raise WorkersLost(
                     f"tasks end without a cell done; {directory} keeps what is: run it again"
                 )
@@ -84,10 +84,10 @@ def _to_do(directory: Path) -> int:
     return len(plans.look(plan).open) + proposals.left(plan)
 
 
-def _code(ray: Any, task: Any, view: View) -> int:
+def _code(ray: Any, task: Any, listener: CellListener) -> int:
     """Return the exit code of a task's command; one that died or was cancelled has none of ours."""
     try:
         return int(ray.get(task))
     except Exception as error:
-        view.warn(f"a task of Ray's failed: {words(error).splitlines()[0]}")
+        listener.warn(f"a task of Ray's failed: {words(error).splitlines()[0]}")
         return 1

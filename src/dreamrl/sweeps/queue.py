@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from dreamrl.comparison.fill import View, complete
+from dreamrl.comparison.fill import CellListener, complete
 from dreamrl.comparison.spec import Cell, Key
 from dreamrl.errors import UserError
 from dreamrl.runs.lock import Busy, claim
@@ -30,7 +30,7 @@ class Worked(NamedTuple):
     held: int
     """Cells that others were at work on when it ended."""
     stopped: bool
-    """Whether the view stopped it; cells keep what was trained."""
+    """Whether the listener stopped it; cells keep what was trained."""
 
 
 def holder(plan: Plan, cell: Cell) -> str:
@@ -41,7 +41,9 @@ def holder(plan: Plan, cell: Cell) -> str:
         return ""
 
 
-def work(directory: Path, view: View, wait: bool = False, most: int | None = None) -> Worked:
+def work(
+    directory: Path, listener: CellListener, wait: bool = False, most: int | None = None
+) -> Worked:
     """Take cells that nobody works on, one after another, until none is left.
 
     Cells that others work on are skipped; with `wait`, this goes on until they are done, and takes
@@ -55,9 +57,9 @@ def work(directory: Path, view: View, wait: bool = False, most: int | None = Non
     while True:
         tally["held"] = taken = 0
         for cell in [cell for cell in plan.cells if cell.key not in known]:
-            if view.stop() or tally["done"] + tally["failed"] == most:
-                return _worked(tally, view.stop())
-            came_to = _attend(plan, cell, view)
+            if listener.stop() or tally["done"] + tally["failed"] == most:
+                return _worked(tally, listener.stop())
+            came_to = _attend(plan, cell, listener)
             tally[came_to] += 1
             if came_to == "stopped":
                 return _worked(tally, True)
@@ -71,7 +73,7 @@ def work(directory: Path, view: View, wait: bool = False, most: int | None = Non
         plan = plans.read(directory)
 
 
-def _attend(plan: Plan, cell: Cell, view: View) -> str:
+def _attend(plan: Plan, cell: Cell, listener: CellListener) -> str:
     """Return what a cell came to: done or failed, by this worker; known before; held; stopped."""
     file = plan.claim(cell)
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -82,17 +84,17 @@ def _attend(plan: Plan, cell: Cell, view: View) -> str:
                 if not mine:
                     return "held"
                 came_to = "done"
-                result = complete(cell, plan.results, plan.runs(cell), view, plan.command)
+                result = complete(cell, plan.results, plan.runs(cell), listener, plan.command)
                 if result is None:
                     return "stopped"
-            view.done(cell, result)
+            listener.done(cell, result)
         except Busy:
             return "held"
         except UserError as error:
             if came_to == "done":
                 came_to = "failed"
                 write_json(plan.failure(cell), {"format": 1, "error": str(error)})
-            view.failed(cell, error)
+            listener.failed(cell, error)
         return came_to
 
 

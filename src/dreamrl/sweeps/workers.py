@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from dreamrl.comparison.fill import View
+from dreamrl.comparison.fill import CellListener
 from dreamrl.comparison.spec import Key
 from dreamrl.errors import UserError
 from dreamrl.host import cores
@@ -36,8 +36,8 @@ PAUSE = 0.2
 class Workers(Protocol):
     """Those that work on a plan."""
 
-    def run(self, directory: Path, view: View) -> None:
-        """Work on the cells of a plan until all are done or have failed, or the view stops it.
+    def run(self, directory: Path, listener: CellListener) -> None:
+        """Work on the cells of a plan until all are done or have failed, or the listener stops it.
 
         Raises UserError where nobody can work on them, or all who did have died.
         """
@@ -46,8 +46,8 @@ class Workers(Protocol):
 class Here:
     """This process alone, which trains one cell after another."""
 
-    def run(self, directory: Path, view: View) -> None:
-        work(directory, view, wait=True)
+    def run(self, directory: Path, listener: CellListener) -> None:
+        work(directory, listener, wait=True)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Processes:
     words: tuple[str, ...] = ()
     """More arguments of `dreamrl work`."""
 
-    def run(self, directory: Path, view: View) -> None:
+    def run(self, directory: Path, listener: CellListener) -> None:
         logs = directory / "workers"
         logs.mkdir(exist_ok=True)
         arguments = ["work", str(directory), "--wait", *self.words]
@@ -76,23 +76,25 @@ class Processes:
                 if process.is_alive():
                     process.terminate()
 
-        told = Teller(directory, view)
+        told = Teller(directory, listener)
         asked = False
         with at_last(stop):
             while any(process.is_alive() for process in made):
                 told.tell()
-                if view.stop() and not asked:
+                if listener.stop() and not asked:
                     asked = True
                     stop()
                 time.sleep(PAUSE)
         told.tell()
-        if view.stop():
+        if listener.stop():
             return
         for i, process in enumerate(made):
             if process.exitcode not in (0, 1):
                 log = logs / f"{i}.log"
                 last = (log.read_text(errors="replace").splitlines() or [""])[-1]
-                view.warn(f"worker {i} {_ending(process.exitcode)}; the last line of {log}: {last}")
+                listener.warn(
+                    f"worker {i} {_ending(process.exitcode)}; the last line of {log}: {last}"
+                )
         if plans.look(plans.read(directory)).open:
             raise WorkersLost(f"no worker is left; {directory} keeps what is done: run it again")
 
@@ -165,10 +167,10 @@ def _ending(code: int | None) -> str:
 
 
 class Teller:
-    """Tells a view what other processes do, which it finds on the disk."""
+    """Tells a listener what other processes do, which it finds on the disk."""
 
-    def __init__(self, directory: Path, view: View):
-        self.directory, self.view = directory, view
+    def __init__(self, directory: Path, listener: CellListener):
+        self.directory, self.listener = directory, listener
         self.begun: set[Key] = set()
         self.ended: set[Key] = set()
 
@@ -181,10 +183,10 @@ class Teller:
             try:
                 if (result := outcome(plan, cell)) is not None:
                     self.ended.add(key)
-                    self.view.done(cell, result)
+                    self.listener.done(cell, result)
                 elif key not in self.begun and holder(plan, cell):
                     self.begun.add(key)
-                    self.view.begin(cell, cell.seeds)
+                    self.listener.begin(cell, cell.seeds)
             except UserError as error:
                 self.ended.add(key)
-                self.view.failed(cell, error)
+                self.listener.failed(cell, error)
