@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import dreamrl
 from dreamrl.agents.registry import make_trainer, settings_for
 from dreamrl.errors import UserError
 from dreamrl.families.bandit import Bandit
@@ -47,6 +48,17 @@ def test_the_penalty_is_half_the_squared_norm():
     np.testing.assert_allclose(bottleneck_penalty(means), [12.5, 0.5])
     # The first 10 cost nothing.
     np.testing.assert_allclose(bottleneck_penalty(means, 10.0), [7.5, 0.0])
+
+
+def test_without_a_hidden_layer_encodings_of_what_is_described_add_up():
+    family = dreamrl.make("described-gauges", relevant=2, irrelevant=0)
+    means = make_encoder(jax.random.key(0), family, 5, hidden=0)(ProblemID(jnp.arange(16)))
+    # 0 and 5 have digits that 1 and 4 have too.
+    np.testing.assert_allclose(means[0] + means[5], means[1] + means[4], atol=1e-6)
+    means = make_encoder(jax.random.key(0), family, 5)(ProblemID(jnp.arange(16)))
+    assert np.abs(means[0] + means[5] - means[1] - means[4]).max() > 1e-3
+    with pytest.raises(UserError, match="bandit does not describe its problems: encoding.hidden"):
+        make_encoder(jax.random.key(0), Bandit(), 5, hidden=0)
 
 
 def test_descriptions_are_encoded_where_there_are_any():

@@ -42,24 +42,36 @@ class EmbeddingEncoder(eqx.Module):
 
 
 class MLPEncoder(eqx.Module):
-    """The family's description of a problem -> hidden -> the mean, for any number of problems."""
+    """The family's description of a problem -> hidden -> the mean, for any number of problems.
 
-    hidden: Dense
+    Without a hidden layer what a problem is made of adds up: so do the means of new combinations.
+    """
+
+    hidden: Dense | None
     mean: Dense
     family: HasDescriptions = eqx.field(static=True)
 
-    def __init__(self, key: Key, family: HasDescriptions, size: int, scale: float = 1.0):
+    def __init__(
+        self,
+        key: Key,
+        family: HasDescriptions,
+        size: int,
+        scale: float = 1.0,
+        hidden: int = HIDDEN,
+    ):
         keys = jax.random.split(key)
         self.family = family
         features = jax.eval_shape(family.describe, jnp.array(0)).shape[0]
-        self.hidden = Dense(keys[0], features, HIDDEN, gain=2**0.5)
-        self.mean = Dense(keys[1], HIDDEN, size, gain=scale**0.5)
+        self.hidden = Dense(keys[0], features, hidden, gain=2**0.5) if hidden else None
+        self.mean = Dense(keys[1], hidden or features, size, gain=scale**0.5)
 
     def __call__(self, problem_id: ProblemID) -> Float[Array, "... Z"]:
         """Return f_psi(mu) of a problem, or of many."""
         lead = problem_id.value.shape
         described = jax.vmap(self.family.describe)(problem_id.value.reshape(-1))
-        means = self.mean(jax.nn.relu(self.hidden(described)))
+        if self.hidden is not None:
+            described = jax.nn.relu(self.hidden(described))
+        means = self.mean(described)
         return means.reshape(*lead, -1)
 
 
@@ -75,13 +87,23 @@ def _check(problem_id: ProblemID, ids: Sequence[int]) -> None:
 Encoder: TypeAlias = EmbeddingEncoder | MLPEncoder
 
 
-def make_encoder(key: Key, family: Family, size: int, scale: float = 1.0) -> Encoder:
+def make_encoder(
+    key: Key, family: Family, size: int, scale: float = 1.0, hidden: int = HIDDEN
+) -> Encoder:
     """Return an encoder of the family's descriptions or, where it has none, of problem IDs.
 
-    `scale` is the mean of |f|^2 that it begins with.
+    `scale` is the mean of |f|^2 that it begins with, and `hidden` the width between a description
+    and its mean; 0: none.
+
+    Raises:
+        UserError: For another width where nothing is described.
     """
     if isinstance(family, HasDescriptions):
-        return MLPEncoder(key, family, size, scale)
+        return MLPEncoder(key, family, size, scale, hidden)
+    if hidden != HIDDEN:
+        raise UserError(
+            f"{family.name} does not describe its problems: encoding.hidden is not for it"
+        )
     return EmbeddingEncoder(key, plain_ids(family.train_ids), size, scale)
 
 

@@ -104,8 +104,8 @@ class Dream(Algorithm):
         family, settings = self.family, self.settings
         explore, z = settings.exploration, settings.encoding.z
         keys = jax.random.split(key, 5)
-        encoder = make_encoder(keys[0], family, z, settings.encoding.scale)
-        exploit = settings.exploitation
+        encoding, exploit = settings.encoding, settings.exploitation
+        encoder = make_encoder(keys[0], family, z, encoding.scale, encoding.hidden)
         may_end = exploit.may_end
         exploitation = InstructedPolicy(keys[1], family, exploit.hidden, z, may_end=may_end)
         exploration = ExplorationPolicy(

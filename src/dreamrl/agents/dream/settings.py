@@ -26,6 +26,9 @@ class Encoding:
     """Standard deviation of the noise on z."""
     scale: Annotated[float, Range(1e-6, 1e6)] = 1.0
     """Mean |f|^2 at the start."""
+    hidden: int = 64
+    """Where problems are described: width of the layer between a description and its encoding. 0:
+    none, so that encodings of what problems are made of add up, in new combinations too."""
 
     def __post_init__(self) -> None:
         check_ranges(self)
