@@ -101,9 +101,7 @@ def make_encoder(
     if isinstance(family, HasDescriptions):
         return MLPEncoder(key, family, size, scale, hidden)
     if hidden != HIDDEN:
-        raise UserError(
-            f"{family.name} does not describe its problems: encoding.hidden is not for it"
-        )
+        raise UserError(f"{family.name} describes no problems: encoding.hidden is not for it")
     return EmbeddingEncoder(key, plain_ids(family.train_ids), size, scale)
 
 
