@@ -13,8 +13,8 @@ from dreamrl.deploy.consultation import Consultation, summary
 from dreamrl.deploy.divergence import divergence
 from dreamrl.deploy.wording import Share, likeliest
 from dreamrl.errors import UserError
-from dreamrl.families.diagnosis import diagnosis, from_columns, posterior
-from tests.diagnoses import untrained
+from dreamrl.families.diagnosis import diagnosis, fleet, from_columns, posterior
+from tests.diagnoses import SMALL, untrained
 
 
 @pytest.fixture(scope="module")
@@ -147,6 +147,83 @@ def test_what_was_told_is_not_asked_again_where_outcomes_are_fixed():
 def test_only_diagnoses_have_tests():
     with pytest.raises(UserError, match="'bandit' has no tests and repairs"):
         Consultation(untrained(dreamrl.make("bandit")))
+
+
+FLEET = fleet(tables=6, held_out=2, faults=3, tests=2, repairs=2, budget=2)
+MACHINE = from_columns(
+    {"fault": ["worn", "loose", "dirty"], "prior": [0.5, 0.3, 0.2]},
+    {
+        "test": ["listen", "shake"],
+        "cost": [0, 0],
+        "worn": [0.9, 0.2],
+        "loose": [0.5, 0.9],
+        "dirty": [0.1, 0.2],
+    },
+    {"repair": ["replace", "clean"], "worn": [1, -1], "loose": [1, -1], "dirty": [-1, 1]},
+)
+
+
+def test_an_agent_of_a_fleet_diagnoses_a_machine_of_it_and_another(monkeypatch):
+    agent = untrained(FLEET, stop="never")
+    seen = []
+    observation = type(FLEET).observation
+    monkeypatch.setattr(
+        type(FLEET),
+        "observation",
+        lambda self, table, results=(): (
+            seen.append((table, list(results))) or observation(self, table, results)
+        ),
+    )
+    for machine in (FLEET.machine(5), MACHINE):
+        consultation, results, table = Consultation(agent, machine=machine), [], machine.table
+        np.testing.assert_allclose(consultation.posterior, table.prior)
+        for _ in range(2):
+            proposal = consultation.proposal
+            consultation.tell(proposal.prospects[1].outcome)
+            results.append(int(table.offsets[table.tests.index(proposal.test)]) + 1)
+            # What it sees is that machine's table, and what it was told of it.
+            assert seen[-1] == (table, results)
+            np.testing.assert_allclose(consultation.posterior, posterior(table, results))
+        assert consultation.done
+        assert consultation.advice.repair in table.repairs
+        assert seen[-1] == (table, [])
+
+
+def test_machines_that_do_not_fit_are_refused():
+    with pytest.raises(
+        UserError, match="has many machines: give one, --machine FOLDER or machine="
+    ):
+        Consultation(untrained(FLEET))
+    with pytest.raises(UserError, match=r"have \(2, 2, 3, 2\) tests, outcomes, .* and this one"):
+        Consultation(untrained(FLEET), machine=diagnosis())
+    with pytest.raises(UserError, match="diagnosis is of one machine, whose table it has"):
+        Consultation(untrained(diagnosis()), machine=diagnosis())
+
+
+def test_a_machine_of_a_folder_at_the_terminal(tmp_path, capsys):
+    module = tmp_path / "fleets.py"
+    module.write_text(
+        "from dreamrl.families.diagnosis import fleet\n"
+        "made = fleet(tables=6, held_out=2, faults=3, tests=2, repairs=2, budget=2)\n"
+    )
+    plant = tmp_path / "plant"
+    plant.mkdir()
+    (plant / "faults.csv").write_text("fault,prior\nworn,0.5\nloose,0.3\ndirty,0.2\n")
+    (plant / "tests.csv").write_text(
+        "test,cost,worn,loose,dirty\nlisten,0,0.9,0.5,0.1\nshake,0,0.2,0.9,0.2\n"
+    )
+    (plant / "repairs.csv").write_text("repair,worn,loose,dirty\nreplace,1,1,-1\nclean,-1,-1,1\n")
+    run, family = str(tmp_path / "run"), f"{module}:made"
+    small = [word for pair in SMALL.items() for word in (f"--{pair[0]}", str(pair[1]))]
+    assert main(["train", "dream", family, "--out", run, *small]) == 0
+    capsys.readouterr()
+    asked = ["diagnose", run, "--family", family, "--json"]
+    assert main([*asked, "--machine", str(plant)]) == 0
+    held = json.loads(capsys.readouterr().out)
+    assert held["posterior"] == pytest.approx({"worn": 0.5, "loose": 0.3, "dirty": 0.2})
+    assert held["advice"]["repair"] in ("replace", "clean")
+    assert main(asked) == 2
+    assert "--machine FOLDER" in capsys.readouterr().err
 
 
 def test_at_the_terminal(pump_run, capsys, monkeypatch):

@@ -13,7 +13,8 @@ from dreamrl.deploy import TrainedAgent, load
 from dreamrl.deploy.consultation import Consultation, summary
 from dreamrl.deploy.wording import likeliest, wording
 from dreamrl.errors import UserError
-from dreamrl.runs import only
+from dreamrl.families.diagnosis import Diagnosis, diagnosis
+from dreamrl.runs import only, tell_family
 
 EXAMPLES = """\
   dreamrl diagnose runs/dream-diagnosis-s0
@@ -21,6 +22,7 @@ EXAMPLES = """\
   dreamrl diagnose runs/dream-diagnosis-s0 --serve --open
   dreamrl diagnose runs/dream-diagnosis-s0 --serve --outcome low
   dreamrl diagnose runs/dream-diagnosis-s0 --outcome low --outcome negative --json
+  dreamrl diagnose runs/fleet --family dreamrl.families.diagnosis:fleet --machine plant/
 """
 
 
@@ -33,7 +35,12 @@ class Options:
     """
 
     run: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
-    """Directory that dreamrl train wrote, of one seed and of a diagnosis."""
+    """Directory that dreamrl train wrote, of one seed and of a diagnosis, or of a fleet."""
+    machine: Path | None = None
+    """Of a fleet: folder with the table of the machine, as diagnosis:path= takes it."""
+    family: str | None = None
+    """Of a fleet, or a diagnosis of one's own: where it is, as in dreamrl train. Its code is
+    run."""
     outcome: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
     """The outcome of a proposed test, in their order; may be given several times. A page begins
     after them."""
@@ -52,6 +59,7 @@ class Options:
 
 
 def run(options: Options) -> None:
+    tell_family(only(options.run).path, options.family)
     if options.serve:
         _serve(options)
         return
@@ -76,16 +84,20 @@ def _serve(options: Options) -> None:
     wording(begun)
     at = door(options.host, options.port)
     say_address([("diagnosis", at.address()), ("run", str(run))], options.json, options.open)
-    served = application(begun.agent, str(run), at.names, at.token, begun.told)
+    served = application(begun.agent, str(run), at.names, at.token, begun.told, _machine(options))
     serve(served, at.listener)
 
 
 def _begun(agent: TrainedAgent, options: Options) -> Consultation:
     """Return a consultation that was told what the command was."""
-    consultation = Consultation(agent.with_stop(options.stop))
+    consultation = Consultation(agent.with_stop(options.stop), machine=_machine(options))
     for outcome in options.outcome:
         consultation.tell(outcome)
     return consultation
+
+
+def _machine(options: Options) -> Diagnosis | None:
+    return None if options.machine is None else diagnosis(str(options.machine))
 
 
 def _asked(consultation: Consultation) -> bool:

@@ -12,7 +12,8 @@ from jaxtyping import Array, Bool, Float
 
 from dreamrl.deploy.agent import TrainedAgent
 from dreamrl.errors import UserError, unknown
-from dreamrl.families.diagnosis import Diagnosis, posterior
+from dreamrl.families.diagnosis import Diagnosis, Fleet, posterior
+from dreamrl.families.family import Family
 from dreamrl.values import Whole
 
 
@@ -55,19 +56,23 @@ class Consultation:
 
     The agent's tests end as its explorations do: `agent.with_stop` says otherwise.
 
+    Args:
+        agent: Trained on a diagnosis, or on a fleet.
+        seed: The same seed gives the same proposals.
+        machine: Which machine it is, where the agent was trained on a fleet; of that, or another.
+
     Raises:
-        UserError: For an agent that was not trained on a diagnosis.
+        UserError: For an agent that was not trained on either, and for a machine that its family
+            does not fit.
     """
 
-    def __init__(self, agent: TrainedAgent, seed: Whole = 0):
-        if not isinstance(agent.family, Diagnosis):
-            raise UserError(f"family {agent.family.name!r} has no tests and repairs: see diagnosis")
-        self.family: Diagnosis = agent.family
+    def __init__(self, agent: TrainedAgent, seed: Whole = 0, machine: Diagnosis | None = None):
+        self.family: Diagnosis = _machine_of(agent.family, machine)
         self.agent, self._results, self._tests = agent, list[int](), list[int]()
         self.told: list[tuple[str, str]] = []
         """Tests done, and their outcomes."""
         self._explorer = agent.explorer(seed)
-        self._explorer.observe(0, allowed=self.family.actions_after(self._done))
+        self._explorer.observe(self._seen(), allowed=self.family.actions_after(self._done))
         self._test = -1
         self._next()
 
@@ -102,7 +107,7 @@ class Consultation:
     def advice(self) -> Advice:
         """The agent's repair on what it believes now."""
         exploiter = self.agent.exploiter(self._explorer.belief, 0)
-        exploiter.observe(0)
+        exploiter.observe(self._seen())
         action, table = int(exploiter.act()), self.family.table
         name = self.family.exploitation_names[action]
         if action == self.family.end_action:
@@ -146,7 +151,8 @@ class Consultation:
         result = int(table.offsets[self._test]) + number
         self._results.append(result)
         cost, allowed = float(table.costs[self._test]), self.family.actions_after(self._done)
-        self._explorer.observe(1 + result, -cost, False, self.exhausted, allowed)
+        seen = self._seen(self._results)
+        self._explorer.observe(seen, -cost, False, self.exhausted, allowed)
         self._next()
 
     @property
@@ -170,15 +176,34 @@ class Consultation:
         tests = np.arange(len(self.family.table.tests))
         return jnp.asarray(np.isin(tests, self._tests))
 
+    def _seen(self, results: Sequence[int] = ()) -> Any:
+        """Return what the agent sees after these outcomes."""
+        if isinstance(self.agent.family, Fleet):
+            return np.asarray(self.agent.family.observation(self.family.table, results))
+        return 1 + results[-1] if results else 0
+
     def _next(self) -> None:
         """Let the agent choose, unless it needs no more."""
         if self.done:
             return
         action = int(self._explorer.act())
         if action == self.family.end_action:
-            self._explorer.observe(0, 0.0, True, False)
+            self._explorer.observe(self._seen(), 0.0, True, False)
         else:
             self._test = action % len(self.family.table.tests)
+
+
+def _machine_of(family: Family, machine: Diagnosis | None) -> Diagnosis:
+    """Return the machine that is diagnosed."""
+    if isinstance(family, Fleet):
+        if machine is None:
+            raise UserError(f"{family.name} has many machines: give one, --machine FOLDER or machine=")
+        return family.another(machine.table)
+    if not isinstance(family, Diagnosis):
+        raise UserError(f"family {family.name!r} has no tests and repairs: see diagnosis")
+    if machine is not None:
+        raise UserError(f"{family.name} is of one machine, whose table it has: give no other")
+    return family
 
 
 def _meant(said: str, names: Sequence[str]) -> str | None:

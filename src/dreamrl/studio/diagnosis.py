@@ -18,6 +18,7 @@ from dreamrl.deploy import TrainedAgent
 from dreamrl.deploy.consultation import Consultation
 from dreamrl.deploy.wording import SHOWN, Share, Wording, likeliest, wording
 from dreamrl.errors import UserError
+from dreamrl.families.diagnosis import Diagnosis
 from dreamrl.report.page import diagnosis_html
 from dreamrl.studio.guard import LOOPBACK, Guard
 
@@ -39,6 +40,7 @@ def application(
     names: frozenset[str] = LOOPBACK,
     token: str | None = None,
     told: Told = (),
+    machine: Diagnosis | None = None,
 ) -> Guard:
     """Return the page as an ASGI application.
 
@@ -48,13 +50,14 @@ def application(
         names: As in `Guard`.
         token: As in `Guard`.
         told: What is known when the page is opened, in the agent's order of tests.
+        machine: As in `Consultation`.
     """
     lock = threading.Lock()
 
     def answer(told: Told) -> Response:
         fault = ""
         with lock:
-            consultation = Consultation(agent)
+            consultation = Consultation(agent, machine=machine)
             try:
                 for test, outcome in told:
                     consultation.tell(outcome, test)

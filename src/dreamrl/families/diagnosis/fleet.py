@@ -17,6 +17,8 @@ from dreamrl.families.one_goal import ONE_GOAL, the_goal
 from dreamrl.spaces import Discrete, PerAction
 from dreamrl.types import Goal, Key, Step
 
+SIZE = "tests, outcomes, faults and repairs"
+
 
 class Machine(NamedTuple):
     """One machine of a fleet, and its fault."""
@@ -57,10 +59,9 @@ class Fleet:
 
     def __post_init__(self) -> None:
         """Raise UserError for tables that cannot be one fleet."""
-        sizes = {(*t.likelihoods.shape, len(t.repairs)) for t in self.tables}
+        sizes = {_size(table) for table in self.tables}
         if len(sizes) != 1:
-            words = "tests, outcomes, faults and repairs"
-            raise UserError(f"fleet: tables must have the same numbers of {words}, have {sizes}")
+            raise UserError(f"fleet: tables must have the same numbers of {SIZE}, have {sizes}")
         if not 0 < self.held_out < len(self.tables):
             most = len(self.tables) - 1
             raise UserError(f"fleet: held_out must be 1 to {most}, is {self.held_out}")
@@ -101,6 +102,16 @@ class Fleet:
     def machine(self, number: int) -> Diagnosis:
         """Return one of the machines, as a family by itself: for references."""
         return Diagnosis(self.tables[number], self.budget)
+
+    def another(self, table: Table) -> Diagnosis:
+        """Return a machine that need not be of this fleet, as its agents can diagnose it.
+
+        Raises:
+            UserError: For a table of another size.
+        """
+        if (size := _size(table)) != (own := _size(self.tables[0])):
+            raise UserError(f"{self.name}: its tables have {own} {SIZE}, and this one {size}")
+        return Diagnosis(table, self.budget)
 
     def prior(self, ids: Sequence[int]) -> Float[np.ndarray, " ids"]:
         """Return how likely each problem is: all machines alike, and faults by their table."""
@@ -185,6 +196,10 @@ class Fleet:
     @property
     def _stacked(self) -> tuple[Float[np.ndarray, "..."], ...]:
         return _stacked(self.tables)
+
+
+def _size(table: Table) -> tuple[int, ...]:
+    return (*table.likelihoods.shape, len(table.repairs))
 
 
 @functools.lru_cache(maxsize=4)
