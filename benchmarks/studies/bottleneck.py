@@ -84,8 +84,13 @@ CASES = {
     ),
     "kitchen": Case(
         "described-cooking:unseen=8",
-        {},
+        {"encoding.hidden": 64},
         "none: 0.35 of 0.40, as a description is made of drawers; else 0.38; training 0.40",
+    ),
+    "kitchen, sums": Case(
+        "described-cooking:unseen=8",
+        {},
+        "none: 0.35 or more, as encodings of new kitchens are sums of old ones' drawers; else 0.35",
     ),
     "walls": Case(
         "described-cooking:colours=24,unseen=768,exploration=4",
@@ -106,7 +111,7 @@ TABLES = {
     "near": ("near", "near, short"),
     "large": ("large", "large, reads", "short", "shorter"),
     "training": ("large", "training 144", "long", "training 576"),
-    "kitchen": ("kitchen", "walls"),
+    "kitchen": ("kitchen", "kitchen, sums", "walls"),
 }
 """On the page: their cases."""
 DISTRACTIONS = ("gray_line_ridden", "wall_seen")

@@ -248,7 +248,7 @@ BEFORE = {
 }
 """{method: (its settings by default, {preset: what differs})}, all as they were."""
 
-SINCE = {"paddle", "diagnosis"}
+SINCE = {"paddle", "diagnosis", "described-cooking"}
 """Presets that came later."""
 
 CASES = [(method, preset) for method, (_, presets) in BEFORE.items() for preset in presets]

@@ -56,7 +56,9 @@ def test_kitchens_may_be_described():
     family = dreamrl.make("described-cooking", colours=2)
     described = family.describe(jnp.array(22 + 64))
     assert described.tolist() == [0, 0, 1, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1]
-    assert dreamrl.settings_for("dream", family.name) == dreamrl.settings_for("dream", "cooking")
+    for agent in ("rl2", "import"):
+        assert dreamrl.settings_for(agent, family.name) == dreamrl.settings_for(agent, "cooking")
+    assert dreamrl.settings_for("dream", family.name).encoding.hidden == 0
 
 
 @pytest.mark.parametrize(

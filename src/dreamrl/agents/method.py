@@ -19,7 +19,9 @@ class Method(NamedTuple):
     def preset_of(self, family_name: str) -> str:
         """Return the preset named after a family, or `default`.
 
-        Fields after a colon do not count, nor whether problems are described in training.
+        Fields after a colon do not count. Without one of its own, a family whose problems are
+        described in training has that of the same family without descriptions.
         """
-        name = family_name.partition(":")[0].removeprefix("described-")
-        return name if name in self.presets else "default"
+        name = family_name.partition(":")[0]
+        names = (name, name.removeprefix("described-"))
+        return next((name for name in names if name in self.presets), "default")

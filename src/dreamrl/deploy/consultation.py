@@ -197,7 +197,7 @@ def _machine_of(family: Family, machine: Diagnosis | None) -> Diagnosis:
     """Return the machine that is diagnosed."""
     if isinstance(family, Fleet):
         if machine is None:
-            raise UserError(f"{family.name} has many machines: give one, --machine FOLDER or machine=")
+            raise UserError(f"{family.name} has many machines: give one, by --machine or machine=")
         return family.another(machine.table)
     if not isinstance(family, Diagnosis):
         raise UserError(f"family {family.name!r} has no tests and repairs: see diagnosis")

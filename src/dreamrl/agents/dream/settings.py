@@ -233,6 +233,10 @@ PRESETS = {
     "bus": dataclasses.replace(_DEFAULT, budget=Budget(iterations=500, learning_rate=5e-3)),
     "map": dataclasses.replace(_DEFAULT, budget=Budget(iterations=500, learning_rate=5e-3)),
     "cooking": dataclasses.replace(cooked(_DEFAULT, iterations=800), bottleneck=LATE),
+    # Recipes are for any two drawers: what is in each must add up, in kitchens never seen too.
+    "described-cooking": dataclasses.replace(
+        cooked(_DEFAULT, iterations=800), bottleneck=LATE, encoding=Encoding(hidden=0)
+    ),
     # c was 0 there.
     "sign": dataclasses.replace(
         pictures(_DEFAULT, gae_lambda=0.95),
