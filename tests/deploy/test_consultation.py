@@ -190,9 +190,7 @@ def test_an_agent_of_a_fleet_diagnoses_a_machine_of_it_and_another(monkeypatch):
 
 
 def test_machines_that_do_not_fit_are_refused():
-    with pytest.raises(
-        UserError, match="has many machines: give one, by --machine or machine="
-    ):
+    with pytest.raises(UserError, match="has many machines: give one, by --machine or machine="):
         Consultation(untrained(FLEET))
     with pytest.raises(UserError, match=r"have \(2, 2, 3, 2\) tests, outcomes, .* and this one"):
         Consultation(untrained(FLEET), machine=diagnosis())
