@@ -52,11 +52,11 @@ class TooLarge(UserError):
     """What was asked for can be worked out, but not within the limits set for it."""
 
 
-def unknown(kind: str, name: str, known: Iterable[str]) -> UserError:
+def unknown(kind: str, name: str, names: Iterable[str]) -> UserError:
     """Return the error for a name that does not exist, with the nearest one that does."""
-    known = list(known)
-    near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
+    names = list(names)
+    near = difflib.get_close_matches(str(name), names, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(names)}"
     return UserError(f"unknown {kind} {name!r}: {hint}")
 
 
@@ -77,11 +77,11 @@ def raised_on_host(error: BaseException) -> UserError | None:
     if isinstance(error, HostError):
         return error
     text = str(error)
-    for known in reversed(_ON_HOST):
-        if f": {known}" in text:
-            return known
-    found = re.findall(r"^(?:dreamrl\.errors\.)?UserError: (.+)$", text, re.MULTILINE)
-    return UserError(found[-1]) if found else None
+    for candidate in reversed(_ON_HOST):
+        if f": {candidate}" in text:
+            return candidate
+    matches = re.findall(r"^(?:dreamrl\.errors\.)?UserError: (.+)$", text, re.MULTILINE)
+    return UserError(matches[-1]) if matches else None
 
 
 class RuntimeFault(UserError):
@@ -150,17 +150,17 @@ def without_jax() -> Iterator[None]:
     except UserError:
         raise
     except Exception as error:
-        told = raised_on_host(error)
-        if told is None:
+        fault = raised_on_host(error)
+        if fault is None:
             raise
         # What it came from is kept, and shown; that it came through JAX is not.
-        raise told.with_traceback(None) from told.__cause__
+        raise fault.with_traceback(None) from fault.__cause__
 
 
 def words(error: BaseException) -> str:
     """Return what an error says, without JAX's words around it."""
-    known = raised_on_host(error) or raised_by_runtime(error)
-    return str(known or (error if isinstance(error, UserError) else raised(error)))
+    fault = raised_on_host(error) or raised_by_runtime(error)
+    return str(fault or (error if isinstance(error, UserError) else raised(error)))
 
 
 def raised(error: BaseException) -> str:
@@ -171,7 +171,9 @@ def raised(error: BaseException) -> str:
         lines = []
     words = ": ".join([type(error).__name__, *lines[:1]])
     frames = traceback.extract_tb(error.__traceback__)
-    theirs = [frame for frame in frames if not frame.filename.startswith((HERE, "<"))]
-    own = [frame for frame in theirs if "site-packages" not in frame.filename]
-    where = "".join(f" ({f.filename}, line {f.lineno})" for f in (own or theirs)[-1:])
+    user_frames = [frame for frame in frames if not frame.filename.startswith((HERE, "<"))]
+    project_frames = [frame for frame in user_frames if "site-packages" not in frame.filename]
+    where = "".join(
+        f" ({f.filename}, line {f.lineno})" for f in (project_frames or user_frames)[-1:]
+    )
     return words[:300] + where

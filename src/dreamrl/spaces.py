@@ -18,8 +18,8 @@ Value: TypeAlias = Shaped[Array, "..."] | Shaped[np.ndarray, "..."]
 
 def _real(value: Value, shape: tuple[int, ...]) -> bool:
     """Return whether it is real numbers of this shape."""
-    found = np.asarray(value)
-    return found.shape == shape and bool(np.issubdtype(found.dtype, np.floating))
+    array = np.asarray(value)
+    return array.shape == shape and bool(np.issubdtype(array.dtype, np.floating))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -177,8 +177,8 @@ class Scaled:
         return math.prod(self.shape)
 
     def sample(self, key: Key) -> Float[Array, "..."]:
-        drawn = jax.random.uniform(key, (self.features,), minval=-1.0, maxval=1.0)
-        return (drawn * jnp.array(self.half) + jnp.array(self.middle)).reshape(self.shape)
+        draw = jax.random.uniform(key, (self.features,), minval=-1.0, maxval=1.0)
+        return (draw * jnp.array(self.half) + jnp.array(self.middle)).reshape(self.shape)
 
     def contains(self, value: Value) -> bool:
         return _real(value, self.shape) and bool(np.isfinite(value).all())

@@ -80,11 +80,11 @@ def play_story(agent: TrainedAgent, problem_id: int, seed: int = 0) -> Story:
     if problem_id not in family.train_ids and problem_id not in family.test_ids:
         raise UserError(f"family {family.name!r} has no problem {problem_id}")
     begin = per_family(_begin, family, soon=True)
-    begun = begin(agent.agent, np.int32(problem_id), jax.random.key(seed))
-    problem, explored, goal = jax.tree.map(np.asarray, begun)
-    record = ExplorationRecord(explored.record, agent.fingerprint, agent.known)
+    opening = begin(agent.agent, np.int32(problem_id), jax.random.key(seed))
+    problem, exploration, goal = jax.tree.map(np.asarray, opening)
+    record = ExplorationRecord(exploration.record, agent.fingerprint, agent.known)
     beliefs = agent.measured(record, problem_id)
-    exploited = _exploit(agent, problem, goal, beliefs, seed)
+    exploitation = _exploit(agent, problem, goal, beliefs, seed)
     return Story(
         family,
         problem_id,
@@ -92,9 +92,9 @@ def play_story(agent: TrainedAgent, problem_id: int, seed: int = 0) -> Story:
         seed,
         beliefs,
         goal,
-        exploited.trajectory,
-        (_decided(explored.extras), exploited.decided),
-        (_separate(explored.states, beliefs.steps), exploited.states),
+        exploitation.trajectory,
+        (_decided(exploration.extras), exploitation.decided),
+        (_separate(exploration.states, beliefs.steps), exploitation.states),
     )
 
 
@@ -109,12 +109,12 @@ def exploit_on(agent: TrainedAgent, story: Story, beliefs: ExplorationRecord) ->
 
 def with_goal(agent: TrainedAgent, story: Story, goal: Shaped[np.ndarray, "..."]) -> Story:
     """Return the story with another goal; exploration and random numbers are its own."""
-    asked = story._replace(goal=goal)
-    exploited = exploit_on(agent, asked, story.beliefs)
-    return asked._replace(
-        exploitation=exploited.trajectory,
-        decided=(story.decided[0], exploited.decided),
-        visited=(story.visited[0], exploited.states),
+    variant = story._replace(goal=goal)
+    exploitation = exploit_on(agent, variant, story.beliefs)
+    return variant._replace(
+        exploitation=exploitation.trajectory,
+        decided=(story.decided[0], exploitation.decided),
+        visited=(story.visited[0], exploitation.states),
     )
 
 

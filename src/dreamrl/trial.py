@@ -149,24 +149,24 @@ def _episode(
         state, carry, percept, alive = loop
         carry, choice = act(carry, percept, keys[0])
         action, alive = choice.action, alive & ~jnp.asarray(choice.stop)
-        following, outcome = family.step(keys[1], problem, goal, state, inside(actions, action))
-        state = jax.tree.map(lambda new, old: jnp.where(alive, new, old), following, state)
+        next_state, outcome = family.step(keys[1], problem, goal, state, inside(actions, action))
+        state = jax.tree.map(lambda new, old: jnp.where(alive, new, old), next_state, state)
         observation = jnp.where(alive, outcome.observation, percept.observation)
         reward = jnp.where(alive, outcome.reward, 0.0)
         terminated, truncated = outcome.terminated & alive, outcome.truncated & alive
-        taken = (action, reward, terminated, truncated, alive, percept.allowed)
-        recorded = ((percept.observation, *taken), choice.extras, state if states else None)
+        transition = (action, reward, terminated, truncated, alive, percept.allowed)
+        record = ((percept.observation, *transition), choice.extras, state if states else None)
         alive = alive & ~(terminated | truncated)
         allowed = mask_of(family, problem, goal, state)
         # After the end it says nothing, and must leave losses finite.
         allowed = None if allowed is None else allowed | ~alive
-        after = Percept(observation, action, reward, jnp.array(False), allowed)
-        return (state, carry, after, alive), recorded
+        next_percept = Percept(observation, action, reward, jnp.array(False), allowed)
+        return (state, carry, next_percept, alive), record
 
     keys = (jax.random.split(key_act, steps), jax.random.split(key_step, steps))
     loop = (start, carry, percept, jnp.array(True))
-    (_, _, last, _), (taken, extras, visited) = jax.lax.scan(step, loop, keys)
-    observations, *rest, allowed = taken
+    (_, _, last, _), (transition, extras, episode_states) = jax.lax.scan(step, loop, keys)
+    observations, *rest, allowed = transition
     observations, allowed = jax.tree.map(
         lambda all_, one: jnp.concatenate([all_, one[None]]),
         (observations, allowed),
@@ -174,9 +174,9 @@ def _episode(
     )
     if states:
         join = lambda first, rest: jnp.concatenate([jnp.asarray(first)[None], rest])  # noqa: E731
-        visited = jax.tree.map(join, start, visited)
+        episode_states = jax.tree.map(join, start, episode_states)
     trajectory = Trajectory(observations, *rest)._replace(allowed=allowed)
-    return Episode(trajectory, extras, visited)
+    return Episode(trajectory, extras, episode_states)
 
 
 def blank(family: Family, exploring: bool = True) -> Trajectory:
@@ -252,8 +252,8 @@ def exploration(
 ) -> tuple[Episode, Belief]:
     """Play a trial's exploration; return it, and the beliefs [T+1] after each of its steps."""
     carry = actor.init_exploration()
-    explored = rollout(family, problem, None, actor.explore, carry, key, states=states)
-    return explored, actor.beliefs(explored.trajectory)
+    episode = rollout(family, problem, None, actor.explore, carry, key, states=states)
+    return episode, actor.beliefs(episode.trajectory)
 
 
 def exploitation(
@@ -300,21 +300,21 @@ def play(
         states: Whether to keep the environment's states, to draw what observations do not tell.
     """
     keys = key if isinstance(key, TrialKeys) else trial_keys(key, episodes)
-    explored, beliefs = exploration(family, problem, actor, keys.explore, states=states)
+    first, beliefs = exploration(family, problem, actor, keys.explore, states=states)
     belief = jax.tree.map(lambda x: x[-1], beliefs)
 
     def exploit(goal: Array, number: Array, key: Key) -> Episode:
         return exploitation(family, problem, actor, belief, goal, number, key, states=states)
 
     goals = jax.vmap(family.sample_goal, in_axes=(0, None))(keys.goals, problem)
-    exploited = jax.vmap(exploit)(goals, jnp.arange(episodes), keys.exploit)
+    second = jax.vmap(exploit)(goals, jnp.arange(episodes), keys.exploit)
     return Trial(
-        explored.trajectory,
+        first.trajectory,
         beliefs,
         goals,
-        exploited.trajectory,
-        Extras(explored.extras, exploited.extras),
-        States(explored.states, exploited.states) if states else None,
+        second.trajectory,
+        Extras(first.extras, second.extras),
+        States(first.states, second.states) if states else None,
     )
 
 

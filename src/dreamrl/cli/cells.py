@@ -102,11 +102,11 @@ class Board:
 
     def _left(self) -> str:
         """Return how long the cells that are running and to come will take, as the others did."""
-        known = {key: s for key, s in self.seconds.items() if s > 0}
-        if not known:
+        durations = {key: s for key, s in self.seconds.items() if s > 0}
+        if not durations:
             return "time left: not known yet"
         cost = {key: cell.budget * len(cell.seeds) for key, cell in self.cells.items()}
-        rate = sum(known.values()) / sum(cost[key] for key in known)
+        rate = sum(durations.values()) / sum(cost[key] for key in durations)
         open_ = [k for k, s in self.states.items() if s != "failed" and not s.startswith("done")]
         left = sum(self.seconds.get(key, rate * cost[key]) for key in open_)
         left = max(0.0, left - sum(time.perf_counter() - began for began in self.running.values()))
@@ -134,15 +134,15 @@ _STYLES = {"to come": "[dim]", "done": "[green]", "failed": "[bold red]"}
 @contextlib.contextmanager
 def board(cells: Sequence[Cell], console: Console) -> Iterator[Board]:
     """Yield a view of the cells for as long as they are worked on, which Ctrl-C ends."""
-    made = Board(cells)
+    view = Board(cells)
     with contextlib.ExitStack() as stack:
         if can_redraw(console):
-            live = stack.enter_context(Live(made, console=console, refresh_per_second=2))
+            live = stack.enter_context(Live(view, console=console, refresh_per_second=2))
             stack.enter_context(at_last(live.stop))
         else:
-            made.file = console.file
-        made.stop = stack.enter_context(interruptible(made.stopping))
-        yield made
+            view.file = console.file
+        view.stop = stack.enter_context(interruptible(view.stopping))
+        yield view
 
 
 def _clock(seconds: float) -> str:

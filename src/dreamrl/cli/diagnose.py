@@ -69,9 +69,9 @@ def run(options: Options) -> None:
         return
     while _asked(consultation):
         pass
-    said = wording(consultation)
-    print(f"\nrepair: {said.advice.repair}")
-    print(said.pays)
+    texts = wording(consultation)
+    print(f"\nrepair: {texts.advice.repair}")
+    print(texts.pays)
 
 
 def _serve(options: Options) -> None:
@@ -80,12 +80,14 @@ def _serve(options: Options) -> None:
 
     run = only(options.run).path
     # Whatever keeps it from proposing is told here; and the first page is not waited for.
-    begun = _begun(load(run), options)
-    wording(begun)
-    at = door(options.host, options.port)
-    say_address([("diagnosis", at.address()), ("run", str(run))], options.json, options.open)
-    served = application(begun.agent, str(run), at.names, at.token, begun.told, _machine(options))
-    serve(served, at.listener)
+    consultation = _begun(load(run), options)
+    wording(consultation)
+    gate = door(options.host, options.port)
+    say_address([("diagnosis", gate.address()), ("run", str(run))], options.json, options.open)
+    app = application(
+        consultation.agent, str(run), gate.names, gate.token, consultation.told, _machine(options)
+    )
+    serve(app, gate.listener)
 
 
 def _begun(agent: TrainedAgent, options: Options) -> Consultation:
@@ -102,15 +104,15 @@ def _machine(options: Options) -> Diagnosis | None:
 
 def _asked(consultation: Consultation) -> bool:
     """Show what is known and ask for one outcome; return whether to go on."""
-    said = wording(consultation)
+    texts = wording(consultation)
     print()
-    print_rows([(fault, f"{words:>4}") for fault, _, words in likeliest(said.faults)])
-    if said.proposal is None:
-        print(f"\n{said.test}")
+    print_rows([(fault, f"{words:>4}") for fault, _, words in likeliest(texts.faults)])
+    if texts.proposal is None:
+        print(f"\n{texts.test}")
         return False
-    print(f"now: {said.advice.repair}, {said.pays}")
-    print(f"\n{said.test} ({said.worth})")
-    print_rows([(f"  {outcome}", f"{share:>4}  {then}") for outcome, share, then in said.outcomes])
+    print(f"now: {texts.advice.repair}, {texts.pays}")
+    print(f"\n{texts.test} ({texts.worth})")
+    print_rows([(f"  {outcome}", f"{share:>4}  {fix}") for outcome, share, fix in texts.outcomes])
     while True:
         print("outcome: ", end="", flush=True)
         answer = sys.stdin.readline()

@@ -70,10 +70,10 @@ def run(options: Options) -> None:
 def _of_beliefs(stop: str | None, loaded: runs.Loaded) -> dict[str, Any]:
     """Return what z holds, and how far beliefs are off the exact posterior, if that is known."""
     agent = prepare(loaded.family, loaded.algorithm, loaded.state)
-    off = divergence(agent.with_stop(stop))
-    found = {} if off is None else {"belief_divergence": off}
+    gap = divergence(agent.with_stop(stop))
+    result = {} if gap is None else {"belief_divergence": gap}
     settings = loaded.algorithm.settings
     if agent.known is None or not isinstance(settings, DreamSettings):
-        return found
-    held = contents(loaded.family, agent.known.encodings, settings.encoding.rho)
-    return found if held is None else found | told(held)
+        return result
+    information = contents(loaded.family, agent.known.encodings, settings.encoding.rho)
+    return result if information is None else result | told(information)

@@ -48,8 +48,8 @@ def run(options: Options) -> None:
     for problem in options.problem:
         check_number("problem", problem, 0, 2**31 - 1)
     # Where none is a directory, collecting will say so.
-    beside = next((path for path in options.run if path.is_dir()), options.run[0])
-    out = options.out or beside / "report.html"
+    folder = next((path for path in options.run if path.is_dir()), options.run[0])
+    out = options.out or folder / "report.html"
     if out.suffix != ".html":
         raise UserError(f"--out must end in .html, is {out}")
     if options.out is not None and not out.parent.is_dir():

@@ -32,20 +32,20 @@ class Options:
 
 
 def run(options: Options) -> None:
-    found = survey(options.directory)
+    summaries = survey(options.directory)
     if options.json:
-        print_json([summary._asdict() for summary in found])
+        print_json([summary._asdict() for summary in summaries])
         return
-    if not found:
+    if not summaries:
         print(f"no runs in {options.directory}")
         return
     heads = ("run", "agent", "family", "seeds", "iterations", "steps", "return", "state")
-    rows = [heads, *map(_words, found)]
+    rows = [heads, *map(_words, summaries)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         print("  ".join(cells).rstrip())
-    for summary in found:
+    for summary in summaries:
         if summary.error:
             print(f"{summary.run}: {summary.error}")
 

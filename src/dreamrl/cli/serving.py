@@ -29,8 +29,8 @@ class Door(NamedTuple):
         name = f"[{self.host}]" if ":" in self.host else self.host
         from dreamrl.studio.guard import TOKEN
 
-        shown = f"?{TOKEN}={self.token}" if self.token else ""
-        return f"http://{name}:{self.listener.getsockname()[1]}/{place}{shown}"
+        query = f"?{TOKEN}={self.token}" if self.token else ""
+        return f"http://{name}:{self.listener.getsockname()[1]}/{place}{query}"
 
 
 def check_serving(port: int) -> None:

@@ -49,8 +49,8 @@ def run(options: Options) -> None:
     from dreamrl.studio.shelf import Shelf
 
     shelf = Shelf(() if options.lesson else options.run, options.family)
-    at = door(options.host, options.port)
-    address = at.address("lesson" if options.lesson else "")
+    gate = door(options.host, options.port)
+    address = gate.address("lesson" if options.lesson else "")
     rows = [("studio", address), ("runs", str(len(shelf.rows())))]
     say_address(rows, options.json, options.open)
-    serve(application(shelf, at.names, at.token), at.listener)
+    serve(application(shelf, gate.names, gate.token), gate.listener)

@@ -64,11 +64,11 @@ def split_name(split: str) -> str:
 
 def describe(result: dict[str, Any]) -> list[tuple[str, str]]:
     """Return an evaluation as rows of words."""
-    of = split_name(result["split"])
+    problems = split_name(result["split"])
     if result["split"] == "unseen":
-        of = "unseen" if result.get("held_out", True) else "all"
+        problems = "unseen" if result.get("held_out", True) else "all"
     rows = [
-        (f"return on {of} problems", f"{result['return_mean']:.3f}  ({_interval(result)})"),
+        (f"return on {problems} problems", f"{result['return_mean']:.3f}  ({_interval(result)})"),
     ]
     if len(result.get("seeds", ())) in range(2, FEW):
         rows.append(("", FEW_SEEDS))
@@ -83,11 +83,13 @@ def describe(result: dict[str, Any]) -> list[tuple[str, str]]:
     rows.append(("steps of exploration", f"{result['exploration_length_mean']:.1f}"))
     bits = [name for name in BITS if name in result]
     rows += [(BITS[n], f"{result[n]:.2f} of {result[f'{n}_whole']:.2f}") for n in bits]
-    known = MEASURES.union(bits, (f"{name}_whole" for name in bits))
-    own = {name: x for name, x in result.items() if isinstance(x, float) and name not in known}
-    for name, value in own.items():
-        words, shown = COUNTED.get(name, (name.replace("_", " "), "{:.3f}"))
-        rows.append((words, shown.format(value)))
+    names = MEASURES.union(bits, (f"{name}_whole" for name in bits))
+    statistics = {
+        name: x for name, x in result.items() if isinstance(x, float) and name not in names
+    }
+    for name, value in statistics.items():
+        words, form = COUNTED.get(name, (name.replace("_", " "), "{:.3f}"))
+        rows.append((words, form.format(value)))
     return rows
 
 

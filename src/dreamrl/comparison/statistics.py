@@ -64,8 +64,8 @@ def improvement_interval(
     estimate = probability_of_improvement(x, y)
     if fewest < FEW:
         return _newcombe(estimate, len(x), len(y), x.shape[1])
-    found = _interval(estimate, _improvement, [x, y], resamples, seed)
-    return found if found.low != found.high else _newcombe(estimate, len(x), len(y), x.shape[1])
+    bounds = _interval(estimate, _improvement, [x, y], resamples, seed)
+    return bounds if bounds.low != bounds.high else _newcombe(estimate, len(x), len(y), x.shape[1])
 
 
 def gap_interval(
@@ -134,10 +134,10 @@ def _interval(
     seed: int,
 ) -> Interval:
     rng = np.random.default_rng(seed)
-    drawn = []
+    draws = []
     for sample in samples:
         rows = rng.integers(len(sample), size=(resamples, *sample.shape))
-        drawn.append(np.take_along_axis(sample[None], rows, axis=1))
+        draws.append(np.take_along_axis(sample[None], rows, axis=1))
     tails = ((1 - LEVEL) / 2, (1 + LEVEL) / 2)
-    low, high = np.quantile(statistic(*drawn), tails)
+    low, high = np.quantile(statistic(*draws), tails)
     return Interval(estimate, float(low), float(high))

@@ -73,12 +73,12 @@ def claim(file: Path, wait: bool = False, note: str = "") -> Iterator[bool]:
     with writing(file):
         handle = os.open(file, os.O_RDWR | os.O_CREAT, 0o644)
     try:
-        while not (mine := _take(handle, alone=True)) and wait:
+        while not (success := _take(handle, alone=True)) and wait:
             time.sleep(0.05)
-        if mine:
+        if success:
             _put(handle, note)
-        yield mine
-        if mine:
+        yield success
+        if success:
             _put(handle, "")
     finally:
         os.close(handle)

@@ -20,11 +20,11 @@ _RENAMED = [
 ]
 
 
-def current_name(name: str, wanted: Container[str]) -> str:
+def current_name(name: str, names: Container[str]) -> str:
     """Return what an array of this name is called now, if the name is none that is wanted."""
-    if name in wanted:
+    if name in names:
         return name
-    for pattern, now in _RENAMED:
-        name = re.sub(pattern, now, name)
+    for pattern, replacement in _RENAMED:
+        name = re.sub(pattern, replacement, name)
     # A method's own replay and dual variable stand in its memory.
-    return f"memory.{name}" if f"memory.{name}" in wanted else name
+    return f"memory.{name}" if f"memory.{name}" in names else name

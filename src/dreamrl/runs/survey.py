@@ -71,10 +71,10 @@ def summary(path: Path) -> Summary:
     try:
         manifest = Run(path).manifest
         failed = tuple(manifest.get("failed", ()))
-        found = find(path) if "seeds" in manifest else [Run(path)]
+        runs = find(path) if "seeds" in manifest else [Run(path)]
         if failed and manifest.get("status") != "failed":
-            found = [each for each in found if each.manifest.get("seed") not in failed]
-        records = [metrics.last(each.metrics_file) for each in found]
+            runs = [each for each in runs if each.manifest.get("seed") not in failed]
+        records = [metrics.last(each.metrics_file) for each in runs]
         last = [record for record in records if record is not None]
         settings = entry(manifest, "settings", dict, where)
         return Summary(

@@ -36,10 +36,10 @@ def same_place(family: str, other: str) -> bool:
 
 def changed(family: str, out: Path) -> Path | None:
     """Return the user's folder if it holds other tables now than a run was trained on."""
-    folder, own = families.folder_of(family), kept(out)
-    if folder is None or own is None or not folder.is_dir():
+    folder, copy = families.folder_of(family), kept(out)
+    if folder is None or copy is None or not folder.is_dir():
         return None
-    same = all(_content(folder / name) == _content(own / name) for name in FILES)
+    same = all(_content(folder / name) == _content(copy / name) for name in FILES)
     return None if same else folder
 
 

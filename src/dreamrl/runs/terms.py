@@ -55,10 +55,10 @@ class Terms:
                 raise unknown("sink", str(sink), SINKS)
 
     @classmethod
-    def read(cls, held: dict[str, Any]) -> "Terms":
+    def read(cls, entries: dict[str, Any]) -> "Terms":
         """Return the terms that a run.json holds; raise UserError where they are none."""
         try:
-            terms = cls(**{**held, "sinks": tuple(held["sinks"])})
+            terms = cls(**{**entries, "sinks": tuple(entries["sinks"])})
         except (KeyError, TypeError):
             raise UserError("its terms are those of another version of dreamrl") from None
         terms.check()

@@ -119,16 +119,16 @@ class Found(NamedTuple):
 
 def look(plan: Plan) -> Found:
     """Return which cells are done, which have failed, and which are neither."""
-    found = Found([], [], [])
+    overview = Found([], [], [])
     for cell in plan.cells:
         try:
             if (result := outcome(plan, cell)) is None:
-                found.open.append(cell)
+                overview.open.append(cell)
             else:
-                found.results.append(result)
+                overview.results.append(result)
         except UserError as error:
-            found.failures.append((cell, str(error)))
-    return found
+            overview.failures.append((cell, str(error)))
+    return overview
 
 
 def outcome(plan: Plan, cell: Cell) -> Result | None:

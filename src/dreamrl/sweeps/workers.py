@@ -64,31 +64,31 @@ class Processes:
         logs.mkdir(exist_ok=True)
         arguments = ["work", str(directory), "--wait", *self.words]
         context = multiprocessing.get_context("spawn")
-        made = []
+        processes = []
         for i, share in enumerate(shares(self.number)):
             log = logs / f"{i}.log"
-            made.append(context.Process(target=_begin, args=(self.main, arguments, str(log))))
+            processes.append(context.Process(target=_begin, args=(self.main, arguments, str(log))))
             with _share(share, self.number):
-                made[-1].start()
+                processes[-1].start()
 
         def stop() -> None:
-            for process in made:
+            for process in processes:
                 if process.is_alive():
                     process.terminate()
 
-        told = Teller(directory, listener)
-        asked = False
+        teller = Teller(directory, listener)
+        stop_sent = False
         with at_last(stop):
-            while any(process.is_alive() for process in made):
-                told.tell()
-                if listener.stop() and not asked:
-                    asked = True
+            while any(process.is_alive() for process in processes):
+                teller.tell()
+                if listener.stop() and not stop_sent:
+                    stop_sent = True
                     stop()
                 time.sleep(PAUSE)
-        told.tell()
+        teller.tell()
         if listener.stop():
             return
-        for i, process in enumerate(made):
+        for i, process in enumerate(processes):
             if process.exitcode not in (0, 1):
                 log = logs / f"{i}.log"
                 last = (log.read_text(errors="replace").splitlines() or [""])[-1]
@@ -126,17 +126,17 @@ def _share(cores: list[int], number: int) -> Iterator[None]:
     # JAX has two names for it, and starts on no GPU where both are set.
     if "XLA_CLIENT_MEM_FRACTION" in os.environ:
         del setting["XLA_PYTHON_CLIENT_MEM_FRACTION"]
-    mine = {name: value for name, value in setting.items() if name not in os.environ}
-    before = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None
-    os.environ.update(mine)
+    additions = {name: value for name, value in setting.items() if name not in os.environ}
+    affinity = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None
+    os.environ.update(additions)
     try:
-        if before is not None:
+        if affinity is not None:
             os.sched_setaffinity(0, cores)
         yield
     finally:
-        if before is not None:
-            os.sched_setaffinity(0, before)
-        for name in mine:
+        if affinity is not None:
+            os.sched_setaffinity(0, affinity)
+        for name in additions:
             del os.environ[name]
 
 
@@ -148,11 +148,11 @@ def _begin(main: Main, arguments: list[str], log: str) -> None:
     with open(log, "ab") as file:
         for stream in (sys.stdout, sys.stderr):
             os.dup2(file.fileno(), stream.fileno())
-    above = multiprocessing.process.parent_process()
+    parent = multiprocessing.process.parent_process()
 
     def watch() -> None:
-        if above is not None:
-            above.join()
+        if parent is not None:
+            parent.join()
             os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=watch, name="dreamrl-parent", daemon=True).start()
