@@ -1,4 +1,4 @@
-"""Which method for which family: read from its references, and from a few random trials."""
+"""The method to try on a family: from its references, and from a few random trials."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -45,10 +45,10 @@ class Values(NamedTuple):
 
 
 class Probe(NamedTuple):
-    """What random trials show."""
+    """Findings of random trials."""
 
     explorations_pay: bool
-    """Whether the returns of explorations differ."""
+    """True where the returns of explorations differ."""
     rewarded: float
     """Share of exploitations with a reward above the usual one."""
 
@@ -134,7 +134,7 @@ def choose(values: Values | None) -> tuple[str, list[str]]:
 
 
 def cautions(family: Family, probe: Probe) -> list[str]:
-    """Return what else is to be known before training."""
+    """Return warnings to read before training."""
     lines = []
     if probe.explorations_pay:
         lines.append(
@@ -188,7 +188,7 @@ class _AtRandom(eqx.Module):
 
 
 def probe_of(family: Family, seed: int = 0) -> Probe:
-    """Return what random trials on training problems show."""
+    """Return the findings of random trials on training problems."""
     ids = plain_ids(family.train_ids)
     problems = np.asarray(spread(ids, TRIALS, seed, prior_of(family, ids)), np.int32)
     keys = jax.random.split(jax.random.key(seed), TRIALS)

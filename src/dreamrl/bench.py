@@ -1,4 +1,4 @@
-"""How fast it goes: environments alone with random actions, and training with all updates."""
+"""Speed: environments alone with random actions, and training with all updates."""
 
 import json
 import os

@@ -28,25 +28,25 @@ EACH, WHOLE = PartitionSpec(SEEDS), PartitionSpec()
 
 
 class Devices(NamedTuple):
-    """How many devices train."""
+    """The devices that train."""
 
     number: int | None = None
     """All there are, if None."""
     per_seed: int = 1
-    """How many of them share the trials of a seed."""
+    """Number of them that share the trials of a seed."""
 
 
 ALL = Devices()
 
 
 class Layout(NamedTuple):
-    """Where the seeds of a training are."""
+    """The devices of a training's seeds."""
 
     mesh: Mesh
     seeds: int
-    """How many there are."""
+    """Number of seeds."""
     in_turn: bool
-    """Whether a device takes its seeds one after the other."""
+    """True if a device takes its seeds one after the other."""
 
     @property
     def padded(self) -> int:
@@ -98,7 +98,7 @@ class Layout(NamedTuple):
         return jax.tree.map(lambda x: x[: self.seeds], states)
 
     def read(self, values: PyTree) -> PyTree:
-        """Return what is said of the seeds alone, as NumPy has it."""
+        """Return the values of the seeds alone, as NumPy has them."""
         if processes.several():
             values = processes.whole(values, self.mesh)
         return jax.tree.map(lambda x: np.asarray(x)[: self.seeds], values)

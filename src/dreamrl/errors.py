@@ -39,7 +39,7 @@ class FamilyError(UserError):
 
 
 class HostError(FamilyError):
-    """What code on the host did wrong, in one line; often in the middle of a compiled program."""
+    """A fault of code on the host, in one line; often in the middle of a compiled program."""
 
     exit_code = 1
 
@@ -49,7 +49,7 @@ class HostError(FamilyError):
 
 
 class TooLarge(UserError):
-    """What was asked for can be worked out, but not within the limits set for it."""
+    """A request that can be worked out, but not within the limits set for it."""
 
 
 def unknown(kind: str, name: str, names: Iterable[str]) -> UserError:
@@ -61,7 +61,7 @@ def unknown(kind: str, name: str, names: Iterable[str]) -> UserError:
 
 
 _ON_HOST: collections.deque[UserError] = collections.deque(maxlen=32)
-"""What was raised on the host lately: JAX passes on the text of an exception, not itself."""
+"""Errors raised on the host lately: JAX passes on the text of an exception, not itself."""
 
 
 def remember_raised(error: UserError) -> None:
@@ -85,7 +85,7 @@ def raised_on_host(error: BaseException) -> UserError | None:
 
 
 class RuntimeFault(UserError):
-    """What the machine refuses while a program runs; no mistake in the command."""
+    """A refusal of the machine while a program runs; no mistake in the command."""
 
     exit_code = 1
 
@@ -103,7 +103,7 @@ def process_lost(error: BaseException) -> bool:
 
 
 def raised_by_runtime(error: BaseException) -> UserError | None:
-    """Return what to do about an error of JAX's runtime or of the memory, where that is known."""
+    """Return the remedy for an error of JAX's runtime or of the memory, where one is known."""
     text = str(error).strip()
     kinds = {kind.__name__ for kind in type(error).__mro__}
     if "MemoryError" in kinds or ("RuntimeError" in kinds and MEMORY.search(text)):
@@ -158,7 +158,7 @@ def without_jax() -> Iterator[None]:
 
 
 def words(error: BaseException) -> str:
-    """Return what an error says, without JAX's words around it."""
+    """Return the text of an error, without JAX's words around it."""
     fault = raised_on_host(error) or raised_by_runtime(error)
     return str(fault or (error if isinstance(error, UserError) else raised(error)))
 

@@ -36,19 +36,19 @@ FEW_SEEDS = f"Fewer than {FEW} seeds say little: other seeds may turn the order 
 
 
 class Outcome(NamedTuple):
-    """What is counted of one trial."""
+    """The counts of one trial."""
 
     returns: Float[Array, " episodes"]
     """Of each exploitation; where the exploration's rewards count, with these."""
     length: Int[Array, ""]
     """Steps of the exploration."""
     statistics: dict[str, Array]
-    """What the family counts besides that; empty if it counts nothing."""
+    """The family's own counts; empty if it has none."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Evaluation:
-    """How well an agent does over many trials."""
+    """An agent's results over many trials."""
 
     family: str
     trials: int
@@ -60,7 +60,7 @@ class Evaluation:
     fewer than 5 agree exactly."""
     exploration_length_mean: float
     statistics: dict[str, float]
-    """Means of what the family counts."""
+    """Means of the family's own counts."""
     ids: np.ndarray
     """[trials]: the problem of each trial."""
     returns: np.ndarray
@@ -72,7 +72,7 @@ class Evaluation:
 def outcome(
     family: Family, agent: Agent, problem_id: Int[Scalar, ""], key: Key, episodes: int = 1
 ) -> Outcome:
-    """Return what one trial in a problem came to; the ID goes no further than the family."""
+    """Return the outcome of one trial in a problem; the ID goes no further than the family."""
     problem = family.problem(problem_id)
     trial = play(family, problem, agent, key, episodes=episodes)
     statistics: dict[str, Array] = {}

@@ -45,7 +45,7 @@ SOON: dict[str, str | bool] = {
     "xla_cpu_use_fusion_emitters": False,
     "xla_llvm_disable_expensive_passes": True,
 }
-"""How to compile what runs seldom: in a third of the time, and it runs slower."""
+"""Options to compile programs that run seldom: in a third of the time, and they run slower."""
 
 
 def settle() -> list[str]:

@@ -29,7 +29,7 @@ PATIENCE = 0.6
 _last_words: list[Callable[[], None]] = []
 _departure = threading.Event()
 _exit_lock = threading.Lock()
-"""Held by whoever begins to leave, and for ever by who comes after."""
+"""Held by whoever begins to leave, and for ever by whoever comes after."""
 
 
 @contextlib.contextmanager
@@ -71,7 +71,7 @@ def prompt() -> Iterator[Callable[[], bool]]:
 
 
 def _twice(request: threading.Event, first_time: Callable[[], None]) -> Callable[[int], None]:
-    """Return what is called with signals: the second one that is not an echo leaves."""
+    """Return a function to call with signals: the second one that is not an echo leaves."""
     first: float | None = None
 
     def tell(number: int) -> None:

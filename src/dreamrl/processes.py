@@ -86,7 +86,7 @@ def any_says(word: bool) -> bool:
 
 
 def of_first(words: Any) -> Any:
-    """Return what the first process has, as JSON keeps it, in all of them."""
+    """Return the first process's words, as JSON keeps them, in all of them."""
     data = np.frombuffer(json.dumps(words).encode() if first() else b"", np.uint8)
     length = int(_of_first(np.array(len(data))))
     message = _of_first(data if first() else np.zeros(length, np.uint8))
@@ -118,7 +118,7 @@ def whole(states: PyTree, mesh: Mesh) -> PyTree:
 
 @functools.cache
 def _everywhere(mesh: Mesh) -> Callable[[PyTree], PyTree]:
-    """Return what gives all devices all there is: one program for the same shapes."""
+    """Return a function that gives all devices all states: one program for the same shapes."""
     return jax.jit(lambda states: states, out_shardings=NamedSharding(mesh, PartitionSpec()))
 
 

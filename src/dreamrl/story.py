@@ -31,7 +31,7 @@ class Story(NamedTuple):
     goal: np.ndarray
     exploitation: Trajectory
     decided: tuple[Decided | None, Decided | None]
-    """What was decided on in the exploration and in the exploitation, [T, ...] with padding. An
+    """The decisions in the exploration and in the exploitation, [T, ...] with padding. An
     exploration that the agent stopped has one more decision than steps. None of an agent that
     records nothing."""
     visited: tuple[list[State], list[State]]
@@ -100,7 +100,7 @@ def play_story(agent: TrainedAgent, problem_id: int, seed: int = 0) -> Story:
 
 @in_own_switches
 def exploit_on(agent: TrainedAgent, story: Story, beliefs: ExplorationRecord) -> Exploited:
-    """Play a story's exploitation again, on what another exploration left.
+    """Play a story's exploitation again, on the beliefs of another exploration.
 
     Problem, goal and random numbers are the story's own: on its own beliefs it is the same.
     """
@@ -133,7 +133,7 @@ def _exploit(
 
 
 def _decided(extras: Any) -> Decided | None:
-    """Return what was recorded, if it is what trained agents record."""
+    """Return the record of decisions, if it is a trained agent's."""
     return jax.tree.map(np.asarray, extras) if isinstance(extras, Decided) else None
 
 

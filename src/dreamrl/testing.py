@@ -1,4 +1,4 @@
-"""For those who write or doubt a family: replay a sequence of actions, check the rules."""
+"""Tools for writing or doubting a family: replay a sequence of actions, check the rules."""
 
 import functools
 from collections.abc import Callable, Hashable, Iterator, Sequence

@@ -29,7 +29,7 @@ from dreamrl.values import Wholes, seeds_from
 
 
 class Plan(NamedTuple):
-    """How a training is cut into pieces; it changes what is reported, never what is learned."""
+    """The pieces of a training; they change what is reported, never what is learned."""
 
     chunk: int = 25
     """Iterations in one call of the compiled program."""
@@ -42,16 +42,16 @@ class Plan(NamedTuple):
 DEFAULT_PLAN = Plan()
 
 RUN_OFTEN: dict[str, str | bool] = {"xla_backend_optimization_level": "1"}
-"""How to compile what trains: a quarter sooner than at level 3, and as fast (docs/lessons.md)."""
+"""Options to compile the training: a quarter sooner than level 3, as fast (docs/lessons.md)."""
 
 
 class Failure(NamedTuple):
-    """Why a seed trains no more; the others do. Its state stays as it was before."""
+    """The failure of a seed, which trains no more; the others do. Its state stays as before."""
 
     place: int
     """Among the seeds."""
     iteration: int
-    """That its state is of."""
+    """The iteration of its state."""
     error: str
 
 
@@ -292,7 +292,7 @@ def _compile(
 
 
 def _give_back() -> None:
-    """Return what compilers freed to the system, where the C library can: 2 GB for pictures."""
+    """Return memory of compilers to the system, where the C library can: 2 GB for pictures."""
     with contextlib.suppress(AttributeError, OSError, TypeError):  # Others than glibc do it anyway.
         ctypes.CDLL(None).malloc_trim(0)
 
@@ -327,12 +327,12 @@ def _chunk(algorithm: Trainable) -> Callable[..., Any]:
             breaks = jnp.where(onset, done + 1, breaks)
             return state, done + 1, breaks, flags, jax.tree.map(jnp.add, sums, metrics)
 
-        unbroken = jnp.zeros(len(alive), jnp.int32)
-        carry = (state, jnp.array(0), unbroken, flags, sums)
+        no_breaks = jnp.zeros(len(alive), jnp.int32)
+        carry = (state, jnp.array(0), no_breaks, flags, sums)
         state, done, breaks, flags, sums = jax.lax.while_loop(going, once, carry)
         # A gradient can be NaN where the loss is not: what is kept must be sound.
-        spoilt = jax.vmap(_has_nan)(getattr(state, "params", state))
-        breaks = jnp.where((breaks == 0) & spoilt, done, breaks)
+        nans = jax.vmap(_has_nan)(getattr(state, "params", state))
+        breaks = jnp.where((breaks == 0) & nans, done, breaks)
         return state, jnp.full_like(breaks, done), breaks, flags, sums
 
     return chunk

@@ -28,17 +28,17 @@ def any_action(actions: ActionSpace, percept: Percept, key: Key) -> Action:
 
 
 class Choice(NamedTuple):
-    """What an agent does next."""
+    """An agent's next action."""
 
     action: Action
     stop: Bool[Array, ""] | bool = False
     """End the episode here, without taking the action."""
     extras: Any = ()
-    """Whatever is to be recorded of the decision: log-probability, value, belief."""
+    """Records of the decision: log-probability, value, belief."""
 
 
 class Decided(NamedTuple):
-    """What a trained agent records of its choice, for those who look at the trial."""
+    """A trained agent's record of its choice, for views of the trial."""
 
     policy: Distribution
     continuation: Float[Array, "..."] | None = None
@@ -51,7 +51,7 @@ Act = Callable[[PyTree, Percept, Key], tuple[PyTree, Choice]]
 
 @runtime_checkable
 class Actor(Protocol):
-    """How do I explore, what do I carry over, how do I exploit? A pytree of parameters.
+    """A way to explore, to carry over beliefs, and to exploit. A pytree of parameters.
 
     A trained agent is a greedy actor, and none of its functions takes a `ProblemID`. In training a
     method supplies a behaviour actor, which samples, and records what its learner needs.
@@ -84,11 +84,11 @@ class Actor(Protocol):
 
 
 class Episode(NamedTuple):
-    """One episode, and what was recorded on the way."""
+    """One episode, and the records on the way."""
 
     trajectory: Trajectory
     extras: Any
-    """[T, ...]: what the actor recorded of each decision."""
+    """[T, ...]: the actor's record of each decision."""
     states: State | None
     """[T+1, ...]: the environment's states; None unless they were asked for. Not for agents."""
 
@@ -182,8 +182,8 @@ def _episode(
 def blank(family: Family, exploring: bool = True) -> Trajectory:
     """Return a trajectory as long as the horizon, in which no step was taken; in NumPy."""
     steps, space = horizon_of(family, exploring), family.action_space
-    seen = family.observation_space
-    observations: Any = np.zeros((steps + 1, *seen.shape), seen.dtype)
+    view = family.observation_space
+    observations: Any = np.zeros((steps + 1, *view.shape), view.dtype)
     actions: Any = np.zeros((steps, *space.shape), space.dtype)
     rest: Any = (np.zeros(steps, kind) for kind in (np.float32, bool, bool, bool))
     trajectory = Trajectory(observations, actions, *rest)
@@ -211,7 +211,7 @@ def trial_keys(key: Key, episodes: int) -> TrialKeys:
 
 
 class Extras(NamedTuple):
-    """What an actor recorded of its decisions."""
+    """An actor's records of its decisions."""
 
     exploration: Any = ()
     """[T, ...]"""
@@ -319,7 +319,7 @@ def play(
 
 
 def percepts(trajectory: Trajectory) -> Percept:
-    """Return what the agent saw along a trajectory, the final observation included: [T+1]."""
+    """Return the agent's percepts along a trajectory, the final observation included: [T+1]."""
     first = jnp.arange(trajectory.actions.shape[0] + 1) == 0
     return Percept(
         trajectory.observations,
@@ -331,5 +331,5 @@ def percepts(trajectory: Trajectory) -> Percept:
 
 
 def before(trajectory: Trajectory) -> Percept:
-    """Return what was seen before each action: [T]."""
+    """Return the percept before each action: [T]."""
     return jax.tree.map(lambda x: x[:-1], percepts(trajectory))

@@ -1,4 +1,4 @@
-"""Values as people's own code gives them: numbers and ends, however they are wrapped, and text."""
+"""Values as users' code gives them: numbers and ends, however they are wrapped, and text."""
 
 import os
 import reprlib
@@ -51,7 +51,7 @@ def shown(value: Any) -> str:
 
 
 def _single(value: Any) -> Any:
-    """Return what is in a value of size 1; ValueError where it is no number, or not one."""
+    """Return the number in a value of size 1; ValueError where it is no number, or not one."""
     if isinstance(value, PLAIN):
         return value
     if isinstance(value, list | tuple):

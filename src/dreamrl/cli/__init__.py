@@ -12,7 +12,7 @@ from dreamrl.errors import UserError, raised_by_runtime, raised_on_host, unknown
 from dreamrl.version import version
 
 BEGAN = time.perf_counter()
-"""When the command began: what a user waits for includes the imports."""
+"""Start of the command: users wait for the imports too."""
 
 COMMANDS = {
     "families": "list the families of problems that an agent can be trained on",

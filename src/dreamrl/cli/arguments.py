@@ -17,7 +17,7 @@ from dreamrl.errors import UserError, unknown
 
 
 def parse(command: ModuleType, prog: str, arguments: list[str]) -> Any:
-    """Return what the arguments say, as the command's Options; None if they only ask for help."""
+    """Return the command's Options from its arguments; None if they only ask for help."""
     helping = any(a in ("-h", "--help") for a in arguments)
     build = getattr(command, "options_for", None)
     kind = command.Options
@@ -116,7 +116,7 @@ def _is_positional(field: dataclasses.Field) -> bool:
 
 
 def _plain(box: str) -> str:
-    """Return what stands in the first part of the box that tyro draws around an error."""
+    """Return the text in the first part of the box that tyro draws around an error."""
     lines = [line.strip("│ \t") for line in box.splitlines()]
     words = []
     for line in lines:

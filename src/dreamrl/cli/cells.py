@@ -1,4 +1,4 @@
-"""How far a whole comparison is: a live table on a terminal, plain lines everywhere else."""
+"""Progress of a whole comparison: a live table on a terminal, plain lines everywhere else."""
 
 import contextlib
 import statistics
@@ -21,19 +21,19 @@ from dreamrl.listener import Record
 
 
 class Board:
-    """What is done, running and to come; a listener of `dreamrl.comparison.fill`."""
+    """The cells done, running and to come; a listener of `dreamrl.comparison.fill`."""
 
     def __init__(self, cells: Sequence[Cell]):
         self.cells = {cell.key: cell for cell in cells}
         self.states = dict.fromkeys(self.cells, "to come")
         self.seconds: dict[Key, float] = {}
-        """What cells have taken; of running ones, what they will have taken."""
+        """Seconds that cells have taken; of running ones, an estimate of the whole."""
         self.running: dict[Key, float] = {}
-        """When those that are worked on began; several, where there are several workers."""
+        """Start of each cell that is worked on; several, where there are several workers."""
         self.notes: list[str] = []
         self.stop: Callable[[], bool] = lambda: False
         self.file: IO[str] | None = None
-        """Where each piece of news goes as a line."""
+        """The file that gets each piece of news as a line."""
 
     def begin(self, cell: Cell, seeds: Sequence[int]) -> None:
         key = cell.key
@@ -54,7 +54,7 @@ class Board:
         self._say(line)
 
     def chunk(self, records: Sequence[Record]) -> None:
-        """Show what a chunk of the running cell came to, in each seed."""
+        """Show the results of a chunk of the running cell, one record a seed."""
         key = next(reversed(self.running))
         cell, first = self.cells[key], records[0]
         share = first["iteration"] / cell.settings.budget.iterations
@@ -70,7 +70,7 @@ class Board:
         self._say(f"{cell.name} on {cell.family}: {words}  {rate:,.0f} steps/s  {self._left()}")
 
     def done(self, cell: Cell, result: Result) -> None:
-        """Show what came of a cell, just now or in an earlier call."""
+        """Show the result of a cell, of this call or of an earlier one."""
         key = self._ended(cell)
         score = statistics.fmean(seed["unseen"]["return"] for seed in result["seeds"])
         self.states[key] = f"done, {score:.3f}"

@@ -39,17 +39,16 @@ class Options:
     machine: Path | None = None
     """Of a fleet: folder with the table of the machine, as diagnosis:path= takes it."""
     family: str | None = None
-    """Of a fleet, or a diagnosis of one's own: where it is, as in dreamrl train. Its code is
-    run."""
+    """Of a fleet, or a diagnosis of your own: its place, as in dreamrl train. Its code is run."""
     outcome: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
     """The outcome of a proposed test, in their order; may be given several times. A page begins
     after them."""
     stop: str | None = None
-    """When DREAM's tests end, if otherwise than in training: rule, never or a number of tests."""
+    """End of DREAM's tests, if not as in training: rule, never or a number of tests."""
     serve: bool = False
     """Ask on a page in a browser instead, until Ctrl-C; needs pip install 'dreamrl[studio]'."""
     port: int = 8322
-    """Where the page is served; 0: at any port that is free."""
+    """Port of the page; 0: any port that is free."""
     host: str = "127.0.0.1"
     """Address that it is served at; 0.0.0.0: at all of this machine's, to whoever has the token."""
     open: bool = False
@@ -91,7 +90,7 @@ def _serve(options: Options) -> None:
 
 
 def _begun(agent: TrainedAgent, options: Options) -> Consultation:
-    """Return a consultation that was told what the command was."""
+    """Return a consultation with the outcomes that the command was given."""
     consultation = Consultation(agent.with_stop(options.stop), machine=_machine(options))
     for outcome in options.outcome:
         consultation.tell(outcome)

@@ -40,7 +40,7 @@ LOCKS = tuple((Path(host.__file__).parents[2] / "requirements").glob("*.txt"))
 PATIENCE = 60
 """Seconds in which a package is imported, on any disk."""
 VARIABLES = ("JAX_", "XLA_", "DREAMRL_", "CUDA_VISIBLE_DEVICES", "PYTHONIOENCODING", "PYTHONUTF8")
-"""What variables of the environment begin with that have a say here."""
+"""Beginnings of the environment's variables that have a say here."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,7 +68,7 @@ def run(options: Options) -> None:
 
 
 def examine() -> dict[str, dict[str, dict[str, Any]]]:
-    """Return what was found: {part: {name: {"works": ..., "found": words}}}."""
+    """Return the findings: {part: {name: {"works": ..., "found": words}}}."""
     return {
         "versions": _versions(),
         "devices": _devices(),
@@ -165,7 +165,7 @@ def _extra(extra: str, package: str) -> dict[str, Any]:
 
 
 def _locks() -> dict[str, dict[str, Any]]:
-    """Hold what is installed against the locked versions, where this is a checkout with some."""
+    """Compare installed packages with the locked versions, where this is a checkout with some."""
     return {f"{lock.parent.name}/{lock.name}": _held(lock) for lock in sorted(LOCKS)}
 
 

@@ -1,4 +1,4 @@
-"""`dreamrl new-family NAME`: a family of one's own to begin with, and its test."""
+"""`dreamrl new-family NAME`: a family of your own to begin with, and its test."""
 
 import dataclasses
 import importlib.resources

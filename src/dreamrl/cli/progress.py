@@ -1,4 +1,4 @@
-"""How a training goes: a live panel on a terminal, plain lines everywhere else."""
+"""Progress of a training: a live panel on a terminal, plain lines everywhere else."""
 
 import contextlib
 import statistics
@@ -26,7 +26,7 @@ STOPPING = "stopping after this chunk and keeping the agent; Ctrl-C again stops 
 
 
 class Goal(NamedTuple):
-    """When a training is finished: `complete` in train.py."""
+    """The end of a training: `complete` in training.py."""
 
     iterations: int
     until: int | None
@@ -39,8 +39,8 @@ class Goal(NamedTuple):
     def left(self, record: Record) -> float:
         """Return seconds, if it goes on as so far."""
         share = min(record["iteration"] / self.iterations, record["steps"] / (self.until or 1))
-        trained = record["seconds"] - record["compile_seconds"]
-        return trained * (1 / share - 1) if 0 < share < 1 else 0.0
+        seconds = record["seconds"] - record["compile_seconds"]
+        return seconds * (1 / share - 1) if 0 < share < 1 else 0.0
 
 
 @contextlib.contextmanager
@@ -62,7 +62,7 @@ def progress(
 class _Lines:
     def __init__(self, title: str, where: str, goal: Goal, held_out: bool, console: Console):
         self.goal, self.held_out, self.file = goal, held_out, console.file
-        self.alarmed = self.has_limits = self.several = False
+        self.has_alarm = self.has_limits = self.several = False
         self._say(f"{title} -> {where}; compiling")
 
     def show(self, records: Sequence[Record], limits: Limits) -> None:
@@ -78,9 +78,9 @@ class _Lines:
             words += [f"{label} {text}" for label, text in _short(record, self.held_out)]
             words.append(f"{record['seconds']:.0f} s, {self.goal.left(record):.0f} s left")
             self._say("  ".join(words))
-        if _collapsed(records) and not self.alarmed:
+        if _collapsed(records) and not self.has_alarm:
             self._say(ALARM)
-        self.alarmed = _collapsed(records)
+        self.has_alarm = _collapsed(records)
 
     def stopping(self) -> None:
         self._say(STOPPING)
@@ -166,7 +166,7 @@ METRICS = (
     ("z_nats", "nats in z", ".2f"),
     ("dual", "dual variable", ".4f"),
 )
-"""What is shown of an algorithm's metrics, if it has them."""
+"""An algorithm's metrics that are shown, if it has them."""
 
 
 def _short(record: Record, held_out: bool) -> list[tuple[str, str]]:

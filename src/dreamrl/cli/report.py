@@ -36,7 +36,7 @@ class Options:
     seed: int = 0
     """Seed of the problems, if they are drawn, and of the goals."""
     family: str | None = None
-    """Of runs on a family of one's own: where it is, as in dreamrl train. Its code is run."""
+    """Of runs on a family of your own: its place, as in dreamrl train. Its code is run."""
     json: bool = False
     """Print what the page shows as one JSON object too."""
 

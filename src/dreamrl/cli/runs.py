@@ -26,7 +26,7 @@ class Options:
     directory: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="[DIRECTORY]")] = Path(
         "runs"
     )
-    """Where to look, below it too."""
+    """Directory to search, with all below it."""
     json: bool = False
     """Print a list of JSON objects instead."""
 

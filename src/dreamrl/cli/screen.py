@@ -1,4 +1,4 @@
-"""What commands print on: any terminal, pipe or file, without a run ever ending by it."""
+"""Output of commands: any terminal, pipe or file, without a run ever ending by it."""
 
 import codecs
 import contextlib
@@ -16,7 +16,7 @@ PLAIN = {"‖": "|", "–": "-", "—": "-", "×": "x", "·": ".", "…": "...",
 
 
 def _stand_in(error: UnicodeError) -> tuple[str | bytes, int]:
-    """Encode what a stream's own encoding lacks."""
+    """Encode the letters that a stream's own encoding lacks."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     letters = error.object[error.start : error.end]
@@ -119,7 +119,7 @@ def _showing_anything(stream: Any) -> Iterator[None]:
 
 
 def _open_closed_ones() -> None:
-    """Give what was started without stdout or stderr a place to print to.
+    """Give a process started without stdout or stderr a place to print to.
 
     Else the next file that is opened, as a run's, would have their number.
     """

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Door(NamedTuple):
-    """Where pages are served, and to whom: `names` and `token` are as in `studio.guard.Guard`."""
+    """Address and guests of served pages: `names` and `token` are as in `studio.guard.Guard`."""
 
     listener: socket.socket
     host: str
@@ -34,7 +34,7 @@ class Door(NamedTuple):
 
 
 def check_serving(port: int) -> None:
-    """Raise UserError for a port that is none, and where what serves pages is not installed."""
+    """Raise UserError for a port that is none, and where packages that serve pages are missing."""
     check_number("port", port, 0, 2**16 - 1)
     for package in ("starlette", "uvicorn"):
         needs(package, "studio")

@@ -80,7 +80,7 @@ class Options(Machines):
     """Keep the agent with the best return on training problems, of those evaluated on the way,
     and not the last one."""
     sink: Annotated[tuple[Literal["tensorboard", "wandb"], ...], tyro.conf.UseAppendAction] = ()
-    """Where metrics go beside metrics.jsonl; may be given twice."""
+    """Place for metrics beside metrics.jsonl; may be given twice."""
     json: bool = False
     """Print the result as one JSON object; progress goes to the error output."""
 

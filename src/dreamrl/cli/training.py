@@ -1,4 +1,4 @@
-"""What `train` and `resume` share: a session that is watched, and what is said at its end."""
+"""Shared by `train` and `resume`: a session that is watched, and the words at its end."""
 
 import contextlib
 import dataclasses
@@ -30,13 +30,13 @@ from dreamrl.runs.store import GENERATORS, read_json
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Machines:
-    """What trains, as flags."""
+    """The machines that train, as flags."""
 
     devices: int | None = None
     """Over how many devices to spread several seeds; all there are, if not given: of a CPU, each
     core is one."""
     devices_per_seed: int = 1
-    """How many of them share the trials of each seed, which changes last digits."""
+    """Number of them that share the trials of each seed, which changes last digits."""
     coordinator: str | None = None
     """Where several processes train together, the same command is given to each of them, with
     HOST:PORT of the first, or auto under Slurm, MPI and Kubernetes."""
@@ -94,9 +94,9 @@ def _random_numbers_of(out: Path) -> contextlib.AbstractContextManager[Any]:
 
 @contextlib.contextmanager
 def _shown(session: Session, console: Console) -> Iterator[Callbacks]:
-    """Yield who shows a training, and works out reference values while compilers run.
+    """Yield a listener that shows a training, and works out references while compilers run.
 
-    What cannot be shown is not shown, and the training goes on.
+    A fault in showing is passed over, and the training goes on.
     """
     family = session.family
     title = f"{session.manifest['agent']} on {family.name}"

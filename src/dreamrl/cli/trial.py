@@ -39,10 +39,9 @@ class Options:
     out: Path | None = None
     """A .png or .gif to draw; both go to the run's figures if not given."""
     stop: str | None = None
-    """When DREAM's exploration ends, if otherwise than in training: rule, never or a number of
-    steps."""
+    """End of DREAM's exploration, if not as in training: rule, never or a number of steps."""
     family: str | None = None
-    """Of a run on a family of one's own: where it is, as in dreamrl train. Its code is run."""
+    """Of a run on a family of your own: its place, as in dreamrl train. Its code is run."""
     json: bool = False
     """Print one JSON object instead."""
 

@@ -1,4 +1,4 @@
-"""What several commands show: a result in words, and objects for programs."""
+"""Output of several commands: a result in words, and objects for programs."""
 
 import json
 import sys
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 SEEDS = 2**32
 TRIALS = 10**7
-"""What fits into memory, and ends within a day."""
+"""Most that fits into memory, and ends within a day."""
 
 
 MEASURES = {
@@ -31,7 +31,7 @@ BITS = {
     "z_relevant_bits": "  of what matters",
     "z_irrelevant_bits": "  of the rest",
 }
-"""What z holds, and of how much."""
+"""Information in z, with the most that there is."""
 
 COUNTED = {
     "programs_right": ("programs wholly right", "{:.1%}"),
@@ -41,7 +41,7 @@ COUNTED = {
     "gray_line_ridden": ("a gray line ridden", "{:.1%} of trials"),
     "sign_read": ("the sign read", "{:.1%} of trials"),
 }
-"""What some statistics are called, and how they are written; others have their names."""
+"""Labels and formats of some statistics; others have their names."""
 
 
 def check_number(name: str, value: int | None, least: int, most: int) -> None:
@@ -58,7 +58,7 @@ def check_seed(seed: int) -> None:
 
 
 def split_name(split: str) -> str:
-    """Return what problems of a split are called."""
+    """Return the name of a split's problems."""
     return "training" if split == "train" else split
 
 

@@ -39,7 +39,7 @@ class Options:
     most: int | None = None
     """Take at most so many cells."""
     family: tuple[str, ...] = ()
-    """Of a sweep on families of one's own: their names, as in dreamrl sweep. Their code is run."""
+    """Of a sweep on families of your own: their names, as in dreamrl sweep. Their code is run."""
 
 
 def run(options: Options) -> int:

@@ -1,4 +1,4 @@
-"""What `sweep`, `compare` and `work` share: who works on a plan, and what it comes to."""
+"""Shared by `sweep`, `compare` and `work`: the workers of a plan, and its results."""
 
 import dataclasses
 import datetime
@@ -30,7 +30,7 @@ from dreamrl.sweeps.workers import Here, Processes, Workers
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Crew:
-    """Who works on cells, as flags."""
+    """The workers of cells, as flags."""
 
     workers: int = 1
     """Processes of this machine, each with its share of the cores; 0: only write the plan, for
@@ -45,7 +45,7 @@ class Crew:
 
 
 def settle(crew: Crew) -> None:
-    """Check who is to work; where others do, this process leaves their devices alone."""
+    """Check the workers; where others work, this process leaves their devices alone."""
     check_number("workers", crew.workers, 0, 1000)
     for name in ("cores", "gpus"):
         if not 0 <= getattr(crew, name) < 10**6:

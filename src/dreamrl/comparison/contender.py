@@ -49,9 +49,9 @@ class Contender(NamedTuple):
 
 
 def contender(text: str) -> Contender:
-    """Read what is asked for; raise UserError for an unknown agent or what is not SETTING=VALUE.
+    """Read a request; raise UserError for an unknown agent or a part that is not SETTING=VALUE.
 
-    What the settings may be, `Contender.settings` finds out.
+    The settings themselves are checked by `Contender.settings`.
     """
     agent, colon, rest = text.partition(":")
     registry.method_of(agent)

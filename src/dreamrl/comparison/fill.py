@@ -1,4 +1,4 @@
-"""Fills a table: what is there is kept, what is missing is trained and measured, cell by cell."""
+"""Fills a table: results are kept, missing ones trained and measured, cell by cell."""
 
 import contextlib
 import functools
@@ -19,13 +19,13 @@ from dreamrl.values import AnyPath
 
 @runtime_checkable
 class CellListener(Listener, Protocol):
-    """Who is told how the table fills; the trainings of cells are told to it as to any listener."""
+    """A listener that hears how the table fills, and of the trainings of cells as any other."""
 
     def begin(self, cell: Cell, seeds: Sequence[int]) -> None:
         """Hear that these seeds of a cell are trained now."""
 
     def done(self, cell: Cell, result: Result) -> None:
-        """Hear what came of a cell, just now or in an earlier call."""
+        """Hear the result of a cell, of this call or of an earlier one."""
 
     def failed(self, cell: Cell, error: UserError) -> None:
         """Hear that a cell's training cannot go on; the others do."""
@@ -36,7 +36,7 @@ class Filled(NamedTuple):
     """Of the cells that are done, in their order."""
     failed: int
     stopped: bool
-    """Whether the listener stopped it; the next call goes on from there."""
+    """True if the listener stopped it; the next call goes on from there."""
 
 
 def fill(
@@ -53,15 +53,15 @@ def fill(
     wherever they lie under it.
     """
     results, runs = Path(results), Path(runs)
-    finished: dict[int, Result] = {}
+    table: dict[int, Result] = {}
     failed: set[int] = set()
 
     def report(i: int, have: Callable[[Cell], Result | None]) -> bool:
-        """Tell what came of a cell, if that is known now."""
+        """Report the result of a cell, if it is known now."""
         try:
             if (result := have(requested[i])) is None:
                 return False
-            finished[i] = result
+            table[i] = result
             listener.done(requested[i], result)
         except UserError as error:
             failed.add(i)
@@ -73,7 +73,7 @@ def fill(
         complete, results=results, runs=runs, listener=listener, command=command
     )
     stopped = not all(report(i, make) for i in open_)
-    return Filled([finished[i] for i in sorted(finished)], len(failed), stopped)
+    return Filled([table[i] for i in sorted(table)], len(failed), stopped)
 
 
 def held(cell: Cell, results: Path) -> Result | None:
@@ -147,7 +147,7 @@ def _made(
 
 @functools.cache
 def _references(family_name: str) -> dict[str, float]:
-    """Return what can be reached in a family, as far as that has exact values."""
+    """Return the references of a family, as far as it has exact values."""
     family = families.make(family_name)
     values = limits(family)
     with contextlib.suppress(UserError):

@@ -1,4 +1,4 @@
-"""One agent on one family: what is asked for, what is there already, and what came of it.
+"""One agent on one family: the request, the results that exist, and new ones.
 
 A cell's result is a small JSON object, which is all that tables and figures need:
 
@@ -52,7 +52,7 @@ DIGITS = 6
 
 
 class Cell(NamedTuple):
-    """What is to be trained and measured."""
+    """One agent on one family, to be trained and measured."""
 
     name: str
     """The agent as it is asked for: `dream:cost=0`."""
@@ -65,12 +65,12 @@ class Cell(NamedTuple):
 
     @property
     def key(self) -> Key:
-        """What tells it from the other cells of a comparison or a sweep."""
+        """The key that tells it from the other cells of a comparison or a sweep."""
         return self.name, self.family
 
     @property
     def wanted(self) -> dict[str, Any]:
-        """What a result must agree with, as JSON has it."""
+        """The entries that a result must agree with, as JSON has them."""
         return {"agent": self.agent, "family": self.family, "settings": to_dict(self.settings)}
 
     @property
@@ -122,8 +122,8 @@ def cells(
 
     With a budget each agent gets as many iterations as fit into so many environment steps,
     counted as trials x horizon x (1 + episodes). Without one, all get what the preset of `base`
-    takes on the family; but who asks for iterations by name, or gives no base, gets those of the
-    own preset. Raises UserError for whatever cannot be trained.
+    takes on the family; but whoever asks for iterations by name, or gives no base, gets those of
+    the agent's preset. Raises UserError for whatever cannot be trained.
     """
     agents, places = _texts(names), _texts(family_names)
     for kind, group in (("agent", agents), ("family", places)):

@@ -1,4 +1,4 @@
-"""What a few seeds say of a method: the statistics of Agarwal et al. (NeurIPS 2021).
+"""Evidence of a few seeds on a method: the statistics of Agarwal et al. (NeurIPS 2021).
 
 Scores are arrays [seeds, families]. Intervals are percentile bootstraps, stratified by family:
 each family's seeds are drawn anew from that family's own. From fewer than 5 seeds a bootstrap is

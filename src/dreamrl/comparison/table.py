@@ -30,13 +30,13 @@ class Row(NamedTuple):
     score: Interval
     """Interquartile mean over seeds of the return on unseen problems; on all, if none is."""
     gap: Interval | None
-    """By how much the base agent's score lies above this agent's."""
+    """The base agent's score less this agent's."""
     behind: Interval | None
     """Probability that a seed of the base agent does better than one of this agent; None of one."""
     details: dict[str, float]
     """Further columns: means over seeds, and what the training took."""
     held_out: bool
-    """Whether some problems are unseen."""
+    """True if some problems are unseen."""
 
 
 def rows(results: Sequence[Result], base: str) -> list[Row]:
@@ -115,7 +115,7 @@ def in_words(results: Sequence[Result], base: str) -> str:
 
 
 def base_of(names: Sequence[str]) -> str:
-    """Return whom the others are held against: DREAM, or else the first."""
+    """Return the agent that the others are compared with: DREAM, or else the first."""
     return "dream" if "dream" in names else names[0]
 
 

@@ -35,13 +35,13 @@ RATIO = 50
 COUNTERS = ("iteration", "chunks", "steps", "seconds", "compile_seconds")
 
 Of = dict[str, Any]
-"""What a checkpoint belongs to: agent, family, seeds and a checksum of the settings."""
+"""The run that a checkpoint belongs to: agent, family, seeds and a checksum of the settings."""
 
 
 class Checkpoint(NamedTuple):
     training: Training
     metrics: list[Position]
-    """How far each seed's metrics were then."""
+    """Position of each seed's metrics then."""
     versions: Any
     """Of the packages that wrote it."""
 

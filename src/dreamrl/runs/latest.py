@@ -1,4 +1,4 @@
-"""The newest checkpoint of a run, whoever trains it, for those who only read."""
+"""The newest checkpoint of a run, whoever trains it, for readers."""
 
 from pathlib import Path
 

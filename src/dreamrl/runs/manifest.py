@@ -1,4 +1,4 @@
-"""What run.json says, whoever asks."""
+"""Reading of run.json, whoever asks."""
 
 import platform
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ def named(seeds: Sequence[int]) -> dict[str, Any]:
 
 
 def identity(manifest: dict[str, Any], where: Path) -> dict[str, Any]:
-    """Return what tells a run, and what belongs to it, from others."""
+    """Return the entries that tell a run, and all that belongs to it, from others."""
     return {
         "agent": entry(manifest, "agent", str, where),
         "family": entry(manifest, "family", str, where),

@@ -21,7 +21,7 @@ NEAR_END = 2**16
 
 
 class Position(NamedTuple):
-    """How far a file was written, and a checksum of what stands before."""
+    """The length of a file so far, and a checksum of its content."""
 
     bytes: int
     sha256: str
@@ -83,7 +83,7 @@ class Tail:
         self._newest: dict[int, Record] = {}
 
     def records(self) -> list[Record]:
-        """Read what is new, and return what is kept.
+        """Read new lines, and return the records that are kept.
 
         Raises UserError where a line that would be kept is no record.
         """
@@ -98,7 +98,7 @@ class Tail:
         return list((self._samples | self._newest).values())
 
     def _goes_on(self, file: BinaryIO) -> bool:
-        """Return whether what was read is still there: a training that resumes cuts lines off."""
+        """Return whether the lines read are still there: a training that resumes cuts lines off."""
         file.seek(self._end - len(self._line))
         return file.read(len(self._line)) == self._line
 

@@ -220,7 +220,7 @@ def stored_settings(agent: str, settings: Mapping[str, Any]) -> Any:
 
 
 def _by_norm(limit: str, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a bottleneck had before there was another bound than the norm."""
+    """Return the settings of a bottleneck before there was another bound than the norm."""
     if limit == "none":
         return {}
     defaults = dataclasses.asdict(BY_NORM)

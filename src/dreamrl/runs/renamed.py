@@ -1,4 +1,4 @@
-"""Names of arrays in files that were written before parameters were called what they are now."""
+"""Names of arrays in files that were written before parameters had their present names."""
 
 import re
 from collections.abc import Container
@@ -21,7 +21,7 @@ _RENAMED = [
 
 
 def current_name(name: str, names: Container[str]) -> str:
-    """Return what an array of this name is called now, if the name is none that is wanted."""
+    """Return the present name of an array, if this one is none of `names`."""
     if name in names:
         return name
     for pattern, replacement in _RENAMED:

@@ -1,4 +1,4 @@
-"""What a run's agent returns, beside what can be reached."""
+"""Returns of a run's agent, beside the references."""
 
 import functools
 import statistics

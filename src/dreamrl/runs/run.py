@@ -120,7 +120,7 @@ class Run:
         return path
 
     def save(self, state: PyTree, **more: Any) -> None:
-        """Keep the parameters of one seed's training state, and what is told of them."""
+        """Keep the parameters of one seed's training state, with the entries in `more`."""
         owner = identity(self.manifest, self.path / MANIFEST)
         save_tree(self.path / AGENT, _parameters(state), of=owner, **more)
 

@@ -36,11 +36,11 @@ from dreamrl.training import Failure, Training, TrainingDiverged, complete, seed
 from dreamrl.values import AnyPath, Whole, Wholes, seeds_from, whole
 
 FEW = 16
-"""Trials of the evaluation at the end of a training that was stopped: who stops it waits."""
+"""Trials of the evaluation after a training was stopped: whoever stops it waits."""
 
 
 class SessionResult(NamedTuple):
-    """What a session came to."""
+    """The end of a session."""
 
     training: Training
     status: str
@@ -64,7 +64,7 @@ class Session:
     start: Training | None
     """None at the beginning."""
     notes: list[str]
-    """What was wrong with the newest checkpoints."""
+    """Faults of the newest checkpoints."""
 
     @in_own_switches
     def run(
@@ -199,7 +199,7 @@ class Session:
                 each.close(status, **entries)
 
     def _abandon(self) -> None:
-        """Mark what nobody will go on with as interrupted, as of its last checkpoint."""
+        """Mark runs that nobody will go on with as interrupted, as of its last checkpoint."""
         for each in {run.path: run for run in [*self.runs, Run(self.out)]}.values():
             with contextlib.suppress(UserError):
                 if each.manifest.get("status") == "running":
@@ -220,7 +220,7 @@ class Session:
         return [self.seeds[failure.place] for failure in failures]
 
     def _way_on(self, path: Path) -> str:
-        """Return what can be done where a run has diverged."""
+        """Return a remedy for a run that has diverged."""
         rate = getattr(self.algorithm.settings.budget, "learning_rate", 3e-3)
         words = ["dreamrl", "train", self.manifest["agent"], self.manifest["family"]]
         words += ["--from", path, "--learning-rate", f"{rate / 3:.1g}"]
@@ -354,7 +354,7 @@ def prepare(
     seeds: Wholes,
     terms: Terms = DEFAULT_TERMS,
 ) -> None:
-    """Make the run, or check that what is there was asked for with the same words."""
+    """Make the run, or check that an existing one has the same agent, family, settings, seeds."""
     out, seeds = Path(out), seeds_from(seeds)
     if not (out / MANIFEST).exists():
         create(out, agent, family, settings, seeds, terms)

@@ -1,4 +1,4 @@
-"""Where metrics go beside metrics.jsonl. What fails here is told once, and never hurts a run."""
+"""Places for metrics beside metrics.jsonl. A fault here is told once, and never hurts a run."""
 
 import importlib.util
 import queue
@@ -25,13 +25,13 @@ class Sink(Protocol):
 
 
 class RunInfo(NamedTuple):
-    """What a sink is told of one seed's run."""
+    """One seed's run, for sinks."""
 
     path: Path
     name: str
     manifest: dict[str, Any]
     past: Sequence[Record] = ()
-    """What metrics.jsonl holds already, where a training goes on."""
+    """The records in metrics.jsonl, where a training goes on."""
 
 
 Tell = Callable[[Sequence[Record]], None]

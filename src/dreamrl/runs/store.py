@@ -35,11 +35,11 @@ class Unwritable(UserError):
 
 
 class NewerFormat(UserError):
-    """What a later version of dreamrl wrote: not damaged, but not to be read by this one."""
+    """A file of a later version of dreamrl: not damaged, but not to be read by this one."""
 
 
 class OtherGenerator(NewerFormat):
-    """What was written with another kind of random numbers: not damaged, but not to go on with."""
+    """A file with another kind of random numbers: not damaged, but not to go on with."""
 
 
 GENERATORS = {"key<fry>": "threefry2x32", "key<rbg>": "rbg", "key<urbg>": "unsafe_rbg"}
@@ -48,7 +48,7 @@ GENERATORS = {"key<fry>": "threefry2x32", "key<rbg>": "rbg", "key<urbg>": "unsaf
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Turn what the disk refuses into Unwritable."""
+    """Turn refusals of the disk into Unwritable."""
     try:
         yield
     except OSError as error:
@@ -226,7 +226,7 @@ def _kind(leaf: Any) -> dict[str, Any]:
 
 
 def _stored(leaf: Any) -> dict[str, Any]:
-    """Return what a leaf is in the file: a random key is the numbers that it consists of."""
+    """Return a leaf's kind in the file: a random key is the numbers that it consists of."""
     return _kind(jax.eval_shape(jax.random.key_data, leaf) if _is_key(leaf) else leaf)
 
 

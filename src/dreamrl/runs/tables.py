@@ -44,9 +44,9 @@ def changed(family: str, out: Path) -> Path | None:
 
 
 def check_same(family: str, out: Path) -> None:
-    """Raise UserError where a family is not what a run in this directory was trained on.
+    """Raise UserError where a family is not the one that a run in this directory was trained on.
 
-    It is made: who asks for a family by its name may have its code run.
+    It is made: whoever asks for a family by its name may have its code run.
     """
     families.make(family)
     if (folder := changed(family, out)) is not None:

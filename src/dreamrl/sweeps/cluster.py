@@ -15,7 +15,7 @@ from dreamrl.sweeps.workers import PAUSE, Main, Teller, WorkersLost
 RETRIES = 3
 """Times that a cell's task begins again after its node or process has died."""
 WRONG = 2
-"""Exit code of a mistake in what a worker was asked for."""
+"""Exit code of a mistake in a worker's command."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Ray:
     main: Main
     cores: float | int = 1.0
     gpus: float | int = 0.0
-    """What one task has for itself."""
+    """GPUs of one task."""
     more: tuple[str, ...] = ()
     """More arguments of `dreamrl work`."""
 

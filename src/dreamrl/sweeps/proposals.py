@@ -24,7 +24,7 @@ SAMPLERS = {
     "cmaes": ("CmaEsSampler", "cmaes"),
     "gp": ("GPSampler", "torch"),
 }
-"""What Optuna calls them, and the packages that they need."""
+"""Optuna's names for them, and the packages that they need."""
 
 
 def score(result: Result, by: str) -> float:
@@ -84,7 +84,7 @@ def _added(plan: Plan, agent: str, family: str) -> Plan:
 
 
 def _asked_of_optuna(plan: Plan, agent: str, family: str) -> tuple[dict[str, str], dict[str, Any]]:
-    """Return the next settings as texts, and what the sampler wants to remember of them."""
+    """Return the next settings as texts, and the sampler's attributes of them."""
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -135,7 +135,7 @@ def _number(over: Any, text: str) -> Any:
 
 
 def _state(plan: Plan, cell: Cell) -> tuple[str, float | None]:
-    """Return what a cell is to a study, and its value."""
+    """Return the state of a cell in a study, and its value."""
     try:
         result = outcome(plan, cell)
     except UserError:

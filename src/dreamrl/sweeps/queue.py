@@ -21,7 +21,7 @@ PAUSE = 1.0
 
 
 class Worked(NamedTuple):
-    """What a worker came to."""
+    """The tally of a worker."""
 
     done: int
     """Cells that it finished."""
@@ -30,11 +30,11 @@ class Worked(NamedTuple):
     held: int
     """Cells that others were at work on when it ended."""
     stopped: bool
-    """Whether the listener stopped it; cells keep what was trained."""
+    """True if the listener stopped it; cells keep what was trained."""
 
 
 def holder(plan: Plan, cell: Cell) -> str:
-    """Return who works on a cell, or did when it was killed: `pid 7 on host`, or nothing."""
+    """Return the worker of a cell, or the one that was killed: `pid 7 on host`, or nothing."""
     try:
         return plan.claim(cell).read_text()
     except OSError:
@@ -74,7 +74,7 @@ def work(
 
 
 def _attend(plan: Plan, cell: Cell, listener: CellListener) -> str:
-    """Return what a cell came to: done or failed, by this worker; known before; held; stopped."""
+    """Work on a cell; return its state: done or failed here; known before; held; stopped."""
     file = plan.claim(cell)
     file.parent.mkdir(parents=True, exist_ok=True)
     with claim(file, note=f"pid {os.getpid()} on {socket.gethostname()}") as success:

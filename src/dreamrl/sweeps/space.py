@@ -1,4 +1,4 @@
-"""What a sweep goes over: settings with their values, as a grid or drawn at random.
+"""The space of a sweep: settings with their values, as a grid or drawn at random.
 
 learning_rate=1e-4,3e-4      values
 learning_rate=1e-5..1e-2     a range, drawn from evenly
@@ -32,7 +32,7 @@ class Span(NamedTuple):
     high: float
     log: bool
     whole: bool
-    """Whether both ends are whole numbers, and what is drawn is one."""
+    """True if both ends are whole numbers, and so are the draws."""
 
     def text(self, number: float | int) -> str:
         """Return a number as a setting's text: rounded, and not out of the range by that."""

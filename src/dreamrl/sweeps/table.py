@@ -27,7 +27,7 @@ class Row(NamedTuple):
     failed: tuple[int, ...]
     """Seeds that diverged."""
     held_out: bool
-    """Whether some problems are unseen; else the two returns are one, on all problems."""
+    """True if some problems are unseen; else the two returns are one, on all problems."""
 
 
 def ranked(results: Sequence[Result], by: str) -> dict[str, list[Row]]:

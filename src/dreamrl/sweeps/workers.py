@@ -1,4 +1,4 @@
-"""Who works on a plan: this process, several of this machine, or the tasks of a Ray cluster.
+"""The workers of a plan: this process, several of this machine, or the tasks of a Ray cluster.
 
 All of them do the same, which is `queue.work`, and may be at it at once with workers elsewhere.
 """
@@ -27,9 +27,9 @@ from dreamrl.sweeps.plan import outcome
 from dreamrl.sweeps.queue import holder, work
 
 Main = Callable[[Sequence[str]], int]
-"""The command `dreamrl` as a function, by which other processes are told what to do."""
+"""The command `dreamrl` as a function, by which other processes get their work."""
 PAUSE = 0.2
-"""Seconds between two looks at what processes have done."""
+"""Seconds between two looks at the work of processes."""
 
 
 @runtime_checkable
@@ -39,7 +39,7 @@ class Workers(Protocol):
     def run(self, directory: Path, listener: CellListener) -> None:
         """Work on the cells of a plan until all are done or have failed, or the listener stops it.
 
-        Raises UserError where nobody can work on them, or all who did have died.
+        Raises UserError where nobody can work on them, or all workers have died.
         """
 
 
@@ -141,7 +141,7 @@ def _share(cores: list[int], number: int) -> Iterator[None]:
 
 
 def _begin(main: Main, arguments: list[str], log: str) -> None:
-    """Be a worker: a process whose words go to a file, and who stops with the one above it."""
+    """Be a worker: a process whose words go to a file, and which stops with the one above it."""
     # Ctrl-C in the terminal is for the process above, which passes it on.
     with contextlib.suppress(AttributeError, OSError):
         os.setsid()
