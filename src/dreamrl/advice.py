@@ -1,4 +1,4 @@
-"""Which method for which family: read from its references, and from a few random trials."""
+"""The method to try on a family: from its references, and from a few random trials."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -45,10 +45,10 @@ class Values(NamedTuple):
 
 
 class Probe(NamedTuple):
-    """What random trials show."""
+    """Findings of random trials."""
 
     explorations_pay: bool
-    """Whether the returns of explorations differ."""
+    """True where the returns of explorations differ."""
     rewarded: float
     """Share of exploitations with a reward above the usual one."""
 
@@ -83,15 +83,15 @@ def advise(family: Family, seed: int = 0) -> Advice:
 def values_of(family: Family, seed: int = 0) -> Values | None:
     """Return the exact values of a family; None where there are none."""
     try:
-        found = references.references(family, 200, seed)
+        exact = references.references(family, 200, seed)
     except UserError:
         return None
-    if isinstance(found, references.DiagnosisReference):
-        informed = None if found.informed is None else found.informed.mean
-        best = found.bayes_optimal.low
-        return Values(found.optimum, best, informed, found.random.mean, found.no_test)
-    random = found.random_exploration.mean
-    return Values(found.optimum, found.bayes_optimal, None, random, found.no_exploration)
+    if isinstance(exact, references.DiagnosisReference):
+        informed = None if exact.informed is None else exact.informed.mean
+        best = exact.bayes_optimal.low
+        return Values(exact.optimum, best, informed, exact.random.mean, exact.no_test)
+    random = exact.random_exploration.mean
+    return Values(exact.optimum, exact.bayes_optimal, None, random, exact.no_exploration)
 
 
 def choose(values: Values | None) -> tuple[str, list[str]]:
@@ -101,19 +101,19 @@ def choose(values: Values | None) -> tuple[str, list[str]]:
             "There are no exact references for this family. Compare no-exploration with oracle "
             "first: what lies between them is all that exploring can be worth."
         ]
-    told, best, informed, random, blind = values
-    worth = told - blind
-    if worth <= NOTHING * max(abs(told), abs(blind)):
+    oracle, best, informed, random, blind = values
+    worth = oracle - blind
+    if worth <= NOTHING * max(abs(oracle), abs(blind)):
         return "no-exploration", [
-            f"Who is told the problem returns {told:.3f}, who is not and explores nothing "
+            f"Who is told the problem returns {oracle:.3f}, who is not and explores nothing "
             f"{blind:.3f}: there is nothing to be gained by exploring."
         ]
-    why = [f"Knowing the problem is worth {worth:.3f}: {told:.3f} in place of {blind:.3f}."]
-    reached = told if best is None else best
-    if reached - blind <= NOTHING * max(abs(told), abs(blind)):
-        why.append(f"But the best exploration returns {reached:.3f}: none shows what would help.")
+    why = [f"Knowing the problem is worth {worth:.3f}: {oracle:.3f} in place of {blind:.3f}."]
+    peak = oracle if best is None else best
+    if peak - blind <= NOTHING * max(abs(oracle), abs(blind)):
+        why.append(f"But the best exploration returns {peak:.3f}: none shows what would help.")
         return "no-exploration", why
-    if random - blind >= EASY * (reached - blind):
+    if random - blind >= EASY * (peak - blind):
         why.append(
             f"A random exploration, made the best of, returns {random:.3f} already: exploring is "
             "easy, and learning it no chicken-and-egg problem. E-RL2 is the simpler way."
@@ -127,22 +127,22 @@ def choose(values: Values | None) -> tuple[str, list[str]]:
         )
         return "rl2", why
     why.append(
-        f"A random exploration, made the best of, returns {random:.3f} of at most {reached:.3f}: "
+        f"A random exploration, made the best of, returns {random:.3f} of at most {peak:.3f}: "
         "what to look for must be learned while it is not known what for. That is DREAM's case."
     )
     return "dream", why
 
 
 def cautions(family: Family, probe: Probe) -> list[str]:
-    """Return what else is to be known before training."""
-    found = []
+    """Return warnings to read before training."""
+    lines = []
     if probe.explorations_pay:
-        found.append(
+        lines.append(
             "Explorations pay, or cost, differently by what is done in them. Of all methods RL2 "
             "alone counts that; the others explore for what the exploitation is worth."
         )
     if probe.rewarded < SELDOM:
-        found.append(
+        lines.append(
             f"Random exploitations meet a reward above the usual one in {probe.rewarded:.1%} of "
             "the episodes: learning to exploit takes long. Watch return_encoder, which must rise "
             "first; more entropy or episodes help."
@@ -150,18 +150,18 @@ def cautions(family: Family, probe: Probe) -> list[str]:
     train, test = plain_ids(family.train_ids), plain_ids(family.test_ids)
     held_out = set(test) - set(train)
     if held_out and not isinstance(family, HasDescriptions) and len(train) > MANY:
-        found.append(
+        lines.append(
             f"{len(train):,} problems have an encoding each, learned one by one. Where something "
             "is known of a problem in training, describe(problem_id) lets what is learned of one "
             "help with others."
         )
     if not isinstance(family.action_space, Discrete):
-        found.append("Actions are continuous: neither PEARL nor a DQN can be trained on it.")
+        lines.append("Actions are continuous: neither PEARL nor a DQN can be trained on it.")
     if (most := at_once(family)) is not None:
-        found.append(
+        lines.append(
             f"Environments are played in Python, {most} at once: their steps take the time."
         )
-    return found
+    return lines
 
 
 class _AtRandom(eqx.Module):
@@ -188,20 +188,20 @@ class _AtRandom(eqx.Module):
 
 
 def probe_of(family: Family, seed: int = 0) -> Probe:
-    """Return what random trials on training problems show."""
+    """Return the findings of random trials on training problems."""
     ids = plain_ids(family.train_ids)
-    drawn = np.asarray(spread(ids, TRIALS, seed, prior_of(family, ids)), np.int32)
+    problems = np.asarray(spread(ids, TRIALS, seed, prior_of(family, ids)), np.int32)
     keys = jax.random.split(jax.random.key(seed), TRIALS)
-    explored, rewards, taken = map(np.asarray, per_family(_played, family)(drawn, keys))
-    usual = np.median(rewards[taken])
-    rewarded = ((rewards > usual + 1e-6) & taken).any(1).mean()
-    return Probe(bool(explored.std() > 1e-6), float(rewarded))
+    explorations, rewards, mask = map(np.asarray, per_family(_played, family)(problems, keys))
+    usual = np.median(rewards[mask])
+    rewarded = ((rewards > usual + 1e-6) & mask).any(1).mean()
+    return Probe(bool(explorations.std() > 1e-6), float(rewarded))
 
 
 def _played(family: Family) -> Callable[..., Any]:
     def one(problem_id: Array, key: Key) -> tuple[Float[Array, ""], Array, Array]:
         trial = play(family, family.problem(problem_id), _AtRandom(family), key)
-        exploited = jax.tree.map(lambda x: x[0], trial.exploitation)
-        return trial.exploration.episode_return, exploited.rewards, exploited.mask
+        exploitation = jax.tree.map(lambda x: x[0], trial.exploitation)
+        return trial.exploration.episode_return, exploitation.rewards, exploitation.mask
 
     return jax.vmap(one)

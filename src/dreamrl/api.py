@@ -90,7 +90,7 @@ def train(
         UserError: For whatever cannot be trained, before anything is written.
         TrainingDiverged: Where a loss is not finite.
     """
-    chosen = _seeds(seeds)
+    numbers = _seeds(seeds)
     if deterministic:
         make_deterministic()
     if out is not None and processes.several():
@@ -99,9 +99,9 @@ def train(
     if isinstance(agent, Algorithm):
         if settings is not None or changes:
             raise UserError("an algorithm has its settings already: change them there")
-        trainer = trainer_of(agent, len(chosen))
+        trainer = trainer_of(agent, len(numbers))
     else:
-        trainer = _trainer(agent, family, settings, changes, len(chosen))
+        trainer = _trainer(agent, family, settings, changes, len(numbers))
     check_division(trainer.settings, places)
     records: list[Record] = []
     report = _reporter(records, progress)
@@ -110,18 +110,20 @@ def train(
             raise UserError("out needs a method by name and a family: see dreamrl.register_method")
         name = _name_of(family)
         terms = runs.Terms(plan.chunk, plan.evaluate_every, plan.evaluation_trials)
-        runs.ensure(out, agent, name, trainer.settings, chosen, terms, Callbacks(report), places)
-        made = runs.find(out)
+        runs.ensure(out, agent, name, trainer.settings, numbers, terms, Callbacks(report), places)
+        seed_runs = runs.find(out)
         # Those of earlier calls too, where this one went on.
-        kept = [record for run in made for record in run.records]
-        told = [run.manifest for run in made]
-        failures = {m["seed"]: m["error"] for m in told if m.get("status") == "failed"}
-        return TrainingResult([load(run.path) for run in made], kept, trainer, Path(out), failures)
-    training = train_seeds(trainer, chosen, plan, Callbacks(report), devices=places)
-    states = (runs.of_seed(training.state, i) for i in range(len(chosen)))
-    found = [prepare(trainer.family, trainer, state) for state in states]
-    failures = {chosen[failure.place]: failure.error for failure in training.failures}
-    return TrainingResult(found, records, trainer, None, failures)
+        all_records = [record for run in seed_runs for record in run.records]
+        manifests = [run.manifest for run in seed_runs]
+        failures = {m["seed"]: m["error"] for m in manifests if m.get("status") == "failed"}
+        return TrainingResult(
+            [load(run.path) for run in seed_runs], all_records, trainer, Path(out), failures
+        )
+    training = train_seeds(trainer, numbers, plan, Callbacks(report), devices=places)
+    states = (runs.of_seed(training.state, i) for i in range(len(numbers)))
+    agents = [prepare(trainer.family, trainer, state) for state in states]
+    failures = {numbers[failure.place]: failure.error for failure in training.failures}
+    return TrainingResult(agents, records, trainer, None, failures)
 
 
 def evaluate(
@@ -159,12 +161,12 @@ def evaluate(
         if not isinstance(agent, TrainedAgent):
             raise UserError("evaluate needs the family of an actor that was not loaded or trained")
         family = agent.family
-    where = adapted(families.make(family) if isinstance(family, str) else family)
-    if isinstance(agent, TrainedAgent) and explorations_of(where) == 1:
-        where = explored_in(where, explorations_of(agent.family))
+    target = adapted(families.make(family) if isinstance(family, str) else family)
+    if isinstance(agent, TrainedAgent) and explorations_of(target) == 1:
+        target = explored_in(target, explorations_of(agent.family))
     greedy = with_stop(agent.agent if isinstance(agent, TrainedAgent) else agent, stop)
-    ids = ids_of(where, "unseen" if split == "test" else split)
-    return evaluate_agent(where, greedy, ids, trials, seed, episodes)
+    ids = ids_of(target, "unseen" if split == "test" else split)
+    return evaluate_agent(target, greedy, ids, trials, seed, episodes)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -209,9 +211,9 @@ def compare(
     names = [f if isinstance(f, str) else f.name for f in several]
     if not (agents and names):
         raise UserError("there is nothing to compare: give agents and families")
-    asked = cells(agents, names, seeds, budget, trials, agents[0])
+    table = cells(agents, names, seeds, budget, trials, agents[0])
     listener = _Cells(_reporter([], progress))
-    filled = fill(asked, Path(out) / "cells", Path(out), listener, "dreamrl.compare")
+    filled = fill(table, Path(out) / "cells", Path(out), listener, "dreamrl.compare")
     return Comparison(rows(filled.results, agents[0]), list(filled.results), agents[0])
 
 
@@ -227,10 +229,10 @@ class _Cells(Callbacks):
 
 
 def _reporter(records: list[Record], progress: bool) -> Callable[[Sequence[Record]], None]:
-    def report(new: Sequence[Record]) -> None:
-        records.extend(new)
+    def report(batch: Sequence[Record]) -> None:
+        records.extend(batch)
         if progress:
-            first = new[0]
+            first = batch[0]
             scores = (f"{n} {first[n]:.3f}" for n in ("return_unseen", "information") if n in first)
             # Whoever read it may have closed it: no training ends by that.
             with contextlib.suppress(OSError, ValueError):
@@ -257,8 +259,8 @@ def _name_of(family: str | Family) -> str:
 
 
 def _seeds(seeds: Whole | Wholes) -> tuple[int, ...]:
-    given = plain_value(seeds)
-    return seeds_from(range(given) if isinstance(given, int) else given)
+    value = plain_value(seeds)
+    return seeds_from(range(value) if isinstance(value, int) else value)
 
 
 def _trainer(
@@ -270,14 +272,14 @@ def _trainer(
 ) -> Trainable:
     if family is None:
         raise UserError("family is missing: a family, or the name of one")
-    where = families.make(family) if isinstance(family, str) else family
+    instance = families.make(family) if isinstance(family, str) else family
     if isinstance(agent, str):
-        settings = settings_for(agent, where.name) if settings is None else settings
+        settings = settings_for(agent, instance.name) if settings is None else settings
         method_of(agent)
-        return make_trainer(agent, where, changed(settings, changes), seeds)
+        return make_trainer(agent, instance, changed(settings, changes), seeds)
     if settings is None:
-        settings = agent.presets[agent.preset_of(where.name)]
-    return trainer_of(agent.algorithm(where, changed(settings, changes)), seeds)
+        settings = agent.presets[agent.preset_of(instance.name)]
+    return trainer_of(agent.algorithm(instance, changed(settings, changes)), seeds)
 
 
 __all__ = ["Comparison", "TrainingResult", "compare", "evaluate", "train"]

@@ -1,4 +1,4 @@
-"""How fast it goes: environments alone with random actions, and training with all updates."""
+"""Speed: environments alone with random actions, and training with all updates."""
 
 import json
 import os
@@ -99,7 +99,7 @@ def _in_process(cache: str, *inputs: Any) -> dict[str, Any]:
         "JAX_COMPILATION_CACHE_DIR": cache,
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.5",
     }
-    ran = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", code],
         # A process of its own takes JAX's switches from here, where the command has settled them.
         env={n: v for n, v in os.environ.items() if n.lower() not in SAME} | changes,
@@ -108,9 +108,9 @@ def _in_process(cache: str, *inputs: Any) -> dict[str, Any]:
         errors="replace",
         check=False,
     )
-    if ran.returncode:
-        raise UserError(f"the measured process failed: {ran.stderr.strip()[-200:]}")
-    return json.loads(ran.stdout.splitlines()[-1])
+    if process.returncode:
+        raise UserError(f"the measured process failed: {process.stderr.strip()[-200:]}")
+    return json.loads(process.stdout.splitlines()[-1])
 
 
 def train_start(
@@ -165,15 +165,15 @@ def _play(family: Family, key: Key, batch: int) -> Any:
     keys = jax.random.split(key_step, shape)
 
     def advance(carry, inputs):
-        state, seen = carry
-        after, step = jax.vmap(family.step)(inputs[0], problem, goal, state, inputs[1])
+        state, sums = carry
+        next_state, step = jax.vmap(family.step)(inputs[0], problem, goal, state, inputs[1])
         done = step.terminated | step.truncated
-        state = jax.vmap(_restarted)(done, start, after)
-        now = (step.observation, step.reward, done)
-        return (state, jax.tree.map(jnp.add, seen, now)), None
+        state = jax.vmap(_restarted)(done, start, next_state)
+        outcome = (step.observation, step.reward, done)
+        return (state, jax.tree.map(jnp.add, sums, outcome)), None
 
-    seen = (jnp.zeros_like(first), jnp.zeros(batch), jnp.zeros(batch, jnp.int32))
-    return jax.lax.scan(advance, (start, seen), (keys, actions))[0][1]
+    sums = (jnp.zeros_like(first), jnp.zeros(batch), jnp.zeros(batch, jnp.int32))
+    return jax.lax.scan(advance, (start, sums), (keys, actions))[0][1]
 
 
 def _actions(space: ActionSpace, key: Key, shape: tuple[int, ...]) -> jax.Array:

@@ -88,14 +88,14 @@ def _words(kind: Any) -> tuple[str, ...]:
 def _check_word_or_number(name: str, value: Any, words: tuple[str, ...], limits: Range) -> None:
     low, high = limits
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        said = f"{', '.join(words)}, or a whole number from {low:g} to {high:g}"
-        raise UserError(f"{name} is {value!r}: it must be {said}.")
+        choices = f"{', '.join(words)}, or a whole number from {low:g} to {high:g}"
+        raise UserError(f"{name} is {value!r}: it must be {choices}.")
 
 
 def _check_word(name: str, value: Any, words: tuple[str, ...]) -> None:
     if value not in words:
-        said = f"{', '.join(words[:-1])} or {words[-1]}"
-        raise UserError(f"{name} is {value!r}: it must be {said}.")
+        choices = f"{', '.join(words[:-1])} or {words[-1]}"
+        raise UserError(f"{name} is {value!r}: it must be {choices}.")
 
 
 def _check_number(settings: Any, name: str, value: Any, kind: type, limits: Range) -> None:
@@ -122,47 +122,47 @@ def check_order(settings: Any, first: str, second: str) -> None:
 
 def to_dict(settings: Any) -> dict[str, Any]:
     """Return nested settings as JSON has them; one of several kinds says its `name`."""
-    found: dict[str, Any] = {}
+    entries: dict[str, Any] = {}
     kind = getattr(settings, "name", None)
     if kind is not None:
-        found["kind"] = kind
+        entries["kind"] = kind
     for field in dataclasses.fields(settings):
         value = getattr(settings, field.name)
-        found[field.name] = (
+        entries[field.name] = (
             to_dict(value) if dataclasses.is_dataclass(value) else plain_value(value)
         )
-    return found
+    return entries
 
 
-def from_dict(kind: Any, held: dict[str, Any]) -> Any:
+def from_dict(kind: Any, entries: dict[str, Any]) -> Any:
     """Return the settings that `to_dict` described; a missing entry has its default.
 
     Raises:
         UserError: For an unknown entry, or a value out of its range.
     """
-    chosen = _chosen(kind, held)
-    fields: dict[str, Any] = {f.name: hints(chosen)[f.name] for f in dataclasses.fields(chosen)}
-    if odd := sorted(held.keys() - fields.keys() - {"kind"}):
-        raise UserError(f"unknown setting {odd[0]!r} of {chosen.__name__}")
-    made = {}
-    for name in fields.keys() & held.keys():
-        kind, value = _unwrapped(fields[name])[0], held[name]
+    target = _chosen(kind, entries)
+    fields: dict[str, Any] = {f.name: hints(target)[f.name] for f in dataclasses.fields(target)}
+    if odd := sorted(entries.keys() - fields.keys() - {"kind"}):
+        raise UserError(f"unknown setting {odd[0]!r} of {target.__name__}")
+    values = {}
+    for name in fields.keys() & entries.keys():
+        kind, value = _unwrapped(fields[name])[0], entries[name]
         nested = dataclasses.is_dataclass(kind) or bool(kinds_of(kind))
         if nested != isinstance(value, dict):
-            wanted = "settings of its own" if nested else "a value"
-            raise UserError(f"{name} is {value!r}: it must be {wanted}.")
-        made[name] = from_dict(kind, value) if nested else value
-    return chosen(**made)
+            form = "settings of its own" if nested else "a value"
+            raise UserError(f"{name} is {value!r}: it must be {form}.")
+        values[name] = from_dict(kind, value) if nested else value
+    return target(**values)
 
 
-def _chosen(kind: Any, held: dict[str, Any]) -> type:
+def _chosen(kind: Any, entries: dict[str, Any]) -> type:
     """Return the dataclass that an entry names, where several are possible."""
     kinds = kinds_of(kind)
-    if "kind" not in held or not kinds:
+    if "kind" not in entries or not kinds:
         return kind if isinstance(kind, type) else next(iter(kinds.values()))
-    if held["kind"] not in kinds:
-        raise _no_kind("kind", held["kind"], kinds)
-    return kinds[held["kind"]]
+    if entries["kind"] not in kinds:
+        raise _no_kind("kind", entries["kind"], kinds)
+    return kinds[entries["kind"]]
 
 
 def _no_kind(name: str, value: Any, kinds: Iterable[str]) -> UserError:
@@ -175,18 +175,18 @@ def kinds_of(hint: Any) -> dict[str, type]:
     return {m.name: m for m in members if isinstance(m, type) and hasattr(m, "name")}
 
 
-def paths_of(settings: Any, before: str = "") -> dict[str, Any]:
+def paths_of(settings: Any, prefix: str = "") -> dict[str, Any]:
     """Return all settings by dotted path, `budget.iterations` and the like; kinds included."""
-    found: dict[str, Any] = {}
+    paths: dict[str, Any] = {}
     for field in dataclasses.fields(settings):
         value: Any = getattr(settings, field.name)
-        path = f"{before}{field.name}"
+        path = f"{prefix}{field.name}"
         several = len(kinds_of(hints(type(settings))[field.name])) > 1
         if not dataclasses.is_dataclass(value) or several:
-            found[path] = value.name if several else value
+            paths[path] = value.name if several else value
         if dataclasses.is_dataclass(value):
-            found |= paths_of(value, f"{path}.")
-    return found
+            paths |= paths_of(value, f"{path}.")
+    return paths
 
 
 def resolve(settings: Any, name: str) -> str:
@@ -216,19 +216,19 @@ def changed(settings: S, changes: Mapping[str, Any]) -> S:
     Raises:
         UserError: For a setting that there is not, and for a value that it cannot have.
     """
-    held = settings
+    result = settings
     for name, value in _kinds_first(settings, changes):
-        held = _unchecked(held, resolve(held, name).split("."), value)
-    return _checked(held)
+        result = _unchecked(result, resolve(result, name).split("."), value)
+    return _checked(result)
 
 
 def changed_by_text(settings: S, changes: Mapping[str, str]) -> S:
     """Return settings with changes as they are written: `{"cost": "0.1"}`; see `changed`."""
-    held = settings
+    result = settings
     for name, text in _kinds_first(settings, changes):
-        path = resolve(held, name).split(".")
-        held = _unchecked(held, path, _read(held, path, text))
-    return _checked(held)
+        path = resolve(result, name).split(".")
+        result = _unchecked(result, path, _read(result, path, text))
+    return _checked(result)
 
 
 def _kinds_first(settings: Any, changes: Mapping[str, Any]) -> list[tuple[str, Any]]:
@@ -256,8 +256,8 @@ def _read(settings: Any, path: list[str], text: str) -> Any:
     try:
         return kind(text)
     except ValueError:
-        wanted = "a whole number" if kind is int else "a number"
-        raise UserError(f"{first} is {text!r}: it must be {wanted}") from None
+        form = "a whole number" if kind is int else "a number"
+        raise UserError(f"{first} is {text!r}: it must be {form}") from None
 
 
 def _unchecked(settings: S, path: list[str], value: Any) -> S:
@@ -268,17 +268,17 @@ def _unchecked(settings: S, path: list[str], value: Any) -> S:
     elif (kinds := kinds_of(hints(type(settings))[first])) and isinstance(value, str):
         if value not in kinds:
             raise _no_kind(first, value, kinds)
-        held = getattr(settings, first)
-        value = held if held.name == value else kinds[value]()
+        current = getattr(settings, first)
+        value = current if current.name == value else kinds[value]()
     elif kinds and not isinstance(value, tuple(kinds.values())):
         raise _no_kind(first, value, kinds)
-    made = copy.copy(settings)
-    object.__setattr__(made, first, value)
-    return made
+    result = copy.copy(settings)
+    object.__setattr__(result, first, value)
+    return result
 
 
 def _checked(settings: Any) -> Any:
     """Return the same settings, made anew from the inside out: each checks itself."""
-    held = {field.name: getattr(settings, field.name) for field in dataclasses.fields(settings)}
-    made = {name: _checked(x) for name, x in held.items() if dataclasses.is_dataclass(x)}
-    return dataclasses.replace(settings, **made)
+    values = {field.name: getattr(settings, field.name) for field in dataclasses.fields(settings)}
+    nested = {name: _checked(x) for name, x in values.items() if dataclasses.is_dataclass(x)}
+    return dataclasses.replace(settings, **nested)

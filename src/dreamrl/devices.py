@@ -28,25 +28,25 @@ EACH, WHOLE = PartitionSpec(SEEDS), PartitionSpec()
 
 
 class Devices(NamedTuple):
-    """How many devices train."""
+    """The devices that train."""
 
     number: int | None = None
     """All there are, if None."""
     per_seed: int = 1
-    """How many of them share the trials of a seed."""
+    """Number of them that share the trials of a seed."""
 
 
 ALL = Devices()
 
 
 class Layout(NamedTuple):
-    """Where the seeds of a training are."""
+    """The devices of a training's seeds."""
 
     mesh: Mesh
     seeds: int
-    """How many there are."""
+    """Number of seeds."""
     in_turn: bool
-    """Whether a device takes its seeds one after the other."""
+    """True if a device takes its seeds one after the other."""
 
     @property
     def padded(self) -> int:
@@ -57,14 +57,14 @@ class Layout(NamedTuple):
     def shardings(self, states: PyTree) -> PyTree:
         """Return where each array of the states of all seeds is: a replay is spread further."""
 
-        def of(node: Any) -> Any:
+        def node_shardings(node: Any) -> Any:
             specs = jax.tree.map(lambda _: EACH, node)
             if isinstance(node, Replay) and self.mesh.shape[TRIALS] > 1:
                 deeper = PartitionSpec(SEEDS, TRIALS)
                 specs = specs._replace(items=jax.tree.map(lambda _: deeper, node.items))
             return jax.tree.map(lambda spec: NamedSharding(self.mesh, spec), specs)
 
-        return jax.tree.map(of, states, is_leaf=lambda node: isinstance(node, Replay))
+        return jax.tree.map(node_shardings, states, is_leaf=lambda node: isinstance(node, Replay))
 
     def spread(self, states: PyTree) -> PyTree:
         """Return states of all seeds, each on its device; the last one again in places left."""
@@ -98,7 +98,7 @@ class Layout(NamedTuple):
         return jax.tree.map(lambda x: x[: self.seeds], states)
 
     def read(self, values: PyTree) -> PyTree:
-        """Return what is said of the seeds alone, as NumPy has it."""
+        """Return the values of the seeds alone, as NumPy has them."""
         if processes.several():
             values = processes.whole(values, self.mesh)
         return jax.tree.map(lambda x: np.asarray(x)[: self.seeds], values)
@@ -110,22 +110,22 @@ class Layout(NamedTuple):
         """
 
         def local(*inputs: Any) -> PyTree:
-            own, rest = inputs[: len(inputs) - same], inputs[len(inputs) - same :]
+            seed_inputs, rest = inputs[: len(inputs) - same], inputs[len(inputs) - same :]
             if not self.in_turn:
-                return function(*own, *rest)
+                return function(*seed_inputs, *rest)
 
-            def one(own: Any) -> PyTree:
-                made = function(*jax.tree.map(lambda x: x[None], own), *rest)
-                return jax.tree.map(lambda x: x[0], made)
+            def one(seed_inputs: Any) -> PyTree:
+                outputs = function(*jax.tree.map(lambda x: x[None], seed_inputs), *rest)
+                return jax.tree.map(lambda x: x[0], outputs)
 
-            return jax.lax.map(one, own)
+            return jax.lax.map(one, seed_inputs)
 
         # Callbacks, as of environments on the host, do not work beside an axis that is left to XLA.
         manual = {SEEDS, TRIALS} if self.mesh.shape[TRIALS] == 1 else {SEEDS}
 
         def all_of(*inputs: Any) -> PyTree:
             specs = (EACH,) * (len(inputs) - same) + (WHOLE,) * same
-            made = jax.shard_map(
+            outputs = jax.shard_map(
                 local,
                 mesh=self.mesh,
                 in_specs=specs,
@@ -133,7 +133,7 @@ class Layout(NamedTuple):
                 axis_names=manual,
                 check_vma=False,
             )(*inputs)
-            return jax.lax.with_sharding_constraint(made, self.shardings(made))
+            return jax.lax.with_sharding_constraint(outputs, self.shardings(outputs))
 
         return jax.jit(all_of)
 
@@ -141,7 +141,7 @@ class Layout(NamedTuple):
 def layout(family: Any, seeds: int, devices: Devices = ALL) -> Layout:
     """Return where so many seeds train; raise UserError where there are too few devices."""
     number, per_seed = check_devices(*devices)
-    at_hand = jax.devices()[:number]
+    available = jax.devices()[:number]
     hosted = at_once(family) is not None
     if hosted and per_seed > 1:
         raise UserError(
@@ -150,26 +150,28 @@ def layout(family: Any, seeds: int, devices: Devices = ALL) -> Layout:
         )
     if processes.several():
         _check_together(hosted, number, per_seed)
-        groups = len(at_hand) // per_seed
+        groups = len(available) // per_seed
     else:
-        groups = 1 if hosted else min(seeds, len(at_hand) // per_seed)
-    used = at_hand[: groups * per_seed]
+        groups = 1 if hosted else min(seeds, len(available) // per_seed)
+    mesh_devices = available[: groups * per_seed]
     kinds = (AxisType.Auto, AxisType.Auto)
-    mesh = jax.make_mesh((groups, per_seed), (SEEDS, TRIALS), axis_types=kinds, devices=used)
-    return Layout(mesh, seeds, not hosted and used[0].platform == "cpu")
+    mesh = jax.make_mesh(
+        (groups, per_seed), (SEEDS, TRIALS), axis_types=kinds, devices=mesh_devices
+    )
+    return Layout(mesh, seeds, not hosted and mesh_devices[0].platform == "cpu")
 
 
 def check_devices(number: Whole | None = None, per_seed: Whole = 1) -> Devices:
     """Return how many devices are asked for; raise UserError where there are fewer."""
-    there = jax.device_count()
+    count = jax.device_count()
     more = "; JAX_NUM_CPU_DEVICES makes more" if jax.default_backend() == "cpu" else ""
     if number is not None:
         number = whole("devices", number, 1)
-        if number > there:
-            raise UserError(f"devices must be at most {there}, as many as JAX has here{more}")
+        if number > count:
+            raise UserError(f"devices must be at most {count}, as many as JAX has here{more}")
     per_seed = whole("devices_per_seed", per_seed, 1)
-    if per_seed > (number or there):
-        raise UserError(f"devices_per_seed must be at most {number or there}, all devices{more}")
+    if per_seed > (number or count):
+        raise UserError(f"devices_per_seed must be at most {number or count}, all devices{more}")
     return Devices(number, per_seed)
 
 

@@ -39,7 +39,7 @@ class FamilyError(UserError):
 
 
 class HostError(FamilyError):
-    """What code on the host did wrong, in one line; often in the middle of a compiled program."""
+    """A fault of code on the host, in one line; often in the middle of a compiled program."""
 
     exit_code = 1
 
@@ -49,19 +49,19 @@ class HostError(FamilyError):
 
 
 class TooLarge(UserError):
-    """What was asked for can be worked out, but not within the limits set for it."""
+    """A request that can be worked out, but not within the limits set for it."""
 
 
-def unknown(kind: str, name: str, known: Iterable[str]) -> UserError:
+def unknown(kind: str, name: str, names: Iterable[str]) -> UserError:
     """Return the error for a name that does not exist, with the nearest one that does."""
-    known = list(known)
-    near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
+    names = list(names)
+    near = difflib.get_close_matches(str(name), names, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(names)}"
     return UserError(f"unknown {kind} {name!r}: {hint}")
 
 
 _ON_HOST: collections.deque[UserError] = collections.deque(maxlen=32)
-"""What was raised on the host lately: JAX passes on the text of an exception, not itself."""
+"""Errors raised on the host lately: JAX passes on the text of an exception, not itself."""
 
 
 def remember_raised(error: UserError) -> None:
@@ -77,15 +77,15 @@ def raised_on_host(error: BaseException) -> UserError | None:
     if isinstance(error, HostError):
         return error
     text = str(error)
-    for known in reversed(_ON_HOST):
-        if f": {known}" in text:
-            return known
-    found = re.findall(r"^(?:dreamrl\.errors\.)?UserError: (.+)$", text, re.MULTILINE)
-    return UserError(found[-1]) if found else None
+    for candidate in reversed(_ON_HOST):
+        if f": {candidate}" in text:
+            return candidate
+    matches = re.findall(r"^(?:dreamrl\.errors\.)?UserError: (.+)$", text, re.MULTILINE)
+    return UserError(matches[-1]) if matches else None
 
 
 class RuntimeFault(UserError):
-    """What the machine refuses while a program runs; no mistake in the command."""
+    """A refusal of the machine while a program runs; no mistake in the command."""
 
     exit_code = 1
 
@@ -103,7 +103,7 @@ def process_lost(error: BaseException) -> bool:
 
 
 def raised_by_runtime(error: BaseException) -> UserError | None:
-    """Return what to do about an error of JAX's runtime or of the memory, where that is known."""
+    """Return the remedy for an error of JAX's runtime or of the memory, where one is known."""
     text = str(error).strip()
     kinds = {kind.__name__ for kind in type(error).__mro__}
     if "MemoryError" in kinds or ("RuntimeError" in kinds and MEMORY.search(text)):
@@ -150,17 +150,17 @@ def without_jax() -> Iterator[None]:
     except UserError:
         raise
     except Exception as error:
-        told = raised_on_host(error)
-        if told is None:
+        fault = raised_on_host(error)
+        if fault is None:
             raise
         # What it came from is kept, and shown; that it came through JAX is not.
-        raise told.with_traceback(None) from told.__cause__
+        raise fault.with_traceback(None) from fault.__cause__
 
 
 def words(error: BaseException) -> str:
-    """Return what an error says, without JAX's words around it."""
-    known = raised_on_host(error) or raised_by_runtime(error)
-    return str(known or (error if isinstance(error, UserError) else raised(error)))
+    """Return the text of an error, without JAX's words around it."""
+    fault = raised_on_host(error) or raised_by_runtime(error)
+    return str(fault or (error if isinstance(error, UserError) else raised(error)))
 
 
 def raised(error: BaseException) -> str:
@@ -171,7 +171,9 @@ def raised(error: BaseException) -> str:
         lines = []
     words = ": ".join([type(error).__name__, *lines[:1]])
     frames = traceback.extract_tb(error.__traceback__)
-    theirs = [frame for frame in frames if not frame.filename.startswith((HERE, "<"))]
-    own = [frame for frame in theirs if "site-packages" not in frame.filename]
-    where = "".join(f" ({f.filename}, line {f.lineno})" for f in (own or theirs)[-1:])
+    user_frames = [frame for frame in frames if not frame.filename.startswith((HERE, "<"))]
+    project_frames = [frame for frame in user_frames if "site-packages" not in frame.filename]
+    where = "".join(
+        f" ({f.filename}, line {f.lineno})" for f in (project_frames or user_frames)[-1:]
+    )
     return words[:300] + where

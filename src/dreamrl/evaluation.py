@@ -36,19 +36,19 @@ FEW_SEEDS = f"Fewer than {FEW} seeds say little: other seeds may turn the order 
 
 
 class Outcome(NamedTuple):
-    """What is counted of one trial."""
+    """The counts of one trial."""
 
     returns: Float[Array, " episodes"]
     """Of each exploitation; where the exploration's rewards count, with these."""
     length: Int[Array, ""]
     """Steps of the exploration."""
     statistics: dict[str, Array]
-    """What the family counts besides that; empty if it counts nothing."""
+    """The family's own counts; empty if it has none."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Evaluation:
-    """How well an agent does over many trials."""
+    """An agent's results over many trials."""
 
     family: str
     trials: int
@@ -60,7 +60,7 @@ class Evaluation:
     fewer than 5 agree exactly."""
     exploration_length_mean: float
     statistics: dict[str, float]
-    """Means of what the family counts."""
+    """Means of the family's own counts."""
     ids: np.ndarray
     """[trials]: the problem of each trial."""
     returns: np.ndarray
@@ -72,7 +72,7 @@ class Evaluation:
 def outcome(
     family: Family, agent: Agent, problem_id: Int[Scalar, ""], key: Key, episodes: int = 1
 ) -> Outcome:
-    """Return what one trial in a problem came to; the ID goes no further than the family."""
+    """Return the outcome of one trial in a problem; the ID goes no further than the family."""
     problem = family.problem(problem_id)
     trial = play(family, problem, agent, key, episodes=episodes)
     statistics: dict[str, Array] = {}
@@ -103,20 +103,20 @@ def evaluate(
     """
     family, ids, seed = adapted(family), _checked_ids(ids), seed_from(seed)
     trials, episodes = whole("trials", trials, 2), whole("episodes", episodes, 1)
-    drawn = spread(ids, trials, seed, prior_of(family, ids))
+    problem_ids = spread(ids, trials, seed, prior_of(family, ids))
     keys = jax.random.split(jax.random.key(seed), trials)
-    results = per_family(_many, family, episodes)(agent, drawn, keys)
-    returns, lengths, counted = jax.tree.map(np.asarray, results)
+    results = per_family(_many, family, episodes)(agent, problem_ids, keys)
+    returns, lengths, counts = jax.tree.map(np.asarray, results)
     scores = returns.mean(1)
     return Evaluation(
         family=family.name,
         trials=trials,
         episodes=episodes,
         return_mean=float(scores.mean()),
-        return_ci95=_interval(family, drawn, scores),
+        return_ci95=_interval(family, problem_ids, scores),
         exploration_length_mean=float(lengths.mean()),
-        statistics={name: float(values.mean()) for name, values in counted.items()},
-        ids=drawn,
+        statistics={name: float(values.mean()) for name, values in counts.items()},
+        ids=problem_ids,
         returns=returns,
         lengths=lengths,
     )
@@ -124,12 +124,12 @@ def evaluate(
 
 def _checked_ids(ids: GivenIDs) -> tuple[int, ...] | range:
     try:
-        checked = plain_ids(ids)
+        problem_ids = plain_ids(ids)
     except ValueError as error:
         raise UserError(f"problem IDs {error}") from None
-    if not checked:
+    if not problem_ids:
         raise UserError("there are no problems to evaluate on")
-    return checked
+    return problem_ids
 
 
 def mean_ci95(scores: Float[np.ndarray, " n"]) -> tuple[float, tuple[float, float] | None]:
@@ -150,21 +150,21 @@ def t_margin(error: float, freedom: float | int) -> float:
 
 
 def _interval(
-    family: Family, drawn: np.ndarray, scores: Float[np.ndarray, " trials"]
+    family: Family, problem_ids: np.ndarray, scores: Float[np.ndarray, " trials"]
 ) -> tuple[float, float] | None:
     """Return that over trials; of unseen problems, over these, as others might have been met.
 
     There the standard error is that of means of clusters (Liang and Zeger, Biometrika 1986), with a
     degree of freedom a problem but one. Of one problem there is none.
     """
-    problems, which = np.unique(drawn, return_inverse=True)
+    problems, indices = np.unique(problem_ids, return_inverse=True)
     if np.isin(problems, np.asarray(family.train_ids)).all():
         return mean_ci95(scores)[1]
     count, mean = len(problems), float(scores.mean())
     if count == 1 or (count < FEW and (scores == scores[0]).all()):
         return None
-    apart = np.bincount(which, scores - mean) / len(scores)
-    error = math.sqrt(count / (count - 1) * float(np.square(apart).sum()))
+    deviations = np.bincount(indices, scores - mean) / len(scores)
+    error = math.sqrt(count / (count - 1) * float(np.square(deviations).sum()))
     margin = t_margin(error, count - 1)
     return mean - margin, mean + margin
 
@@ -186,8 +186,8 @@ def spread(
         rows = np.searchsorted(np.cumsum(prior), shares, side="right")
         return rng.permutation(np.asarray(ids)[np.minimum(rows, len(ids) - 1)]).astype(np.int32)
     rounds = -(-number // len(ids))
-    drawn = np.concatenate([rng.permutation(np.asarray(ids)) for _ in range(rounds)])
-    return drawn[:number].astype(np.int32)
+    draws = np.concatenate([rng.permutation(np.asarray(ids)) for _ in range(rounds)])
+    return draws[:number].astype(np.int32)
 
 
 def per_family(

@@ -45,7 +45,7 @@ SOON: dict[str, str | bool] = {
     "xla_cpu_use_fusion_emitters": False,
     "xla_llvm_disable_expensive_passes": True,
 }
-"""How to compile what runs seldom: in a third of the time, and it runs slower."""
+"""Options to compile programs that run seldom: in a third of the time, and they run slower."""
 
 
 def settle() -> list[str]:
@@ -57,13 +57,13 @@ def settle() -> list[str]:
         import jax
     except ValueError as error:
         raise UserError(f"JAX does not start: {error}: set that otherwise, or unset it") from error
-    taken = []
+    names = []
     for name, value in SAME.items():
         if _setting(name) not in (value, None):
             jax.config.update(name, value)
-            taken.append(name.upper())
+            names.append(name.upper())
     _make_devices()
-    return taken
+    return names
 
 
 def cores() -> list[int]:
@@ -76,8 +76,8 @@ def _make_devices() -> None:
     """Make a device of each core, where nobody has said how many there are to be."""
     import jax
 
-    said = _setting("jax_num_cpu_devices") not in (-1, None)
-    if not (said or "host_platform_device_count" in os.environ.get("XLA_FLAGS", "")):
+    is_set = _setting("jax_num_cpu_devices") not in (-1, None)
+    if not (is_set or "host_platform_device_count" in os.environ.get("XLA_FLAGS", "")):
         with contextlib.suppress(RuntimeError):  # JAX runs already.
             jax.config.update("jax_num_cpu_devices", len(cores()))
 
@@ -89,11 +89,11 @@ def check_devices() -> None:
     try:
         jax.devices()
     except (AssertionError, RuntimeError) as error:
-        asked = _setting("jax_platforms") or _setting("jax_platform_name")
-        if not asked:
+        platform = _setting("jax_platforms") or _setting("jax_platform_name")
+        if not platform:
             raise UserError(f"JAX finds no device to compute on: {_first_line(error)}") from error
         raise UserError(
-            f"JAX_PLATFORMS is {asked!r}, and JAX finds no such device here: unset it, "
+            f"JAX_PLATFORMS is {platform!r}, and JAX finds no such device here: unset it, "
             "set JAX_PLATFORMS=cpu, or install the JAX that fits the device"
         ) from error
 
@@ -126,12 +126,12 @@ def _computes_already() -> bool:
     import jax
 
     name = "jax_num_cpu_devices"
-    held = _setting(name)
+    number = _setting(name)
     try:
-        jax.config.update(name, 2 if held == 1 else 1)
+        jax.config.update(name, 2 if number == 1 else 1)
     except RuntimeError:
         return True
-    jax.config.update(name, held)
+    jax.config.update(name, number)
     return False
 
 
@@ -170,8 +170,8 @@ def where_unset(options: dict[str, str | bool]) -> dict[str, str | bool]:
 
 def cache_directory() -> Path | None:
     """Return where compiled programs are kept; None where there is neither a word nor a home."""
-    if chosen := os.environ.get("DREAMRL_CACHE"):
-        return Path(chosen)
+    if folder := os.environ.get("DREAMRL_CACHE"):
+        return Path(folder)
     # Not Path.home(), which raises where the user has none.
     caches = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
     return None if caches.startswith("~") else Path(caches) / "dreamrl" / "jax"

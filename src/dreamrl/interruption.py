@@ -27,9 +27,9 @@ PATIENCE = 0.6
 """Seconds in which a program has come to its end, however slow its disk and its environments."""
 
 _last_words: list[Callable[[], None]] = []
-_leaving = threading.Event()
-_one = threading.Lock()
-"""Held by whoever begins to leave, and for ever by who comes after."""
+_departure = threading.Event()
+_exit_lock = threading.Lock()
+"""Held by whoever begins to leave, and for ever by whoever comes after."""
 
 
 @contextlib.contextmanager
@@ -38,9 +38,9 @@ def interruptible(say: Callable[[], None] = lambda: None) -> Iterator[Callable[[
 
     The first signal calls `say`, in another thread; the second one leaves the program.
     """
-    asked = threading.Event()
-    with _heard(_twice(asked, say), _ending(), lambda *_: asked.set()):
-        yield asked.is_set
+    request = threading.Event()
+    with _heard(_twice(request, say), _ending(), lambda *_: request.set()):
+        yield request.is_set
 
 
 @contextlib.contextmanager
@@ -50,33 +50,33 @@ def prompt() -> Iterator[Callable[[], bool]]:
     It is a KeyboardInterrupt, whatever the signal; where that comes too late, the program is left.
     Gives a function that becomes true on the first.
     """
-    asked, done, raised = threading.Event(), threading.Event(), threading.Event()
+    request, end, interrupt = threading.Event(), threading.Event(), threading.Event()
 
     def soon() -> None:
-        if not done.wait(PATIENCE):
+        if not end.wait(PATIENCE):
             leave()
 
     def once(*_: object) -> None:
         # What comes while the program is being left is told to `leave` alone.
-        if not raised.is_set():
-            raised.set()
+        if not interrupt.is_set():
+            interrupt.set()
             raise KeyboardInterrupt
 
     begin = threading.Thread(target=soon, name="dreamrl-leaving", daemon=True).start
     try:
-        with _heard(_twice(asked, begin), _ending(), once):
-            yield asked.is_set
+        with _heard(_twice(request, begin), _ending(), once):
+            yield request.is_set
     finally:
-        done.set()
+        end.set()
 
 
-def _twice(asked: threading.Event, first_time: Callable[[], None]) -> Callable[[int], None]:
-    """Return what is called with signals: the second one that is not an echo leaves."""
+def _twice(request: threading.Event, first_time: Callable[[], None]) -> Callable[[int], None]:
+    """Return a function to call with signals: the second one that is not an echo leaves."""
     first: float | None = None
 
     def tell(number: int) -> None:
         nonlocal first
-        asked.set()
+        request.set()
         if first is None:
             first = time.monotonic()
             first_time()
@@ -106,9 +106,9 @@ def leave(line: str = "dreamrl: stopped") -> NoReturn:
 
     Python's own end would wait for that: JAX's threads are joined.
     """
-    with _one:
+    with _exit_lock:
         stand_back()
-        _leaving.set()
+        _departure.set()
     last = threading.Timer(PATIENCE, os._exit, (STOPPED,))
     last.daemon = True
     last.start()
@@ -128,7 +128,7 @@ def leave(line: str = "dreamrl: stopped") -> NoReturn:
 
 def stand_back() -> None:
     """Wait for the end, where the program is being left: what fails by that is not to be told."""
-    if _leaving.is_set():
+    if _departure.is_set():
         threading.Event().wait()
 
 
@@ -145,26 +145,26 @@ def _heard(
         return
     reading, writing = socket.socketpair()
     writing.setblocking(False)
-    ended = threading.Event()
+    end = threading.Event()
 
     def listen() -> None:
-        while not ended.is_set():
+        while not end.is_set():
             for number in reading.recv(64):
-                if number in numbers and not ended.is_set():
+                if number in numbers and not end.is_set():
                     with contextlib.suppress(Exception):
                         tell(number)
 
     thread = threading.Thread(target=listen, name="dreamrl-signals", daemon=True)
     thread.start()
-    before = {number: signal.signal(number, handler) for number in numbers}
-    woken = signal.set_wakeup_fd(writing.fileno(), warn_on_full_buffer=False)
+    old_handlers = {number: signal.signal(number, handler) for number in numbers}
+    old_descriptor = signal.set_wakeup_fd(writing.fileno(), warn_on_full_buffer=False)
     try:
         yield
     finally:
-        signal.set_wakeup_fd(woken)
-        for number, earlier in before.items():
-            signal.signal(number, earlier)
-        ended.set()
+        signal.set_wakeup_fd(old_descriptor)
+        for number, old_handler in old_handlers.items():
+            signal.signal(number, old_handler)
+        end.set()
         writing.send(b"\0")
         thread.join(PATIENCE)
         reading.close()

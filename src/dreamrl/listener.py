@@ -1,11 +1,11 @@
-"""Who is told how a training goes, and may stop it."""
+"""A listener hears how a training goes, and may stop it."""
 
 import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Protocol, runtime_checkable
 
 Record = dict[str, int | float]
-"""What a chunk of iterations came to in one seed; the keys that are always there:
+"""The results of a chunk of iterations in one seed; the keys that are always there:
 
 `seed`, `iteration` (done so far), `steps` (environment steps so far), `seconds` (since the
 start, compiling included), `compile_seconds`, `steps_per_second` (of this seed, in this chunk);
@@ -17,7 +17,7 @@ evaluation, `return_unseen`, `return_train` and `exploration_length` (on unseen 
 
 @runtime_checkable
 class Listener(Protocol):
-    """Who is told how a training goes, and may stop it."""
+    """A listener hears how a training goes, and may stop it."""
 
     @property
     def compiling(self) -> Callable[[], None]:
@@ -26,12 +26,12 @@ class Listener(Protocol):
 
     @property
     def chunk(self) -> Callable[[Sequence[Record]], None]:
-        """Hear what a chunk came to, one record a healthy seed."""
+        """Hear the results of a chunk, one record a healthy seed."""
         ...
 
     @property
     def warn(self) -> Callable[[str], None]:
-        """Hear of what does not stop the training; may come from another thread."""
+        """Hear of trouble that does not stop the training; may come from another thread."""
         ...
 
     @property

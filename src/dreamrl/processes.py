@@ -86,22 +86,22 @@ def any_says(word: bool) -> bool:
 
 
 def of_first(words: Any) -> Any:
-    """Return what the first process has, as JSON keeps it, in all of them."""
+    """Return the first process's words, as JSON keeps them, in all of them."""
     data = np.frombuffer(json.dumps(words).encode() if first() else b"", np.uint8)
     length = int(_of_first(np.array(len(data))))
-    told = _of_first(data if first() else np.zeros(length, np.uint8))
-    return json.loads(np.asarray(told).tobytes())
+    message = _of_first(data if first() else np.zeros(length, np.uint8))
+    return json.loads(np.asarray(message).tobytes())
 
 
 def states_of_first(states: PyTree) -> PyTree:
     """Return the first process's states in all; of the others only the shapes count."""
 
-    def own(x: Any) -> Any:
+    def filled(x: Any) -> Any:
         if isinstance(x, jax.ShapeDtypeStruct):
             return jnp.zeros(x.shape, x.dtype) if not _is_key(x) else _no_keys(x)
         return x
 
-    states = jax.tree.map(own, states)
+    states = jax.tree.map(filled, states)
     return jax.tree.map(_wrapped, _of_first(jax.tree.map(_bare, states)), states)
 
 
@@ -118,7 +118,7 @@ def whole(states: PyTree, mesh: Mesh) -> PyTree:
 
 @functools.cache
 def _everywhere(mesh: Mesh) -> Callable[[PyTree], PyTree]:
-    """Return what gives all devices all there is: one program for the same shapes."""
+    """Return a function that gives all devices all states: one program for the same shapes."""
     return jax.jit(lambda states: states, out_shardings=NamedSharding(mesh, PartitionSpec()))
 
 
@@ -166,10 +166,10 @@ def _numbers(processes: int | None, process: int | None) -> tuple[int, int]:
 def _reach(host: str, port: int, process: int) -> None:
     """Raise UserError where JAX would end the program: it aborts if it does not get through."""
     if process == 0:
-        with contextlib.closing(socket.socket()) as here:
-            here.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with contextlib.closing(socket.socket()) as listener:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
-                here.bind(("", port))
+                listener.bind(("", port))
             except OSError as error:
                 raise UserError(f"port {port} cannot be used here: {error.strerror}") from None
         return

@@ -45,8 +45,8 @@ def over_trials(function: Callable[..., PyTree], mean: bool = False) -> Callable
     """
 
     def share(*inputs: PyTree) -> PyTree:
-        found = function(*inputs)
-        return jax.lax.pmean(found, TRIALS) if mean else found
+        result = function(*inputs)
+        return jax.lax.pmean(result, TRIALS) if mean else result
 
     def spread(same: PyTree, *trials: PyTree) -> PyTree:
         if shares() == 1:

@@ -1,4 +1,4 @@
-"""What observations, actions and goals may be."""
+"""The spaces of observations, actions and goals."""
 
 import dataclasses
 import math
@@ -13,13 +13,13 @@ from jaxtyping import Array, Float, Int, Shaped, UInt8
 from dreamrl.types import Action, Key
 
 Value: TypeAlias = Shaped[Array, "..."] | Shaped[np.ndarray, "..."]
-"""What a space may be asked about."""
+"""A value that may be in a space."""
 
 
 def _real(value: Value, shape: tuple[int, ...]) -> bool:
     """Return whether it is real numbers of this shape."""
-    found = np.asarray(value)
-    return found.shape == shape and bool(np.issubdtype(found.dtype, np.floating))
+    array = np.asarray(value)
+    return array.shape == shape and bool(np.issubdtype(array.dtype, np.floating))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -177,8 +177,8 @@ class Scaled:
         return math.prod(self.shape)
 
     def sample(self, key: Key) -> Float[Array, "..."]:
-        drawn = jax.random.uniform(key, (self.features,), minval=-1.0, maxval=1.0)
-        return (drawn * jnp.array(self.half) + jnp.array(self.middle)).reshape(self.shape)
+        draw = jax.random.uniform(key, (self.features,), minval=-1.0, maxval=1.0)
+        return (draw * jnp.array(self.half) + jnp.array(self.middle)).reshape(self.shape)
 
     def contains(self, value: Value) -> bool:
         return _real(value, self.shape) and bool(np.isfinite(value).all())
@@ -193,7 +193,7 @@ class Scaled:
 
 @dataclasses.dataclass(frozen=True)
 class PerAction:
-    """What is seen of each of the first `actions`: `rows` of `numbers`, about -1 to 1 each.
+    """An observation of each of the first `actions`: `rows` of `numbers`, about -1 to 1 each.
 
     The order of an action's rows says nothing: all go through the same layers, and each action is
     also chosen by what is seen of it (`dreamrl.networks.per_action`).
@@ -281,7 +281,7 @@ COARSE = 10
 
 @dataclasses.dataclass(frozen=True)
 class Privileged:
-    """What is `seen`, as a vector, followed by so many numbers that are said of the problem."""
+    """An observation in `seen`, as a vector, then so many numbers that describe the problem."""
 
     seen: "Space"
     said: int
@@ -384,7 +384,7 @@ Space: TypeAlias = (
 
 
 def without_said(space: Space) -> Space:
-    """Return the space of what is seen, without what is said of the problem beside it."""
+    """Return the space of observations, without the description of the problem beside them."""
     while isinstance(space, Privileged):
         space = space.seen
     return space

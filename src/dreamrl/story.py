@@ -31,7 +31,7 @@ class Story(NamedTuple):
     goal: np.ndarray
     exploitation: Trajectory
     decided: tuple[Decided | None, Decided | None]
-    """What was decided on in the exploration and in the exploitation, [T, ...] with padding. An
+    """The decisions in the exploration and in the exploitation, [T, ...] with padding. An
     exploration that the agent stopped has one more decision than steps. None of an agent that
     records nothing."""
     visited: tuple[list[State], list[State]]
@@ -80,11 +80,11 @@ def play_story(agent: TrainedAgent, problem_id: int, seed: int = 0) -> Story:
     if problem_id not in family.train_ids and problem_id not in family.test_ids:
         raise UserError(f"family {family.name!r} has no problem {problem_id}")
     begin = per_family(_begin, family, soon=True)
-    begun = begin(agent.agent, np.int32(problem_id), jax.random.key(seed))
-    problem, explored, goal = jax.tree.map(np.asarray, begun)
-    record = ExplorationRecord(explored.record, agent.fingerprint, agent.known)
+    opening = begin(agent.agent, np.int32(problem_id), jax.random.key(seed))
+    problem, exploration, goal = jax.tree.map(np.asarray, opening)
+    record = ExplorationRecord(exploration.record, agent.fingerprint, agent.known)
     beliefs = agent.measured(record, problem_id)
-    exploited = _exploit(agent, problem, goal, beliefs, seed)
+    exploitation = _exploit(agent, problem, goal, beliefs, seed)
     return Story(
         family,
         problem_id,
@@ -92,15 +92,15 @@ def play_story(agent: TrainedAgent, problem_id: int, seed: int = 0) -> Story:
         seed,
         beliefs,
         goal,
-        exploited.trajectory,
-        (_decided(explored.extras), exploited.decided),
-        (_separate(explored.states, beliefs.steps), exploited.states),
+        exploitation.trajectory,
+        (_decided(exploration.extras), exploitation.decided),
+        (_separate(exploration.states, beliefs.steps), exploitation.states),
     )
 
 
 @in_own_switches
 def exploit_on(agent: TrainedAgent, story: Story, beliefs: ExplorationRecord) -> Exploited:
-    """Play a story's exploitation again, on what another exploration left.
+    """Play a story's exploitation again, on the beliefs of another exploration.
 
     Problem, goal and random numbers are the story's own: on its own beliefs it is the same.
     """
@@ -109,12 +109,12 @@ def exploit_on(agent: TrainedAgent, story: Story, beliefs: ExplorationRecord) ->
 
 def with_goal(agent: TrainedAgent, story: Story, goal: Shaped[np.ndarray, "..."]) -> Story:
     """Return the story with another goal; exploration and random numbers are its own."""
-    asked = story._replace(goal=goal)
-    exploited = exploit_on(agent, asked, story.beliefs)
-    return asked._replace(
-        exploitation=exploited.trajectory,
-        decided=(story.decided[0], exploited.decided),
-        visited=(story.visited[0], exploited.states),
+    variant = story._replace(goal=goal)
+    exploitation = exploit_on(agent, variant, story.beliefs)
+    return variant._replace(
+        exploitation=exploitation.trajectory,
+        decided=(story.decided[0], exploitation.decided),
+        visited=(story.visited[0], exploitation.states),
     )
 
 
@@ -133,7 +133,7 @@ def _exploit(
 
 
 def _decided(extras: Any) -> Decided | None:
-    """Return what was recorded, if it is what trained agents record."""
+    """Return the record of decisions, if it is a trained agent's."""
     return jax.tree.map(np.asarray, extras) if isinstance(extras, Decided) else None
 
 

@@ -1,4 +1,4 @@
-"""For those who write or doubt a family: replay a sequence of actions, check the rules."""
+"""Tools for writing or doubting a family: replay a sequence of actions, check the rules."""
 
 import functools
 from collections.abc import Callable, Hashable, Iterator, Sequence
@@ -76,11 +76,13 @@ def replay(
     padding = -length % horizon if length else horizon
     actions = jnp.asarray(np.pad(actions, [(0, padding), *[(0, 0)] * len(space.shape)]))
     episode = _player(family)(problem_id, goal, actions, start)
-    seen, states = jax.tree.map(
+    observations, states = jax.tree.map(
         lambda x: np.asarray(x)[: length + 1], (episode.trajectory.observations, episode.states)
     )
-    taken = jax.tree.map(lambda x: np.asarray(x)[:length], episode.trajectory)
-    return Replay(seen, taken.rewards, taken.terminated, taken.truncated, states)
+    trajectory = jax.tree.map(lambda x: np.asarray(x)[:length], episode.trajectory)
+    return Replay(
+        observations, trajectory.rewards, trajectory.terminated, trajectory.truncated, states
+    )
 
 
 def check_family(family: Any) -> None:

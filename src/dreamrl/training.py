@@ -29,7 +29,7 @@ from dreamrl.values import Wholes, seeds_from
 
 
 class Plan(NamedTuple):
-    """How a training is cut into pieces; it changes what is reported, never what is learned."""
+    """The pieces of a training; they change what is reported, never what is learned."""
 
     chunk: int = 25
     """Iterations in one call of the compiled program."""
@@ -42,16 +42,16 @@ class Plan(NamedTuple):
 DEFAULT_PLAN = Plan()
 
 RUN_OFTEN: dict[str, str | bool] = {"xla_backend_optimization_level": "1"}
-"""How to compile what trains: a quarter sooner than at level 3, and as fast (docs/lessons.md)."""
+"""Options to compile the training: a quarter sooner than level 3, as fast (docs/lessons.md)."""
 
 
 class Failure(NamedTuple):
-    """Why a seed trains no more; the others do. Its state stays as it was before."""
+    """The failure of a seed, which trains no more; the others do. Its state stays as before."""
 
     place: int
     """Among the seeds."""
     iteration: int
-    """That its state is of."""
+    """The iteration of its state."""
     error: str
 
 
@@ -94,11 +94,11 @@ class TrainingDiverged(UserError):
         super().__init__(failures[0].error)
 
 
-def _diverged(seed: int, before: Training, at: int, parts: Sequence[str]) -> str:
+def _diverged(seed: int, training: Training, at: int, parts: Sequence[str]) -> str:
     what = f"the loss of {' and '.join(parts)}" if parts else "a parameter"
     return (
-        f"{what} was not finite at iteration {before.iteration + at} (seed {seed}): its training "
-        f"stopped, and the agent kept is that of iteration {before.iteration}"
+        f"{what} was not finite at iteration {training.iteration + at} (seed {seed}): its training "
+        f"stopped, and the agent kept is that of iteration {training.iteration}"
     )
 
 
@@ -152,50 +152,60 @@ def train(
         start = start._replace(state=places.spread(start.state))
     compile_seconds = start.compile_seconds + time.perf_counter() - before_compiling
     began -= start.seconds
-    now = start._replace(compile_seconds=compile_seconds, finished=False)
+    training = start._replace(compile_seconds=compile_seconds, finished=False)
 
-    def told(training: Training) -> Training:
+    def snapshot(training: Training) -> Training:
         return training._replace(state=places.gathered(training.state))
 
-    while not complete(now, total, until) and not processes.any_says(listener.stop()):
+    while not complete(training, total, until) and not processes.any_says(listener.stop()):
         begin = time.perf_counter()
         # After the last iteration of the settings only `until` counts: chunks are whole again.
-        number = min(plan.chunk, total - now.iteration) if now.iteration < total else plan.chunk
+        number = (
+            min(plan.chunk, total - training.iteration)
+            if training.iteration < total
+            else plan.chunk
+        )
         # The state is not donated: the one from before a loss that is not finite is kept.
-        alive = np.isin(np.arange(places.padded), now.healthy)
-        after, *found = programs.chunk(now.state, alive, np.int32(number))
-        done, broken, flags, sums = places.read(found)
+        alive = np.isin(np.arange(places.padded), training.healthy)
+        states, *outputs = programs.chunk(training.state, alive, np.int32(number))
+        done, breaks, flags, sums = places.read(outputs)
         done = int(done.max())
         chunk_seconds = time.perf_counter() - begin
         failures = tuple(
-            Failure(i, now.iteration, _diverged(seeds[i], now, int(broken[i]), _parts(flags, i)))
-            for i in now.healthy
-            if broken[i]
+            Failure(
+                i,
+                training.iteration,
+                _diverged(seeds[i], training, int(breaks[i]), _parts(flags, i)),
+            )
+            for i in training.healthy
+            if breaks[i]
         )
-        if len(failures) == len(now.healthy):
-            raise TrainingDiverged(told(now), failures)
-        now = now._replace(failures=now.failures + failures)
-        if now.failures:
-            after = _held(np.isin(np.arange(places.padded), now.healthy), after, now.state)
-        now = now._replace(
-            state=after,
-            iteration=now.iteration + done,
-            chunks=now.chunks + 1,
+        if len(failures) == len(training.healthy):
+            raise TrainingDiverged(snapshot(training), failures)
+        training = training._replace(failures=training.failures + failures)
+        if training.failures:
+            states = _held(
+                np.isin(np.arange(places.padded), training.healthy), states, training.state
+            )
+        training = training._replace(
+            state=states,
+            iteration=training.iteration + done,
+            chunks=training.chunks + 1,
             steps=tuple(
-                steps + (int(sums["steps"][i]) if i in now.healthy else 0)
-                for i, steps in enumerate(now.steps)
+                steps + (int(sums["steps"][i]) if i in training.healthy else 0)
+                for i, steps in enumerate(training.steps)
             ),
         )
-        finished = complete(now, total, until)
+        finished = complete(training, total, until)
         scores = {}
-        if now.chunks % plan.evaluate_every == 0 or now.iteration == total or finished:
-            scores = places.read(programs.evaluate(now.state))
+        if training.chunks % plan.evaluate_every == 0 or training.iteration == total or finished:
+            scores = places.read(programs.evaluate(training.state))
         seconds = time.perf_counter() - began
         records = [
             {
                 "seed": seed,
-                "iteration": now.iteration,
-                "steps": now.steps[i],
+                "iteration": training.iteration,
+                "steps": training.steps[i],
                 "seconds": seconds,
                 "compile_seconds": compile_seconds,
                 "steps_per_second": float(sums["steps"][i]) / chunk_seconds,
@@ -203,12 +213,12 @@ def train(
                 **{name: float(values[i]) for name, values in scores.items()},
             }
             for i, seed in enumerate(seeds)
-            if i in now.healthy
+            if i in training.healthy
         ]
-        now = now._replace(seconds=seconds, finished=finished, records=records)
+        training = training._replace(seconds=seconds, finished=finished, records=records)
         listener.chunk(records)
-        keep(told(now))
-    return told(now)._replace(seconds=time.perf_counter() - began)
+        keep(snapshot(training))
+    return snapshot(training)._replace(seconds=time.perf_counter() - began)
 
 
 def _of_first(
@@ -216,17 +226,17 @@ def _of_first(
 ) -> Training | None:
     """Return where the first of several processes begins: they all begin there."""
     numbers = None if start is None else start._replace(state=None, records=())._asdict()
-    told = processes.of_first(numbers)
-    if told is None:
+    message = processes.of_first(numbers)
+    if message is None:
         return None
     if start is None:
-        own = jax.eval_shape(jax.vmap(algorithm.init), seed_keys(seeds))
+        states = jax.eval_shape(jax.vmap(algorithm.init), seed_keys(seeds))
     else:
-        own = start.state
-    state = processes.states_of_first(own)
-    failures = tuple(Failure(*failure) for failure in told["failures"])
-    known = {"state": state, "steps": tuple(told["steps"]), "failures": failures}
-    return Training(**{**told, **known})
+        states = start.state
+    state = processes.states_of_first(states)
+    failures = tuple(Failure(*failure) for failure in message["failures"])
+    changes = {"state": state, "steps": tuple(message["steps"]), "failures": failures}
+    return Training(**{**message, **changes})
 
 
 def complete(training: Training, iterations: int, until: int | None = None) -> bool:
@@ -282,7 +292,7 @@ def _compile(
 
 
 def _give_back() -> None:
-    """Return what compilers freed to the system, where the C library can: 2 GB for pictures."""
+    """Return memory of compilers to the system, where the C library can: 2 GB for pictures."""
     with contextlib.suppress(AttributeError, OSError, TypeError):  # Others than glibc do it anyway.
         ctypes.CDLL(None).malloc_trim(0)
 
@@ -306,24 +316,24 @@ def _chunk(algorithm: Trainable) -> Callable[..., Any]:
         flags = {name: zeros for name, zeros in sums.items() if name.startswith("bad_")}
 
         def going(carry):
-            _, done, broken, _, _ = carry
-            return (done < number) & (alive & (broken == 0)).any()
+            _, done, breaks, _, _ = carry
+            return (done < number) & (alive & (breaks == 0)).any()
 
         def once(carry):
-            state, done, broken, flags, sums = carry
+            state, done, breaks, flags, sums = carry
             state, metrics = iterate(state)
-            now = (broken == 0) & ~(metrics["finite"] >= 1)
-            flags = {name: jnp.where(now, metrics[name], flags[name]) for name in flags}
-            broken = jnp.where(now, done + 1, broken)
-            return state, done + 1, broken, flags, jax.tree.map(jnp.add, sums, metrics)
+            onset = (breaks == 0) & ~(metrics["finite"] >= 1)
+            flags = {name: jnp.where(onset, metrics[name], flags[name]) for name in flags}
+            breaks = jnp.where(onset, done + 1, breaks)
+            return state, done + 1, breaks, flags, jax.tree.map(jnp.add, sums, metrics)
 
-        unbroken = jnp.zeros(len(alive), jnp.int32)
-        carry = (state, jnp.array(0), unbroken, flags, sums)
-        state, done, broken, flags, sums = jax.lax.while_loop(going, once, carry)
+        no_breaks = jnp.zeros(len(alive), jnp.int32)
+        carry = (state, jnp.array(0), no_breaks, flags, sums)
+        state, done, breaks, flags, sums = jax.lax.while_loop(going, once, carry)
         # A gradient can be NaN where the loss is not: what is kept must be sound.
-        spoilt = jax.vmap(_has_nan)(getattr(state, "params", state))
-        broken = jnp.where((broken == 0) & spoilt, done, broken)
-        return state, jnp.full_like(broken, done), broken, flags, sums
+        nans = jax.vmap(_has_nan)(getattr(state, "params", state))
+        breaks = jnp.where((breaks == 0) & nans, done, breaks)
+        return state, jnp.full_like(breaks, done), breaks, flags, sums
 
     return chunk
 
@@ -336,25 +346,26 @@ def _has_nan(tree: PyTree) -> Bool[Array, ""]:
 def _evaluation(algorithm: Trainable, trials: int) -> Callable[[PyTree], dict[str, Array]]:
     """Return greedy returns of all seeds on the same trials, every time."""
     family = algorithm.family
-    held, train_ids = validation_ids(family), plain_ids(family.train_ids)
-    unseen, known = (
-        jnp.array(spread(ids, trials, prior=prior_of(family, ids))) for ids in (held, train_ids)
+    heldout_ids, train_ids = validation_ids(family), plain_ids(family.train_ids)
+    unseen_problems, train_problems = (
+        jnp.array(spread(ids, trials, prior=prior_of(family, ids)))
+        for ids in (heldout_ids, train_ids)
     )
     keys = jax.random.split(jax.random.key(0), trials)
-    held_out = held != train_ids
+    held_out = heldout_ids != train_ids
 
-    def tried(agent: Agent, ids: Array, keys: Array) -> Outcome:
+    def play_all(agent: Agent, ids: Array, keys: Array) -> Outcome:
         return outcomes(family, agent, ids, keys)
 
     def one(state: PyTree) -> dict[str, Array]:
         agent = algorithm.agent(state)
-        try_all = over_trials(tried) if trials % shares() == 0 else tried
-        found = try_all(agent, unseen, keys)
-        trained = try_all(agent, known, keys) if held_out else found
+        try_all = over_trials(play_all) if trials % shares() == 0 else play_all
+        unseen_outcome = try_all(agent, unseen_problems, keys)
+        train_outcome = try_all(agent, train_problems, keys) if held_out else unseen_outcome
         return {
-            "return_unseen": found.returns.mean(),
-            "return_train": trained.returns.mean(),
-            "exploration_length": found.length.mean(),
+            "return_unseen": unseen_outcome.returns.mean(),
+            "return_train": train_outcome.returns.mean(),
+            "exploration_length": unseen_outcome.length.mean(),
         }
 
     return jax.vmap(one)

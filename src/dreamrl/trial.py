@@ -28,17 +28,17 @@ def any_action(actions: ActionSpace, percept: Percept, key: Key) -> Action:
 
 
 class Choice(NamedTuple):
-    """What an agent does next."""
+    """An agent's next action."""
 
     action: Action
     stop: Bool[Array, ""] | bool = False
     """End the episode here, without taking the action."""
     extras: Any = ()
-    """Whatever is to be recorded of the decision: log-probability, value, belief."""
+    """Records of the decision: log-probability, value, belief."""
 
 
 class Decided(NamedTuple):
-    """What a trained agent records of its choice, for those who look at the trial."""
+    """A trained agent's record of its choice, for views of the trial."""
 
     policy: Distribution
     continuation: Float[Array, "..."] | None = None
@@ -51,7 +51,7 @@ Act = Callable[[PyTree, Percept, Key], tuple[PyTree, Choice]]
 
 @runtime_checkable
 class Actor(Protocol):
-    """How do I explore, what do I carry over, how do I exploit? A pytree of parameters.
+    """A way to explore, to carry over beliefs, and to exploit. A pytree of parameters.
 
     A trained agent is a greedy actor, and none of its functions takes a `ProblemID`. In training a
     method supplies a behaviour actor, which samples, and records what its learner needs.
@@ -84,11 +84,11 @@ class Actor(Protocol):
 
 
 class Episode(NamedTuple):
-    """One episode, and what was recorded on the way."""
+    """One episode, and the records on the way."""
 
     trajectory: Trajectory
     extras: Any
-    """[T, ...]: what the actor recorded of each decision."""
+    """[T, ...]: the actor's record of each decision."""
     states: State | None
     """[T+1, ...]: the environment's states; None unless they were asked for. Not for agents."""
 
@@ -149,24 +149,24 @@ def _episode(
         state, carry, percept, alive = loop
         carry, choice = act(carry, percept, keys[0])
         action, alive = choice.action, alive & ~jnp.asarray(choice.stop)
-        following, outcome = family.step(keys[1], problem, goal, state, inside(actions, action))
-        state = jax.tree.map(lambda new, old: jnp.where(alive, new, old), following, state)
+        next_state, outcome = family.step(keys[1], problem, goal, state, inside(actions, action))
+        state = jax.tree.map(lambda new, old: jnp.where(alive, new, old), next_state, state)
         observation = jnp.where(alive, outcome.observation, percept.observation)
         reward = jnp.where(alive, outcome.reward, 0.0)
         terminated, truncated = outcome.terminated & alive, outcome.truncated & alive
-        taken = (action, reward, terminated, truncated, alive, percept.allowed)
-        recorded = ((percept.observation, *taken), choice.extras, state if states else None)
+        transition = (action, reward, terminated, truncated, alive, percept.allowed)
+        record = ((percept.observation, *transition), choice.extras, state if states else None)
         alive = alive & ~(terminated | truncated)
         allowed = mask_of(family, problem, goal, state)
         # After the end it says nothing, and must leave losses finite.
         allowed = None if allowed is None else allowed | ~alive
-        after = Percept(observation, action, reward, jnp.array(False), allowed)
-        return (state, carry, after, alive), recorded
+        next_percept = Percept(observation, action, reward, jnp.array(False), allowed)
+        return (state, carry, next_percept, alive), record
 
     keys = (jax.random.split(key_act, steps), jax.random.split(key_step, steps))
     loop = (start, carry, percept, jnp.array(True))
-    (_, _, last, _), (taken, extras, visited) = jax.lax.scan(step, loop, keys)
-    observations, *rest, allowed = taken
+    (_, _, last, _), (transition, extras, episode_states) = jax.lax.scan(step, loop, keys)
+    observations, *rest, allowed = transition
     observations, allowed = jax.tree.map(
         lambda all_, one: jnp.concatenate([all_, one[None]]),
         (observations, allowed),
@@ -174,16 +174,16 @@ def _episode(
     )
     if states:
         join = lambda first, rest: jnp.concatenate([jnp.asarray(first)[None], rest])  # noqa: E731
-        visited = jax.tree.map(join, start, visited)
+        episode_states = jax.tree.map(join, start, episode_states)
     trajectory = Trajectory(observations, *rest)._replace(allowed=allowed)
-    return Episode(trajectory, extras, visited)
+    return Episode(trajectory, extras, episode_states)
 
 
 def blank(family: Family, exploring: bool = True) -> Trajectory:
     """Return a trajectory as long as the horizon, in which no step was taken; in NumPy."""
     steps, space = horizon_of(family, exploring), family.action_space
-    seen = family.observation_space
-    observations: Any = np.zeros((steps + 1, *seen.shape), seen.dtype)
+    view = family.observation_space
+    observations: Any = np.zeros((steps + 1, *view.shape), view.dtype)
     actions: Any = np.zeros((steps, *space.shape), space.dtype)
     rest: Any = (np.zeros(steps, kind) for kind in (np.float32, bool, bool, bool))
     trajectory = Trajectory(observations, actions, *rest)
@@ -211,7 +211,7 @@ def trial_keys(key: Key, episodes: int) -> TrialKeys:
 
 
 class Extras(NamedTuple):
-    """What an actor recorded of its decisions."""
+    """An actor's records of its decisions."""
 
     exploration: Any = ()
     """[T, ...]"""
@@ -252,8 +252,8 @@ def exploration(
 ) -> tuple[Episode, Belief]:
     """Play a trial's exploration; return it, and the beliefs [T+1] after each of its steps."""
     carry = actor.init_exploration()
-    explored = rollout(family, problem, None, actor.explore, carry, key, states=states)
-    return explored, actor.beliefs(explored.trajectory)
+    episode = rollout(family, problem, None, actor.explore, carry, key, states=states)
+    return episode, actor.beliefs(episode.trajectory)
 
 
 def exploitation(
@@ -300,26 +300,26 @@ def play(
         states: Whether to keep the environment's states, to draw what observations do not tell.
     """
     keys = key if isinstance(key, TrialKeys) else trial_keys(key, episodes)
-    explored, beliefs = exploration(family, problem, actor, keys.explore, states=states)
+    first, beliefs = exploration(family, problem, actor, keys.explore, states=states)
     belief = jax.tree.map(lambda x: x[-1], beliefs)
 
     def exploit(goal: Array, number: Array, key: Key) -> Episode:
         return exploitation(family, problem, actor, belief, goal, number, key, states=states)
 
     goals = jax.vmap(family.sample_goal, in_axes=(0, None))(keys.goals, problem)
-    exploited = jax.vmap(exploit)(goals, jnp.arange(episodes), keys.exploit)
+    second = jax.vmap(exploit)(goals, jnp.arange(episodes), keys.exploit)
     return Trial(
-        explored.trajectory,
+        first.trajectory,
         beliefs,
         goals,
-        exploited.trajectory,
-        Extras(explored.extras, exploited.extras),
-        States(explored.states, exploited.states) if states else None,
+        second.trajectory,
+        Extras(first.extras, second.extras),
+        States(first.states, second.states) if states else None,
     )
 
 
 def percepts(trajectory: Trajectory) -> Percept:
-    """Return what the agent saw along a trajectory, the final observation included: [T+1]."""
+    """Return the agent's percepts along a trajectory, the final observation included: [T+1]."""
     first = jnp.arange(trajectory.actions.shape[0] + 1) == 0
     return Percept(
         trajectory.observations,
@@ -331,5 +331,5 @@ def percepts(trajectory: Trajectory) -> Percept:
 
 
 def before(trajectory: Trajectory) -> Percept:
-    """Return what was seen before each action: [T]."""
+    """Return the percept before each action: [T]."""
     return jax.tree.map(lambda x: x[:-1], percepts(trajectory))

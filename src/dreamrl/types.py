@@ -15,10 +15,10 @@ Problem = PyTree[Array]
 """All that differs between the problems of a family; environments read it, agents never do."""
 
 Goal = Array | None
-"""What an exploitation episode is asked to do; None in the exploration episode."""
+"""The task of an exploitation episode; None in the exploration episode."""
 
 State = PyTree[Array]
-"""What an environment needs to go on; agents never read it."""
+"""All that an environment needs to go on; agents never read it."""
 
 Observation = Array
 Action = Array
@@ -28,7 +28,7 @@ Keys = jaxtyping.Key[Array, "..."]
 
 
 class ProblemID(eqx.Module):
-    """Which problem this is. It exists in training only: nothing in meta-test takes one.
+    """The ID of a problem. It exists in training only: nothing in meta-test takes one.
 
     A type of its own, and not a number, so that handing it to an agent at meta-test is an
     error that type checks find.
@@ -38,7 +38,7 @@ class ProblemID(eqx.Module):
 
 
 class Step(NamedTuple):
-    """What one action leads to. `terminated` and `truncated` are never merged."""
+    """The outcome of one action. `terminated` and `truncated` are never merged."""
 
     observation: Observation
     reward: Float[Scalar, ""]
@@ -47,7 +47,7 @@ class Step(NamedTuple):
 
 
 class Percept(NamedTuple):
-    """What an agent sees before it acts: the observation and what its last action brought."""
+    """An agent's input before it acts: the observation, and the last action with its reward."""
 
     observation: Observation
     action: Action
@@ -55,7 +55,7 @@ class Percept(NamedTuple):
     reward: Float[Array, "..."]
     first: Bool[Array, "..."]
     allowed: Bool[Array, "... actions"] | None = None
-    """Which actions may be taken now; None where all may, always."""
+    """The actions that may be taken now; None where all may, always."""
 
 
 class Trajectory(NamedTuple):
@@ -75,11 +75,11 @@ class Trajectory(NamedTuple):
     truncated: Bool[Array, " T"]
     mask: Bool[Array, " T"]
     allowed: Bool[Array, "times actions"] | None = None
-    """[T+1, actions]: which actions might be taken; None where all might, always."""
+    """[T+1, actions]: the actions that might be taken; None where all might, always."""
 
     @property
     def seen(self) -> Bool[Array, "*times"]:
-        """[T+1]: which observations were made, the final one included."""
+        """[T+1]: True for observations that were made, the final one included."""
         return jnp.concatenate([jnp.ones_like(self.mask[..., :1]), self.mask], axis=-1)
 
     @property
@@ -98,4 +98,4 @@ class Belief(NamedTuple):
 
     mean: Float[Array, " Z"]
     extra: Any = None
-    """What a method carries beside the mean: hidden state, variance, an exploration to adapt on."""
+    """All that a method carries beside: hidden state, variance, an exploration to adapt on."""

@@ -1,4 +1,4 @@
-"""Values as people's own code gives them: numbers and ends, however they are wrapped, and text."""
+"""Values as users' code gives them: numbers and ends, however they are wrapped, and text."""
 
 import os
 import reprlib
@@ -51,7 +51,7 @@ def shown(value: Any) -> str:
 
 
 def _single(value: Any) -> Any:
-    """Return what is in a value of size 1; ValueError where it is no number, or not one."""
+    """Return the number in a value of size 1; ValueError where it is no number, or not one."""
     if isinstance(value, PLAIN):
         return value
     if isinstance(value, list | tuple):
@@ -73,8 +73,8 @@ def plain_value(value: Any) -> Any:
 
     Arrays, lists and tuples become tuples; what is none of these stays as it is.
     """
-    if callable(listed := getattr(value, "tolist", None)):
-        value = listed()
+    if callable(to_list := getattr(value, "tolist", None)):
+        value = to_list()
     return tuple(map(plain_value, value)) if isinstance(value, list | tuple) else value
 
 
@@ -84,12 +84,12 @@ def whole(name: str, value: Any, least: int) -> int:
     Raises:
         UserError: For all else; `name` says what it was meant for.
     """
-    found = plain_value(value)
-    if isinstance(found, bool) or not isinstance(found, int):
+    result = plain_value(value)
+    if isinstance(result, bool) or not isinstance(result, int):
         raise UserError(f"{name} must be a whole number, is {shown(value)}")
-    if found < least:
-        raise UserError(f"{name} must be at least {least}, is {found}")
-    return found
+    if result < least:
+        raise UserError(f"{name} must be at least {least}, is {result}")
+    return result
 
 
 def seeds_from(seeds: Any) -> tuple[int, ...]:
@@ -100,18 +100,18 @@ def seeds_from(seeds: Any) -> tuple[int, ...]:
     """
     whole_array = hasattr(seeds, "tolist") or isinstance(seeds, str | bytes)
     many = isinstance(seeds, Iterable) and not whole_array
-    given = tuple(seeds) if many else plain_value(seeds)
-    if not isinstance(given, tuple) or not given:
+    values = tuple(seeds) if many else plain_value(seeds)
+    if not isinstance(values, tuple) or not values:
         raise UserError(f"seeds must be one or more numbers, as (0, 1), is {shown(seeds)}")
-    found = tuple(seed_from(seed) for seed in given)
-    if twice := [seed for i, seed in enumerate(found) if seed in found[:i]]:
+    result = tuple(seed_from(seed) for seed in values)
+    if twice := [seed for i, seed in enumerate(result) if seed in result[:i]]:
         raise UserError(f"seed {twice[0]} is given twice")
-    return found
+    return result
 
 
 def seed_from(seed: Any) -> int:
     """Return a seed as an int; raise UserError for what is none."""
-    found = whole("a seed", seed, 0)
-    if found > LARGEST_SEED:
-        raise UserError(f"a seed must be at most 2^32 - 1, is {found}")
-    return found
+    result = whole("a seed", seed, 0)
+    if result > LARGEST_SEED:
+        raise UserError(f"a seed must be at most 2^32 - 1, is {result}")
+    return result

@@ -12,7 +12,7 @@ from dreamrl.errors import UserError, raised_by_runtime, raised_on_host, unknown
 from dreamrl.version import version
 
 BEGAN = time.perf_counter()
-"""When the command began: what a user waits for includes the imports."""
+"""Start of the command: users wait for the imports too."""
 
 COMMANDS = {
     "families": "list the families of problems that an agent can be trained on",
@@ -68,14 +68,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return the exit code."""
     global BEGAN
     BEGAN = time.perf_counter()
-    given = list(sys.argv[1:] if arguments is None else arguments)
+    words = list(sys.argv[1:] if arguments is None else arguments)
     from dreamrl.cli.screen import streams
 
     with streams() as (out, err):
-        code = _told(given, alone=arguments is None)
+        code = _told(words, alone=arguments is None)
         out.flush()
-        if code and (together := sys.modules.get("dreamrl.processes")):
-            together.leave(code)
+        if code and (module := sys.modules.get("dreamrl.processes")):
+            module.leave(code)
         if out.failed is None or isinstance(out.failed, BrokenPipeError):
             # Whoever read the output may have closed it, like `head` does: nobody to tell.
             return code
@@ -104,18 +104,18 @@ def _told(arguments: list[str], alone: bool) -> int:
         print(f"dreamrl: {error}", file=sys.stderr)
         return error.exit_code
     except Exception as error:
-        if told := raised_on_host(error):
-            print(f"dreamrl: {told}", file=sys.stderr)
+        if fault := raised_on_host(error):
+            print(f"dreamrl: {fault}", file=sys.stderr)
             return 1
-        if told := raised_by_runtime(error):
-            print(f"dreamrl: {told}", file=sys.stderr)
-            return told.exit_code
+        if fault := raised_by_runtime(error):
+            print(f"dreamrl: {fault}", file=sys.stderr)
+            return fault.exit_code
         raise
 
 
 def _run(arguments: list[str]) -> int:
     if not arguments or arguments[0] in ("-h", "--help", "help"):
-        rows = [f"  {name:<12} {what}" for name, what in COMMANDS.items()]
+        rows = [f"  {name:<12} {summary}" for name, summary in COMMANDS.items()]
         print(HELP.format(commands="\n".join(rows)), end="")
         return 0
     if arguments[0] == "--version":

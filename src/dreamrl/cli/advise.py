@@ -31,14 +31,14 @@ class Options:
 
 def run(options: Options) -> None:
     check_seed(options.seed)
-    found = advise(families.make(options.family), options.seed)
-    command = command_line("dreamrl", "train", found.method, options.family)
+    advice = advise(families.make(options.family), options.seed)
+    command = command_line("dreamrl", "train", advice.method, options.family)
     if options.json:
-        values = None if found.values is None else found.values._asdict()
-        rest = {"command": command, "values": values, "probe": found.probe._asdict()}
-        print_json({**found._asdict(), **rest})
+        values = None if advice.values is None else advice.values._asdict()
+        rest = {"command": command, "values": values, "probe": advice.probe._asdict()}
+        print_json({**advice._asdict(), **rest})
         return
-    print(f"{found.family}: try {found.method} first, up to {found.steps:,} steps\n")
-    for reason in found.reasons:
+    print(f"{advice.family}: try {advice.method} first, up to {advice.steps:,} steps\n")
+    for reason in advice.reasons:
         print(textwrap.fill(reason, 88, initial_indent="- ", subsequent_indent="  "))
     print(f"\n  {command}")

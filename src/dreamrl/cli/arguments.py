@@ -17,7 +17,7 @@ from dreamrl.errors import UserError, unknown
 
 
 def parse(command: ModuleType, prog: str, arguments: list[str]) -> Any:
-    """Return what the arguments say, as the command's Options; None if they only ask for help."""
+    """Return the command's Options from its arguments; None if they only ask for help."""
     helping = any(a in ("-h", "--help") for a in arguments)
     build = getattr(command, "options_for", None)
     kind = command.Options
@@ -33,62 +33,62 @@ def parse(command: ModuleType, prog: str, arguments: list[str]) -> Any:
         return None
     _check_flags(kind, arguments)
     _check_number(kind, prog, arguments)
-    said = io.StringIO()
+    stderr = io.StringIO()
     # tyro draws its boxes by stdout's encoding, and `_plain` reads those of UTF-8.
     utf8 = io.TextIOWrapper(io.BytesIO(), "utf-8")
     try:
-        with contextlib.redirect_stderr(said), contextlib.redirect_stdout(utf8), _room():
+        with contextlib.redirect_stderr(stderr), contextlib.redirect_stdout(utf8), _room():
             return tyro.cli(kind, args=arguments, prog=prog, config=style)
     except SystemExit:
-        raise UserError(f"{_plain(said.getvalue())} (see {prog} --help)") from None
+        raise UserError(f"{_plain(stderr.getvalue())} (see {prog} --help)") from None
 
 
 @contextlib.contextmanager
 def _room() -> Iterator[None]:
     """Have tyro write as on a terminal of 20 columns at least: in fewer than 8 it never ends."""
-    before = os.environ.get("COLUMNS")
+    columns = os.environ.get("COLUMNS")
     os.environ["COLUMNS"] = str(max(20, shutil.get_terminal_size().columns))
     try:
         yield
     finally:
-        if before is None:
+        if columns is None:
             del os.environ["COLUMNS"]
         else:
-            os.environ["COLUMNS"] = before
+            os.environ["COLUMNS"] = columns
 
 
 def positionals(kind: type, arguments: list[str]) -> list[str]:
     """Return the arguments that belong to no flag, before the others are understood."""
     flags = {flag for flag, takes_value in _flags(kind).items() if takes_value}
-    found, skip = [], False
+    words, skip = [], False
     for argument in arguments:
         if argument.startswith("--"):
             skip = argument in flags
         elif skip:
             skip = False
         else:
-            found.append(argument)
-    return found
+            words.append(argument)
+    return words
 
 
 def _check_flags(kind: type, arguments: list[str]) -> None:
-    known = _flags(kind)
+    flags = _flags(kind)
     for argument in arguments:
         flag = argument.split("=", 1)[0].replace("_", "-")
-        if re.match(r"--\w", flag) and flag not in known:
-            raise unknown("setting", flag, known)
+        if re.match(r"--\w", flag) and flag not in flags:
+            raise unknown("setting", flag, flags)
 
 
 def _check_number(kind: type, prog: str, arguments: list[str]) -> None:
     places = [field for field in dataclasses.fields(kind) if _is_positional(field)]
-    wanted = [f.name.upper() for f in places if f.default is dataclasses.MISSING]
-    given = positionals(kind, arguments)
-    usage = " ".join([prog, *wanted])
-    if missing := wanted[len(given) :]:
+    names = [f.name.upper() for f in places if f.default is dataclasses.MISSING]
+    words = positionals(kind, arguments)
+    usage = " ".join([prog, *names])
+    if missing := names[len(words) :]:
         raise UserError(f"{' and '.join(missing)} missing: {usage}")
     many = any(typing.get_origin(typing.get_args(f.type)[0]) is tuple for f in places)
-    if len(given) > len(places) and not many:
-        raise UserError(f"{given[len(places)]!r} is one argument too many: {usage}")
+    if len(words) > len(places) and not many:
+        raise UserError(f"{words[len(places)]!r} is one argument too many: {usage}")
 
 
 def _flags(kind: Any, prefix: str = "") -> dict[str, bool]:
@@ -116,14 +116,14 @@ def _is_positional(field: dataclasses.Field) -> bool:
 
 
 def _plain(box: str) -> str:
-    """Return what stands in the first part of the box that tyro draws around an error."""
+    """Return the text in the first part of the box that tyro draws around an error."""
     lines = [line.strip("│ \t") for line in box.splitlines()]
-    said = []
+    words = []
     for line in lines:
         if line.startswith("╭"):
             continue
         if not line or line[0] in "─╰":
             break
-        said.append(line)
-    text = " ".join(said).removeprefix("Error parsing ").strip()
+        words.append(line)
+    text = " ".join(words).removeprefix("Error parsing ").strip()
     return text or "these arguments cannot be understood"

@@ -21,7 +21,7 @@ class Options:
     what: Annotated[tyro.conf.Positional[Literal["env", "train"]], tyro.conf.arg(metavar="WHAT")]
     """env: random actions, no agent. train: all updates, compile time apart, cold and cached."""
     agent: str = "dream"
-    """Who trains; of no account for env."""
+    """The method that trains; of no account for env."""
     family: str = "distracting-bus"
     """A name that dreamrl families lists, or one of your own, as in dreamrl train."""
     json: bool = False

@@ -1,4 +1,4 @@
-"""How far a whole comparison is: a live table on a terminal, plain lines everywhere else."""
+"""Progress of a whole comparison: a live table on a terminal, plain lines everywhere else."""
 
 import contextlib
 import statistics
@@ -21,19 +21,19 @@ from dreamrl.listener import Record
 
 
 class Board:
-    """What is done, running and to come; a listener of `dreamrl.comparison.fill`."""
+    """The cells done, running and to come; a listener of `dreamrl.comparison.fill`."""
 
     def __init__(self, cells: Sequence[Cell]):
         self.cells = {cell.key: cell for cell in cells}
         self.states = dict.fromkeys(self.cells, "to come")
         self.seconds: dict[Key, float] = {}
-        """What cells have taken; of running ones, what they will have taken."""
+        """Seconds that cells have taken; of running ones, an estimate of the whole."""
         self.running: dict[Key, float] = {}
-        """When those that are worked on began; several, where there are several workers."""
+        """Start of each cell that is worked on; several, where there are several workers."""
         self.notes: list[str] = []
         self.stop: Callable[[], bool] = lambda: False
         self.file: IO[str] | None = None
-        """Where each piece of news goes as a line."""
+        """The file that gets each piece of news as a line."""
 
     def begin(self, cell: Cell, seeds: Sequence[int]) -> None:
         key = cell.key
@@ -54,7 +54,7 @@ class Board:
         self._say(line)
 
     def chunk(self, records: Sequence[Record]) -> None:
-        """Show what a chunk of the running cell came to, in each seed."""
+        """Show the results of a chunk of the running cell, one record a seed."""
         key = next(reversed(self.running))
         cell, first = self.cells[key], records[0]
         share = first["iteration"] / cell.settings.budget.iterations
@@ -70,7 +70,7 @@ class Board:
         self._say(f"{cell.name} on {cell.family}: {words}  {rate:,.0f} steps/s  {self._left()}")
 
     def done(self, cell: Cell, result: Result) -> None:
-        """Show what came of a cell, just now or in an earlier call."""
+        """Show the result of a cell, of this call or of an earlier one."""
         key = self._ended(cell)
         score = statistics.fmean(seed["unseen"]["return"] for seed in result["seeds"])
         self.states[key] = f"done, {score:.3f}"
@@ -102,11 +102,11 @@ class Board:
 
     def _left(self) -> str:
         """Return how long the cells that are running and to come will take, as the others did."""
-        known = {key: s for key, s in self.seconds.items() if s > 0}
-        if not known:
+        durations = {key: s for key, s in self.seconds.items() if s > 0}
+        if not durations:
             return "time left: not known yet"
         cost = {key: cell.budget * len(cell.seeds) for key, cell in self.cells.items()}
-        rate = sum(known.values()) / sum(cost[key] for key in known)
+        rate = sum(durations.values()) / sum(cost[key] for key in durations)
         open_ = [k for k, s in self.states.items() if s != "failed" and not s.startswith("done")]
         left = sum(self.seconds.get(key, rate * cost[key]) for key in open_)
         left = max(0.0, left - sum(time.perf_counter() - began for began in self.running.values()))
@@ -134,15 +134,15 @@ _STYLES = {"to come": "[dim]", "done": "[green]", "failed": "[bold red]"}
 @contextlib.contextmanager
 def board(cells: Sequence[Cell], console: Console) -> Iterator[Board]:
     """Yield a view of the cells for as long as they are worked on, which Ctrl-C ends."""
-    made = Board(cells)
+    view = Board(cells)
     with contextlib.ExitStack() as stack:
         if can_redraw(console):
-            live = stack.enter_context(Live(made, console=console, refresh_per_second=2))
+            live = stack.enter_context(Live(view, console=console, refresh_per_second=2))
             stack.enter_context(at_last(live.stop))
         else:
-            made.file = console.file
-        made.stop = stack.enter_context(interruptible(made.stopping))
-        yield made
+            view.file = console.file
+        view.stop = stack.enter_context(interruptible(view.stopping))
+        yield view
 
 
 def _clock(seconds: float) -> str:

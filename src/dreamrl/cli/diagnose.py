@@ -39,17 +39,16 @@ class Options:
     machine: Path | None = None
     """Of a fleet: folder with the table of the machine, as diagnosis:path= takes it."""
     family: str | None = None
-    """Of a fleet, or a diagnosis of one's own: where it is, as in dreamrl train. Its code is
-    run."""
+    """Of a fleet, or a diagnosis of your own: its place, as in dreamrl train. Its code is run."""
     outcome: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
     """The outcome of a proposed test, in their order; may be given several times. A page begins
     after them."""
     stop: str | None = None
-    """When DREAM's tests end, if otherwise than in training: rule, never or a number of tests."""
+    """End of DREAM's tests, if not as in training: rule, never or a number of tests."""
     serve: bool = False
     """Ask on a page in a browser instead, until Ctrl-C; needs pip install 'dreamrl[studio]'."""
     port: int = 8322
-    """Where the page is served; 0: at any port that is free."""
+    """Port of the page; 0: any port that is free."""
     host: str = "127.0.0.1"
     """Address that it is served at; 0.0.0.0: at all of this machine's, to whoever has the token."""
     open: bool = False
@@ -69,9 +68,9 @@ def run(options: Options) -> None:
         return
     while _asked(consultation):
         pass
-    said = wording(consultation)
-    print(f"\nrepair: {said.advice.repair}")
-    print(said.pays)
+    texts = wording(consultation)
+    print(f"\nrepair: {texts.advice.repair}")
+    print(texts.pays)
 
 
 def _serve(options: Options) -> None:
@@ -80,16 +79,18 @@ def _serve(options: Options) -> None:
 
     run = only(options.run).path
     # Whatever keeps it from proposing is told here; and the first page is not waited for.
-    begun = _begun(load(run), options)
-    wording(begun)
-    at = door(options.host, options.port)
-    say_address([("diagnosis", at.address()), ("run", str(run))], options.json, options.open)
-    served = application(begun.agent, str(run), at.names, at.token, begun.told, _machine(options))
-    serve(served, at.listener)
+    consultation = _begun(load(run), options)
+    wording(consultation)
+    gate = door(options.host, options.port)
+    say_address([("diagnosis", gate.address()), ("run", str(run))], options.json, options.open)
+    app = application(
+        consultation.agent, str(run), gate.names, gate.token, consultation.told, _machine(options)
+    )
+    serve(app, gate.listener)
 
 
 def _begun(agent: TrainedAgent, options: Options) -> Consultation:
-    """Return a consultation that was told what the command was."""
+    """Return a consultation with the outcomes that the command was given."""
     consultation = Consultation(agent.with_stop(options.stop), machine=_machine(options))
     for outcome in options.outcome:
         consultation.tell(outcome)
@@ -102,15 +103,15 @@ def _machine(options: Options) -> Diagnosis | None:
 
 def _asked(consultation: Consultation) -> bool:
     """Show what is known and ask for one outcome; return whether to go on."""
-    said = wording(consultation)
+    texts = wording(consultation)
     print()
-    print_rows([(fault, f"{words:>4}") for fault, _, words in likeliest(said.faults)])
-    if said.proposal is None:
-        print(f"\n{said.test}")
+    print_rows([(fault, f"{words:>4}") for fault, _, words in likeliest(texts.faults)])
+    if texts.proposal is None:
+        print(f"\n{texts.test}")
         return False
-    print(f"now: {said.advice.repair}, {said.pays}")
-    print(f"\n{said.test} ({said.worth})")
-    print_rows([(f"  {outcome}", f"{share:>4}  {then}") for outcome, share, then in said.outcomes])
+    print(f"now: {texts.advice.repair}, {texts.pays}")
+    print(f"\n{texts.test} ({texts.worth})")
+    print_rows([(f"  {outcome}", f"{share:>4}  {fix}") for outcome, share, fix in texts.outcomes])
     while True:
         print("outcome: ", end="", flush=True)
         answer = sys.stdin.readline()

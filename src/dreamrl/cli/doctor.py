@@ -40,7 +40,7 @@ LOCKS = tuple((Path(host.__file__).parents[2] / "requirements").glob("*.txt"))
 PATIENCE = 60
 """Seconds in which a package is imported, on any disk."""
 VARIABLES = ("JAX_", "XLA_", "DREAMRL_", "CUDA_VISIBLE_DEVICES", "PYTHONIOENCODING", "PYTHONUTF8")
-"""What variables of the environment begin with that have a say here."""
+"""Beginnings of the environment's variables that have a say here."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,11 +55,11 @@ class Options:
 
 
 def run(options: Options) -> None:
-    found = examine()
+    report = examine()
     if options.json:
-        print_json(found)
+        print_json(report)
         return
-    for part, rows in found.items():
+    for part, rows in report.items():
         print(part)
         width = max(map(len, rows), default=0)
         for name, row in rows.items():
@@ -68,7 +68,7 @@ def run(options: Options) -> None:
 
 
 def examine() -> dict[str, dict[str, dict[str, Any]]]:
-    """Return what was found: {part: {name: {"works": ..., "found": words}}}."""
+    """Return the findings: {part: {name: {"works": ..., "found": words}}}."""
     return {
         "versions": _versions(),
         "devices": _devices(),
@@ -84,8 +84,8 @@ def examine() -> dict[str, dict[str, dict[str, Any]]]:
     }
 
 
-def _row(found: str, works: bool = True) -> dict[str, Any]:
-    return {"works": works, "found": found}
+def _row(text: str, works: bool = True) -> dict[str, Any]:
+    return {"works": works, "found": text}
 
 
 def _versions() -> dict[str, dict[str, Any]]:
@@ -147,33 +147,35 @@ def _extras() -> dict[str, dict[str, Any]]:
 def _extra(extra: str, package: str) -> dict[str, Any]:
     if importlib.util.find_spec(package) is None:
         return _row(f"not installed: pip install 'dreamrl[{extra}]'")
-    named = f"{package} {version(package)}"
+    label = f"{package} {version(package)}"
     command = [sys.executable, "-c", f"import {package}"]
     try:
-        told = subprocess.run(
+        result = subprocess.run(
             command, capture_output=True, stdin=subprocess.DEVNULL, timeout=PATIENCE, check=False
         )
     except subprocess.TimeoutExpired:
-        return _row(f"{named}: not imported within {PATIENCE} s", works=False)
+        return _row(f"{label}: not imported within {PATIENCE} s", works=False)
     except OSError as error:
-        return _row(f"{named}: installed, not imported: {error.strerror}")
-    if told.returncode == 0:
-        return _row(named)
-    lines = told.stderr.decode(errors="replace").strip().splitlines()
-    why = lines[-1][:200] if lines else f"exit code {told.returncode}"
-    return _row(f"{named}: import fails: {why}", works=False)
+        return _row(f"{label}: installed, not imported: {error.strerror}")
+    if result.returncode == 0:
+        return _row(label)
+    lines = result.stderr.decode(errors="replace").strip().splitlines()
+    why = lines[-1][:200] if lines else f"exit code {result.returncode}"
+    return _row(f"{label}: import fails: {why}", works=False)
 
 
 def _locks() -> dict[str, dict[str, Any]]:
-    """Hold what is installed against the locked versions, where this is a checkout with some."""
+    """Compare installed packages with the locked versions, where this is a checkout with some."""
     return {f"{lock.parent.name}/{lock.name}": _held(lock) for lock in sorted(LOCKS)}
 
 
 def _held(lock: Path) -> dict[str, Any]:
     pins = re.findall(r"^([\w.-]+)==(\S+)", lock.read_text(), re.MULTILINE)
-    here = {name: version(name) for name, _ in pins}
-    missing = [name for name, found in here.items() if found == NOWHERE]
-    other = [f"{n} {here[n]}, not {pin}" for n, pin in pins if here[n] not in (pin, NOWHERE)]
+    versions = {name: version(name) for name, _ in pins}
+    missing = [name for name, number in versions.items() if number == NOWHERE]
+    other = [
+        f"{n} {versions[n]}, not {pin}" for n, pin in pins if versions[n] not in (pin, NOWHERE)
+    ]
     words = [f"{len(pins) - len(missing) - len(other)} of {len(pins)} packages as locked"]
     words += [f"{len(missing)} not installed"] if missing else []
     words += [", ".join(other[:5]) + ", ..." * (len(other) > 5)] if other else []

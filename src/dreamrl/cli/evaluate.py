@@ -41,10 +41,9 @@ class Options:
     episodes: int = 1
     """Exploitation episodes a trial, each with its own goal."""
     stop: str | None = None
-    """When DREAM's explorations end, if otherwise than in training: rule, never or a number of
-    steps."""
+    """End of DREAM's explorations, if not as in training: rule, never or a number of steps."""
     family: str | None = None
-    """Of a run on a family of one's own: where it is, as in dreamrl train. Its code is run."""
+    """Of a run on a family of your own: its place, as in dreamrl train. Its code is run."""
     json: bool = False
     """Print one JSON object instead."""
 
@@ -68,12 +67,12 @@ def run(options: Options) -> None:
 
 
 def _of_beliefs(stop: str | None, loaded: runs.Loaded) -> dict[str, Any]:
-    """Return what z holds, and how far beliefs are off the exact posterior, if that is known."""
+    """Return the information in z, and the divergence of beliefs from the exact posterior."""
     agent = prepare(loaded.family, loaded.algorithm, loaded.state)
-    off = divergence(agent.with_stop(stop))
-    found = {} if off is None else {"belief_divergence": off}
+    gap = divergence(agent.with_stop(stop))
+    result = {} if gap is None else {"belief_divergence": gap}
     settings = loaded.algorithm.settings
     if agent.known is None or not isinstance(settings, DreamSettings):
-        return found
-    held = contents(loaded.family, agent.known.encodings, settings.encoding.rho)
-    return found if held is None else found | told(held)
+        return result
+    information = contents(loaded.family, agent.known.encodings, settings.encoding.rho)
+    return result if information is None else result | told(information)

@@ -19,7 +19,7 @@ class Options:
 
 
 def run(options: Options) -> None:
-    made = [families.make(name) for name in families.NAMES]
+    instances = [families.make(name) for name in families.NAMES]
     if options.json:
         # Not above: the list of names need not wait for agents and references.
         from dreamrl.cli.values import print_json
@@ -32,12 +32,12 @@ def run(options: Options) -> None:
                     "horizon": f.horizon,
                     "actions": getattr(f.action_space, "n", None),
                 }
-                for f in made
+                for f in instances
             }
         )
         return
     print(f"{'family':<17} {'training':>8} {'unseen':>8} {'horizon':>8}  what differs")
-    for f in made:
+    for f in instances:
         unseen = len({*f.test_ids} - {*f.train_ids})
         summary = (type(f).__doc__ or "").strip().split("\n")[0].split(": ")[-1]
         print(f"{f.name:<17} {len(f.train_ids):>8} {unseen:>8} {f.horizon:>8}  {summary}")

@@ -1,4 +1,4 @@
-"""`dreamrl new-family NAME`: a family of one's own to begin with, and its test."""
+"""`dreamrl new-family NAME`: a family of your own to begin with, and its test."""
 
 import dataclasses
 import importlib.resources
@@ -36,8 +36,8 @@ def run(options: Options) -> None:
     if module in sys.stdlib_module_names:
         raise UserError(f"{module} is a module of Python's own: choose another NAME")
     family, test = options.out / f"{module}.py", options.out / f"test_{module}.py"
-    if there := [str(path) for path in (family, test) if path.exists()]:
-        raise UserError(f"{there[0]} exists, and is left as it is: choose another NAME or --out")
+    if existing := [str(path) for path in (family, test) if path.exists()]:
+        raise UserError(f"{existing[0]} exists, and is left as it is: choose another NAME or --out")
     kind = "".join(part[:1].upper() + part[1:] for part in module.split("_"))
     names = {"module": module, "kind": kind, "name": module.replace("_", "-").strip("-")}
     options.out.mkdir(parents=True, exist_ok=True)

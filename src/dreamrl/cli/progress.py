@@ -1,4 +1,4 @@
-"""How a training goes: a live panel on a terminal, plain lines everywhere else."""
+"""Progress of a training: a live panel on a terminal, plain lines everywhere else."""
 
 import contextlib
 import statistics
@@ -26,7 +26,7 @@ STOPPING = "stopping after this chunk and keeping the agent; Ctrl-C again stops 
 
 
 class Goal(NamedTuple):
-    """When a training is finished: `complete` in train.py."""
+    """The end of a training: `complete` in training.py."""
 
     iterations: int
     until: int | None
@@ -39,8 +39,8 @@ class Goal(NamedTuple):
     def left(self, record: Record) -> float:
         """Return seconds, if it goes on as so far."""
         share = min(record["iteration"] / self.iterations, record["steps"] / (self.until or 1))
-        trained = record["seconds"] - record["compile_seconds"]
-        return trained * (1 / share - 1) if 0 < share < 1 else 0.0
+        seconds = record["seconds"] - record["compile_seconds"]
+        return seconds * (1 / share - 1) if 0 < share < 1 else 0.0
 
 
 @contextlib.contextmanager
@@ -62,25 +62,25 @@ def progress(
 class _Lines:
     def __init__(self, title: str, where: str, goal: Goal, held_out: bool, console: Console):
         self.goal, self.held_out, self.file = goal, held_out, console.file
-        self.alarmed = self.told = self.several = False
+        self.has_alarm = self.has_limits = self.several = False
         self._say(f"{title} -> {where}; compiling")
 
     def show(self, records: Sequence[Record], limits: Limits) -> None:
-        if not self.told and limits.get("optimal") is not None:
-            self.told = True
+        if not self.has_limits and limits.get("optimal") is not None:
+            self.has_limits = True
             optimal, walk = limits["optimal"], limits["no_exploration"]
             self._say(f"best return: {optimal:.3f} knowing the problem, {walk:.3f} not exploring")
         # Where others have failed, the last one still says which it is.
         self.several = self.several or len(records) > 1
         for record in records:
-            of = f"seed {record['seed']:.0f}  " if self.several else ""
-            words = [f"{of}{self.goal.done(record)}"]
+            prefix = f"seed {record['seed']:.0f}  " if self.several else ""
+            words = [f"{prefix}{self.goal.done(record)}"]
             words += [f"{label} {text}" for label, text in _short(record, self.held_out)]
             words.append(f"{record['seconds']:.0f} s, {self.goal.left(record):.0f} s left")
             self._say("  ".join(words))
-        if _collapsed(records) and not self.alarmed:
+        if _collapsed(records) and not self.has_alarm:
             self._say(ALARM)
-        self.alarmed = _collapsed(records)
+        self.has_alarm = _collapsed(records)
 
     def stopping(self) -> None:
         self._say(STOPPING)
@@ -98,14 +98,14 @@ class _LivePanel:
     def __init__(self, title: str, where: str, goal: Goal, horizon: int, held_out: bool):
         self.title, self.where, self.goal = title, where, goal
         self.horizon, self.held_out = horizon, held_out
-        self.shown = 0.0
+        self.update_time = 0.0
         self.records: Sequence[Record] = ()
         self.limits: Limits = {}
         self.past: list[float] = []
         self.notes: list[str] = []
 
     def show(self, records: Sequence[Record], limits: Limits) -> None:
-        self.records, self.limits, self.shown = records, limits, time.perf_counter()
+        self.records, self.limits, self.update_time = records, limits, time.perf_counter()
         if "return_unseen" in records[0]:
             self.past.append(_mean(records, "return_unseen"))
         self.notes = [note for note in self.notes if note != ALARM]
@@ -126,17 +126,17 @@ class _LivePanel:
             elapsed = time.perf_counter() - cli.BEGAN
             rows.add_row("compiling", f"{elapsed:.0f} s; kept for the next start")
         else:
-            self._fill(rows, time.perf_counter() - self.shown)
+            self._fill(rows, time.perf_counter() - self.update_time)
         for note in self.notes:
             rows.add_row("[bold red]![/]", Text(note))
         # Names and paths are the user's own, and no markup.
         title, where = Text(self.title, "bold"), Text(self.where)
         return Panel(rows, title=title, subtitle=where, expand=False)
 
-    def _fill(self, rows: Table, since: float) -> None:
+    def _fill(self, rows: Table, age: float) -> None:
         """Fill the panel; `since` so many seconds ago the records came."""
         records, first = self.records, self.records[0]
-        elapsed, left = first["seconds"] + since, max(0.0, self.goal.left(first) - since)
+        elapsed, left = first["seconds"] + age, max(0.0, self.goal.left(first) - age)
         total, done = self.goal.iterations, first["iteration"]
         rows.add_row("iteration", ProgressBar(total=total, completed=done, width=40))
         rows.add_row("", self.goal.done(first))
@@ -146,8 +146,8 @@ class _LivePanel:
         if (optimal := self.limits.get("optimal")) is not None:
             walk = self.limits["no_exploration"]
             goal = f"  [dim](best {optimal:.2f}; without exploration {walk:.2f})[/]"
-        of = ", unseen" if self.held_out else ""
-        rows.add_row(f"return{of}", f"[bold]{_all(records, 'return_unseen', '.3f')}[/]{goal}")
+        suffix = ", unseen" if self.held_out else ""
+        rows.add_row(f"return{suffix}", f"[bold]{_all(records, 'return_unseen', '.3f')}[/]{goal}")
         if len(self.past) > 1:
             rows.add_row("", f"[green]{_spark(self.past)}[/]")
         if self.held_out:
@@ -166,14 +166,14 @@ METRICS = (
     ("z_nats", "nats in z", ".2f"),
     ("dual", "dual variable", ".4f"),
 )
-"""What is shown of an algorithm's metrics, if it has them."""
+"""An algorithm's metrics that are shown, if it has them."""
 
 
 def _short(record: Record, held_out: bool) -> list[tuple[str, str]]:
     both = (("return_unseen", "unseen", ".3f"), ("return_train", "training", ".3f"))
     returns = both if held_out else (("return_unseen", "return", ".3f"),)
-    shown = (*returns, ("exploration_length", "length", ".1f"), *METRICS)
-    pairs = [(label, format(record[name], form)) for name, label, form in shown if name in record]
+    columns = (*returns, ("exploration_length", "length", ".1f"), *METRICS)
+    pairs = [(label, format(record[name], form)) for name, label, form in columns if name in record]
     return [*pairs, ("steps/s", f"{record['steps_per_second']:,.0f}")]
 
 

@@ -39,21 +39,21 @@ def run(options: Options) -> None:
         _tell_diagnosis(values, options.json)
         return
     if options.json:
-        shown = values._asdict()
-        shown["random_exploration"] = values.random_exploration._asdict()
-        print_json(shown)
+        content = values._asdict()
+        content["random_exploration"] = values.random_exploration._asdict()
+        print_json(content)
         return
     print(f"best mean returns in {family.name}")
     shortest = values.shortest_informative
-    known = [("problem known", f"{values.optimum:.4f}")]
+    rows = [("problem known", f"{values.optimum:.4f}")]
     if holds_out(family):
-        known = [
+        rows = [
             ("problem known, unseen problems", f"{values.optimum:.4f}"),
             ("problem known, training problems", f"{values.optimum_train:.4f}"),
         ]
     print_rows(
         [
-            *known,
+            *rows,
             ("after the best exploration", _number(values.bayes_optimal)),
             ("after a random exploration", f"{values.random_exploration.mean:.4f}"),
             ("without exploration", f"{values.no_exploration:.4f}"),
@@ -86,7 +86,7 @@ def _tell_diagnosis(values: references.DiagnosisReference, as_json: bool) -> Non
         ]
     )
     print("\nbest return of at most so many tests")
-    print_rows([(str(n), _between(found)) for n, found in enumerate(values.by_budget)])
+    print_rows([(str(n), _between(value)) for n, value in enumerate(values.by_budget)])
     if values.frontier:
         print("\nbest return at a price of a test, which is not counted")
         points = [(f"{p.price:.4f}", f"{p.mean:.4f}  {p.tests:.2f}") for p in values.frontier]
@@ -95,14 +95,14 @@ def _tell_diagnosis(values: references.DiagnosisReference, as_json: bool) -> Non
         print(f"\nnothing about the repair is told by: {', '.join(values.useless)}")
 
 
-def _between(found: Any) -> str:
-    high = f" to {found.high:.4f}" if found.gap else ""
-    return f"{found.low:.4f}{high}  {found.tests:.2f}"
+def _between(value: Any) -> str:
+    high = f" to {value.high:.4f}" if value.gap else ""
+    return f"{value.low:.4f}{high}  {value.tests:.2f}"
 
 
-def _way(found: Any) -> str:
-    error = f" (error {found.error:.4f})" if found.error else ""
-    return f"{found.mean:.4f}  {found.tests:.2f}{error}"
+def _way(value: Any) -> str:
+    error = f" (error {value.error:.4f})" if value.error else ""
+    return f"{value.mean:.4f}  {value.tests:.2f}{error}"
 
 
 def _plain(value: Any) -> Any:

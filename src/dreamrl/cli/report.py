@@ -36,7 +36,7 @@ class Options:
     seed: int = 0
     """Seed of the problems, if they are drawn, and of the goals."""
     family: str | None = None
-    """Of runs on a family of one's own: where it is, as in dreamrl train. Its code is run."""
+    """Of runs on a family of your own: its place, as in dreamrl train. Its code is run."""
     json: bool = False
     """Print what the page shows as one JSON object too."""
 
@@ -48,8 +48,8 @@ def run(options: Options) -> None:
     for problem in options.problem:
         check_number("problem", problem, 0, 2**31 - 1)
     # Where none is a directory, collecting will say so.
-    beside = next((path for path in options.run if path.is_dir()), options.run[0])
-    out = options.out or beside / "report.html"
+    folder = next((path for path in options.run if path.is_dir()), options.run[0])
+    out = options.out or folder / "report.html"
     if out.suffix != ".html":
         raise UserError(f"--out must end in .html, is {out}")
     if options.out is not None and not out.parent.is_dir():

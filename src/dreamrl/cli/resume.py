@@ -31,7 +31,7 @@ class Options(Machines):
     until: int | None = None
     """Go on until each seed has taken so many environment steps; it extends a finished run."""
     family: str | None = None
-    """Of a run on a family of one's own: where it is, as in dreamrl train. Its code is run."""
+    """Of a run on a family of your own: its place, as in dreamrl train. Its code is run."""
     json: bool = False
     """Print the result as one JSON object; progress goes to the error output."""
 

@@ -26,26 +26,26 @@ class Options:
     directory: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="[DIRECTORY]")] = Path(
         "runs"
     )
-    """Where to look, below it too."""
+    """Directory to search, with all below it."""
     json: bool = False
     """Print a list of JSON objects instead."""
 
 
 def run(options: Options) -> None:
-    found = survey(options.directory)
+    summaries = survey(options.directory)
     if options.json:
-        print_json([summary._asdict() for summary in found])
+        print_json([summary._asdict() for summary in summaries])
         return
-    if not found:
+    if not summaries:
         print(f"no runs in {options.directory}")
         return
     heads = ("run", "agent", "family", "seeds", "iterations", "steps", "return", "state")
-    rows = [heads, *map(_words, found)]
+    rows = [heads, *map(_words, summaries)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         print("  ".join(cells).rstrip())
-    for summary in found:
+    for summary in summaries:
         if summary.error:
             print(f"{summary.run}: {summary.error}")
 

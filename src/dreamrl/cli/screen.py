@@ -1,4 +1,4 @@
-"""What commands print on: any terminal, pipe or file, without a run ever ending by it."""
+"""Output of commands: any terminal, pipe or file, without a run ever ending by it."""
 
 import codecs
 import contextlib
@@ -16,14 +16,14 @@ PLAIN = {"‖": "|", "–": "-", "—": "-", "×": "x", "·": ".", "…": "...",
 
 
 def _stand_in(error: UnicodeError) -> tuple[str | bytes, int]:
-    """Encode what a stream's own encoding lacks."""
+    """Encode the letters that a stream's own encoding lacks."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
-    refused = error.object[error.start : error.end]
-    if all("\udc80" <= letter <= "\udcff" for letter in refused):
+    letters = error.object[error.start : error.end]
+    if all("\udc80" <= letter <= "\udcff" for letter in letters):
         # Bytes of a path that Python could not read: they go out as they came in.
-        return bytes(ord(letter) - 0xDC00 for letter in refused), error.end
-    return "".join(map(_plain, refused)), error.end
+        return bytes(ord(letter) - 0xDC00 for letter in letters), error.end
+    return "".join(map(_plain, letters)), error.end
 
 
 def _plain(letter: str) -> str:
@@ -70,10 +70,10 @@ class Stream:
         with contextlib.suppress(OSError, ValueError):  # It has no number.
             stream.flush()
             number = stream.fileno()
-            own = os.fdopen(os.dup(number), "w", encoding=stream.encoding, errors=stream.errors)
-            own.reconfigure(line_buffering=stream.isatty())
+            copy = os.fdopen(os.dup(number), "w", encoding=stream.encoding, errors=stream.errors)
+            copy.reconfigure(line_buffering=stream.isatty())
             os.dup2(2, number)
-            self.stream = own
+            self.stream = copy
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.stream, name)
@@ -92,16 +92,16 @@ def streams() -> Iterator[tuple[Stream, Stream]]:
     """Wrap stdout and stderr in a `Stream` each, for as long as a command runs."""
     _open_closed_ones()
     out, err = sys.stdout, sys.stderr
-    made = Stream(out), Stream(err)
+    pair = Stream(out), Stream(err)
     with contextlib.ExitStack() as stack:
         for stream in (out, err):
             stack.enter_context(_showing_anything(stream))
-        stack.enter_context(contextlib.redirect_stdout(made[0]))
-        stack.enter_context(contextlib.redirect_stderr(made[1]))
+        stack.enter_context(contextlib.redirect_stdout(pair[0]))
+        stack.enter_context(contextlib.redirect_stderr(pair[1]))
         try:
-            yield made
+            yield pair
         finally:
-            for stream in made:
+            for stream in pair:
                 stream.flush()
 
 
@@ -110,16 +110,16 @@ def _showing_anything(stream: Any) -> Iterator[None]:
     if not hasattr(stream, "reconfigure"):
         yield
         return
-    before = stream.errors
+    errors = stream.errors
     stream.reconfigure(errors="dreamrl-plain")
     try:
         yield
     finally:
-        stream.reconfigure(errors=before)
+        stream.reconfigure(errors=errors)
 
 
 def _open_closed_ones() -> None:
-    """Give what was started without stdout or stderr a place to print to.
+    """Give a process started without stdout or stderr a place to print to.
 
     Else the next file that is opened, as a run's, would have their number.
     """

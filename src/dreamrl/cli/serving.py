@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Door(NamedTuple):
-    """Where pages are served, and to whom: `names` and `token` are as in `studio.guard.Guard`."""
+    """Address and guests of served pages: `names` and `token` are as in `studio.guard.Guard`."""
 
     listener: socket.socket
     host: str
@@ -29,12 +29,12 @@ class Door(NamedTuple):
         name = f"[{self.host}]" if ":" in self.host else self.host
         from dreamrl.studio.guard import TOKEN
 
-        shown = f"?{TOKEN}={self.token}" if self.token else ""
-        return f"http://{name}:{self.listener.getsockname()[1]}/{place}{shown}"
+        query = f"?{TOKEN}={self.token}" if self.token else ""
+        return f"http://{name}:{self.listener.getsockname()[1]}/{place}{query}"
 
 
 def check_serving(port: int) -> None:
-    """Raise UserError for a port that is none, and where what serves pages is not installed."""
+    """Raise UserError for a port that is none, and where packages that serve pages are missing."""
     check_number("port", port, 0, 2**16 - 1)
     for package in ("starlette", "uvicorn"):
         needs(package, "studio")

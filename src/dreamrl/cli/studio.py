@@ -20,9 +20,9 @@ EXAMPLES = """\
 class Options:
     """Show runs in a browser, live while they train, and let their agents play.
 
-    Only this machine can reach it, unless --host says otherwise; who comes from elsewhere needs
-    the address that is printed then, which holds a token. Nothing outside the directories is read.
-    Ctrl-C ends it. Needs pip install 'dreamrl[studio]'.
+    Only this machine can reach it, unless --host says otherwise; whoever comes from elsewhere
+    needs the address that is printed then, which holds a token. Nothing outside the directories
+    is read. Ctrl-C ends it. Needs pip install 'dreamrl[studio]'.
     """
 
     run: Annotated[
@@ -30,7 +30,7 @@ class Options:
     ] = (Path("runs"),)
     """Runs, and directories of runs."""
     port: int = 8321
-    """Where it listens; 0: any port that is free."""
+    """Port to listen at; 0: any port that is free."""
     host: str = "127.0.0.1"
     """Address to listen at; 0.0.0.0: at all of this machine's."""
     open: bool = False
@@ -38,7 +38,7 @@ class Options:
     lesson: bool = False
     """Show the lesson instead: DREAM in six scenes. No runs are needed."""
     family: str | None = None
-    """Of runs on a family of one's own: where it is, as in dreamrl train. Its code is run."""
+    """Of runs on a family of your own: its place, as in dreamrl train. Its code is run."""
     json: bool = False
     """Print the address as a JSON object."""
 
@@ -49,8 +49,8 @@ def run(options: Options) -> None:
     from dreamrl.studio.shelf import Shelf
 
     shelf = Shelf(() if options.lesson else options.run, options.family)
-    at = door(options.host, options.port)
-    address = at.address("lesson" if options.lesson else "")
+    gate = door(options.host, options.port)
+    address = gate.address("lesson" if options.lesson else "")
     rows = [("studio", address), ("runs", str(len(shelf.rows())))]
     say_address(rows, options.json, options.open)
-    serve(application(shelf, at.names, at.token), at.listener)
+    serve(application(shelf, gate.names, gate.token), gate.listener)

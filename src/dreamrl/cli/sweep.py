@@ -97,22 +97,22 @@ def _plan(options: Options) -> Plan:
         proposals.check(options.sampler)
         # What Optuna may propose is checked by a draw of it; nothing of that is trained.
         _cells(options, drawn(over, 8, options.draw))
-        made: list[Cell] = []
+        plan_cells: list[Cell] = []
     elif options.random is not None:
-        made = _cells(options, drawn(over, options.random, options.draw))
+        plan_cells = _cells(options, drawn(over, options.random, options.draw))
     else:
-        made = _cells(options, grid(over))
+        plan_cells = _cells(options, grid(over))
     names = ("agent", "family", "over", "seeds", "budget", "trials", "by")
-    asked: dict[str, Any] = {name: getattr(options, name) for name in names}
-    asked |= {name: list(value) for name, value in asked.items() if isinstance(value, tuple)}
+    question: dict[str, Any] = {name: getattr(options, name) for name in names}
+    question |= {name: list(value) for name, value in question.items() if isinstance(value, tuple)}
     ways = ("random", "draw") if options.optuna is None else ("optuna", "sampler", "draw")
-    asked |= {name: getattr(options, name) for name in ways}
+    question |= {name: getattr(options, name) for name in ways}
     command = command_line("dreamrl", *sys.argv[1:])
-    return Plan(options.out, "sweep", asked, command, tuple(made))
+    return Plan(options.out, "sweep", question, command, tuple(plan_cells))
 
 
 def _cells(options: Options, combinations: list[dict[str, str]]) -> list[Cell]:
-    names = [named(agent, chosen) for agent in options.agent for chosen in combinations]
+    names = [named(agent, choice) for agent in options.agent for choice in combinations]
     return cells(names, options.family, options.seeds, options.budget, options.trials)
 
 
@@ -120,13 +120,13 @@ def _gone_on_with(plan: Plan) -> Plan:
     """Return the plan with what was proposed in its directory before; UserError for another's."""
     if not (plan.directory / PLAN).exists():
         return plan
-    before = plans.read(plan.directory)
-    if not (before.drawn or plan.asked.get("optuna")):
+    stored = plans.read(plan.directory)
+    if not (stored.drawn or plan.asked.get("optuna")):
         return plan
-    for name, value in before.asked.items():
+    for name, value in stored.asked.items():
         if name != "optuna" and plan.asked.get(name) != value:
             raise UserError(
                 f"{plan.directory} holds a sweep by Optuna with another {name}: choose another "
                 "--out, or ask as before"
             )
-    return dataclasses.replace(plan, cells=before.cells, drawn=before.drawn)
+    return dataclasses.replace(plan, cells=stored.cells, drawn=stored.drawn)

@@ -80,7 +80,7 @@ class Options(Machines):
     """Keep the agent with the best return on training problems, of those evaluated on the way,
     and not the last one."""
     sink: Annotated[tuple[Literal["tensorboard", "wandb"], ...], tyro.conf.UseAppendAction] = ()
-    """Where metrics go beside metrics.jsonl; may be given twice."""
+    """Place for metrics beside metrics.jsonl; may be given twice."""
     json: bool = False
     """Print the result as one JSON object; progress goes to the error output."""
 
@@ -89,19 +89,19 @@ def options_for(arguments: list[str], helping: bool) -> tuple[type[Options], lis
     """Return Options with the settings of the agent that is asked for, and all flags in full."""
     agent = next((a for a in arguments if a in registry.METHODS), None)
     if agent is None:
-        if (given := positionals(Options, arguments)) and not helping:
-            raise unknown("agent", given[0], registry.METHODS)
+        if (words := positionals(Options, arguments)) and not helping:
+            raise unknown("agent", words[0], registry.METHODS)
         agent = next(iter(registry.METHODS))
     preset = _value_of("--preset", arguments)
-    settings, spelled = spell_out(registry.settings_for(agent, ""), arguments)
-    names = positionals(_with_settings(settings), spelled)[1:2]
+    settings, flags = spell_out(registry.settings_for(agent, ""), arguments)
+    names = positionals(_with_settings(settings), flags)[1:2]
     if names:
         families.check_name(names[0])
     if origin := _value_of("--from", arguments):
-        chosen = runs.settings_of(Path(origin), agent)
+        base = runs.settings_of(Path(origin), agent)
     else:
-        chosen = registry.settings_for(agent, "".join(names), preset)
-    settings, arguments = spell_out(chosen, arguments)
+        base = registry.settings_for(agent, "".join(names), preset)
+    settings, arguments = spell_out(base, arguments)
     return _with_settings(settings), arguments
 
 
@@ -128,14 +128,14 @@ def run(options: Any) -> int:
 
 
 def _create(out: Path, options: Any, terms: Terms) -> None:
-    asked = (out, options.agent, options.family, options.settings)
+    request = (out, options.agent, options.family, options.settings)
     try:
         if options.from_ is not None:
-            runs.create_from(options.from_, *asked, terms)
+            runs.create_from(options.from_, *request, terms)
         elif options.until is None:
-            runs.create(*asked, _seeds(options), terms)
+            runs.create(*request, _seeds(options), terms)
         else:
-            runs.prepare(*asked, _seeds(options), terms)
+            runs.prepare(*request, _seeds(options), terms)
     except Unwritable as error:
         # Nothing has begun: it is a mistake in --out.
         raise UserError(str(error)) from None
@@ -171,11 +171,11 @@ def _in_full(settings: Any, name: str, value: str) -> str:
     paths = paths_of(settings)
     negated, plain = "no_" if name.startswith("no_") else "", name.removeprefix("no_")
     if plain not in paths:
-        now = called_now(type(settings), plain)
+        new_paths = called_now(type(settings), plain)
         ends = [path for path in paths if path.endswith(f".{plain}")]
-        if len(ends) != 1 and now and now != (plain,):
-            flags = " and ".join(f"--{_dashed(path)}" for path in now)
-            kind = _needed_kind(settings, now[0])
+        if len(ends) != 1 and new_paths and new_paths != (plain,):
+            flags = " and ".join(f"--{_dashed(path)}" for path in new_paths)
+            kind = _needed_kind(settings, new_paths[0])
             raise UserError(f"--{_dashed(name)} is called {flags} now{kind}")
         if not ends:
             # Privileged with the flags that there are.
@@ -189,8 +189,8 @@ def _needed_kind(settings: Any, path: str) -> str:
     if path in paths_of(settings):
         return ""
     first = path.partition(".")[0]
-    kinds, here = kinds_of(hints(type(settings))[first]), getattr(settings, first).name
-    other = next(kind for kind in kinds if kind != here)
+    kinds, current = kinds_of(hints(type(settings))[first]), getattr(settings, first).name
+    other = next(kind for kind in kinds if kind != current)
     return f", and needs --{first} {other}"
 
 
@@ -217,15 +217,15 @@ def _kinds(settings: Any) -> str:
     for field in dataclasses.fields(settings):
         kinds = kinds_of(hints(type(settings))[field.name])
         if len(kinds) > 1:
-            now = getattr(settings, field.name).name
-            lines.append(f"  --{field.name} {'|'.join(kinds)}  (here: {now})")
+            current = getattr(settings, field.name).name
+            lines.append(f"  --{field.name} {'|'.join(kinds)}  (here: {current})")
     return "\n".join(lines)
 
 
 def _value_of(flag: str, arguments: list[str]) -> str | None:
-    for argument, following in itertools.zip_longest(arguments, arguments[1:]):
+    for argument, value in itertools.zip_longest(arguments, arguments[1:]):
         if argument == flag:
-            return following
+            return value
         if argument.startswith(f"{flag}="):
             return argument.partition("=")[2]
     return None
@@ -243,9 +243,9 @@ def _seeds(options: Any) -> tuple[int, ...]:
 def _default_out(options: Any) -> Path:
     if options.from_ is not None:
         origin = options.from_.absolute()
-        beside = origin.parent if program(options.from_) != options.from_ else origin
-        name = origin.name if beside is origin else f"{beside.name}-{origin.name}"
-        return Path(os.path.relpath(beside.with_name(f"{name}-on")))
-    which = f"s{options.seed}" if options.seeds is None else f"seeds{options.seeds}"
+        folder = origin.parent if program(options.from_) != options.from_ else origin
+        name = origin.name if folder is origin else f"{folder.name}-{origin.name}"
+        return Path(os.path.relpath(folder.with_name(f"{name}-on")))
+    label = f"s{options.seed}" if options.seeds is None else f"seeds{options.seeds}"
     family = re.sub(r"(\.py)?:|[/=,]", "-", options.family).lstrip(".-")
-    return Path("runs") / f"{options.agent}-{family}-{which}"
+    return Path("runs") / f"{options.agent}-{family}-{label}"

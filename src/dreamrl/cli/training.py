@@ -1,4 +1,4 @@
-"""What `train` and `resume` share: a session that is watched, and what is said at its end."""
+"""Shared by `train` and `resume`: a session that is watched, and the words at its end."""
 
 import contextlib
 import dataclasses
@@ -30,13 +30,13 @@ from dreamrl.runs.store import GENERATORS, read_json
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Machines:
-    """What trains, as flags."""
+    """The machines that train, as flags."""
 
     devices: int | None = None
     """Over how many devices to spread several seeds; all there are, if not given: of a CPU, each
     core is one."""
     devices_per_seed: int = 1
-    """How many of them share the trials of each seed, which changes last digits."""
+    """Number of them that share the trials of each seed, which changes last digits."""
     coordinator: str | None = None
     """Where several processes train together, the same command is given to each of them, with
     HOST:PORT of the first, or auto under Slurm, MPI and Kubernetes."""
@@ -63,18 +63,18 @@ def train_run(out: Path, until: int | None, devices: Devices, as_json: bool) -> 
         with _shown(session, Console(stderr=as_json)) as listener:
             if not locks():
                 listener.warn(UNLOCKED)
-            done = session.run(listener, cli.BEGAN, devices)
+            outcome = session.run(listener, cli.BEGAN, devices)
         figure = drawn(lambda: _figure(session))
     if as_json:
-        print_json({**done.result, "run": str(out), "status": done.status})
+        print_json({**outcome.result, "run": str(out), "status": outcome.status})
     else:
-        _summary(out, figure, done, session.manifest["family"])
-    return 0 if done.status == "finished" else STOPPED
+        _summary(out, figure, outcome, session.manifest["family"])
+    return 0 if outcome.status == "finished" else STOPPED
 
 
 def _follow(out: Path, until: int | None, devices: Devices) -> int:
-    who = f"process {jax.process_index()} of {jax.process_count()}"
-    print(f"dreamrl: {who} trains beside the first, which writes {out}", file=sys.stderr)
+    label = f"process {jax.process_index()} of {jax.process_count()}"
+    print(f"dreamrl: {label} trains beside the first, which writes {out}", file=sys.stderr)
     with interruptible() as stop:
         finished = follow(out, until, Callbacks(stop=stop), devices)
     return 0 if finished else STOPPED
@@ -94,9 +94,9 @@ def _random_numbers_of(out: Path) -> contextlib.AbstractContextManager[Any]:
 
 @contextlib.contextmanager
 def _shown(session: Session, console: Console) -> Iterator[Callbacks]:
-    """Yield who shows a training, and works out reference values while compilers run.
+    """Yield a listener that shows a training, and works out references while compilers run.
 
-    What cannot be shown is not shown, and the training goes on.
+    A fault in showing is passed over, and the training goes on.
     """
     family = session.family
     title = f"{session.manifest['agent']} on {family.name}"
@@ -146,13 +146,13 @@ def _figure(session: Session) -> Path | None:
 
 def _best(out: Path) -> list[str]:
     """Return the iterations of the agents that are kept, where those are the best ones."""
-    found = [run.best["iteration"] for run in runs.find(out) if run.best]
-    return [", ".join(map(str, found))] if found else []
+    iterations = [run.best["iteration"] for run in runs.find(out) if run.best]
+    return [", ".join(map(str, iterations))] if iterations else []
 
 
-def _summary(out: Path, figure: Path | None, done: SessionResult, family: str) -> None:
-    training, result = done.training, done.result
-    if done.status != "finished":
+def _summary(out: Path, figure: Path | None, outcome: SessionResult, family: str) -> None:
+    training, result = outcome.training, outcome.result
+    if outcome.status != "finished":
         best = ", or the best before" if _best(out) else ""
         print(f"stopped at iteration {training.iteration}; the agent is kept as it was then{best}")
     clock = f"{training.seconds:.1f} s, of which {training.compile_seconds:.1f} s compiling"
@@ -162,7 +162,7 @@ def _summary(out: Path, figure: Path | None, done: SessionResult, family: str) -
     single = next(r.path for r in runs.find(out) if r.manifest.get("status") != "failed")
     where = ["--family", family] if families.is_own(family) else []
     print("\nnext:")
-    if done.status != "finished":
+    if outcome.status != "finished":
         print(f"  {command_line('dreamrl', 'resume', out, *where)}")
     print(f"  {command_line('dreamrl', 'trial', single, *where)}")
     split = ["--split", "train"] if result else []

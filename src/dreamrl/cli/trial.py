@@ -39,10 +39,9 @@ class Options:
     out: Path | None = None
     """A .png or .gif to draw; both go to the run's figures if not given."""
     stop: str | None = None
-    """When DREAM's exploration ends, if otherwise than in training: rule, never or a number of
-    steps."""
+    """End of DREAM's exploration, if not as in training: rule, never or a number of steps."""
     family: str | None = None
-    """Of a run on a family of one's own: where it is, as in dreamrl train. Its code is run."""
+    """Of a run on a family of your own: its place, as in dreamrl train. Its code is run."""
     json: bool = False
     """Print one JSON object instead."""
 
@@ -55,15 +54,15 @@ def run(options: Options) -> None:
             raise UserError(f"--out must end in .png or .gif, is {options.out}")
         if not options.out.parent.is_dir():
             raise UserError(f"{options.out.parent} is not a directory")
-    chosen = only(options.run)
-    agent = load(chosen.path, options.family).with_stop(options.stop)
+    source = only(options.run)
+    agent = load(source.path, options.family).with_stop(options.stop)
     problem = options.problem
     if problem is None:
         ids = agent.family.test_ids
         rng = np.random.default_rng(options.seed)
         problem = int(rng.choice(ids, p=prior_of(agent.family, ids)))
     story = play_story(agent, problem, options.seed)
-    figures = _figures(story, chosen, options.out)
+    figures = _figures(story, source, options.out)
     if options.json:
         print_json({**_as_json(story), "figures": [str(path) for path in figures]})
         return
@@ -72,14 +71,14 @@ def run(options: Options) -> None:
         print(f"figure  {path}")
 
 
-def _figures(story: Story, chosen: Run, out: Path | None) -> list[Path]:
+def _figures(story: Story, source: Run, out: Path | None) -> list[Path]:
     """Draw; a figure that nobody asked for may fail."""
     if out is not None:
-        return _draw(story, chosen, out)
-    return drawn(lambda: _draw(story, chosen, None)) or []
+        return _draw(story, source, out)
+    return drawn(lambda: _draw(story, source, None)) or []
 
 
-def _draw(story: Story, chosen: Run, out: Path | None) -> list[Path]:
+def _draw(story: Story, source: Run, out: Path | None) -> list[Path]:
     from dreamrl.figures.trial import animate_trial, draw_trial, scene_of
 
     scene = scene_of(story)
@@ -89,7 +88,7 @@ def _draw(story: Story, chosen: Run, out: Path | None) -> list[Path]:
         return []
     if out is not None:
         return [(draw_trial if out.suffix == ".png" else animate_trial)(scene, out)]
-    folder = chosen.figures
+    folder = source.figures
     return [draw_trial(scene, folder / "trial.png"), animate_trial(scene, folder / "trial.gif")]
 
 
@@ -99,24 +98,24 @@ def _short(numbers: Any) -> str:
 
 def _observed(story: Story, observation: Any) -> dict[str, Any]:
     """Return an observation to be written down; a picture is drawn, a table of actions too wide."""
-    seen = without_said(story.family.observation_space)
-    return {} if isinstance(seen, Image | PerAction) else {"observation": observation.tolist()}
+    space = without_said(story.family.observation_space)
+    return {} if isinstance(space, Image | PerAction) else {"observation": observation.tolist()}
 
 
 def _steps(story: Story) -> list[dict[str, Any]]:
     """Return the exploration, one object a step; the observation is what the step led to."""
     beliefs = story.beliefs
-    exploration, moved, gained = beliefs.trajectory, beliefs.moved, beliefs.gained
+    exploration, shifts, gains = beliefs.trajectory, beliefs.moved, beliefs.gained
     steps = []
     for t, action in enumerate(exploration.actions):
         step: dict[str, Any] = {
             "step": t + 1,
             "action": story.name_of(action),
             **_observed(story, exploration.observations[t + 1]),
-            "belief_moved": float(moved[t]),
+            "belief_moved": float(shifts[t]),
         }
-        if beliefs.errors is not None and gained is not None:
-            step["information_gained"] = float(gained[t])
+        if beliefs.errors is not None and gains is not None:
+            step["information_gained"] = float(gains[t])
             step["belief_error"] = float(beliefs.errors[t + 1])
         if beliefs.confidence is not None and beliefs.known is not None:
             best = int(beliefs.confidence[t + 1].argmax())
@@ -137,7 +136,7 @@ def _as_json(story: Story) -> dict[str, Any]:
         }
         for t, action in enumerate(story.exploitation.actions)
     ]
-    paid = exploration_weight(story.family) * float(story.beliefs.trajectory.episode_return)
+    payment = exploration_weight(story.family) * float(story.beliefs.trajectory.episode_return)
     return {
         "family": story.family.name,
         "problem": story.problem_id,
@@ -145,15 +144,15 @@ def _as_json(story: Story) -> dict[str, Any]:
         "exploration": _steps(story),
         "goal": story.goal.tolist(),
         "exploitation": exploitation,
-        "return": float(story.exploitation.episode_return) + paid,
-        **({"of_exploration": paid} if paid else {}),
+        "return": float(story.exploitation.episode_return) + payment,
+        **({"of_exploration": payment} if payment else {}),
     }
 
 
 def _print(story: Story) -> None:
-    told = _as_json(story)
-    which = "of training" if story.problem_id in story.family.train_ids else "never seen"
-    print(f"{told['family']}, problem {told['problem']} ({which})\n\nexploration")
+    content = _as_json(story)
+    kind = "of training" if story.problem_id in story.family.train_ids else "never seen"
+    print(f"{content['family']}, problem {content['problem']} ({kind})\n\nexploration")
     knows = story.beliefs.errors is not None
     like = story.beliefs.known is not None
     columns = (
@@ -162,14 +161,14 @@ def _print(story: Story) -> None:
     columns += f"{'most like problem':>22}" if like else ""
     first = _observed(story, story.beliefs.trajectory.observations[0])
     heading = "observation" if first else ""
-    for step in (first, *(steps := [*told["exploitation"], *told["exploration"]])):
+    for step in (first, *(steps := [*content["exploitation"], *content["exploration"]])):
         step["observation"] = _short(step["observation"]) if heading else ""
     width = max(len(step["observation"]) for step in steps)
     wide = max(8, *(len(step["action"]) for step in steps))
     print(f"{'step':>5}  {'action':<{wide}}  {heading:<{width}}{columns}")
-    before = f"{'':>19}{told['belief_error_before']:>14.3f}" if knows else ""
-    print(f"{0:>5}  {'':<{wide}}  {first['observation']:<{width}}{before}")
-    for step in told["exploration"]:
+    start = f"{'':>19}{content['belief_error_before']:>14.3f}" if knows else ""
+    print(f"{0:>5}  {'':<{wide}}  {first['observation']:<{width}}{start}")
+    for step in content["exploration"]:
         line = f"{step['step']:>5}  {step['action']:<{wide}}  {step['observation']:<{width}}"
         if knows:
             line += f"{step['information_gained']:>19.1%}{step['belief_error']:>14.3f}"
@@ -181,11 +180,11 @@ def _print(story: Story) -> None:
     if not knows:
         why = "an unseen problem has no true z" if like else "without an encoder there is no true z"
         print(f"  ({why}: how far the belief moved, squared, stands for the gain)")
-    print(f"\nexploitation, goal {told['goal']}")
+    print(f"\nexploitation, goal {content['goal']}")
     print(f"{'step':>5}  {'action':<{wide}}  {heading:<{width}}{'reward':>8}")
-    for step in told["exploitation"]:
+    for step in content["exploitation"]:
         line = f"{step['step']:>5}  {step['action']:<{wide}}  {step['observation']:<{width}}"
         print(f"{line}{step['reward']:>8.2f}")
-    own = told.get("of_exploration")
-    more = "" if own is None else f", of which {own:.2f} of the exploration"
-    print(f"return {told['return']:.2f}{more}\n")
+    payment = content.get("of_exploration")
+    more = "" if payment is None else f", of which {payment:.2f} of the exploration"
+    print(f"return {content['return']:.2f}{more}\n")

@@ -1,4 +1,4 @@
-"""What several commands show: a result in words, and objects for programs."""
+"""Output of several commands: a result in words, and objects for programs."""
 
 import json
 import sys
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 SEEDS = 2**32
 TRIALS = 10**7
-"""What fits into memory, and ends within a day."""
+"""Most that fits into memory, and ends within a day."""
 
 
 MEASURES = {
@@ -31,7 +31,7 @@ BITS = {
     "z_relevant_bits": "  of what matters",
     "z_irrelevant_bits": "  of the rest",
 }
-"""What z holds, and of how much."""
+"""Information in z, with the most that there is."""
 
 COUNTED = {
     "programs_right": ("programs wholly right", "{:.1%}"),
@@ -41,7 +41,7 @@ COUNTED = {
     "gray_line_ridden": ("a gray line ridden", "{:.1%} of trials"),
     "sign_read": ("the sign read", "{:.1%} of trials"),
 }
-"""What some statistics are called, and how they are written; others have their names."""
+"""Labels and formats of some statistics; others have their names."""
 
 
 def check_number(name: str, value: int | None, least: int, most: int) -> None:
@@ -58,17 +58,17 @@ def check_seed(seed: int) -> None:
 
 
 def split_name(split: str) -> str:
-    """Return what problems of a split are called."""
+    """Return the name of a split's problems."""
     return "training" if split == "train" else split
 
 
 def describe(result: dict[str, Any]) -> list[tuple[str, str]]:
     """Return an evaluation as rows of words."""
-    of = split_name(result["split"])
+    problems = split_name(result["split"])
     if result["split"] == "unseen":
-        of = "unseen" if result.get("held_out", True) else "all"
+        problems = "unseen" if result.get("held_out", True) else "all"
     rows = [
-        (f"return on {of} problems", f"{result['return_mean']:.3f}  ({_interval(result)})"),
+        (f"return on {problems} problems", f"{result['return_mean']:.3f}  ({_interval(result)})"),
     ]
     if len(result.get("seeds", ())) in range(2, FEW):
         rows.append(("", FEW_SEEDS))
@@ -83,11 +83,13 @@ def describe(result: dict[str, Any]) -> list[tuple[str, str]]:
     rows.append(("steps of exploration", f"{result['exploration_length_mean']:.1f}"))
     bits = [name for name in BITS if name in result]
     rows += [(BITS[n], f"{result[n]:.2f} of {result[f'{n}_whole']:.2f}") for n in bits]
-    known = MEASURES.union(bits, (f"{name}_whole" for name in bits))
-    own = {name: x for name, x in result.items() if isinstance(x, float) and name not in known}
-    for name, value in own.items():
-        words, shown = COUNTED.get(name, (name.replace("_", " "), "{:.3f}"))
-        rows.append((words, shown.format(value)))
+    names = MEASURES.union(bits, (f"{name}_whole" for name in bits))
+    statistics = {
+        name: x for name, x in result.items() if isinstance(x, float) and name not in names
+    }
+    for name, value in statistics.items():
+        words, form = COUNTED.get(name, (name.replace("_", " "), "{:.3f}"))
+        rows.append((words, form.format(value)))
     return rows
 
 

@@ -39,7 +39,7 @@ class Options:
     most: int | None = None
     """Take at most so many cells."""
     family: tuple[str, ...] = ()
-    """Of a sweep on families of one's own: their names, as in dreamrl sweep. Their code is run."""
+    """Of a sweep on families of your own: their names, as in dreamrl sweep. Their code is run."""
 
 
 def run(options: Options) -> int:
@@ -50,7 +50,7 @@ def run(options: Options) -> int:
     plan = plans.read(options.directory)
     check_locks(options.directory)
     with board(plan.cells, Console()) as listener:
-        worked = work(options.directory, listener, options.wait, options.most)
-    others = f", {worked.held} with other workers" if worked.held else ""
-    print(f"cells done here: {worked.done}, failed: {worked.failed}{others}")
-    return STOPPED if worked.stopped else int(worked.failed > 0)
+        tally = work(options.directory, listener, options.wait, options.most)
+    others = f", {tally.held} with other workers" if tally.held else ""
+    print(f"cells done here: {tally.done}, failed: {tally.failed}{others}")
+    return STOPPED if tally.stopped else int(tally.failed > 0)

@@ -1,4 +1,4 @@
-"""What `sweep`, `compare` and `work` share: who works on a plan, and what it comes to."""
+"""Shared by `sweep`, `compare` and `work`: the workers of a plan, and its results."""
 
 import dataclasses
 import datetime
@@ -30,7 +30,7 @@ from dreamrl.sweeps.workers import Here, Processes, Workers
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Crew:
-    """Who works on cells, as flags."""
+    """The workers of cells, as flags."""
 
     workers: int = 1
     """Processes of this machine, each with its share of the cores; 0: only write the plan, for
@@ -45,7 +45,7 @@ class Crew:
 
 
 def settle(crew: Crew) -> None:
-    """Check who is to work; where others do, this process leaves their devices alone."""
+    """Check the workers; where others work, this process leaves their devices alone."""
     check_number("workers", crew.workers, 0, 1000)
     for name in ("cores", "gpus"):
         if not 0 <= getattr(crew, name) < 10**6:
@@ -76,30 +76,30 @@ def finish(out: Path, crew: Crew, family: Sequence[str], quiet: bool) -> int:
         _chosen(crew, family).run(out, listener)
         stopped = listener.stop()
     plan = plans.read(out)
-    found = plans.look(plan)
-    if found.results:
-        report(plan, found.results, quiet, stopped)
-    return STOPPED if stopped else int(bool(found.failures))
+    overview = plans.look(plan)
+    if overview.results:
+        report(plan, overview.results, quiet, stopped)
+    return STOPPED if stopped else int(bool(overview.failures))
 
 
 def report(plan: Plan, results: list[Result], quiet: bool = False, stopped: bool = False) -> None:
     """Write table and results of a plan, and print them; no page, in a hurry, where stopped."""
     tell = {"compare": _comparison, "sweep": _sweep}[plan.kind]
-    told, text, figures = tell(plan, results)
+    content, text, figures = tell(plan, results)
     if plan.kind == "compare" and not stopped:
         figures += drawn(lambda: _page(plan)) or []
-    told = {
+    content = {
         "format": 1,
         "command": plan.command,
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        **told,
+        **content,
         "results": results,
     }
     page, numbers = plan.directory / "table.md", plan.directory / f"{plan.kind}.json"
-    write_json(numbers, told)
+    write_json(numbers, content)
     write(page, f"{text}\n".encode())
     if quiet:
-        print_json(told)
+        print_json(content)
         return
     print(f"\n{text}\n")
     for path in (page, numbers, *figures):
@@ -113,8 +113,8 @@ def _comparison(plan: Plan, results: list[Result]) -> tuple[dict[str, Any], str,
         return draw_curves(results, plan.directory / "curves")
 
     base = plan.asked["base"]
-    told = {"base": base, "rows": [as_json(row) for row in rows(results, base)]}
-    return told, in_words(results, base), drawn(curves) or []
+    content = {"base": base, "rows": [as_json(row) for row in rows(results, base)]}
+    return content, in_words(results, base), drawn(curves) or []
 
 
 def _page(plan: Plan) -> list[Path]:
@@ -123,31 +123,31 @@ def _page(plan: Plan) -> list[Path]:
     runs = [run.path for cell in plan.cells for run in finished_runs(cell, out).values()]
     if not runs:
         return []
-    found = collect(list(dict.fromkeys(map(program, runs))), players=1)
-    write(out / "report.html", html(found).encode())
+    content = collect(list(dict.fromkeys(map(program, runs))), players=1)
+    write(out / "report.html", html(content).encode())
     return [out / "report.html"]
 
 
 def _sweep(plan: Plan, results: list[Result]) -> tuple[dict[str, Any], str, list[Path]]:
     by = plan.asked["by"]
-    found = table.ranked(results, by)
+    ranking = table.ranked(results, by)
     parts = []
-    for family, ranked in found.items():
-        of = split_name(by) if ranked[0].held_out else "all"
-        first = f"best by the return on {of} problems: {ranked[0].name}"
-        parts.append(f"{family}\n\n{table.markdown(ranked)}\n\n{first}")
+    for family, group in ranking.items():
+        problems = split_name(by) if group[0].held_out else "all"
+        first = f"best by the return on {problems} problems: {group[0].name}"
+        parts.append(f"{family}\n\n{table.markdown(group)}\n\n{first}")
     if any(len(result["seeds"]) < FEW for result in results):
         parts.append(FEW_SEEDS)
-    best = {family: ranked[0].name for family, ranked in found.items()}
-    listed = [table.as_json(row) for ranked in found.values() for row in ranked]
-    told = {"asked": plan.asked, "by": by, "best": best, "rows": listed}
-    return told, "\n\n".join(parts), []
+    best = {family: group[0].name for family, group in ranking.items()}
+    entries = [table.as_json(row) for group in ranking.values() for row in group]
+    content = {"asked": plan.asked, "by": by, "best": best, "rows": entries}
+    return content, "\n\n".join(parts), []
 
 
 def _chosen(crew: Crew, family: Sequence[str]) -> Workers:
-    own = [word for name in family if families.is_own(name) for word in ("--family", name)]
+    arguments = [word for name in family if families.is_own(name) for word in ("--family", name)]
     if crew.ray is not None:
-        return Ray(crew.ray, cli.main, crew.cores, crew.gpus, tuple(own))
+        return Ray(crew.ray, cli.main, crew.cores, crew.gpus, tuple(arguments))
     if crew.workers > 1:
-        return Processes(crew.workers, cli.main, tuple(own))
+        return Processes(crew.workers, cli.main, tuple(arguments))
     return Here()

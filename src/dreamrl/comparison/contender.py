@@ -32,7 +32,7 @@ class Contender(NamedTuple):
 
     def _in_full(self, preset: Any) -> dict[str, str]:
         """Return the changes by path; results of before name settings as they were called then."""
-        found: dict[str, str] = {}
+        texts: dict[str, str] = {}
         for name, text in self.changes.items():
             try:
                 paths: tuple[str, ...] = (resolve(preset, name),)
@@ -40,8 +40,8 @@ class Contender(NamedTuple):
                 paths = called_now(type(preset), name)
                 if not paths:
                     raise
-            found |= dict.fromkeys(paths, text)
-        return found
+            texts |= dict.fromkeys(paths, text)
+        return texts
 
     def sets(self, name: str) -> bool:
         """Tell whether a setting is among the changes, by its path or the end of it."""
@@ -49,9 +49,9 @@ class Contender(NamedTuple):
 
 
 def contender(text: str) -> Contender:
-    """Read what is asked for; raise UserError for an unknown agent or what is not SETTING=VALUE.
+    """Read a request; raise UserError for an unknown agent or a part that is not SETTING=VALUE.
 
-    What the settings may be, `Contender.settings` finds out.
+    The settings themselves are checked by `Contender.settings`.
     """
     agent, colon, rest = text.partition(":")
     registry.method_of(agent)

@@ -1,4 +1,4 @@
-"""Fills a table: what is there is kept, what is missing is trained and measured, cell by cell."""
+"""Fills a table: results are kept, missing ones trained and measured, cell by cell."""
 
 import contextlib
 import functools
@@ -19,13 +19,13 @@ from dreamrl.values import AnyPath
 
 @runtime_checkable
 class CellListener(Listener, Protocol):
-    """Who is told how the table fills; the trainings of cells are told to it as to any listener."""
+    """A listener that hears how the table fills, and of the trainings of cells as any other."""
 
     def begin(self, cell: Cell, seeds: Sequence[int]) -> None:
         """Hear that these seeds of a cell are trained now."""
 
     def done(self, cell: Cell, result: Result) -> None:
-        """Hear what came of a cell, just now or in an earlier call."""
+        """Hear the result of a cell, of this call or of an earlier one."""
 
     def failed(self, cell: Cell, error: UserError) -> None:
         """Hear that a cell's training cannot go on; the others do."""
@@ -36,11 +36,11 @@ class Filled(NamedTuple):
     """Of the cells that are done, in their order."""
     failed: int
     stopped: bool
-    """Whether the listener stopped it; the next call goes on from there."""
+    """True if the listener stopped it; the next call goes on from there."""
 
 
 def fill(
-    asked: Sequence[Cell],
+    requested: Sequence[Cell],
     results: AnyPath,
     runs: AnyPath,
     listener: CellListener,
@@ -53,27 +53,27 @@ def fill(
     wherever they lie under it.
     """
     results, runs = Path(results), Path(runs)
-    done: dict[int, Result] = {}
+    table: dict[int, Result] = {}
     failed: set[int] = set()
 
-    def told(i: int, have: Callable[[Cell], Result | None]) -> bool:
-        """Tell what came of a cell, if that is known now."""
+    def report(i: int, have: Callable[[Cell], Result | None]) -> bool:
+        """Report the result of a cell, if it is known now."""
         try:
-            if (found := have(asked[i])) is None:
+            if (result := have(requested[i])) is None:
                 return False
-            done[i] = found
-            listener.done(asked[i], found)
+            table[i] = result
+            listener.done(requested[i], result)
         except UserError as error:
             failed.add(i)
-            listener.failed(asked[i], error)
+            listener.failed(requested[i], error)
         return True
 
-    open_ = [i for i in range(len(asked)) if not told(i, lambda cell: held(cell, results))]
+    open_ = [i for i in range(len(requested)) if not report(i, lambda cell: held(cell, results))]
     make = functools.partial(
         complete, results=results, runs=runs, listener=listener, command=command
     )
-    stopped = not all(told(i, make) for i in open_)
-    return Filled([done[i] for i in sorted(done)], len(failed), stopped)
+    stopped = not all(report(i, make) for i in open_)
+    return Filled([table[i] for i in sorted(table)], len(failed), stopped)
 
 
 def held(cell: Cell, results: Path) -> Result | None:
@@ -81,8 +81,8 @@ def held(cell: Cell, results: Path) -> Result | None:
 
     Raises UserError where all of them have failed.
     """
-    before = _usable(cell, results)
-    return None if before is None or cells.missing(cell, before) else _sound(cell, before)
+    stored = _usable(cell, results)
+    return None if stored is None or cells.missing(cell, stored) else _sound(cell, stored)
 
 
 def complete(
@@ -92,54 +92,54 @@ def complete(
 
     Raises UserError where it cannot be had; others may.
     """
-    if (found := held(cell, results)) is not None:
-        return found
+    if (stored := held(cell, results)) is not None:
+        return stored
     if listener.stop():
         return None
     try:
-        made = _made(cell, results, runs, listener, command)
+        result = _made(cell, results, runs, listener, command)
     except UserError:
         raise
     except Exception as error:
         # Memory that does not suffice for one may do for the others.
-        if (told := raised_by_runtime(error)) is None:
+        if (fault := raised_by_runtime(error)) is None:
             raise
-        raise told from None
-    return None if made is None else _sound(cell, made)
+        raise fault from None
+    return None if result is None else _sound(cell, result)
 
 
 def _sound(cell: Cell, result: Result) -> Result:
     """Return the result of the seeds that are asked for; UserError where none has come through."""
-    found = cells.of_seeds(cell, result)
-    if not found["seeds"]:
+    part = cells.of_seeds(cell, result)
+    if not part["seeds"]:
         raise UserError(f"all seeds have failed: {', '.join(map(str, cell.seeds))}")
-    return found
+    return part
 
 
 def _usable(cell: Cell, results: Path) -> Result | None:
-    before = cells.held(cell, results)
-    return before if before is not None and not cells.difference(cell, before) else None
+    stored = cells.held(cell, results)
+    return stored if stored is not None and not cells.difference(cell, stored) else None
 
 
 def _made(
     cell: Cell, results: Path, runs: Path, listener: CellListener, command: str
 ) -> Result | None:
     """Return the result of a cell that lacks seeds; None if its training was stopped."""
-    before = _usable(cell, results)
-    wanted = cells.missing(cell, before)
-    trained = cells.finished_runs(cell, runs)
+    stored = _usable(cell, results)
+    seeds = cells.missing(cell, stored)
+    seed_runs = cells.finished_runs(cell, runs)
     failed: list[int] = []
-    if absent := [seed for seed in wanted if seed not in trained]:
+    if absent := [seed for seed in seeds if seed not in seed_runs]:
         listener.begin(cell, absent)
         out = cell.directory(runs, absent)
         ensure(out, cell.agent, cell.family, cell.settings, absent, cell.terms, listener)
-        trained |= cells.finished_runs(cell, out)
+        seed_runs |= cells.finished_runs(cell, out)
         failed = Run(out).manifest.get("failed", [])
-        if any(seed not in trained for seed in absent if seed not in failed):
+        if any(seed not in seed_runs for seed in absent if seed not in failed):
             return None
-    chosen = {seed: trained[seed] for seed in wanted if seed not in failed}
-    result = cells.measure(cell, chosen, before, _references(cell.family), command)
-    if failed := sorted({*failed, *(before or {}).get("failed", [])}):
+    selection = {seed: seed_runs[seed] for seed in seeds if seed not in failed}
+    result = cells.measure(cell, selection, stored, _references(cell.family), command)
+    if failed := sorted({*failed, *(stored or {}).get("failed", [])}):
         result = {**result, "failed": failed}
     cells.save(cell, results, result)
     return result
@@ -147,9 +147,9 @@ def _made(
 
 @functools.cache
 def _references(family_name: str) -> dict[str, float]:
-    """Return what can be reached in a family, as far as that has exact values."""
+    """Return the references of a family, as far as it has exact values."""
     family = families.make(family_name)
-    found = limits(family)
+    values = limits(family)
     with contextlib.suppress(UserError):
-        found = {**found, "thompson": references.thompson(family)}
-    return {name: round(value, cells.DIGITS) for name, value in found.items() if value is not None}
+        values = {**values, "thompson": references.thompson(family)}
+    return {name: round(value, cells.DIGITS) for name, value in values.items() if value is not None}

@@ -1,4 +1,4 @@
-"""One agent on one family: what is asked for, what is there already, and what came of it.
+"""One agent on one family: the request, the results that exist, and new ones.
 
 A cell's result is a small JSON object, which is all that tables and figures need:
 
@@ -52,7 +52,7 @@ DIGITS = 6
 
 
 class Cell(NamedTuple):
-    """What is to be trained and measured."""
+    """One agent on one family, to be trained and measured."""
 
     name: str
     """The agent as it is asked for: `dream:cost=0`."""
@@ -65,12 +65,12 @@ class Cell(NamedTuple):
 
     @property
     def key(self) -> Key:
-        """What tells it from the other cells of a comparison or a sweep."""
+        """The key that tells it from the other cells of a comparison or a sweep."""
         return self.name, self.family
 
     @property
     def wanted(self) -> dict[str, Any]:
-        """What a result must agree with, as JSON has it."""
+        """The entries that a result must agree with, as JSON has them."""
         return {"agent": self.agent, "family": self.family, "settings": to_dict(self.settings)}
 
     @property
@@ -122,16 +122,16 @@ def cells(
 
     With a budget each agent gets as many iterations as fit into so many environment steps,
     counted as trials x horizon x (1 + episodes). Without one, all get what the preset of `base`
-    takes on the family; but who asks for iterations by name, or gives no base, gets those of the
-    own preset. Raises UserError for whatever cannot be trained.
+    takes on the family; but whoever asks for iterations by name, or gives no base, gets those of
+    the agent's preset. Raises UserError for whatever cannot be trained.
     """
     agents, places = _texts(names), _texts(family_names)
-    for kind, given in (("agent", agents), ("family", places)):
-        if twice := sorted({name for name in given if given.count(name) > 1}):
+    for kind, group in (("agent", agents), ("family", places)):
+        if twice := sorted({name for name in group if group.count(name) > 1}):
             raise UserError(f"{kind} {twice[0]} is given twice")
     seeds, trials = whole("seeds", seeds, 1), whole("trials", trials, 2)
     budget = None if budget is None else whole("budget", budget, 1)
-    found = []
+    grid = []
     for family_name in places:
         family = families.make(family_name)
         shared = budget
@@ -139,18 +139,18 @@ def cells(
             preset = contender(base).settings(family_name)
             shared = preset.budget.iterations * preset.budget.steps(family)
         for name in agents:
-            asked = contender(name)
-            settings = asked.settings(family_name)
-            if shared is not None and (budget is not None or not asked.sets("iterations")):
+            request = contender(name)
+            settings = request.settings(family_name)
+            if shared is not None and (budget is not None or not request.sets("iterations")):
                 settings = _within(shared, settings, family, name)
             try:
-                registry.make_trainer(asked.agent, family, settings, seeds)
+                registry.make_trainer(request.agent, family, settings, seeds)
             except UserError as error:
                 raise UserError(f"{name} on {family_name}: {error}") from None
-            found.append(
-                Cell(name, asked.agent, family_name, settings, tuple(range(seeds)), trials)
+            grid.append(
+                Cell(name, request.agent, family_name, settings, tuple(range(seeds)), trials)
             )
-    return found
+    return grid
 
 
 def _texts(names: Sequence[str] | Shaped[np.ndarray, " names"]) -> tuple[str, ...]:
@@ -165,26 +165,26 @@ def held(cell: Cell, folder: Path) -> Result | None:
 
 def difference(cell: Cell, result: Result) -> str:
     """Return in what a result is not the cell's, in words; nothing if it is."""
-    wanted = {**cell.wanted, "trials": cell.trials}
-    pairs = {name: (result.get(name), value) for name, value in wanted.items()}
+    criteria = {**cell.wanted, "trials": cell.trials}
+    pairs = {name: (result.get(name), value) for name, value in criteria.items()}
     del pairs["settings"]
-    theirs, ours = _paths(cell, result.get("settings")), paths_of(cell.settings)
-    for name in sorted({*theirs, *ours}):
-        pairs[name] = (theirs.get(name), ours.get(name))
-    odd = [f"{name} is {there!r}, not {here!r}" for name, (there, here) in pairs.items()]
+    result_paths, cell_paths = _paths(cell, result.get("settings")), paths_of(cell.settings)
+    for name in sorted({*result_paths, *cell_paths}):
+        pairs[name] = (result_paths.get(name), cell_paths.get(name))
+    odd = [f"{name} is {actual!r}, not {expected!r}" for name, (actual, expected) in pairs.items()]
     return next((words for words, (a, b) in zip(odd, pairs.values(), strict=True) if a != b), "")
 
 
 def missing(cell: Cell, result: Result | None) -> tuple[int, ...]:
     """Return the seeds that a result lacks; those that have failed are no more to come."""
-    there = set() if result is None else {seed["seed"] for seed in result["seeds"]}
-    there |= set() if result is None else set(result.get("failed", ()))
-    return tuple(seed for seed in cell.seeds if seed not in there)
+    seeds = set() if result is None else {seed["seed"] for seed in result["seeds"]}
+    seeds |= set() if result is None else set(result.get("failed", ()))
+    return tuple(seed for seed in cell.seeds if seed not in seeds)
 
 
 def finished_runs(cell: Cell, folder: Path) -> dict[int, Run]:
     """Return {seed: run} of those under a folder that were trained to the end as the cell wants."""
-    found = {}
+    runs = {}
     for path in sorted(folder.rglob("run.json")):
         try:
             manifest, whole = read_json(path), read_json(_program(path.parent) / "run.json")
@@ -196,23 +196,23 @@ def finished_runs(cell: Cell, folder: Path) -> dict[int, Run]:
         both = {manifest.get("status"), whole.get("status")}
         finished = both == {"finished"} and not longer
         if same and finished and manifest.get("seed") in cell.seeds:
-            found[manifest["seed"]] = Run(path.parent)
-    return found
+            runs[manifest["seed"]] = Run(path.parent)
+    return runs
 
 
 def measure(
     cell: Cell,
-    trained: Mapping[int, Run],
-    before: Result | None,
+    runs: Mapping[int, Run],
+    stored: Result | None,
     references: Mapping[str, float],
     command: str,
 ) -> Result:
     """Return the result of trained seeds, beside those that were measured before."""
-    before = before or {"seeds": [], "trainings": []}
+    stored = stored or {"seeds": [], "trainings": []}
     programs: dict[Path, list[Run]] = {}
-    for run in trained.values():
+    for run in runs.values():
         programs.setdefault(_program(run.path), []).append(run)
-    seeds = [*before["seeds"], *(_seed(cell, run) for run in trained.values())]
+    seeds = [*stored["seeds"], *(_seed(cell, run) for run in runs.values())]
     return {
         "format": 1,
         "name": cell.name,
@@ -221,7 +221,7 @@ def measure(
         "held_out": holds_out(families.make(cell.family)),
         "references": dict(references),
         "command": command,
-        "trainings": [*before["trainings"], *(_training(*pair) for pair in programs.items())],
+        "trainings": [*stored["trainings"], *(_training(*pair) for pair in programs.items())],
         "seeds": sorted(seeds, key=lambda seed: seed["seed"]),
     }
 
@@ -244,22 +244,22 @@ def save(cell: Cell, folder: Path, result: Result) -> None:
     path = cell.file(folder)
     path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(result, indent=1, allow_nan=False)
-    text = re.sub(r"\[\s+([^][{}]*?)\s+\]", lambda found: f"[{' '.join(found[1].split())}]", text)
+    text = re.sub(r"\[\s+([^][{}]*?)\s+\]", lambda match: f"[{' '.join(match[1].split())}]", text)
     write(path, f"{text}\n".encode())
 
 
 def of_seeds(cell: Cell, result: Result) -> Result:
     """Return the result without seeds that are not asked for."""
-    kept = [seed for seed in result["seeds"] if seed["seed"] in cell.seeds]
+    seeds = [seed for seed in result["seeds"] if seed["seed"] in cell.seeds]
     failed = [seed for seed in result.get("failed", ()) if seed in cell.seeds]
     rest = {name: value for name, value in result.items() if name != "failed"}
-    return {**rest, "seeds": kept, **({"failed": failed} if failed else {})}
+    return {**rest, "seeds": seeds, **({"failed": failed} if failed else {})}
 
 
-def _paths(cell: Cell, held: dict[str, Any] | None) -> dict[str, Any]:
+def _paths(cell: Cell, settings: dict[str, Any] | None) -> dict[str, Any]:
     """Return held settings by path; one that is missing there had its present default then."""
     try:
-        return paths_of(stored_settings(cell.agent, held or {}))
+        return paths_of(stored_settings(cell.agent, settings or {}))
     except UserError:
         return {}
 
@@ -276,31 +276,31 @@ def _within(budget: int, settings: Any, family: Family, name: str) -> Any:
 
 def _program(path: Path) -> Path:
     """Return the directory of the training that a seed's run is part of."""
-    above = path.parent
-    return above if path.name.startswith("seed-") and (above / "run.json").exists() else path
+    parent = path.parent
+    return parent if path.name.startswith("seed-") and (parent / "run.json").exists() else path
 
 
 def _seed(cell: Cell, run: Run) -> dict[str, Any]:
     loaded = run.load()
     family = loaded.family
 
-    def measured(ids: Sequence[int]) -> dict[str, float]:
-        found = evaluate(family, loaded.agent, ids, cell.trials)
+    def measurements(ids: Sequence[int]) -> dict[str, float]:
+        evaluation = evaluate(family, loaded.agent, ids, cell.trials)
         numbers = {
-            "return": found.return_mean,
-            "exploration_length": found.exploration_length_mean,
-            **found.statistics,
+            "return": evaluation.return_mean,
+            "exploration_length": evaluation.exploration_length_mean,
+            **evaluation.statistics,
         }
         return {name: round(value, DIGITS) for name, value in numbers.items()}
 
-    reported, chosen_by = unseen_ids(family), validation_ids(family)
-    unseen, records = measured(reported), run.records
+    report_ids, choice_ids = unseen_ids(family), validation_ids(family)
+    unseen, records = measurements(report_ids), run.records
     held_out = plain_ids(family.test_ids) != plain_ids(family.train_ids)
     return {
         "seed": run.manifest["seed"],
         "unseen": unseen,
-        "validation": measured(chosen_by) if chosen_by != reported else unseen,
-        "train": measured(family.train_ids) if held_out else unseen,
+        "validation": measurements(choice_ids) if choice_ids != report_ids else unseen,
+        "train": measurements(family.train_ids) if held_out else unseen,
         "steps": records[-1]["steps"],
         "curve": _curve(records),
     }
@@ -308,17 +308,17 @@ def _seed(cell: Cell, run: Run) -> dict[str, Any]:
 
 def _curve(records: Sequence[Record]) -> dict[str, list[int | float]]:
     points = [record for record in records if "return_unseen" in record]
-    kept = np.unique(np.linspace(0, len(points) - 1, POINTS).round().astype(int))
+    indices = np.unique(np.linspace(0, len(points) - 1, POINTS).round().astype(int))
     return {
-        "steps": [points[i]["steps"] for i in kept],
-        "return_unseen": [round(points[i]["return_unseen"], 4) for i in kept],
-        "return_train": [round(points[i]["return_train"], 4) for i in kept],
+        "steps": [points[i]["steps"] for i in indices],
+        "return_unseen": [round(points[i]["return_unseen"], 4) for i in indices],
+        "return_train": [round(points[i]["return_train"], 4) for i in indices],
     }
 
 
-def _training(program: Path, trained: Sequence[Run]) -> dict[str, Any]:
+def _training(program: Path, runs: Sequence[Run]) -> dict[str, Any]:
     manifest = read_json(program / "run.json")
-    rates = [record["steps_per_second"] for run in trained for record in run.records]
+    rates = [record["steps_per_second"] for run in runs for record in run.records]
     seeds = manifest.get("seeds", [manifest.get("seed")])
     return {
         "seeds": seeds,

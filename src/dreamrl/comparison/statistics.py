@@ -1,4 +1,4 @@
-"""What a few seeds say of a method: the statistics of Agarwal et al. (NeurIPS 2021).
+"""Evidence of a few seeds on a method: the statistics of Agarwal et al. (NeurIPS 2021).
 
 Scores are arrays [seeds, families]. Intervals are percentile bootstraps, stratified by family:
 each family's seeds are drawn anew from that family's own. From fewer than 5 seeds a bootstrap is
@@ -64,8 +64,8 @@ def improvement_interval(
     estimate = probability_of_improvement(x, y)
     if fewest < FEW:
         return _newcombe(estimate, len(x), len(y), x.shape[1])
-    found = _interval(estimate, _improvement, [x, y], resamples, seed)
-    return found if found.low != found.high else _newcombe(estimate, len(x), len(y), x.shape[1])
+    bounds = _interval(estimate, _improvement, [x, y], resamples, seed)
+    return bounds if bounds.low != bounds.high else _newcombe(estimate, len(x), len(y), x.shape[1])
 
 
 def gap_interval(
@@ -134,10 +134,10 @@ def _interval(
     seed: int,
 ) -> Interval:
     rng = np.random.default_rng(seed)
-    drawn = []
+    draws = []
     for sample in samples:
         rows = rng.integers(len(sample), size=(resamples, *sample.shape))
-        drawn.append(np.take_along_axis(sample[None], rows, axis=1))
+        draws.append(np.take_along_axis(sample[None], rows, axis=1))
     tails = ((1 - LEVEL) / 2, (1 + LEVEL) / 2)
-    low, high = np.quantile(statistic(*drawn), tails)
+    low, high = np.quantile(statistic(*draws), tails)
     return Interval(estimate, float(low), float(high))

@@ -30,13 +30,13 @@ class Row(NamedTuple):
     score: Interval
     """Interquartile mean over seeds of the return on unseen problems; on all, if none is."""
     gap: Interval | None
-    """By how much the base agent's score lies above this agent's."""
+    """The base agent's score less this agent's."""
     behind: Interval | None
     """Probability that a seed of the base agent does better than one of this agent; None of one."""
     details: dict[str, float]
     """Further columns: means over seeds, and what the training took."""
     held_out: bool
-    """Whether some problems are unseen."""
+    """True if some problems are unseen."""
 
 
 def rows(results: Sequence[Result], base: str) -> list[Row]:
@@ -48,7 +48,7 @@ def rows(results: Sequence[Result], base: str) -> list[Row]:
     of_family: dict[str, list[Result]] = {}
     for result in results:
         of_family.setdefault(result["family"], []).append(result)
-    found = [
+    lines = [
         row
         for family, group in of_family.items()
         for row in _group(
@@ -61,25 +61,25 @@ def rows(results: Sequence[Result], base: str) -> list[Row]:
     ]
     scaled = all(_worth_knowing(result["references"]) for result in results)
     if len(of_family) == 1 or not scaled:
-        return found
+        return lines
     by_name: dict[str, list[Result]] = {}
     for result in results:
         by_name.setdefault(result["name"], []).append(result)
     whole = {name: rs for name, rs in by_name.items() if len(rs) == len(of_family)}
     scores = {name: _scores(rs, scaled=True) for name, rs in whole.items()}
-    told: dict[str, dict[str, float]] = {name: {} for name in whole}
-    return [*found, *_group(ALL, scores, told, base, held_out(results))]
+    details: dict[str, dict[str, float]] = {name: {} for name in whole}
+    return [*lines, *_group(ALL, scores, details, base, held_out(results))]
 
 
-def markdown(found: Sequence[Row], base: str) -> str:
+def markdown(group: Sequence[Row], base: str) -> str:
     """Return rows of one family as a table, with columns of one width so that it reads as it is."""
-    names = list(dict.fromkeys(name for row in found for name in row.details))
-    score = "return, unseen" if found[0].held_out else "return"
-    if found[0].family == ALL:
+    names = list(dict.fromkeys(name for row in group for name in row.details))
+    score = "return, unseen" if group[0].held_out else "return"
+    if group[0].family == ALL:
         score = "scaled return"
     against = [f"{base} above by", "95 %", f"P({base} better)", "95 %"]
     header = ["agent", "seeds", score, "95 %", *against, *names]
-    return aligned(header, [_line(row, names) for row in found])
+    return aligned(header, [_line(row, names) for row in group])
 
 
 def aligned(header: Sequence[str], lines: Sequence[Sequence[str]], left: int = 1) -> str:
@@ -115,13 +115,15 @@ def in_words(results: Sequence[Result], base: str) -> str:
 
 
 def base_of(names: Sequence[str]) -> str:
-    """Return whom the others are held against: DREAM, or else the first."""
+    """Return the agent that the others are compared with: DREAM, or else the first."""
     return "dream" if "dream" in names else names[0]
 
 
 def as_json(row: Row) -> dict[str, Any]:
     intervals = {name: getattr(row, name) for name in ("score", "gap", "behind")}
-    return row._asdict() | {name: of and of._asdict() for name, of in intervals.items()}
+    return row._asdict() | {
+        name: interval and interval._asdict() for name, interval in intervals.items()
+    }
 
 
 def _group(
@@ -131,14 +133,16 @@ def _group(
     base: str,
     unseen: bool,
 ) -> list[Row]:
-    found = []
-    for name, of in scores.items():
-        gap = behind = None
+    lines = []
+    for name, sample in scores.items():
+        gap = probability = None
         if base in scores and name != base:
-            gap, behind = (each(scores[base], of) for each in (gap_interval, improvement_interval))
-        own = (iqm_interval(of), gap, behind, details[name], unseen)
-        found.append(Row(family, name, len(of), *own))
-    return found
+            gap, probability = (
+                each(scores[base], sample) for each in (gap_interval, improvement_interval)
+            )
+        entries = (iqm_interval(sample), gap, probability, details[name], unseen)
+        lines.append(Row(family, name, len(sample), *entries))
+    return lines
 
 
 def _worth_knowing(references: dict[str, float]) -> bool:
@@ -165,10 +169,10 @@ def _details(result: Result) -> dict[str, float]:
     seeds, trainings = result["seeds"], result["trainings"]
     unseen = [seed["unseen"]["return"] for seed in seeds]
     train = np.array([[seed["train"]["return"]] for seed in seeds])
-    counted = [name for name in seeds[0]["unseen"] if name != "return"]
+    names = [name for name in seeds[0]["unseen"] if name != "return"]
     of_unseen = {
         name.replace("_", " "): statistics.fmean(seed["unseen"][name] for seed in seeds)
-        for name in counted
+        for name in names
     }
     lost = {"seeds failed": float(len(result["failed"]))} if result.get("failed") else {}
     return {

@@ -35,23 +35,23 @@ RATIO = 50
 COUNTERS = ("iteration", "chunks", "steps", "seconds", "compile_seconds")
 
 Of = dict[str, Any]
-"""What a checkpoint belongs to: agent, family, seeds and a checksum of the settings."""
+"""The run that a checkpoint belongs to: agent, family, seeds and a checksum of the settings."""
 
 
 class Checkpoint(NamedTuple):
     training: Training
     metrics: list[Position]
-    """How far each seed's metrics were then."""
+    """Position of each seed's metrics then."""
     versions: Any
     """Of the packages that wrote it."""
 
 
-def save(stem: Path, training: Training, of: Of, files: Sequence[Path], versions: Any) -> None:
+def save(stem: Path, training: Training, owner: Of, files: Sequence[Path], versions: Any) -> None:
     """Write a checkpoint, once the metrics in `files` are safe; raise Unwritable."""
     save_tree(
         stem,
         training.state,
-        of=of,
+        of=owner,
         versions=versions,
         metrics=[metrics.position(file)._asdict() for file in files],
         failures=[failure._asdict() for failure in training.failures],
@@ -59,27 +59,27 @@ def save(stem: Path, training: Training, of: Of, files: Sequence[Path], versions
     )
 
 
-def load(stem: Path, of: Of, like: PyTree) -> Checkpoint:
+def load(stem: Path, owner: Of, like: PyTree) -> Checkpoint:
     """Read a checkpoint whose states have the shapes of `like`; UserError if it is not whole."""
     path = stem.with_suffix(".json")
-    held = read_json(path)
-    if held.get("of") != of:
+    content = read_json(path)
+    if content.get("of") != owner:
         raise UserError(f"{path} is of another run")
-    if CHECKSUM not in held:
+    if CHECKSUM not in content:
         raise UserError(f"{path} is damaged: it has no checksum")
-    positions = held.get("metrics")
-    counters: list[Any] = [held.get(name) for name in COUNTERS]
-    if not (_counted(counters, len(of["seeds"])) and _positions(positions, len(of["seeds"]))):
+    positions = content.get("metrics")
+    counters: list[Any] = [content.get(name) for name in COUNTERS]
+    if not (_counted(counters, len(owner["seeds"])) and _positions(positions, len(owner["seeds"]))):
         raise UserError(f"{path} is damaged: a counter is missing")
     iteration, chunks, steps, seconds, compile_seconds = counters
-    failures = _failures(held.get("failures", []), len(of["seeds"]))
+    failures = _failures(content.get("failures", []), len(owner["seeds"]))
     if failures is None:
         raise UserError(f"{path} is damaged: its failures are none")
     state = load_tree(stem, like)
     training = Training(
         state, iteration, chunks, tuple(steps), seconds, compile_seconds, failures=failures
     )
-    return Checkpoint(training, [Position(**each) for each in positions], held.get("versions"))
+    return Checkpoint(training, [Position(**each) for each in positions], content.get("versions"))
 
 
 def newest_first(directory: Path) -> list[str]:
@@ -91,10 +91,10 @@ def newest_first(directory: Path) -> list[str]:
 class Checkpoints:
     """The checkpoints of a run, for the one process that trains it."""
 
-    def __init__(self, run: Path, of: Of, files: Sequence[Path], versions: Any):
+    def __init__(self, run: Path, owner: Of, files: Sequence[Path], versions: Any):
         """Find checkpoints; `files` are the metrics of each seed."""
         self.directory = run / CHECKPOINTS
-        self.of, self.files, self.versions = of, files, versions
+        self.of, self.files, self.versions = owner, files, versions
         self.good: list[str] = []
         """Names of those known to be whole, oldest first."""
 
@@ -109,40 +109,41 @@ class Checkpoints:
         names = newest_first(self.directory)
         for name in names:
             try:
-                found = load(self.directory / name, self.of, like)
+                checkpoint = load(self.directory / name, self.of, like)
             except NewerFormat:
                 raise
             except UserError as error:
                 notes.append(str(error))
                 continue
-            if all(map(metrics.holds, self.files, found.metrics)):
-                return self._chosen(name, found), notes
+            if all(map(metrics.holds, self.files, checkpoint.metrics)):
+                return self._chosen(name, checkpoint), notes
             notes.append(f"the metrics are not those of {self.directory / name}.json")
-            unmatched = unmatched or (name, found)
+            unmatched = unmatched or (name, checkpoint)
         if unmatched is not None:
-            name, found = unmatched
-            kept = [metrics.sound(file, found.training.iteration) for file in self.files]
-            return self._chosen(name, found._replace(metrics=kept)), [
+            name, checkpoint = unmatched
+            positions = [metrics.sound(file, checkpoint.training.iteration) for file in self.files]
+            return self._chosen(name, checkpoint._replace(metrics=positions)), [
                 *notes,
-                f"some lines of the metrics up to iteration {found.training.iteration} are lost",
+                "some lines of the metrics up to iteration "
+                f"{checkpoint.training.iteration} are lost",
             ]
         if notes:
             raise UserError(
                 f"none of the {len(names)} checkpoints can be used; restore one, or remove "
                 f"{self.directory} to begin anew: {notes[0]}"
             )
-        begun = any(file.exists() for file in self.files)
-        return None, ["there is no checkpoint yet: training begins anew"] if begun else []
+        has_metrics = any(file.exists() for file in self.files)
+        return None, ["there is no checkpoint yet: training begins anew"] if has_metrics else []
 
-    def rewind(self, found: Checkpoint | None) -> None:
+    def rewind(self, checkpoint: Checkpoint | None) -> None:
         """Take the metrics back to where they were then; raise Unwritable."""
-        positions = [metrics.START] * len(self.files) if found is None else found.metrics
+        positions = [metrics.START] * len(self.files) if checkpoint is None else checkpoint.metrics
         for file, position in zip(self.files, positions, strict=True):
             metrics.cut(file, position)
 
-    def _chosen(self, name: str, found: Checkpoint) -> Checkpoint:
+    def _chosen(self, name: str, checkpoint: Checkpoint) -> Checkpoint:
         self.good = [name]
-        return found
+        return checkpoint
 
     def write(self, training: Training, keep: int) -> None:
         """Write one, if it is not there, and keep the newest `keep`; raise Unwritable."""
@@ -205,10 +206,10 @@ def _counted(counters: list[Any], seeds: int) -> bool:
     return whole and all(isinstance(s, float) and 0 <= s < float("inf") for s in seconds)
 
 
-def _failures(held: Any, seeds: int) -> tuple[Failure, ...] | None:
+def _failures(entries: Any, seeds: int) -> tuple[Failure, ...] | None:
     """Return the seeds that have failed; None where it cannot be those."""
     try:
-        found = tuple(Failure(**each) for each in held)
+        failures = tuple(Failure(**each) for each in entries)
     except TypeError:
         return None
     sound = all(
@@ -217,13 +218,13 @@ def _failures(held: Any, seeds: int) -> tuple[Failure, ...] | None:
         and isinstance(f.error, str)
         and 0 <= f.place < seeds
         and 0 <= f.iteration < 2**62
-        for f in found
+        for f in failures
     )
-    return found if sound and len({f.place for f in found}) == len(found) < seeds else None
+    return failures if sound and len({f.place for f in failures}) == len(failures) < seeds else None
 
 
-def _positions(held: Any, seeds: int) -> TypeGuard[list[dict[str, Any]]]:
-    return isinstance(held, list) and len(held) == seeds and all(map(_is_position, held))
+def _positions(value: Any, seeds: int) -> TypeGuard[list[dict[str, Any]]]:
+    return isinstance(value, list) and len(value) == seeds and all(map(_is_position, value))
 
 
 def _is_position(value: Any) -> bool:

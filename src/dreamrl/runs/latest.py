@@ -1,4 +1,4 @@
-"""The newest checkpoint of a run, whoever trains it, for those who only read."""
+"""The newest checkpoint of a run, whoever trains it, for readers."""
 
 from pathlib import Path
 
@@ -23,27 +23,27 @@ def newest(path: Path, algorithm: Trainable) -> Training | None:
     """
     whole = program(path)
     manifest = read_json(whole / MANIFEST)
-    seeds, of = seeds_of(manifest, whole / MANIFEST), identity(manifest, whole / MANIFEST)
+    seeds, owner = seeds_of(manifest, whole / MANIFEST), identity(manifest, whole / MANIFEST)
     like = jax.eval_shape(jax.vmap(algorithm.init), seed_keys(seeds))
-    wrong: UserError | None = None
+    fault: UserError | None = None
     for _ in range(TRIES):
-        names, wrong = newest_first(whole / CHECKPOINTS), None
+        names, fault = newest_first(whole / CHECKPOINTS), None
         for name in names:
             try:
-                training = load(whole / CHECKPOINTS / name, of, like).training
+                training = load(whole / CHECKPOINTS / name, owner, like).training
             except NewerFormat:
                 raise
             except UserError as error:
-                wrong = wrong or error
+                fault = fault or error
                 continue
             if whole == path:
                 return training
             [seed] = seeds_of(read_json(path / MANIFEST), path / MANIFEST)
             return _alone(training, seeds.index(seed))
-        if wrong is None:
+        if fault is None:
             return None
-    assert wrong is not None
-    raise wrong
+    assert fault is not None
+    raise fault
 
 
 def _alone(training: Training, place: int) -> Training:

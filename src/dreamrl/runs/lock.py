@@ -28,7 +28,7 @@ TAKEN = (errno.EACCES, errno.EAGAIN)
 
 
 class Busy(UserError):
-    """What another process is at work on."""
+    """A directory that another process is at work in."""
 
 
 @contextlib.contextmanager
@@ -67,18 +67,18 @@ def locked(directory: Path) -> bool:
 def claim(file: Path, wait: bool = False, note: str = "") -> Iterator[bool]:
     """Yield whether this process, and no other, holds a file now; it is made if need be.
 
-    Who comes second is told so at once, or waits. While it is held, the file has the note for its
-    content. Raises Unwritable.
+    Whoever comes second is told so at once, or waits. While it is held, the file has the note for
+    its content. Raises Unwritable.
     """
     with writing(file):
         handle = os.open(file, os.O_RDWR | os.O_CREAT, 0o644)
     try:
-        while not (mine := _take(handle, alone=True)) and wait:
+        while not (success := _take(handle, alone=True)) and wait:
             time.sleep(0.05)
-        if mine:
+        if success:
             _put(handle, note)
-        yield mine
-        if mine:
+        yield success
+        if success:
             _put(handle, "")
     finally:
         os.close(handle)

@@ -1,4 +1,4 @@
-"""What run.json says, whoever asks."""
+"""Reading of run.json, whoever asks."""
 
 import platform
 from collections.abc import Sequence
@@ -15,10 +15,10 @@ PACKAGES = ("dreamrl", "jax", "jaxlib", "equinox", "numpy")
 
 def seeds_of(manifest: dict[str, Any], where: Path) -> tuple[int, ...]:
     """Return the seeds of a run, or of several under one manifest."""
-    held = manifest.get("seeds", [manifest.get("seed")])
-    if not isinstance(held, list) or not all(isinstance(s, int) and 0 <= s < 2**32 for s in held):
-        raise UserError(f"{where} is not a run's: its seeds are {held!r}")
-    return tuple(held)
+    seeds = manifest.get("seeds", [manifest.get("seed")])
+    if not isinstance(seeds, list) or not all(isinstance(s, int) and 0 <= s < 2**32 for s in seeds):
+        raise UserError(f"{where} is not a run's: its seeds are {seeds!r}")
+    return tuple(seeds)
 
 
 def named(seeds: Sequence[int]) -> dict[str, Any]:
@@ -27,7 +27,7 @@ def named(seeds: Sequence[int]) -> dict[str, Any]:
 
 
 def identity(manifest: dict[str, Any], where: Path) -> dict[str, Any]:
-    """Return what tells a run, and what belongs to it, from others."""
+    """Return the entries that tell a run, and all that belongs to it, from others."""
     return {
         "agent": entry(manifest, "agent", str, where),
         "family": entry(manifest, "family", str, where),
@@ -49,7 +49,7 @@ def versions() -> dict[str, str]:
 
 def program(path: Path) -> Path:
     """Return the directory of the training that a run is part of: of several seeds, that above."""
-    above = path.absolute().parent
-    if (above / MANIFEST).is_file() and "seeds" in read_json(above / MANIFEST):
+    parent = path.absolute().parent
+    if (parent / MANIFEST).is_file() and "seeds" in read_json(parent / MANIFEST):
         return path.parent
     return path

@@ -21,7 +21,7 @@ NEAR_END = 2**16
 
 
 class Position(NamedTuple):
-    """How far a file was written, and a checksum of what stands before."""
+    """The length of a file so far, and a checksum of its content."""
 
     bytes: int
     sha256: str
@@ -43,10 +43,10 @@ def records(path: Path) -> list[Record]:
     Raises UserError where another line is no record.
     """
     lines = _content(path).split(b"\n")[:-1]
-    found = [_record(line) for line in lines]
-    if None in found:
-        raise _damaged(path, found.index(None) + 1)
-    return [record for record in found if record is not None]
+    entries = [_record(line) for line in lines]
+    if None in entries:
+        raise _damaged(path, entries.index(None) + 1)
+    return [record for record in entries if record is not None]
 
 
 def last(path: Path) -> Record | None:
@@ -77,13 +77,13 @@ class Tail:
         self._forget()
 
     def _forget(self) -> None:
-        self._end, self._count, self._every = 0, 0, 1
+        self._end, self._count, self._stride = 0, 0, 1
         self._line = b""
-        self._kept: dict[int, Record] = {}
+        self._samples: dict[int, Record] = {}
         self._newest: dict[int, Record] = {}
 
     def records(self) -> list[Record]:
-        """Read what is new, and return what is kept.
+        """Read new lines, and return the records that are kept.
 
         Raises UserError where a line that would be kept is no record.
         """
@@ -95,10 +95,10 @@ class Tail:
                 self._forget()
             file.seek(self._end)
             self._add(file.read())
-        return list((self._kept | self._newest).values())
+        return list((self._samples | self._newest).values())
 
     def _goes_on(self, file: BinaryIO) -> bool:
-        """Return whether what was read is still there: a training that resumes cuts lines off."""
+        """Return whether the lines read are still there: a training that resumes cuts lines off."""
         file.seek(self._end - len(self._line))
         return file.read(len(self._line)) == self._line
 
@@ -107,19 +107,19 @@ class Tail:
         if not len(ends):
             return
         total = self._count + len(ends)
-        while total > self._every * self.most:
-            self._every *= 2
-        self._kept = {i: record for i, record in self._kept.items() if i % self._every == 0}
-        first = -(-self._count // self._every) * self._every
-        for number in {**dict.fromkeys(range(first, total, self._every)), total - 1: None}:
+        while total > self._stride * self.most:
+            self._stride *= 2
+        self._samples = {i: record for i, record in self._samples.items() if i % self._stride == 0}
+        first = -(-self._count // self._stride) * self._stride
+        for number in {**dict.fromkeys(range(first, total, self._stride)), total - 1: None}:
             place = number - self._count
             line = content[ends[place - 1] + 1 if place else 0 : ends[place] + 1]
             record = _record(line)
             if record is None:
                 self._forget()  # It may have been restored by the next time.
                 raise _damaged(self.path, number + 1)
-            if number % self._every == 0:
-                self._kept[number] = record
+            if number % self._stride == 0:
+                self._samples[number] = record
             self._line, self._newest = line, {number: record}
         self._end, self._count = self._end + int(ends[-1]) + 1, total
 
@@ -137,16 +137,16 @@ def position(path: Path) -> Position:
     return _position(_content(path))
 
 
-def holds(path: Path, wanted: Position) -> bool:
+def holds(path: Path, end: Position) -> bool:
     """Return whether the file still holds what it did at a position."""
-    return _position(_content(path)[: wanted.bytes]) == wanted
+    return _position(_content(path)[: end.bytes]) == end
 
 
-def cut(path: Path, wanted: Position) -> None:
+def cut(path: Path, end: Position) -> None:
     """Take away what comes after a position."""
     if path.exists():
         with writing(path):
-            os.truncate(path, wanted.bytes)
+            os.truncate(path, end.bytes)
 
 
 def sound(path: Path, iteration: int) -> Position:

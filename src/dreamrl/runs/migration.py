@@ -128,105 +128,107 @@ _PEARL = (
 _FLAT = (DreamSettings, MamlSettings, PearlSettings, WholeTrialSettings)
 
 
-def is_flat(kind: type, held: Mapping[str, Any]) -> bool:
+def is_flat(kind: type, settings: Mapping[str, Any]) -> bool:
     """Tell whether settings were written before they were nested."""
-    return "iterations" in held and issubclass(kind, _FLAT)
+    return "iterations" in settings and issubclass(kind, _FLAT)
 
 
-def nested(kind: type, held: Mapping[str, Any]) -> dict[str, Any]:
+def nested(kind: type, settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return flat settings by dotted path; those that had no effect are left out."""
     if issubclass(kind, DreamSettings):
-        return _dream(held)
+        return _dream(settings)
     if issubclass(kind, MamlSettings):
-        return _renamed(_MAML, held) | (
-            {"learner.exploration.last_entropy": held["exploration_entropy"]}
-            if "exploration_entropy" in held
+        return _renamed(_MAML, settings) | (
+            {"learner.exploration.last_entropy": settings["exploration_entropy"]}
+            if "exploration_entropy" in settings
             else {}
         )
     if issubclass(kind, PearlSettings):
         default = PearlSettings()
-        problems = held.get("tasks", default.problems)
-        batch = problems * held.get("replayed", default.replayed)
-        return _renamed(_PEARL, held) | {"learner.batch": batch}
-    return _whole_trial(kind, held)
+        problems = settings.get("tasks", default.problems)
+        batch = problems * settings.get("replayed", default.replayed)
+        return _renamed(_PEARL, settings) | {"learner.batch": batch}
+    return _whole_trial(kind, settings)
 
 
-def _dream(held: Mapping[str, Any]) -> dict[str, Any]:
-    found = _renamed(_DREAM, held)
-    limit = held.get("bottleneck", "constrained")
-    found |= {"bottleneck": limit}
-    found |= {f"bottleneck.{name}": value for name, value in _by_norm(limit, held).items()}
-    found |= _renamed(_BOTTLENECKS[limit], held)
-    if limit == "constrained" and "entropy_end" in held:
-        found["bottleneck.begin"] = held["entropy_end"]
-    if held.get("learner") == "dqn":
+def _dream(settings: Mapping[str, Any]) -> dict[str, Any]:
+    values = _renamed(_DREAM, settings)
+    limit = settings.get("bottleneck", "constrained")
+    values |= {"bottleneck": limit}
+    values |= {f"bottleneck.{name}": value for name, value in _by_norm(limit, settings).items()}
+    values |= _renamed(_BOTTLENECKS[limit], settings)
+    if limit == "constrained" and "entropy_end" in settings:
+        values["bottleneck.begin"] = settings["entropy_end"]
+    if settings.get("learner") == "dqn":
         # Nothing was ramped or at random by trials then, and the decoder learned from the trials
         # that the policies learned from.
-        found["exploration.random_share"] = found["exploitation.decoder_share_begin"] = 0.0
-        found["exploitation.decoder_share_end"] = AT_ONCE
+        values["exploration.random_share"] = values["exploitation.decoder_share_begin"] = 0.0
+        values["exploitation.decoder_share_end"] = AT_ONCE
         default = DQN()
-        found["decoder.batch"] = held.get("q_batch", default.batch)
-        found["decoder.replay"] = held.get("q_replay", default.capacity)
-    return found | _learner(_DREAM_PPO, held)
+        values["decoder.batch"] = settings.get("q_batch", default.batch)
+        values["decoder.replay"] = settings.get("q_replay", default.capacity)
+    return values | _learner(_DREAM_PPO, settings)
 
 
-def _whole_trial(kind: type, held: Mapping[str, Any]) -> dict[str, Any]:
+def _whole_trial(kind: type, settings: Mapping[str, Any]) -> dict[str, Any]:
     names = dict(_WHOLE)
-    for method, own in (
+    for method, extras in (
         (ImportSettings, ("z", "informed_share", "auxiliary")),
         (VaribadSettings, ("z", "samples", *_WEIGHTS)),
     ):
         if issubclass(kind, method):
-            names |= {name: name for name in own}
-    found = _renamed(names, held) | _learner(_WHOLE_PPO, held)
-    if found["learner"] == "ppo":
-        for name in _BOTH.keys() & held.keys():
-            found |= {f"learner.{p}.{name}": held[name] for p in ("exploration", "exploitation")}
-    return found
+            names |= {name: name for name in extras}
+    values = _renamed(names, settings) | _learner(_WHOLE_PPO, settings)
+    if values["learner"] == "ppo":
+        for name in _BOTH.keys() & settings.keys():
+            values |= {
+                f"learner.{p}.{name}": settings[name] for p in ("exploration", "exploitation")
+            }
+    return values
 
 
 _WEIGHTS = ("observation_weight", "reward_weight", "divergence_weight")
 
 
-def _learner(ppo: Mapping[str, str], held: Mapping[str, Any]) -> dict[str, Any]:
-    learner = held.get("learner", "ppo")
-    return {"learner": learner} | _renamed(_DQN if learner == "dqn" else ppo, held)
+def _learner(ppo: Mapping[str, str], settings: Mapping[str, Any]) -> dict[str, Any]:
+    learner = settings.get("learner", "ppo")
+    return {"learner": learner} | _renamed(_DQN if learner == "dqn" else ppo, settings)
 
 
-def _renamed(names: Mapping[str, str], held: Mapping[str, Any]) -> dict[str, Any]:
-    return {names[name]: held[name] for name in names.keys() & held.keys()}
+def _renamed(names: Mapping[str, str], settings: Mapping[str, Any]) -> dict[str, Any]:
+    return {names[name]: settings[name] for name in names.keys() & settings.keys()}
 
 
-def settings_of(agent: str, held: Mapping[str, Any]) -> Any:
+def settings_of(agent: str, settings: Mapping[str, Any]) -> Any:
     """Return the settings that a run of before held.
 
     A setting that a run lacks is younger than it, and has its default, as it had then.
     """
     kind = method_of(agent).settings
-    return changed(kind(), nested(kind, held))
+    return changed(kind(), nested(kind, settings))
 
 
-def stored_settings(agent: str, held: Mapping[str, Any]) -> Any:
+def stored_settings(agent: str, settings: Mapping[str, Any]) -> Any:
     """Return the settings that a file holds, nested or of before."""
     kind = method_of(agent).settings
-    if is_flat(kind, held):
-        return settings_of(agent, held)
-    limit = held.get("bottleneck")
+    if is_flat(kind, settings):
+        return settings_of(agent, settings)
+    limit = settings.get("bottleneck")
     if isinstance(limit, Mapping) and "bound" not in limit:
-        held = {**held, "bottleneck": {**_by_norm(limit["kind"], limit), **limit}}
-    return from_dict(kind, dict(held))
+        settings = {**settings, "bottleneck": {**_by_norm(limit["kind"], limit), **limit}}
+    return from_dict(kind, dict(settings))
 
 
-def _by_norm(limit: str, held: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a bottleneck had before there was another bound than the norm."""
+def _by_norm(limit: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of a bottleneck before there was another bound than the norm."""
     if limit == "none":
         return {}
-    found = dataclasses.asdict(BY_NORM)
+    defaults = dataclasses.asdict(BY_NORM)
     if limit == "fixed":
-        shared = ("bound", "weight_begin", "weight_end")
-        return {name: found[name] for name in shared} | {"weight": 0.02}
+        names = ("bound", "weight_begin", "weight_end")
+        return {name: defaults[name] for name in names} | {"weight": 0.02}
     # The first was also the least that it could be.
-    return found | {"least_dual": held.get("first_dual", BY_NORM.first_dual)}
+    return defaults | {"least_dual": settings.get("first_dual", BY_NORM.first_dual)}
 
 
 def called_now(kind: type, name: str) -> tuple[str, ...]:

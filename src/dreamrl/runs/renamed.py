@@ -1,4 +1,4 @@
-"""Names of arrays in files that were written before parameters were called what they are now."""
+"""Names of arrays in files that were written before parameters had their present names."""
 
 import re
 from collections.abc import Container
@@ -20,11 +20,11 @@ _RENAMED = [
 ]
 
 
-def current_name(name: str, wanted: Container[str]) -> str:
-    """Return what an array of this name is called now, if the name is none that is wanted."""
-    if name in wanted:
+def current_name(name: str, names: Container[str]) -> str:
+    """Return the present name of an array, if this one is none of `names`."""
+    if name in names:
         return name
-    for pattern, now in _RENAMED:
-        name = re.sub(pattern, now, name)
+    for pattern, replacement in _RENAMED:
+        name = re.sub(pattern, replacement, name)
     # A method's own replay and dual variable stand in its memory.
-    return f"memory.{name}" if f"memory.{name}" in wanted else name
+    return f"memory.{name}" if f"memory.{name}" in names else name

@@ -1,4 +1,4 @@
-"""What a run's agent returns, beside what can be reached."""
+"""Returns of a run's agent, beside the references."""
 
 import functools
 import statistics
@@ -33,12 +33,12 @@ def ids_of(family: Family, split: Split) -> tuple[int, ...] | range:
 
 def limits(family: Family, split: Split = "unseen") -> dict[str, float | None]:
     """Return the optimum and the best return without exploration; None where they are not known."""
-    asked: tuple[Any, Split] = (family, split)
+    arguments: tuple[Any, Split] = (family, split)
     try:
-        return _limits(*asked)
+        return _limits(*arguments)
     except TypeError:
         # A family that cannot be hashed.
-        return _limits.__wrapped__(*asked)
+        return _limits.__wrapped__(*arguments)
 
 
 @functools.lru_cache(maxsize=8)
@@ -101,7 +101,7 @@ def evaluation(run: Run, trials: int = 2000) -> dict[str, Any]:
 
 
 def evaluate_runs(
-    found: Sequence[Run],
+    runs: Sequence[Run],
     split: Split = "unseen",
     trials: int = 2000,
     seed: int = 0,
@@ -110,15 +110,15 @@ def evaluate_runs(
     more: More = nothing_more,
 ) -> dict[str, Any]:
     """Evaluate a run, or several seeds as `over_seeds` does: those that failed only if all did."""
-    sound = sound_of(found)
-    failed = [run.manifest["seed"] for run in found if run not in sound]
+    sound = sound_of(runs)
+    failed = [run.manifest["seed"] for run in runs if run not in sound]
     results = [evaluate_run(run, split, trials, seed, episodes, stop, more) for run in sound]
     return over_seeds(results, failed)
 
 
-def sound_of(found: Sequence[Run]) -> list[Run]:
+def sound_of(runs: Sequence[Run]) -> list[Run]:
     """Return the runs that have not failed; all of them if all have."""
-    return [run for run in found if run.manifest.get("status") != "failed"] or list(found)
+    return [run for run in runs if run.manifest.get("status") != "failed"] or list(runs)
 
 
 def over_seeds(results: Sequence[dict[str, Any]], failed: Sequence[int] = ()) -> dict[str, Any]:
@@ -140,8 +140,8 @@ def over_seeds(results: Sequence[dict[str, Any]], failed: Sequence[int] = ()) ->
     returns = [result["return_mean"] for result in results]
     interval = first["return_ci95"]
     if len(results) > 1:
-        found = mean_ci95(np.array(returns))[1]
-        interval = found and list(found)
+        bounds = mean_ci95(np.array(returns))[1]
+        interval = bounds and list(bounds)
     return {
         **means,
         "return_ci95": interval,

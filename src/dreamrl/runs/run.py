@@ -86,11 +86,11 @@ class Run:
 
     @property
     def manifest(self) -> dict[str, Any]:
-        held = read_json(self.path / MANIFEST)
+        content = read_json(self.path / MANIFEST)
         # The versions that wrote no terms wrote no checksum either.
-        if "terms" in held and CHECKSUM not in held:
+        if "terms" in content and CHECKSUM not in content:
             raise UserError(f"{self.path / MANIFEST} is damaged: it has no checksum")
-        return held
+        return content
 
     def update(self, **entries: Any) -> None:
         """Put entries into the manifest, beside or in place of those that are there."""
@@ -120,15 +120,15 @@ class Run:
         return path
 
     def save(self, state: PyTree, **more: Any) -> None:
-        """Keep the parameters of one seed's training state, and what is told of them."""
-        of = identity(self.manifest, self.path / MANIFEST)
-        save_tree(self.path / AGENT, _parameters(state), of=of, **more)
+        """Keep the parameters of one seed's training state, with the entries in `more`."""
+        owner = identity(self.manifest, self.path / MANIFEST)
+        save_tree(self.path / AGENT, _parameters(state), of=owner, **more)
 
     @property
     def best(self) -> dict[str, Any] | None:
         """Return iteration and return of the best agent, where that is the one that is kept."""
-        about = self.path / f"{AGENT}.json"
-        return read_json(about).get("best") if about.exists() else None
+        agent_file = self.path / f"{AGENT}.json"
+        return read_json(agent_file).get("best") if agent_file.exists() else None
 
     @in_own_switches
     def load(self) -> Loaded:
@@ -142,10 +142,10 @@ class Run:
             _tell(f"{self.path} failed: {manifest.get('error')}")
         state = self._newest(manifest, algorithm)
         if state is None:
-            about = self.path / f"{AGENT}.json"
-            of = identity(manifest, where)
-            if read_json(about).get("of", of) != of:
-                raise UserError(f"{about} is of another run than {where.name} beside it")
+            agent_file = self.path / f"{AGENT}.json"
+            owner = identity(manifest, where)
+            if read_json(agent_file).get("of", owner) != owner:
+                raise UserError(f"{agent_file} is of another run than {where.name} beside it")
             shapes = eqx.filter_eval_shape(algorithm.init, jax.random.key(0))
             parameters = load_tree(self.path / AGENT, _parameters(shapes))
             state = _with_parameters(shapes, parameters)
@@ -153,13 +153,13 @@ class Run:
 
     def _newest(self, manifest: dict[str, Any], algorithm: Trainable) -> PyTree | None:
         """Return the state of the newest checkpoint, where the agent that was kept is older."""
-        about = self.path / f"{AGENT}.json"
-        ended = manifest.get("status") != "running" and "iteration" in manifest
-        if about.exists() and (ended or self.best is not None):
+        agent_file = self.path / f"{AGENT}.json"
+        has_ended = manifest.get("status") != "running" and "iteration" in manifest
+        if agent_file.exists() and (has_ended or self.best is not None):
             return None
         training = newest(self.path, algorithm)
         if training is None:
-            if about.exists():
+            if agent_file.exists():
                 return None
             raise UserError(
                 f"{self.path} holds no agent yet, as there is no checkpoint: wait for the first, "
@@ -181,7 +181,7 @@ def create(
     settings: Any,
     seeds: Wholes,
     terms: Terms = DEFAULT_TERMS,
-    before: Callable[[dict[str, Any]], None] = lambda asked: None,
+    before: Callable[[dict[str, Any]], None] = lambda manifest: None,
     tables: Path | None = None,
     **more: Any,
 ) -> list[Run]:
@@ -192,12 +192,12 @@ def create(
     """
     out, seeds = Path(out), seeds_from(seeds)
     terms.check()
-    made = families.make(family) if tables is None else families.of_run(family, tables)
+    instance = families.make(family) if tables is None else families.of_run(family, tables)
     if families.is_own(family):
-        check_family(made)
-    registry.make_trainer(agent, made, settings, len(seeds))
+        check_family(instance)
+    registry.make_trainer(agent, instance, settings, len(seeds))
     _check_vacant(out)
-    asked = {
+    manifest = {
         "format": 1,
         "agent": agent,
         "family": family,
@@ -208,15 +208,15 @@ def create(
         **named(seeds),
         **more,
     }
-    _check_told(asked)
+    _check_told(manifest)
     with writing(out):
         out.mkdir(parents=True, exist_ok=True)
     with lock(out):
         # Another process may have been here since.
         _check_vacant(out)
         keep(tables or families.folder_of(family), out)
-        before(asked)
-        return begin(out, asked)
+        before(manifest)
+        return begin(out, manifest)
 
 
 def runs_of(out: Path, seeds: Sequence[int]) -> list[Run]:
@@ -227,16 +227,16 @@ def runs_of(out: Path, seeds: Sequence[int]) -> list[Run]:
 def settings_of(path: Path, agent: str) -> Any:
     """Return the settings of a run of that agent; UserError where it is none."""
     [first, *_] = find(path)
-    held, where = first.manifest, first.path / MANIFEST
-    if (other := entry(held, "agent", str, where)) != agent:
+    manifest, where = first.manifest, first.path / MANIFEST
+    if (other := entry(manifest, "agent", str, where)) != agent:
         raise UserError(f"{path} is of another agent, {other!r}")
-    return _settings(agent, entry(held, "settings", dict, where), where)
+    return _settings(agent, entry(manifest, "settings", dict, where), where)
 
 
 def begin(out: Path, manifest: dict[str, Any]) -> list[Run]:
     """Mark a run as running, each of its seeds too, and forget what an earlier end left."""
-    asked = {name: manifest[name] for name in manifest if name not in ENDS}
-    common = {**asked, "status": "running"}
+    entries = {name: manifest[name] for name in manifest if name not in ENDS}
+    common = {**entries, "status": "running"}
     write_json(out / MANIFEST, common)
     if "seeds" not in common:
         return [Run(out)]
@@ -249,9 +249,9 @@ def begin(out: Path, manifest: dict[str, Any]) -> list[Run]:
     return runs_of(out, seeds)
 
 
-def _check_told(asked: dict[str, Any]) -> None:
+def _check_told(manifest: dict[str, Any]) -> None:
     try:
-        json.dumps(asked, allow_nan=False)
+        json.dumps(manifest, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise UserError(f"settings and terms must fit into JSON: {error}") from None
 
@@ -265,8 +265,8 @@ def _check_vacant(out: Path) -> None:
     if out.exists() and not out.is_dir():
         raise UserError(f"{out} is a file: --out must be a directory")
     # What a process leaves that dies before the run begins.
-    ours = (LOCK, f".{MANIFEST}-", TABLES)
-    if out.is_dir() and any(not path.name.startswith(ours) for path in out.iterdir()):
+    prefixes = (LOCK, f".{MANIFEST}-", TABLES)
+    if out.is_dir() and any(not path.name.startswith(prefixes) for path in out.iterdir()):
         raise UserError(f"{out} holds other files: --out must be new or empty")
 
 
@@ -286,10 +286,10 @@ def find(path: AnyPath) -> list[Run]:
 
 def only(path: AnyPath) -> Run:
     """Return the run that a path is, where several seeds will not do."""
-    found = find(path)
-    if len(found) > 1:
-        raise UserError(f"{path} holds {len(found)} runs: give one of them, as {found[0].path}")
-    return found[0]
+    runs = find(path)
+    if len(runs) > 1:
+        raise UserError(f"{path} holds {len(runs)} runs: give one of them, as {runs[0].path}")
+    return runs[0]
 
 
 def tell_family(path: AnyPath, family: Family | str | None) -> None:
@@ -340,10 +340,10 @@ def _is_arraylike(leaf: Any) -> bool:
     return eqx.is_array(leaf) or isinstance(leaf, jax.ShapeDtypeStruct)
 
 
-def _settings(agent: str, held: dict[str, Any], where: Path) -> Any:
+def _settings(agent: str, entries: dict[str, Any], where: Path) -> Any:
     """Return the settings that a run holds; those that it lacks have their default."""
     try:
-        return stored_settings(agent, held)
+        return stored_settings(agent, entries)
     except UserError as error:
         raise UserError(f"{where}: {error}") from None
     except TypeError as error:

@@ -36,11 +36,11 @@ from dreamrl.training import Failure, Training, TrainingDiverged, complete, seed
 from dreamrl.values import AnyPath, Whole, Wholes, seeds_from, whole
 
 FEW = 16
-"""Trials of the evaluation at the end of a training that was stopped: who stops it waits."""
+"""Trials of the evaluation after a training was stopped: whoever stops it waits."""
 
 
 class SessionResult(NamedTuple):
-    """What a session came to."""
+    """The end of a session."""
 
     training: Training
     status: str
@@ -64,7 +64,7 @@ class Session:
     start: Training | None
     """None at the beginning."""
     notes: list[str]
-    """What was wrong with the newest checkpoints."""
+    """Faults of the newest checkpoints."""
 
     @in_own_switches
     def run(
@@ -87,19 +87,19 @@ class Session:
             self._close("interrupted", **_clock(training))
             return self._conclude(listener, training)
         except TrainingDiverged as error:
-            before = error.training
-            self._keep(before)
-            self._mark(before.steps, error.failures)
-            alone = before.failures or len(self.runs) == 1
+            last = error.training
+            self._keep(last)
+            self._mark(last.steps, error.failures)
+            alone = last.failures or len(self.runs) == 1
             where = self.runs[error.failures[0].place].path if alone else self.out
             error.args = (f"{error}; {self._way_on(where)}",)
             if len(self.runs) > 1:
-                Run(self.out).close("failed", error=str(error), **_clock(before))
+                Run(self.out).close("failed", error=str(error), **_clock(last))
             raise
         except BaseException as error:
             stand_back()
-            stopped = isinstance(error, KeyboardInterrupt) or process_lost(error)
-            status = "interrupted" if stopped else "failed"
+            is_stop = isinstance(error, KeyboardInterrupt) or process_lost(error)
+            status = "interrupted" if is_stop else "failed"
             # Where nothing can be written, the lock tells that nobody is at work any more.
             with contextlib.suppress(UserError):
                 self._close(status, error=words(error))
@@ -110,19 +110,19 @@ class Session:
 
     def _conclude(self, listener: Listener, training: Training) -> SessionResult:
         """Measure the agents and close the run: training is over, and no fault here undoes it."""
-        found = {}
+        evaluations = {}
         for place in training.healthy:
             few = {"trials": FEW} if listener.stop() or not training.finished else {}
-            found[place] = evaluation(self.runs[place], **few)
-        errors = [told["error"] for told in found.values() if "error" in told]
+            evaluations[place] = evaluation(self.runs[place], **few)
+        errors = [outcome["error"] for outcome in evaluations.values() if "error" in outcome]
         for line in errors:
             listener.warn(line)
         status = "finished" if training.finished and not listener.stop() else "interrupted"
-        for place, told in found.items():
-            self.runs[place].close(status, **_clock(training), **told)
+        for place, outcome in evaluations.items():
+            self.runs[place].close(status, **_clock(training), **outcome)
         whole: dict[str, Any] = {"error": errors[0]} if errors else {}
         if not errors:
-            results = [told["result"] for told in found.values()]
+            results = [outcome["result"] for outcome in evaluations.values()]
             whole = {"result": over_seeds(results, self._failed(training.failures))}
         if len(self.runs) > 1:
             Run(self.out).close(status, **_clock(training), **whole)
@@ -133,11 +133,11 @@ class Session:
             listener.warn(note)
         terms = self.terms
         keeper = Keeper(self.checkpoints, terms.checkpoint_every, terms.keep, listener.warn)
-        told = [
+        infos = [
             RunInfo(each.path, f"{self.out.name}-s{seed}", each.manifest)
             for each, seed in zip(self.runs, self.seeds, strict=True)
         ]
-        with sinks(terms.sinks, told, listener.warn) as tell:
+        with sinks(terms.sinks, infos, listener.warn) as tell:
 
             def chunk(records: Sequence[Record]) -> None:
                 for record in records:
@@ -146,8 +146,8 @@ class Session:
                 listener.chunk(records)
 
             def keep(training: Training) -> None:
-                new = training.failures[len(known) :]
-                known.extend(new)
+                new = training.failures[len(failures) :]
+                failures.extend(new)
                 for failure in new:
                     listener.warn(f"{failure.error}; the others go on")
                 self._mark(training.steps, new)
@@ -157,9 +157,9 @@ class Session:
 
             # A process that was killed may have seen a better one than its last checkpoint.
             best = {each.path: (each.best or {}).get("return", -math.inf) for each in self.runs}
-            known = [] if self.start is None else list(self.start.failures)
+            failures = [] if self.start is None else list(self.start.failures)
             if self.start is not None:
-                self._mark(self.start.steps, known)
+                self._mark(self.start.steps, failures)
             try:
                 training = train(
                     self.algorithm,
@@ -189,8 +189,8 @@ class Session:
             each, value = self.runs[place], record.get("return_train", -math.inf)
             if value > best[each.path]:
                 best[each.path] = value
-                found = {"iteration": training.iteration, "return": value}
-                each.save(of_seed(training.state, place), best=found)
+                summary = {"iteration": training.iteration, "return": value}
+                each.save(of_seed(training.state, place), best=summary)
 
     def _close(self, status: str, **entries: Any) -> None:
         """Close the whole run, and each seed's but those that have failed."""
@@ -199,7 +199,7 @@ class Session:
                 each.close(status, **entries)
 
     def _abandon(self) -> None:
-        """Mark what nobody will go on with as interrupted, as of its last checkpoint."""
+        """Mark runs that nobody will go on with as interrupted, as of its last checkpoint."""
         for each in {run.path: run for run in [*self.runs, Run(self.out)]}.values():
             with contextlib.suppress(UserError):
                 if each.manifest.get("status") == "running":
@@ -220,7 +220,7 @@ class Session:
         return [self.seeds[failure.place] for failure in failures]
 
     def _way_on(self, path: Path) -> str:
-        """Return what can be done where a run has diverged."""
+        """Return a remedy for a run that has diverged."""
         rate = getattr(self.algorithm.settings.budget, "learning_rate", 3e-3)
         words = ["dreamrl", "train", self.manifest["agent"], self.manifest["family"]]
         words += ["--from", path, "--learning-rate", f"{rate / 3:.1g}"]
@@ -258,22 +258,22 @@ def open_session(out: AnyPath, until: Whole | None = None) -> Iterator[Session |
         if program(out) != out:
             raise UserError(f"{out} was trained beside other seeds: resume {quoted(out.parent)}")
         family, algorithm = asked_for(manifest, where)
-        made = runs_of(out, seeds)
-        files = [each.metrics_file for each in made]
+        runs = runs_of(out, seeds)
+        files = [each.metrics_file for each in runs]
         checkpoints = Checkpoints(out, identity(manifest, where), files, versions())
-        found, notes = checkpoints.newest(
+        checkpoint, notes = checkpoints.newest(
             jax.eval_shape(jax.vmap(algorithm.init), seed_keys(seeds))
         )
-        if found is None and manifest.get("iteration"):
+        if checkpoint is None and manifest.get("iteration"):
             raise UserError(f"{out} has no checkpoint to go on from: train it anew")
-        if found is not None and found.versions != versions():
+        if checkpoint is not None and checkpoint.versions != versions():
             notes = [*notes, "other versions of packages: not bit for bit what it would have been"]
-        checkpoints.rewind(found)
+        checkpoints.rewind(checkpoint)
         begin(out, {**manifest, "terms": dataclasses.asdict(terms)})
         lead(finished=False)
-        start = None if found is None else found.training
+        start = None if checkpoint is None else checkpoint.training
         yield Session(
-            out, manifest, seeds, family, algorithm, terms, made, checkpoints, start, notes
+            out, manifest, seeds, family, algorithm, terms, runs, checkpoints, start, notes
         )
 
 
@@ -292,8 +292,8 @@ def create_from(
     seeds, tables = seeds_of(manifest, where), None
     if same_place(family, entry(manifest, "family", str, where)):
         tables = kept(program(origin))
-    made = families.make(family) if tables is None else families.of_run(family, tables)
-    trainer = registry.make_trainer(agent, made, settings, len(seeds))
+    instance = families.make(family) if tables is None else families.of_run(family, tables)
+    trainer = registry.make_trainer(agent, instance, settings, len(seeds))
     try:
         training = newest(origin, trainer)
     except UserError as error:
@@ -311,10 +311,10 @@ def create_from(
         )
     training = training._replace(seconds=0.0, compile_seconds=0.0)
 
-    def keep(asked: dict[str, Any]) -> None:
+    def keep(entries: dict[str, Any]) -> None:
         files = [each.metrics_file for each in runs_of(out, seeds)]
-        of = identity(asked, out / MANIFEST)
-        Checkpoints(out, of, files, versions()).write(training, terms.keep)
+        owner = identity(entries, out / MANIFEST)
+        Checkpoints(out, owner, files, versions()).write(training, terms.keep)
 
     source = {"run": str(origin), "iteration": training.iteration}
     create(out, agent, family, settings, seeds, terms, keep, tables, origin=source)
@@ -340,10 +340,10 @@ def ensure(
     """
     out = Path(out)
     prepare(out, agent, family, settings, seeds, terms)
-    with open_session(out, terms.until) as opened:
-        if opened is None:
+    with open_session(out, terms.until) as session:
+        if session is None:
             return Run(out).manifest.get("result", {})
-        return opened.run(listener, devices=devices).result
+        return session.run(listener, devices=devices).result
 
 
 def prepare(
@@ -354,21 +354,21 @@ def prepare(
     seeds: Wholes,
     terms: Terms = DEFAULT_TERMS,
 ) -> None:
-    """Make the run, or check that what is there was asked for with the same words."""
+    """Make the run, or check that an existing one has the same agent, family, settings, seeds."""
     out, seeds = Path(out), seeds_from(seeds)
     if not (out / MANIFEST).exists():
         create(out, agent, family, settings, seeds, terms)
         return
     check_same(family, out)
-    held = Run(out).manifest
-    asked = {
+    manifest = Run(out).manifest
+    entries = {
         "agent": agent,
         "family": family,
         # As JSON has them: tuples are lists there.
         "settings": json.loads(json.dumps(to_dict(settings))),
         **named(seeds),
     }
-    if other := [name for name, value in asked.items() if held.get(name) != value]:
+    if other := [name for name, value in entries.items() if manifest.get(name) != value]:
         raise UserError(f"{out} holds a run of another {other[0]}: choose another directory")
 
 

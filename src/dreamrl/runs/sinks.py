@@ -1,4 +1,4 @@
-"""Where metrics go beside metrics.jsonl. What fails here is told once, and never hurts a run."""
+"""Places for metrics beside metrics.jsonl. A fault here is told once, and never hurts a run."""
 
 import importlib.util
 import queue
@@ -25,13 +25,13 @@ class Sink(Protocol):
 
 
 class RunInfo(NamedTuple):
-    """What a sink is told of one seed's run."""
+    """One seed's run, for sinks."""
 
     path: Path
     name: str
     manifest: dict[str, Any]
     past: Sequence[Record] = ()
-    """What metrics.jsonl holds already, where a training goes on."""
+    """The records in metrics.jsonl, where a training goes on."""
 
 
 Tell = Callable[[Sequence[Record]], None]
@@ -108,14 +108,14 @@ def sinks(
     feeds = [_feed(name, runs, warn) for name in names]
 
     def tell(records: Sequence[Record]) -> None:
-        for waiting, _ in feeds:
-            waiting.put(records)
+        for channel, _ in feeds:
+            channel.put(records)
 
     try:
         yield tell
     finally:
-        for waiting, _ in feeds:
-            waiting.put(None)
+        for channel, _ in feeds:
+            channel.put(None)
         for _, worker in feeds:
             worker.join(PATIENCE)
             if worker.is_alive():
@@ -134,24 +134,24 @@ def _feed(
     name: str, runs: Sequence[RunInfo], warn: Callable[[str], None]
 ) -> tuple[queue.SimpleQueue, threading.Thread]:
     """Feed a sink from a thread of its own, so that one that hangs holds nobody up."""
-    waiting: queue.SimpleQueue[Sequence[Record] | None] = queue.SimpleQueue()
+    channel: queue.SimpleQueue[Sequence[Record] | None] = queue.SimpleQueue()
 
     def work() -> None:
         try:
-            opened = [SINKS[name](run) for run in runs]
+            targets = [SINKS[name](run) for run in runs]
             # A seed that has failed has no more records.
             places = {run.manifest["seed"]: place for place, run in enumerate(runs)}
-            for sink, run in zip(opened, runs, strict=True):
+            for sink, run in zip(targets, runs, strict=True):
                 for record in run.past:
                     sink.log(record)
-            while (records := waiting.get()) is not None:
+            while (records := channel.get()) is not None:
                 for record in records:
-                    opened[places[int(record["seed"])]].log(record)
-            for sink in opened:
+                    targets[places[int(record["seed"])]].log(record)
+            for sink in targets:
                 sink.close()
         except BaseException as error:
             warn(f"{name} is off, and metrics.jsonl goes on: {type(error).__name__}: {error}")
 
     worker = threading.Thread(target=work, name=name, daemon=True)
     worker.start()
-    return waiting, worker
+    return channel, worker

@@ -35,11 +35,11 @@ class Unwritable(UserError):
 
 
 class NewerFormat(UserError):
-    """What a later version of dreamrl wrote: not damaged, but not to be read by this one."""
+    """A file of a later version of dreamrl: not damaged, but not to be read by this one."""
 
 
 class OtherGenerator(NewerFormat):
-    """What was written with another kind of random numbers: not damaged, but not to go on with."""
+    """A file with another kind of random numbers: not damaged, but not to go on with."""
 
 
 GENERATORS = {"key<fry>": "threefry2x32", "key<rbg>": "rbg", "key<urbg>": "unsafe_rbg"}
@@ -48,7 +48,7 @@ GENERATORS = {"key<fry>": "threefry2x32", "key<rbg>": "rbg", "key<urbg>": "unsaf
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Turn what the disk refuses into Unwritable."""
+    """Turn refusals of the disk into Unwritable."""
     try:
         yield
     except OSError as error:
@@ -126,13 +126,13 @@ def read_json(path: Path) -> dict[str, Any]:
         raise UserError(f"{path} is damaged, or was changed by hand: {error}") from None
     if not isinstance(value, dict) or "format" not in value:
         raise UserError(f"{path} was not written by dreamrl: it holds no format number")
-    found = value["format"]
-    if isinstance(found, int) and found > FORMAT:
+    number = value["format"]
+    if isinstance(number, int) and number > FORMAT:
         raise NewerFormat(
-            f"{path} has format {found}, this dreamrl reads up to {FORMAT}: install a newer one"
+            f"{path} has format {number}, this dreamrl reads up to {FORMAT}: install a newer one"
         )
-    if found != FORMAT:
-        raise UserError(f"{path} has format {found!r}, which dreamrl never wrote")
+    if number != FORMAT:
+        raise UserError(f"{path} has format {number!r}, which dreamrl never wrote")
     return value
 
 
@@ -160,8 +160,8 @@ def load_tree(stem: Path, like: PyTree) -> PyTree:
     `like` may hold shapes in place of arrays, as from `jax.eval_shape`.
     """
     manifest, path = read_json(stem.with_suffix(".json")), stem.with_suffix(".safetensors")
-    wanted = _named(like)
-    kinds = {name: _kind(leaf) for name, leaf in wanted.items()}
+    template = _named(like)
+    kinds = {name: _kind(leaf) for name, leaf in template.items()}
     _compare(stem.with_suffix(".json"), _current(manifest.get("arrays"), kinds), kinds)
     content = read(path)
     if hashlib.sha256(content).hexdigest() != manifest.get("sha256"):
@@ -170,35 +170,35 @@ def load_tree(stem: Path, like: PyTree) -> PyTree:
         arrays = _current(safetensors.numpy.load(content), kinds)
     except (SafetensorError, ValueError, KeyError) as error:
         raise UserError(f"{path} is not a safetensors file: {error}") from None
-    held = {name: {"shape": list(a.shape), "dtype": str(a.dtype)} for name, a in arrays.items()}
-    _compare(path, held, {name: _stored(leaf) for name, leaf in wanted.items()})
-    leaves = iter([_restored(arrays[name], leaf) for name, leaf in wanted.items()])
+    stored = {name: {"shape": list(a.shape), "dtype": str(a.dtype)} for name, a in arrays.items()}
+    _compare(path, stored, {name: _stored(leaf) for name, leaf in template.items()})
+    leaves = iter([_restored(arrays[name], leaf) for name, leaf in template.items()])
     return jax.tree.map(lambda leaf: next(leaves) if _is_array(leaf) else leaf, like)
 
 
-def _current(held: Any, wanted: dict[str, Any]) -> Any:
+def _current(arrays: Any, names: dict[str, Any]) -> Any:
     """Return a mapping by name with names of before brought up to date."""
-    if not isinstance(held, dict):
-        return held
-    return {current_name(name, wanted): value for name, value in held.items()}
+    if not isinstance(arrays, dict):
+        return arrays
+    return {current_name(name, names): value for name, value in arrays.items()}
 
 
-def _compare(path: Path, held: Any, wanted: dict[str, Any]) -> None:
-    if not isinstance(held, dict):
+def _compare(path: Path, stored: Any, kinds: dict[str, Any]) -> None:
+    if not isinstance(stored, dict):
         raise UserError(f"{path} lists no arrays")
-    if missing := sorted(wanted.keys() - held.keys()):
+    if missing := sorted(kinds.keys() - stored.keys()):
         raise UserError(f"{path} lacks the array {missing[0]!r} ({len(missing)} missing)")
-    if strange := sorted(held.keys() - wanted.keys()):
+    if strange := sorted(stored.keys() - kinds.keys()):
         raise UserError(f"{path} has an array that the agent has not: {strange[0]!r}")
-    for name, kind in wanted.items():
-        there = str(held[name].get("dtype")) if isinstance(held[name], dict) else ""
-        if there != kind["dtype"] and there in GENERATORS and kind["dtype"] in GENERATORS:
+    for name, kind in kinds.items():
+        dtype = str(stored[name].get("dtype")) if isinstance(stored[name], dict) else ""
+        if dtype != kind["dtype"] and dtype in GENERATORS and kind["dtype"] in GENERATORS:
             raise OtherGenerator(
                 f"{path} is sound, but was written with JAX_DEFAULT_PRNG_IMPL="
-                f"{GENERATORS[there]}, and that is {GENERATORS[kind['dtype']]} here: set it so"
+                f"{GENERATORS[dtype]}, and that is {GENERATORS[kind['dtype']]} here: set it so"
             )
-        if held[name] != kind:
-            raise UserError(f"{path}: array {name!r} is {held[name]}, the agent needs {kind}")
+        if stored[name] != kind:
+            raise UserError(f"{path}: array {name!r} is {stored[name]}, the agent needs {kind}")
 
 
 def _is_array(leaf: Any) -> bool:
@@ -226,7 +226,7 @@ def _kind(leaf: Any) -> dict[str, Any]:
 
 
 def _stored(leaf: Any) -> dict[str, Any]:
-    """Return what a leaf is in the file: a random key is the numbers that it consists of."""
+    """Return a leaf's kind in the file: a random key is the numbers that it consists of."""
     return _kind(jax.eval_shape(jax.random.key_data, leaf) if _is_key(leaf) else leaf)
 
 

@@ -1,4 +1,4 @@
-"""What runs there are in a directory, and how far each of them is."""
+"""The runs in a directory, and the progress of each."""
 
 import os
 import statistics
@@ -46,22 +46,22 @@ def survey(directory: AnyPath) -> list[Summary]:
 
 
 def state(path: Path, manifest: dict[str, Any]) -> str:
-    """Return what a run is doing: a process that was killed could not say so, but holds no lock."""
+    """Return the state of a run: a process that was killed could not say so, but holds no lock."""
     status = str(manifest.get("status"))
     return "interrupted" if status == "running" and not locked(path) else status
 
 
 def runs_below(directory: Path, links: bool = True) -> Iterator[Path]:
     """Give the directories of runs in a directory and below it, each once, through links too."""
-    seen: set[Path] = set()
+    real_paths: set[Path] = set()
     # Runs may lie elsewhere, and be linked here; links may also lead back to where they are.
     for path, names, files in os.walk(directory, followlinks=links):
         real = Path(path).resolve()
-        if MANIFEST in files and real not in seen:
+        if MANIFEST in files and real not in real_paths:
             yield Path(path)
-        if MANIFEST in files or real in seen:
+        if MANIFEST in files or real in real_paths:
             names.clear()
-        seen.add(real)
+        real_paths.add(real)
         names.sort(key=lambda name: os.path.islink(os.path.join(path, name)))
 
 
@@ -71,10 +71,10 @@ def summary(path: Path) -> Summary:
     try:
         manifest = Run(path).manifest
         failed = tuple(manifest.get("failed", ()))
-        found = find(path) if "seeds" in manifest else [Run(path)]
+        runs = find(path) if "seeds" in manifest else [Run(path)]
         if failed and manifest.get("status") != "failed":
-            found = [each for each in found if each.manifest.get("seed") not in failed]
-        records = [metrics.last(each.metrics_file) for each in found]
+            runs = [each for each in runs if each.manifest.get("seed") not in failed]
+        records = [metrics.last(each.metrics_file) for each in runs]
         last = [record for record in records if record is not None]
         settings = entry(manifest, "settings", dict, where)
         return Summary(

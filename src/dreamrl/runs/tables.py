@@ -36,17 +36,17 @@ def same_place(family: str, other: str) -> bool:
 
 def changed(family: str, out: Path) -> Path | None:
     """Return the user's folder if it holds other tables now than a run was trained on."""
-    folder, own = families.folder_of(family), kept(out)
-    if folder is None or own is None or not folder.is_dir():
+    folder, copy = families.folder_of(family), kept(out)
+    if folder is None or copy is None or not folder.is_dir():
         return None
-    same = all(_content(folder / name) == _content(own / name) for name in FILES)
+    same = all(_content(folder / name) == _content(copy / name) for name in FILES)
     return None if same else folder
 
 
 def check_same(family: str, out: Path) -> None:
-    """Raise UserError where a family is not what a run in this directory was trained on.
+    """Raise UserError where a family is not the one that a run in this directory was trained on.
 
-    It is made: who asks for a family by its name may have its code run.
+    It is made: whoever asks for a family by its name may have its code run.
     """
     families.make(family)
     if (folder := changed(family, out)) is not None:

@@ -1,4 +1,4 @@
-"""The terms of a training: how long it goes on, and what is told and kept on the way."""
+"""The terms of a training: its length, and the reports and checkpoints on the way."""
 
 import dataclasses
 from typing import Any
@@ -23,10 +23,10 @@ class Terms:
     keep: int = 2
     """Checkpoints kept."""
     keep_best: bool = False
-    """Whether the agent that is kept is the one with the best return on training problems, of
-    those evaluated on the way, and not the last one."""
+    """Keep the agent with the best return on training problems, of those evaluated on the way,
+    and not the last one."""
     sinks: tuple[str, ...] = ()
-    """Where metrics go beside metrics.jsonl."""
+    """Places for metrics beside metrics.jsonl."""
 
     def __post_init__(self) -> None:
         """Make plain Python values of NumPy's, as run.json holds them."""
@@ -55,10 +55,10 @@ class Terms:
                 raise unknown("sink", str(sink), SINKS)
 
     @classmethod
-    def read(cls, held: dict[str, Any]) -> "Terms":
+    def read(cls, entries: dict[str, Any]) -> "Terms":
         """Return the terms that a run.json holds; raise UserError where they are none."""
         try:
-            terms = cls(**{**held, "sinks": tuple(held["sinks"])})
+            terms = cls(**{**entries, "sinks": tuple(entries["sinks"])})
         except (KeyError, TypeError):
             raise UserError("its terms are those of another version of dreamrl") from None
         terms.check()

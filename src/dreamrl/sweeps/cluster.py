@@ -15,7 +15,7 @@ from dreamrl.sweeps.workers import PAUSE, Main, Teller, WorkersLost
 RETRIES = 3
 """Times that a cell's task begins again after its node or process has died."""
 WRONG = 2
-"""Exit code of a mistake in what a worker was asked for."""
+"""Exit code of a mistake in a worker's command."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Ray:
     main: Main
     cores: float | int = 1.0
     gpus: float | int = 0.0
-    """What one task has for itself."""
+    """GPUs of one task."""
     more: tuple[str, ...] = ()
     """More arguments of `dreamrl work`."""
 
@@ -42,24 +42,24 @@ class Ray:
         arguments = ["work", str(directory), "--most", "1", *self.more]
         limits = {"num_cpus": self.cores, "num_gpus": self.gpus, "max_retries": RETRIES}
         task = ray.remote(**limits)(self.main)
-        told = Teller(directory, listener)
-        while (before := _to_do(directory)) and not listener.stop():
-            tasks = [task.remote(arguments) for _ in range(before)]
+        teller = Teller(directory, listener)
+        while (pending := _to_do(directory)) and not listener.stop():
+            tasks = [task.remote(arguments) for _ in range(pending)]
             while tasks and not listener.stop():
-                ended, tasks = ray.wait(tasks, timeout=PAUSE)
-                for each in ended:
+                ready, tasks = ray.wait(tasks, timeout=PAUSE)
+                for each in ready:
                     if _code(ray, each, listener) == WRONG:
                         raise UserError(
                             f"a node of {self.address} cannot work on {directory}: it must be "
                             "the same directory, and the same dreamrl, on all nodes"
                         )
-                told.tell()
+                teller.tell()
             for each in tasks:
                 ray.cancel(each)
             if tasks:
                 # They keep what they have trained.
                 ray.wait(tasks, num_returns=len(tasks))
-            if not listener.stop() and _to_do(directory) >= before:
+            if not listener.stop() and _to_do(directory) >= pending:
                 raise WorkersLost(
                     f"tasks end without a cell done; {directory} keeps what is: run it again"
                 )

@@ -1,11 +1,11 @@
 """The plan of a sweep or a comparison: its cells, as a file that every worker reads.
 
-    plan.json     what was asked for, and all cells with their settings
+    plan.json     the question, and all cells with their settings
     plan.lock     held for the moment in which the plan grows
     cells/        the results, one a cell
-    claims/       a lock a cell: who works on it; beside it, why it failed, if it did
+    claims/       a lock a cell: its worker; beside it, why it failed, if it did
     runs/         the trainings of a sweep, one directory a cell
-    workers/      what local processes printed
+    workers/      the output of local processes
 
 A comparison has its trainings beside these, and may use those of others that lie there.
 """
@@ -30,17 +30,17 @@ PLAN, LOCK = "plan.json", "plan.lock"
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """What is to be done in a directory, by whatever number of workers."""
+    """The work in a directory, for any number of workers."""
 
     directory: Path
     kind: str
-    """`sweep` or `compare`: what the results become a table of."""
+    """`sweep` or `compare`: the kind of table that the results become."""
     asked: dict[str, Any]
-    """The question, as JSON holds it: who goes on with a plan must ask the same."""
+    """The question, as JSON holds it: whoever goes on with a plan must ask the same."""
     command: str
     cells: tuple[Cell, ...]
     drawn: tuple[dict[str, Any], ...] = ()
-    """What a sampler has proposed so far, where it learns from results: see `proposals`."""
+    """Proposals of a sampler so far, where it learns from results: see `proposals`."""
 
     @property
     def results(self) -> Path:
@@ -53,7 +53,7 @@ class Plan:
         return cell.file(self.directory / "runs").with_suffix("")
 
     def claim(self, cell: Cell) -> Path:
-        """Return the file whose lock is held by who works on a cell."""
+        """Return the file whose lock is held by the worker of a cell."""
         return cell.file(self.directory / "claims").with_suffix(".lock")
 
     def failure(self, cell: Cell) -> Path:
@@ -110,7 +110,7 @@ def begin(plan: Plan) -> None:
 
 
 class Found(NamedTuple):
-    """What there is of a plan's cells, in their order."""
+    """The state of a plan's cells, in their order."""
 
     results: list[Result]
     failures: list[tuple[Cell, str]]
@@ -119,16 +119,16 @@ class Found(NamedTuple):
 
 def look(plan: Plan) -> Found:
     """Return which cells are done, which have failed, and which are neither."""
-    found = Found([], [], [])
+    overview = Found([], [], [])
     for cell in plan.cells:
         try:
             if (result := outcome(plan, cell)) is None:
-                found.open.append(cell)
+                overview.open.append(cell)
             else:
-                found.results.append(result)
+                overview.results.append(result)
         except UserError as error:
-            found.failures.append((cell, str(error)))
-    return found
+            overview.failures.append((cell, str(error)))
+    return overview
 
 
 def outcome(plan: Plan, cell: Cell) -> Result | None:

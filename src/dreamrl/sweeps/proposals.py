@@ -24,7 +24,7 @@ SAMPLERS = {
     "cmaes": ("CmaEsSampler", "cmaes"),
     "gp": ("GPSampler", "torch"),
 }
-"""What Optuna calls them, and the packages that they need."""
+"""Optuna's names for them, and the packages that they need."""
 
 
 def score(result: Result, by: str) -> float:
@@ -63,8 +63,8 @@ def left(plan: Plan) -> int:
 
 def _next(plan: Plan) -> tuple[str, str]:
     """Return the agent and the family of which the fewest cells were proposed."""
-    asked = plan.asked
-    streams = [(agent, family) for family in asked["family"] for agent in asked["agent"]]
+    question = plan.asked
+    streams = [(agent, family) for family in question["family"] for agent in question["agent"]]
     number = dict.fromkeys(streams, 0)
     for draw in plan.drawn:
         number[draw["agent"], draw["family"]] += 1
@@ -72,34 +72,34 @@ def _next(plan: Plan) -> tuple[str, str]:
 
 
 def _added(plan: Plan, agent: str, family: str) -> Plan:
-    asked = plan.asked
-    chosen, attributes = _asked_of_optuna(plan, agent, family)
-    name = named(agent, chosen)
-    draw = {"agent": agent, "family": family, "chosen": chosen, "attributes": attributes}
-    made = plan.cells
-    if not any(cell.key == (name, family) for cell in made):
-        numbers = (asked["seeds"], asked["budget"], asked["trials"])
-        made = (*made, *cells([name], [family], *numbers))
-    return dataclasses.replace(plan, cells=made, drawn=(*plan.drawn, draw))
+    question = plan.asked
+    choice, attributes = _asked_of_optuna(plan, agent, family)
+    name = named(agent, choice)
+    draw = {"agent": agent, "family": family, "chosen": choice, "attributes": attributes}
+    all_cells = plan.cells
+    if not any(cell.key == (name, family) for cell in all_cells):
+        numbers = (question["seeds"], question["budget"], question["trials"])
+        all_cells = (*all_cells, *cells([name], [family], *numbers))
+    return dataclasses.replace(plan, cells=all_cells, drawn=(*plan.drawn, draw))
 
 
 def _asked_of_optuna(plan: Plan, agent: str, family: str) -> tuple[dict[str, str], dict[str, Any]]:
-    """Return the next settings as texts, and what the sampler wants to remember of them."""
+    """Return the next settings as texts, and the sampler's attributes of them."""
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     over = {each.setting: each for each in axes(plan.asked["over"])}
     space = {name: _distribution(each) for name, each in over.items()}
-    before = [d for d in plan.drawn if (d["agent"], d["family"]) == (agent, family)]
-    known = {cell.key: cell for cell in plan.cells}
+    draws = [d for d in plan.drawn if (d["agent"], d["family"]) == (agent, family)]
+    by_key = {cell.key: cell for cell in plan.cells}
     with warnings.catch_warnings():
         # Of what Optuna calls experimental, and of settings that are drawn one by one.
         warnings.simplefilter("ignore")
         kind = getattr(optuna.samplers, SAMPLERS[plan.asked["sampler"]][0])
-        sampler = kind(seed=plan.asked["draw"] + len(before))
+        sampler = kind(seed=plan.asked["draw"] + len(draws))
         study = optuna.create_study(direction="maximize", sampler=sampler)
-        for draw in before:
-            state, value = _state(plan, known[named(agent, draw["chosen"]), family])
+        for draw in draws:
+            state, value = _state(plan, by_key[named(agent, draw["chosen"]), family])
             study.add_trial(
                 optuna.trial.create_trial(
                     state=optuna.trial.TrialState[state],
@@ -135,7 +135,7 @@ def _number(over: Any, text: str) -> Any:
 
 
 def _state(plan: Plan, cell: Cell) -> tuple[str, float | None]:
-    """Return what a cell is to a study, and its value."""
+    """Return the state of a cell in a study, and its value."""
     try:
         result = outcome(plan, cell)
     except UserError:

@@ -21,7 +21,7 @@ PAUSE = 1.0
 
 
 class Worked(NamedTuple):
-    """What a worker came to."""
+    """The tally of a worker."""
 
     done: int
     """Cells that it finished."""
@@ -30,11 +30,11 @@ class Worked(NamedTuple):
     held: int
     """Cells that others were at work on when it ended."""
     stopped: bool
-    """Whether the listener stopped it; cells keep what was trained."""
+    """True if the listener stopped it; cells keep what was trained."""
 
 
 def holder(plan: Plan, cell: Cell) -> str:
-    """Return who works on a cell, or did when it was killed: `pid 7 on host`, or nothing."""
+    """Return the worker of a cell, or the one that was killed: `pid 7 on host`, or nothing."""
     try:
         return plan.claim(cell).read_text()
     except OSError:
@@ -52,21 +52,21 @@ def work(
     """
     plan = plans.read(directory)
     plans.check_families(plan.cells)
-    known: set[Key] = set()
+    settled_keys: set[Key] = set()
     tally = collections.Counter[str]()
     while True:
-        tally["held"] = taken = 0
-        for cell in [cell for cell in plan.cells if cell.key not in known]:
+        tally["held"] = count = 0
+        for cell in [cell for cell in plan.cells if cell.key not in settled_keys]:
             if listener.stop() or tally["done"] + tally["failed"] == most:
                 return _worked(tally, listener.stop())
-            came_to = _attend(plan, cell, listener)
-            tally[came_to] += 1
-            if came_to == "stopped":
+            state = _attend(plan, cell, listener)
+            tally[state] += 1
+            if state == "stopped":
                 return _worked(tally, True)
-            if came_to != "held":
-                known.add(cell.key)
-                taken += came_to != "known"
-        if not taken and not proposals.propose(directory):
+            if state != "held":
+                settled_keys.add(cell.key)
+                count += state != "known"
+        if not count and not proposals.propose(directory):
             if not (tally["held"] and wait):
                 return _worked(tally, False)
             time.sleep(PAUSE)
@@ -74,16 +74,16 @@ def work(
 
 
 def _attend(plan: Plan, cell: Cell, listener: CellListener) -> str:
-    """Return what a cell came to: done or failed, by this worker; known before; held; stopped."""
+    """Work on a cell; return its state: done or failed here; known before; held; stopped."""
     file = plan.claim(cell)
     file.parent.mkdir(parents=True, exist_ok=True)
-    with claim(file, note=f"pid {os.getpid()} on {socket.gethostname()}") as mine:
-        came_to = "known"
+    with claim(file, note=f"pid {os.getpid()} on {socket.gethostname()}") as success:
+        state = "known"
         try:
             if (result := outcome(plan, cell)) is None:
-                if not mine:
+                if not success:
                     return "held"
-                came_to = "done"
+                state = "done"
                 result = complete(cell, plan.results, plan.runs(cell), listener, plan.command)
                 if result is None:
                     return "stopped"
@@ -91,11 +91,11 @@ def _attend(plan: Plan, cell: Cell, listener: CellListener) -> str:
         except Busy:
             return "held"
         except UserError as error:
-            if came_to == "done":
-                came_to = "failed"
+            if state == "done":
+                state = "failed"
                 write_json(plan.failure(cell), {"format": 1, "error": str(error)})
             listener.failed(cell, error)
-        return came_to
+        return state
 
 
 def _worked(tally: collections.Counter[str], stopped: bool) -> Worked:

@@ -1,4 +1,4 @@
-"""What a sweep goes over: settings with their values, as a grid or drawn at random.
+"""The space of a sweep: settings with their values, as a grid or drawn at random.
 
 learning_rate=1e-4,3e-4      values
 learning_rate=1e-5..1e-2     a range, drawn from evenly
@@ -32,7 +32,7 @@ class Span(NamedTuple):
     high: float
     log: bool
     whole: bool
-    """Whether both ends are whole numbers, and what is drawn is one."""
+    """True if both ends are whole numbers, and so are the draws."""
 
     def text(self, number: float | int) -> str:
         """Return a number as a setting's text: rounded, and not out of the range by that."""
@@ -50,13 +50,13 @@ def axis(text: str) -> Axis:
     setting = setting.replace("-", "_")
     if not (setting and equals and rest):
         raise UserError(f"--over {text!r} is not SETTING=VALUES, {FORM}")
-    if found := re.fullmatch(rf"({NUMBER})\.\.({NUMBER})(:log)?", rest):
-        low, high = float(found[1]), float(found[2])
-        log = found[3] is not None
+    if match := re.fullmatch(rf"({NUMBER})\.\.({NUMBER})(:log)?", rest):
+        low, high = float(match[1]), float(match[2])
+        log = match[3] is not None
         if not low < high or (log and low <= 0):
-            above = "0 < LOW < HIGH" if log else "LOW < HIGH"
-            raise UserError(f"--over {text}: a range goes from low to high, with {above}")
-        whole = all(re.fullmatch(r"[-+]?\d+", end) for end in (found[1], found[2]))
+            order = "0 < LOW < HIGH" if log else "LOW < HIGH"
+            raise UserError(f"--over {text}: a range goes from low to high, with {order}")
+        whole = all(re.fullmatch(r"[-+]?\d+", end) for end in (match[1], match[2]))
         return Span(setting, low, high, log, whole)
     values = tuple(rest.split(","))
     if ".." in rest or not all(values):
@@ -68,16 +68,16 @@ def axis(text: str) -> Axis:
 
 def axes(texts: Sequence[str]) -> tuple[Axis, ...]:
     """Read all axes of a sweep; raise UserError for a setting that has two."""
-    found = tuple(map(axis, texts))
-    names = [each.setting for each in found]
+    dimensions = tuple(map(axis, texts))
+    names = [each.setting for each in dimensions]
     if twice := [name for name in names if names.count(name) > 1]:
         raise UserError(f"--over {twice[0]} is given twice: give all its values at once")
-    return found
+    return dimensions
 
 
-def named(agent: str, chosen: Mapping[str, str]) -> str:
+def named(agent: str, choice: Mapping[str, str]) -> str:
     """Return an agent's name with chosen settings after it, as `dream:cost=0.1,z=16`."""
-    changes = ",".join(f"{setting}={text}" for setting, text in chosen.items())
+    changes = ",".join(f"{setting}={text}" for setting, text in choice.items())
     return f"{agent}{',' if ':' in agent else ':'}{changes}" if changes else agent
 
 
@@ -99,13 +99,13 @@ def drawn(over: Sequence[Axis], number: int, seed: int) -> list[dict[str, str]]:
 
     More of them begin with the same ones.
     """
-    rng, found = np.random.default_rng(seed), dict[tuple[str, ...], dict[str, str]]()
+    rng, combinations = np.random.default_rng(seed), dict[tuple[str, ...], dict[str, str]]()
     vain = 0
-    while len(found) < number and vain < PATIENCE:
+    while len(combinations) < number and vain < PATIENCE:
         texts = tuple(_draw(each, rng) for each in over)
-        vain = vain + 1 if texts in found else 0
-        found[texts] = {each.setting: text for each, text in zip(over, texts, strict=True)}
-    return list(found.values())
+        vain = vain + 1 if texts in combinations else 0
+        combinations[texts] = {each.setting: text for each, text in zip(over, texts, strict=True)}
+    return list(combinations.values())
 
 
 def _draw(over: Axis, rng: np.random.Generator) -> str:

@@ -27,7 +27,7 @@ class Row(NamedTuple):
     failed: tuple[int, ...]
     """Seeds that diverged."""
     held_out: bool
-    """Whether some problems are unseen; else the two returns are one, on all problems."""
+    """True if some problems are unseen; else the two returns are one, on all problems."""
 
 
 def ranked(results: Sequence[Result], by: str) -> dict[str, list[Row]]:
@@ -35,11 +35,11 @@ def ranked(results: Sequence[Result], by: str) -> dict[str, list[Row]]:
 
     Of two that are equal, that with fewer failed seeds comes first.
     """
-    found: dict[str, list[Row]] = {}
+    by_family: dict[str, list[Row]] = {}
     order = sorted(results, key=lambda r: (len(r.get("failed", ())), r["name"]))
     for result in sorted(order, key=lambda result: -score(result, by)):
-        found.setdefault(result["family"], []).append(_row(result))
-    return dict(sorted(found.items()))
+        by_family.setdefault(result["family"], []).append(_row(result))
+    return dict(sorted(by_family.items()))
 
 
 def markdown(rows: Sequence[Row]) -> str:
@@ -57,25 +57,25 @@ def as_json(row: Row) -> dict[str, Any]:
 
 
 def _row(result: Result) -> Row:
-    asked = contender(result["name"])
-    changes = {**({"preset": asked.preset} if asked.preset else {}), **asked.changes}
+    request = contender(result["name"])
+    changes = {**({"preset": request.preset} if request.preset else {}), **request.changes}
     train, unseen = (
-        iqm_interval(np.array([[seed[of]["return"]] for seed in result["seeds"]]))
-        for of in ("train", "unseen")
+        iqm_interval(np.array([[seed[split]["return"]] for seed in result["seeds"]]))
+        for split in ("train", "unseen")
     )
     failed = tuple(result.get("failed", ()))
     numbers = (len(result["seeds"]), train, unseen, failed, held_out([result]))
-    return Row(result["family"], result["name"], asked.agent, changes, *numbers)
+    return Row(result["family"], result["name"], request.agent, changes, *numbers)
 
 
 def _line(place: int, row: Row, names: Sequence[str]) -> list[str]:
     lost = f" ({len(row.failed)} failed)" if row.failed else ""
     settings = [row.changes.get(name, "–") for name in names]
-    scores = [text for of in (row.train, row.unseen) for text in _words(of)]
+    scores = [text for interval in (row.train, row.unseen) for text in _words(interval)]
     return [str(place), row.agent, *settings, f"{row.seeds}{lost}", *scores]
 
 
-def _words(of: Interval) -> list[str]:
-    if of.low is None or of.high is None:
-        return [f"{of.estimate:.3f}", "–"]
-    return [f"{of.estimate:.3f}", f"{of.low:.3f} to {of.high:.3f}"]
+def _words(interval: Interval) -> list[str]:
+    if interval.low is None or interval.high is None:
+        return [f"{interval.estimate:.3f}", "–"]
+    return [f"{interval.estimate:.3f}", f"{interval.low:.3f} to {interval.high:.3f}"]

@@ -1,4 +1,4 @@
-"""Who works on a plan: this process, several of this machine, or the tasks of a Ray cluster.
+"""The workers of a plan: this process, several of this machine, or the tasks of a Ray cluster.
 
 All of them do the same, which is `queue.work`, and may be at it at once with workers elsewhere.
 """
@@ -27,9 +27,9 @@ from dreamrl.sweeps.plan import outcome
 from dreamrl.sweeps.queue import holder, work
 
 Main = Callable[[Sequence[str]], int]
-"""The command `dreamrl` as a function, by which other processes are told what to do."""
+"""The command `dreamrl` as a function, by which other processes get their work."""
 PAUSE = 0.2
-"""Seconds between two looks at what processes have done."""
+"""Seconds between two looks at the work of processes."""
 
 
 @runtime_checkable
@@ -39,7 +39,7 @@ class Workers(Protocol):
     def run(self, directory: Path, listener: CellListener) -> None:
         """Work on the cells of a plan until all are done or have failed, or the listener stops it.
 
-        Raises UserError where nobody can work on them, or all who did have died.
+        Raises UserError where nobody can work on them, or all workers have died.
         """
 
 
@@ -64,31 +64,31 @@ class Processes:
         logs.mkdir(exist_ok=True)
         arguments = ["work", str(directory), "--wait", *self.words]
         context = multiprocessing.get_context("spawn")
-        made = []
+        processes = []
         for i, share in enumerate(shares(self.number)):
             log = logs / f"{i}.log"
-            made.append(context.Process(target=_begin, args=(self.main, arguments, str(log))))
+            processes.append(context.Process(target=_begin, args=(self.main, arguments, str(log))))
             with _share(share, self.number):
-                made[-1].start()
+                processes[-1].start()
 
         def stop() -> None:
-            for process in made:
+            for process in processes:
                 if process.is_alive():
                     process.terminate()
 
-        told = Teller(directory, listener)
-        asked = False
+        teller = Teller(directory, listener)
+        stop_sent = False
         with at_last(stop):
-            while any(process.is_alive() for process in made):
-                told.tell()
-                if listener.stop() and not asked:
-                    asked = True
+            while any(process.is_alive() for process in processes):
+                teller.tell()
+                if listener.stop() and not stop_sent:
+                    stop_sent = True
                     stop()
                 time.sleep(PAUSE)
-        told.tell()
+        teller.tell()
         if listener.stop():
             return
-        for i, process in enumerate(made):
+        for i, process in enumerate(processes):
             if process.exitcode not in (0, 1):
                 log = logs / f"{i}.log"
                 last = (log.read_text(errors="replace").splitlines() or [""])[-1]
@@ -126,33 +126,33 @@ def _share(cores: list[int], number: int) -> Iterator[None]:
     # JAX has two names for it, and starts on no GPU where both are set.
     if "XLA_CLIENT_MEM_FRACTION" in os.environ:
         del setting["XLA_PYTHON_CLIENT_MEM_FRACTION"]
-    mine = {name: value for name, value in setting.items() if name not in os.environ}
-    before = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None
-    os.environ.update(mine)
+    additions = {name: value for name, value in setting.items() if name not in os.environ}
+    affinity = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None
+    os.environ.update(additions)
     try:
-        if before is not None:
+        if affinity is not None:
             os.sched_setaffinity(0, cores)
         yield
     finally:
-        if before is not None:
-            os.sched_setaffinity(0, before)
-        for name in mine:
+        if affinity is not None:
+            os.sched_setaffinity(0, affinity)
+        for name in additions:
             del os.environ[name]
 
 
 def _begin(main: Main, arguments: list[str], log: str) -> None:
-    """Be a worker: a process whose words go to a file, and who stops with the one above it."""
+    """Be a worker: a process whose words go to a file, and which stops with the one above it."""
     # Ctrl-C in the terminal is for the process above, which passes it on.
     with contextlib.suppress(AttributeError, OSError):
         os.setsid()
     with open(log, "ab") as file:
         for stream in (sys.stdout, sys.stderr):
             os.dup2(file.fileno(), stream.fileno())
-    above = multiprocessing.process.parent_process()
+    parent = multiprocessing.process.parent_process()
 
     def watch() -> None:
-        if above is not None:
-            above.join()
+        if parent is not None:
+            parent.join()
             os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=watch, name="dreamrl-parent", daemon=True).start()
