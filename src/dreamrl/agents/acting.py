@@ -40,8 +40,8 @@ class GreedyAgent(eqx.Module):
 
     def explore(self, carry: Any, percept: Percept, key: Key) -> tuple[Any, Choice]:
         carry, decision = self.decide_exploration(carry, percept)
-        decided = Decided(decision.policy, self.continuation(decision))
-        return carry, Choice(self.pick(decision, key), self.stops(carry, decision), decided)
+        extras = Decided(decision.policy, self.continuation(decision))
+        return carry, Choice(self.pick(decision, key), self.stops(carry, decision), extras)
 
     @abc.abstractmethod
     def decide_exploitation(self, carry: Any, percept: Percept, goal: Goal) -> tuple[Any, Decision]:

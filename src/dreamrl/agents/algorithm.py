@@ -130,8 +130,8 @@ class Algorithm(Protocol):
     def problems(self, key: Key, played: Int[Array, ""]) -> ProblemID:
         """Return the problems of new trials, when so many have been `played` before."""
         ids = self.family.train_ids
-        drawn = draw_ids(ids, key, self.settings.budget.trials, prior_of(self.family, ids))
-        return ProblemID(drawn)
+        numbers = draw_ids(ids, key, self.settings.budget.trials, prior_of(self.family, ids))
+        return ProblemID(numbers)
 
     def conditions(
         self, now: Snapshot, problem_id: ProblemID, key: Key, key_episodes: Key

@@ -95,9 +95,9 @@ class Consultation:
         prospects, worth = [], -float((table.payoffs @ belief).max())
         for number, outcome in enumerate(table.outcomes[test]):
             joint = belief * table.likelihoods[test, number]
-            paid = table.payoffs @ joint
-            worth += float(paid.max())
-            best = table.repairs[int(paid.argmax())]
+            payoffs = table.payoffs @ joint
+            worth += float(payoffs.max())
+            best = table.repairs[int(payoffs.argmax())]
             prospects.append(Prospect(outcome, float(joint.sum()), best))
         # Rounding alone makes it negative.
         worth = max(worth, 0.0)
@@ -137,22 +137,22 @@ class Consultation:
         if self.done:
             raise UserError("the diagnosis has ended: there is no test to tell an outcome of")
         table, names = self.family.table, self.family.table.outcomes[self._test]
-        proposed = table.tests[self._test]
-        if test is not None and _one_line(test) != _one_line(proposed):
-            raise UserError(f"the outcome is of {test!r}, and the agent asked for {proposed!r}")
-        found = _meant(_one_line(outcome), names)
-        if found is None:
-            raise unknown(f"outcome of {proposed!r}", outcome, names)
-        number = names.index(found)
+        test_name = table.tests[self._test]
+        if test is not None and _one_line(test) != _one_line(test_name):
+            raise UserError(f"the outcome is of {test!r}, and the agent asked for {test_name!r}")
+        name = _meant(_one_line(outcome), names)
+        if name is None:
+            raise unknown(f"outcome of {test_name!r}", outcome, names)
+        number = names.index(name)
         if not (self.posterior * table.likelihoods[self._test, number]).any():
-            raise UserError(f"by the table {proposed!r} cannot be {found!r} after what was told")
-        self.told.append((proposed, found))
+            raise UserError(f"by the table {test_name!r} cannot be {name!r} after what was told")
+        self.told.append((test_name, name))
         self._tests.append(self._test)
         result = int(table.offsets[self._test]) + number
         self._results.append(result)
         cost, allowed = float(table.costs[self._test]), self.family.actions_after(self._done)
-        seen = self._seen(self._results)
-        self._explorer.observe(seen, -cost, False, self.exhausted, allowed)
+        observation = self._seen(self._results)
+        self._explorer.observe(observation, -cost, False, self.exhausted, allowed)
         self._next()
 
     @property
@@ -197,7 +197,9 @@ def _machine_of(family: Family, machine: Diagnosis | None) -> Diagnosis:
     """Return the machine that is diagnosed."""
     if isinstance(family, Fleet):
         if machine is None:
-            raise UserError(f"{family.name} has many machines: give one, --machine FOLDER or machine=")
+            raise UserError(
+                f"{family.name} has many machines: give one, --machine FOLDER or machine="
+            )
         return family.another(machine.table)
     if not isinstance(family, Diagnosis):
         raise UserError(f"family {family.name!r} has no tests and repairs: see diagnosis")
@@ -206,16 +208,16 @@ def _machine_of(family: Family, machine: Diagnosis | None) -> Diagnosis:
     return family
 
 
-def _meant(said: str, names: Sequence[str]) -> str | None:
+def _meant(text: str, names: Sequence[str]) -> str | None:
     """Return the one name that was said: as it is, in letters of either size, or begun."""
-    small = said.lower()
-    for found in (
-        [name for name in names if _one_line(name) == said],
+    small = text.lower()
+    for matches in (
+        [name for name in names if _one_line(name) == text],
         [name for name in names if _one_line(name).lower() == small],
         [name for name in names if small and _one_line(name).lower().startswith(small)],
     ):
-        if found:
-            return found[0] if len(found) == 1 else None
+        if matches:
+            return matches[0] if len(matches) == 1 else None
     return None
 
 

@@ -65,12 +65,12 @@ def wording(consultation: Consultation) -> Wording:
 
 def likeliest(faults: Sequence[Share]) -> list[Share]:
     """Return the first of what sums to one, and what is left of it as one more."""
-    shown, rest = list(faults[:SHOWN]), faults[SHOWN:]
+    result, rest = list(faults[:SHOWN]), faults[SHOWN:]
     if rest:
-        left = sum(share.value for share in rest)
-        others = "other" if len(rest) == 1 else "others"
-        shown.append(Share(f"and {len(rest)} {others}", left, f"{left:.0%}"))
-    return shown
+        remainder = sum(share.value for share in rest)
+        word = "other" if len(rest) == 1 else "others"
+        result.append(Share(f"and {len(rest)} {word}", remainder, f"{remainder:.0%}"))
+    return result
 
 
 def _likeliest_first(shares: list[Share]) -> tuple[Share, ...]:
@@ -78,5 +78,5 @@ def _likeliest_first(shares: list[Share]) -> tuple[Share, ...]:
 
 
 def _said(prospect: Prospect) -> tuple[str, str, str]:
-    then = prospect.repair if prospect.probability else "impossible by the table"
-    return prospect.outcome, f"{prospect.probability:.0%}", then
+    repair = prospect.repair if prospect.probability else "impossible by the table"
+    return prospect.outcome, f"{prospect.probability:.0%}", repair

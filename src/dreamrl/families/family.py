@@ -37,17 +37,17 @@ def plain_ids(ids: Any) -> tuple[int, ...] | range:
     """
     if isinstance(ids, range):
         return ids
-    listed = ids.tolist() if isinstance(ids, np.ndarray | jax.Array) else ids
-    if isinstance(listed, str | bytes | dict) or not isinstance(listed, Iterable):
+    values = ids.tolist() if isinstance(ids, np.ndarray | jax.Array) else ids
+    if isinstance(values, str | bytes | dict) or not isinstance(values, Iterable):
         raise ValueError(f"must be a tuple or a range of integers, is {shown(ids)}")
-    found = []
-    for each in listed:
+    numbers = []
+    for each in values:
         if isinstance(each, np.ndarray | jax.Array) and each.ndim == 0:
             each = each.item()
         if not isinstance(each, int | np.integer) or isinstance(each, bool):
             raise ValueError(f"must hold integers, holds {shown(each)}")
-        found.append(int(each))
-    return tuple(found)
+        numbers.append(int(each))
+    return tuple(numbers)
 
 
 def plain(family: Any) -> Any:
@@ -57,7 +57,7 @@ def plain(family: Any) -> Any:
     returned as it is.
     """
     try:
-        wanted = {
+        fields = {
             "train_ids": plain_ids(family.train_ids),
             "test_ids": plain_ids(family.test_ids),
             "horizon": operator.index(family.horizon),
@@ -65,13 +65,13 @@ def plain(family: Any) -> Any:
         }
     except (AttributeError, TypeError, ValueError):
         return family
-    kinds = {name: _kinds(getattr(family, name)) for name in wanted}
-    changed = {name: value for name, value in wanted.items() if _kinds(value) != kinds[name]}
-    if not changed:
+    kinds = {name: _kinds(getattr(family, name)) for name in fields}
+    changes = {name: value for name, value in fields.items() if _kinds(value) != kinds[name]}
+    if not changes:
         return family
     try:
-        held = {name: value for name, value in vars(family).items() if name not in changed}
-        return _made(_with(cast(Hashable, type(family)), tuple(changed.items())), held)
+        rest = {name: value for name, value in vars(family).items() if name not in changes}
+        return _made(_with(cast(Hashable, type(family)), tuple(changes.items())), rest)
     except TypeError:  # Made in C, or with slots.
         return family
 
@@ -88,18 +88,18 @@ def _with(kind: Any, fields: tuple[tuple[str, Any], ...]) -> type:
     """
     # Pickle finds a class by its name, and would find `kind`.
     reduce = lambda self: (_remade, (kind, fields, vars(self)))  # noqa: E731
-    more = {"__module__": kind.__module__, "__reduce__": reduce, **dict(fields)}
-    return type(kind)(kind.__name__, (kind,), more)
+    members = {"__module__": kind.__module__, "__reduce__": reduce, **dict(fields)}
+    return type(kind)(kind.__name__, (kind,), members)
 
 
-def _made(kind: type, held: dict[str, Any]) -> Any:
-    made: Any = object.__new__(kind)
-    vars(made).update(held)
-    return made
+def _made(kind: type, attributes: dict[str, Any]) -> Any:
+    family: Any = object.__new__(kind)
+    vars(family).update(attributes)
+    return family
 
 
-def _remade(kind: Any, fields: tuple[tuple[str, Any], ...], held: dict[str, Any]) -> Any:
-    return _made(_with(kind, fields), held)
+def _remade(kind: Any, fields: tuple[tuple[str, Any], ...], attributes: dict[str, Any]) -> Any:
+    return _made(_with(kind, fields), attributes)
 
 
 def holds_out(family: "Family") -> bool:
@@ -283,8 +283,8 @@ def exploration_weight(family: Family) -> float:
         return 0.0
     weight = float(family.exploration_weight)
     if not 0 <= weight < float("inf"):
-        what = f"exploration_weight must be a number of at least 0, is {weight}"
-        raise UserError(f"family {family.name!r}: {what}")
+        message = f"exploration_weight must be a number of at least 0, is {weight}"
+        raise UserError(f"family {family.name!r}: {message}")
     return weight
 
 

@@ -29,8 +29,8 @@ def say_moment(story: Story, steps: int, exploring: bool) -> str:
 
 def stopped(exploration: Trajectory) -> bool:
     """Return whether the agent ended it, before the environment did."""
-    ended = exploration.terminated | exploration.truncated
-    return not bool(ended.any())
+    ends = exploration.terminated | exploration.truncated
+    return not bool(ends.any())
 
 
 def draw_knowledge(axes: Axes, beliefs: ExplorationRecord, steps: int) -> None:

@@ -120,8 +120,8 @@ class PPO:
                 lambda x, y: jnp.where(at_random, x, y), policy.anything(), policy
             )
         action = policy.sample(key)
-        recorded = Recorded(decision.policy.log_prob(action), decision.value)
-        return Choice(action, extras=recorded)
+        record = Recorded(decision.policy.log_prob(action), decision.value)
+        return Choice(action, extras=record)
 
     def prepare(
         self,
@@ -239,8 +239,8 @@ def ppo_loss(decision: Decision, batch: Batch, clip: float) -> PPOLoss:
 
     change = decision.policy.log_prob(batch.actions) - batch.log_probs
     ratio = jnp.exp(jnp.where(batch.mask, change, 0.0))
-    clipped = jnp.clip(ratio, 1 - clip, 1 + clip)
-    surrogate = jnp.minimum(ratio * batch.advantages, clipped * batch.advantages)
+    clipped_ratio = jnp.clip(ratio, 1 - clip, 1 + clip)
+    surrogate = jnp.minimum(ratio * batch.advantages, clipped_ratio * batch.advantages)
     error = jnp.square(decision.value - batch.targets)
     spread = mean(jnp.square(batch.targets - mean(batch.targets)))
     value = mean(error) / jnp.maximum(spread, 1.0)

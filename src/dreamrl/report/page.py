@@ -74,11 +74,11 @@ def diagnosis_html(title: str, body: str) -> str:
     return _around(escape(title), body, style, "", "'self'")
 
 
-def _page(title: str, modules: Sequence[str], data: str, allowed: str = "") -> str:
+def _page(title: str, modules: Sequence[str], data: str, extra: str = "") -> str:
     code = bundle(modules)
     body = DRAWN.format(code=code, data=data)
     script = f"script-src {_allowed(code)}; "
-    return _around(title, body, _part("style.css"), script, f"'none'{allowed}")
+    return _around(title, body, _part("style.css"), script, f"'none'{extra}")
 
 
 def _around(title: str, body: str, style: str, script: str, form: str) -> str:

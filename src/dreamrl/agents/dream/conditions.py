@@ -67,14 +67,14 @@ def draw(
     share = decoder_share / (1 - random_share)
     decoded = jax.random.bernoulli(key_share, jnp.minimum(share, 1.0), (count * episodes,))
     noise = jax.random.normal(key_noise, (count * episodes, settings.encoding.z))
-    drawn = jax.vmap(jax.random.split)(jax.random.split(key_play, count * episodes))
-    decoded, noise, drawn = (
+    play_keys = jax.vmap(jax.random.split)(jax.random.split(key_play, count * episodes))
+    decoded, noise, play_keys = (
         x.reshape(count, episodes, *x.shape[1:])
-        for x in (decoded, settings.encoding.rho * noise, drawn)
+        for x in (decoded, settings.encoding.rho * noise, play_keys)
     )
     decoded, ages = decoded & ~random[:, None], None
     if early is not None:
         ages = early(jax.random.fold_in(key_share, 1), random, decoded.shape)
         decoded = decoded & (ages < 0)
     conditions = Conditions(problem_id, frequency, ~random, decoded, noise, ages)
-    return conditions, TrialKeys(keys[:, 0], drawn[:, :, 0], drawn[:, :, 1])
+    return conditions, TrialKeys(keys[:, 0], play_keys[:, :, 0], play_keys[:, :, 1])

@@ -110,17 +110,17 @@ class DreamBehaviour(Behaviour):
         agent: DreamAgent = self.agent
         carry, decision = agent.decide_exploration(carry, percept)
         choice = self.learner.choose(decision, key, self.progress, self.conditions.random)
-        recorded = Recorded(choice.extras, carry.belief, agent.continuation(decision))
-        return carry, choice._replace(extras=recorded)
+        record = Recorded(choice.extras, carry.belief, agent.continuation(decision))
+        return carry, choice._replace(extras=record)
 
     def beliefs(self, exploration: Trajectory) -> Belief:
         """Return the agent's; where some are early, with those that exploitations act on."""
-        found = self.agent.beliefs(exploration)
+        belief = self.agent.beliefs(exploration)
         if self.conditions.early is None:
-            return found
-        acted_on = self.conditions.beliefs(found.mean)
-        times = found.mean.shape[0]
-        return found._replace(extra=jnp.broadcast_to(acted_on, (times, *acted_on.shape)))
+            return belief
+        contexts = self.conditions.beliefs(belief.mean)
+        times = belief.mean.shape[0]
+        return belief._replace(extra=jnp.broadcast_to(contexts, (times, *contexts.shape)))
 
     def init_exploitation(
         self, belief: Belief, episode: Int[Scalar, ""] | int, key: Key

@@ -61,8 +61,8 @@ def blind_beliefs(key: Key, random: Bool[Array, " B"], shape: tuple[int, ...]) -
 
 def first_stake() -> Stake:
     """Return the stake before anything was measured: nothing."""
-    nothing = Average(jnp.array(0.0), jnp.array(0.0))
-    return Stake(nothing, nothing)
+    zero = Average(jnp.array(0.0), jnp.array(0.0))
+    return Stake(zero, zero)
 
 
 def in_information(rewards: Float[Array, "..."], stake: Float[Array, ""]) -> Float[Array, "..."]:

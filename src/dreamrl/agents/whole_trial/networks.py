@@ -67,8 +67,8 @@ class TrialEncoder(eqx.Module):
         return self.unroll(self.init_carry(), percepts(exploration), None, exploration.seen)
 
     def _features(self, percept: Percept, goal: Goal) -> Float[Array, "... size"]:
-        asked = encode_goal(self.goal_space, goal, percept.first.shape)
-        features = jnp.concatenate([self.percept_encoder(percept), asked], axis=-1)
+        goal_vector = encode_goal(self.goal_space, goal, percept.first.shape)
+        features = jnp.concatenate([self.percept_encoder(percept), goal_vector], axis=-1)
         return jax.nn.relu(self.hidden(features))
 
 
