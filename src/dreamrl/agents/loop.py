@@ -25,11 +25,11 @@ from dreamrl.types import Key, ProblemID
 
 @runtime_checkable
 class Trainable(Protocol):
-    """What `dreamrl.training` trains: a `Trainer`, or anything with the same few functions."""
+    """The trainee of `dreamrl.training`: a `Trainer`, or anything with the same few functions."""
 
     @property
     def family(self) -> Family:
-        """Return what it is trained and evaluated on."""
+        """Return the family that it is trained and evaluated on."""
         ...
 
     @property
@@ -63,12 +63,12 @@ class State(NamedTuple):
 
     params: PyTree
     target: PyTree
-    """What an off-policy learner follows slowly; None on-policy."""
+    """The target network of an off-policy learner; None on-policy."""
     optimisers: dict[str, optax.OptState]
     replay: replay.Replay | None
     """An off-policy learner's trials."""
     memory: PyTree
-    """What the method keeps besides its parameters."""
+    """The method's memory besides its parameters."""
     iteration: Int[Array, ""]
     key: Key
 
@@ -81,7 +81,7 @@ class Trainer:
 
     @property
     def family(self) -> Family:
-        """Return what the algorithm is trained and evaluated on."""
+        """Return the family that the algorithm is trained and evaluated on."""
         return self.algorithm.family
 
     @property

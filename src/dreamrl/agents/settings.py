@@ -17,7 +17,7 @@ Learner = PPO | DQN
 
 @dataclasses.dataclass(frozen=True)
 class Budget:
-    """How much is trained."""
+    """The amount of training."""
 
     iterations: Annotated[int, COUNT] = 700
     """Rounds of new trials and updates."""
@@ -32,7 +32,7 @@ class Budget:
     explorations: Annotated[int, Range(1, 1000)] = 1
     """Exploration episodes a trial: after an end the problem is reset, and explored again."""
     precision: Precision = "float32"
-    """What networks multiply in while they train; bfloat16 is for GPUs and TPUs. Parameters, sums
+    """Precision of networks' products in training; bfloat16 is for GPUs and TPUs. Parameters, sums
     and losses are float32 in either, and so is the agent once it is trained."""
 
     def __post_init__(self) -> None:

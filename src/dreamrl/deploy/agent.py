@@ -35,7 +35,7 @@ from dreamrl.values import AnyPath, Whole, seed_from
 def load(run: AnyPath, family: Family | str | None = None) -> "TrainedAgent":
     """Return the agent of a run's directory, of one seed; a UserError says what is wrong with it.
 
-    Of a run on a family of one's own, `family` is that family, or where it is, as
+    Of a run on a user-defined family, `family` is that family, or where it is, as
     `module:attribute` or `path/to/file.py:attribute`; no other code of a run is ever executed.
     """
     runs.tell_family(run, family)

@@ -18,12 +18,12 @@ from dreamrl.values import Whole
 
 
 class Prospect(NamedTuple):
-    """What one outcome of the proposed test would mean."""
+    """One outcome of the proposed test, and its consequences."""
 
     outcome: str
     probability: float
     repair: str
-    """What would then be the best repair."""
+    """The best repair after it."""
 
 
 class Proposal(NamedTuple):
@@ -33,7 +33,7 @@ class Proposal(NamedTuple):
     cost: float
     prospects: tuple[Prospect, ...]
     worth: float
-    """How much more the best repair is expected to pay after it, its cost not taken off."""
+    """The gain in the best repair's expected payoff by it, its cost not taken off."""
 
 
 class Advice(NamedTuple):
@@ -41,9 +41,9 @@ class Advice(NamedTuple):
 
     repair: str
     expected: float
-    """What it is expected to pay."""
+    """Its expected payoff."""
     risk: float
-    """How likely another repair would pay more."""
+    """Probability that another repair would pay more."""
 
 
 class Consultation:
@@ -78,7 +78,7 @@ class Consultation:
 
     @property
     def done(self) -> bool:
-        """Whether the agent would do no more tests."""
+        """True once the agent would do no more tests."""
         return self._explorer.done
 
     @property
@@ -118,7 +118,7 @@ class Consultation:
 
     @property
     def repairs(self) -> tuple[Advice, ...]:
-        """What each repair would come to now, in the table's order."""
+        """Each repair as it would come out now, in the table's order."""
         table, belief = self.family.table, self.posterior
         pairs = zip(table.repairs, table.payoffs, strict=True)
         return tuple(self._valued(repair, payoffs, belief) for repair, payoffs in pairs)
@@ -157,7 +157,7 @@ class Consultation:
 
     @property
     def exhausted(self) -> bool:
-        """Whether there are no more tests, worth it or not."""
+        """True once there are no more tests, worth it or not."""
         family = self.family
         return len(self.told) >= family.horizon or not bool(family.tests_after(self._done).any())
 
@@ -172,7 +172,7 @@ class Consultation:
 
     @property
     def _done(self) -> Bool[Array, " tests"]:
-        """Which tests were done."""
+        """Flags of the tests that were done."""
         tests = np.arange(len(self.family.table.tests))
         return jnp.asarray(np.isin(tests, self._tests))
 

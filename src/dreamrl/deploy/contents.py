@@ -1,4 +1,4 @@
-"""What z holds of a problem, in bits: in all, of what matters, and of each fact."""
+"""Information in z about a problem, in bits: in all, of what matters, and of each fact."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
@@ -25,7 +25,7 @@ class Held(NamedTuple):
 
 
 class Contents(NamedTuple):
-    """What z holds of the training problems; what matters and the rest are None if nobody says."""
+    """Information in z about the training problems; `relevant` and the rest are None if unknown."""
 
     problem: Held
     relevant: Held | None

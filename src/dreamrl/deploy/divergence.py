@@ -1,4 +1,4 @@
-"""How far an agent's belief is from the exact posterior, where that is known: in diagnoses."""
+"""Divergence of an agent's belief from the exact posterior, where that is known: in diagnoses."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""One episode in a loop of one's own: observe, act, observe, act, ... until done."""
+"""One episode in a custom loop: observe, act, observe, act, ... until done."""
 
 import math
 from collections.abc import Callable
@@ -153,7 +153,7 @@ class Driver(Generic[TBelief]):
 
     @property
     def _choice(self) -> int | np.ndarray:
-        """What the agent chose, as environments know it."""
+        """The agent's choice, as environments know it."""
         assert self._action is not None
         space = self._family.action_space
         if isinstance(space, Discrete):

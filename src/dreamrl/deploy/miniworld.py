@@ -88,7 +88,7 @@ class Original:
 
 
 class Found(NamedTuple):
-    """What an agent came to in the original, trial by trial."""
+    """An agent's results in the original, trial by trial."""
 
     returns: Float[np.ndarray, " trials"]
     lengths: Int[np.ndarray, " trials"]

@@ -1,4 +1,4 @@
-"""Which of the known problems it is, read off a belief; fitted so that 80 % means 80 %.
+"""The posterior over known problems, read off a belief; fitted so that 80 % means 80 %.
 
 Every known problem k has a z, f(k), and a prior p(k). The decoder says
 q(z | tau) = N(g(tau), sigma^2 I), so p(k | tau) ~ p(k) exp(-|f(k) - g(tau)|^2 / (2 sigma^2)).
@@ -47,7 +47,7 @@ class Posterior(NamedTuple):
 
 
 class Reliability(NamedTuple):
-    """How often the likeliest problem was the true one, where it was thought so likely.
+    """Frequency with which the likeliest problem was the true one, by how likely it was thought.
 
     One entry a bin; empty bins are left out.
     """

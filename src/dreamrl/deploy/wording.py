@@ -1,4 +1,4 @@
-"""What a consultation says to whoever does the tests: at the terminal and on the page the same."""
+"""The words of a consultation: at the terminal and on the page the same."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -10,7 +10,7 @@ SHOWN = 8
 
 
 class Share(NamedTuple):
-    """How likely something is."""
+    """The probability of something."""
 
     name: str
     value: float
@@ -23,10 +23,10 @@ class Wording(NamedTuple):
     faults: tuple[Share, ...]
     """The likeliest first."""
     repairs: tuple[Share, ...]
-    """How likely no other would pay more, and what each is expected to pay."""
+    """Probabilities that no other would pay more, and the expected payoff of each."""
     advice: Advice
     pays: str
-    """What is to be expected of the repair."""
+    """The repair's expected payoff and risk, in words."""
     proposal: Proposal | None
     test: str
     """The proposed test, and its number; without a proposal, why there is none."""

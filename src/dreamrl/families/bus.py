@@ -52,7 +52,7 @@ class _Stops(NamedTuple):
 
     stops: np.ndarray
     names: tuple[str, ...]
-    """Where they are, as seen from the start."""
+    """Their places, as seen from the start."""
 
 
 NEXT = _Stops(
@@ -67,9 +67,9 @@ AT_CORNERS = _Stops(
 
 class BusProblem(NamedTuple):
     partners: Int[Array, "stations 2"]
-    """Where a ride from each station leads."""
+    """The end of a ride from each station."""
     problem_id: Int[Array, ""]
-    """What the map, where there is one, shows."""
+    """The number on the map, where there is one."""
 
 
 @dataclasses.dataclass(frozen=True)

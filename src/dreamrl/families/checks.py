@@ -1,4 +1,4 @@
-"""What is wrong with a family: every rule tried out, step by step, as faults name their step."""
+"""The faults of a family: every rule tried out, step by step, as faults name their step."""
 
 import collections
 import functools
@@ -122,7 +122,7 @@ class _Trial:
         self.ids = ids
         self.keys = jax.random.split(jax.random.key(0), len(ids))
         self.wide = True
-        """Whether all methods so far could be jitted and mapped."""
+        """True while all methods so far could be jitted and mapped."""
 
     def faults(self) -> Iterator[str]:
         family, key = self.family, self.keys[0]

@@ -48,7 +48,7 @@ class WithContext(Wrapper):
         return Privileged(self.family.observation_space, size)
 
     def join(self, observation: Any, context: Any) -> Float[Array, " both"]:
-        """Return what agents are shown: for loops of one's own, around a device."""
+        """Return an observation as agents see it: for custom loops, around a device."""
         space = self.observation_space
         vector = jnp.asarray(context, jnp.float32)
         if vector.shape != (space.said,):
@@ -71,8 +71,8 @@ class WithContext(Wrapper):
         self, key: Key, problem: Problem, goal: Goal, state: State, action: Action
     ) -> tuple[State, Step]:
         state, outcome = self.family.step(key, problem, goal, state, action)
-        shown_both = self._informed(problem, outcome.observation)
-        return state, outcome._replace(observation=shown_both)
+        view = self._informed(problem, outcome.observation)
+        return state, outcome._replace(observation=view)
 
     def _first(self, problem_id: Array) -> Float[Array, " said"]:
         return context_of(self.family, self.family.problem(problem_id))

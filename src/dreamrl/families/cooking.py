@@ -42,7 +42,7 @@ INGREDIENTS = 4
 PLACES = 3
 INGREDIENT_COLORS = ("lightsalmon", "palegreen", "lightskyblue", "plum")
 EMPTY = INGREDIENTS
-"""What an empty hand and an empty place in the bowl show."""
+"""The entry of an empty hand and of an empty place in the bowl."""
 
 PROGRESS = 0.25
 """Reward of each of the four parts of a recipe; the same is paid for a mistake."""

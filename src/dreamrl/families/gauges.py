@@ -27,9 +27,9 @@ MOST = 8
 
 class GaugesState(NamedTuple):
     gauge: Int[Array, ""]
-    """Whose button was pressed last; `MOST` where none was."""
+    """The gauge whose button was pressed last; `MOST` where none was."""
     presses: Int[Array, ""]
-    """How often in a row: of an exploitation, right digits so far."""
+    """Presses of it in a row: of an exploitation, right digits so far."""
     steps: Int[Array, ""]
 
 
@@ -195,7 +195,7 @@ class Gauges:
         )
 
     def _worth(self, share: float) -> float:
-        """Return the best return of who knows that share of the gauges that matter."""
+        """Return the best return if that share of the gauges that matter is known."""
         return share + (1 - share) / DIGITS
 
     def _seen_at_random(self) -> float:

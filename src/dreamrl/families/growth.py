@@ -26,8 +26,8 @@ class Growth:
 
     Step t stands before door t, and before the first one again after the last. Without a goal,
     action 2 shows the door's digit; with one, the digit as an action pays 1 / horizon, and any
-    other ends the episode. Who has not explored is paid for one door, in the mean; who knows the
-    problem earns 1.
+    other ends the episode. Without exploration the mean return is one door's pay; with the problem
+    known it is 1.
     """
 
     problems: int = 1000

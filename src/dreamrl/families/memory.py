@@ -1,4 +1,4 @@
-"""Whether what a family shows fits into memory, said before anything is made."""
+"""A check that a family's observations fit into memory, before anything is made."""
 
 import math
 import os

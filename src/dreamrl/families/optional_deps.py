@@ -1,4 +1,4 @@
-"""What families from elsewhere have in common: packages that may be missing, IDs held out."""
+"""The common part of families from elsewhere: packages that may be missing, IDs held out."""
 
 import importlib.util
 from collections.abc import Sequence

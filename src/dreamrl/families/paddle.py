@@ -29,7 +29,7 @@ HORIZON = 30
 
 
 class Bug(enum.IntEnum):
-    """What may be wrong with a program, in the order that is asked for."""
+    """The bugs that a program may have, in the order that is asked for."""
 
     SWAPPED = 0
     JUMPS = 1
@@ -60,7 +60,7 @@ class Move(enum.IntEnum):
 
 
 class Label(enum.IntEnum):
-    """What the actions mean in the report."""
+    """The meaning of actions in the report."""
 
     WORKS = 0
     BUG = 1
@@ -95,7 +95,7 @@ class Game(NamedTuple):
     serves: Int[Array, ""]
     steps: Int[Array, ""]
     point: Int[Array, ""]
-    """Whether the last step scored one."""
+    """1 if the last step scored one, else 0."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -32,7 +32,7 @@ class Features(NamedTuple):
     values: Float[np.ndarray, " features"]
     """The value of the entry that it stands for."""
     whole: Bool[np.ndarray, " features"]
-    """Whether it is the entry itself instead, divided by 100."""
+    """True where it is the entry itself instead, divided by 100."""
 
 
 def what_differs(entries: Float[np.ndarray, "problems entries"]) -> Features:

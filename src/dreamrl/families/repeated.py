@@ -21,7 +21,7 @@ class RepeatedState(NamedTuple):
     episode: Int[Array, ""]
     """Number of the exploration episode; 0 in an exploitation."""
     over: Bool[Array, ""]
-    """Whether it has ended: the next action begins another one, and is not taken."""
+    """True once it has ended: the next action begins another one, and is not taken."""
 
 
 @runtime_checkable

@@ -33,7 +33,7 @@ CELLS = np.array([cell for cell in itertools.product(range(SIZE), repeat=2) if m
 
 class TreasureProblem(NamedTuple):
     cell: Int[Array, "2"]
-    """Where the treasure lies."""
+    """The cell of the treasure."""
 
 
 @dataclasses.dataclass(frozen=True)

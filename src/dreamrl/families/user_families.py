@@ -1,6 +1,6 @@
-"""Families of one's own under a name: `module:attribute` or `path/to/file.py:attribute`.
+"""User-defined families under a name: `module:attribute` or `path/to/file.py:attribute`.
 
-A name alone runs no code: a family is brought by who asks for it, and what files say of it is
+A name alone runs no code: a family is brought by whoever asks for it, and what files say of it is
 looked up among those that were brought.
 """
 

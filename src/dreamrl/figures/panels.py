@@ -1,4 +1,4 @@
-"""What the figures of a trial share, whatever the family: panels, and frames made a GIF."""
+"""The common part of a trial's figures, whatever the family: panels, and frames made a GIF."""
 
 from collections.abc import Sequence
 from pathlib import Path

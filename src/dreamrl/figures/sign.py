@@ -32,13 +32,13 @@ COLORS = ("tab:blue", "tab:red", "tab:green")
 WALL, READ, LIGHT = "0.35", "darkorange", "gold"
 KINDS = ("box", "key")
 CELL = 1.4
-"""How wide the small pictures are, about, in inches."""
+"""Width of the small pictures, about, in inches."""
 ARROW = 0.55
-"""How long headings are, in metres."""
+"""Length of headings, in metres."""
 RAYS = 60
-"""That the field of view is drawn with."""
+"""Rays that the field of view is drawn with."""
 EYE_HEIGHT = 120
-"""Rows of the view for people: the agent's own may be too small to recognise anything."""
+"""Rows of the view for people: the agent's may be too small to recognise anything."""
 NUMBERED = 5
 """Every so many steps of a way are numbered."""
 KEY_GROWN = 1.5
@@ -50,9 +50,9 @@ class _Episode(NamedTuple):
 
     pictures: np.ndarray
     views: np.ndarray
-    """What a person would see there: larger, in plain light, the sign in a neat hand."""
+    """A person's view there: larger, in plain light, the sign in a neat hand."""
     read: list[bool]
-    """Whether a picture of the agent's size shows enough of the sign to read it."""
+    """True where a picture of the agent's size shows enough of the sign to read it."""
     actions: np.ndarray
     places: np.ndarray
     headings: np.ndarray

@@ -17,7 +17,7 @@ SMALL = (
     ("z_squared", "‖z‖²", None),
     ("dual", "dual variable λ", None),
 )
-"""What is drawn below, where it was measured, and where its axis ends."""
+"""Metrics that are drawn below, where they were measured: name, label, and the axis's end."""
 
 
 def tells_unseen(histories: Histories) -> bool:

@@ -51,7 +51,7 @@ class DQN:
     max_norm: Annotated[float, Range(1e-6, 1e6)] = 1.0
     """Gradients of a larger norm are scaled down to it."""
     returns: Kind = "n-step"
-    """How a target follows the rewards: for `steps` steps, or as Peng's or Watkins's Q(lambda)."""
+    """Returns that targets are made of: of `steps` steps, or Peng's or Watkins's Q(lambda)."""
     steps: Annotated[int, Range(1, 1000)] = 1
     """n of the n-step returns."""
     q_lambda: Annotated[float, SHARE] = 0.8
@@ -59,7 +59,7 @@ class DQN:
     target_every: Annotated[int, COUNT] = 300
     """Updates from one step of the target network to the next."""
     target_rate: Annotated[float, Range(1e-6, 1.0)] = 1.0
-    """How far the target network moves then: all the way, or less at a time (Polyak)."""
+    """Share of the way that the target network moves then: all of it, or less (Polyak)."""
     epsilon: Annotated[float, SHARE] = 1.0
     """Share of random actions at the start."""
     last_epsilon: Annotated[float, SHARE] = 0.01

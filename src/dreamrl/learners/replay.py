@@ -15,7 +15,7 @@ class Replay(NamedTuple):
     items: PyTree[Array]
     """Every leaf [capacity, ...]."""
     added: Int[Array, ""]
-    """How many items were ever added."""
+    """Items ever added."""
 
 
 def empty(example: Any, capacity: int) -> Replay:

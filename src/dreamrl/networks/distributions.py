@@ -1,4 +1,4 @@
-"""How a policy chooses: among a number of actions, or a vector of real numbers."""
+"""Distributions of a policy: over a number of actions, or over vectors of real numbers."""
 
 import math
 from typing import TypeAlias

@@ -1,4 +1,4 @@
-"""What is seen, as a vector: tiles and images through a trunk, all else as it is."""
+"""Observations as vectors: tiles and images through a trunk, all else as it is."""
 
 from typing import ClassVar, TypeAlias
 
@@ -119,7 +119,7 @@ class TileEncoder(eqx.Module):
 
 
 class PrivilegedEncoder(eqx.Module):
-    """What is seen, through its own trunk, and what is said of the problem as it is."""
+    """An observation through its trunk, beside what is said of the problem, as it is."""
 
     seen: "ObservationEncoder"
     space: Privileged = eqx.field(static=True)

@@ -1,4 +1,4 @@
-"""What can be reached in a family at all: exact values to read a score against.
+"""The limits of a family: exact values to read a score against.
 
 All are computed from the family's own step function, and so need one with finitely many states,
 without chance, and with a method `goals(problem)`. Returns are undiscounted means over problems

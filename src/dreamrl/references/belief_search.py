@@ -28,7 +28,7 @@ class Layer(NamedTuple):
     after: Int[np.ndarray, "states results"]
     """The state of the next layer; -1 where that is impossible. Empty in the last layer."""
     done: Bool[np.ndarray, "states tests"]
-    """Which tests were done."""
+    """Flags of the tests that were done."""
 
 
 class Bounds(NamedTuple):
@@ -41,7 +41,7 @@ class Bounds(NamedTuple):
 
     @property
     def gap(self) -> float:
-        """How far the bounds are apart; 0 where the value is exact."""
+        """Distance of the bounds; 0 where the value is exact."""
         return self.high - self.low
 
 

@@ -1,4 +1,4 @@
-"""What can be reached in a diagnosis: the best there is, and simple ways to choose tests.
+"""The limits of a diagnosis: the best there is, and simple ways to choose tests.
 
 Exact where nothing else is said, and from the table alone. Returns are payoffs less costs of
 tests; faults count by their prior.
@@ -32,7 +32,7 @@ Choose = Callable[
 
 
 class Way(NamedTuple):
-    """What a way to choose tests comes to."""
+    """The values of a way to choose tests."""
 
     mean: float
     tests: float
@@ -59,7 +59,7 @@ class DiagnosisReference(NamedTuple):
     bayes_optimal: Bounds
     informed: Way | None
     """The tests that leave the least uncertainty about what matters, less what they cost: the most
-    that an explorer can reach who is paid in information. None where it is not exact."""
+    that an explorer paid in information can reach. None where it is not exact."""
     greedy_information: Way
     """Each test is the one that tells most about the fault, to the last test."""
     greedy_value: Way
@@ -116,7 +116,7 @@ def best_of(family: Diagnosis) -> BeliefSearch:
 
 
 def optimum(family: Diagnosis, ids: Sequence[int]) -> float:
-    """Return the best return of one who is told the fault."""
+    """Return the best return if the fault is known."""
     return float(family.table.payoffs[:, list(ids)].max(0) @ _shares(family, ids))
 
 

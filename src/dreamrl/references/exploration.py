@@ -1,4 +1,4 @@
-"""What explorations can show: how much random ones do, and how soon the best one shows enough."""
+"""The worth of explorations: of random ones, and of the shortest one that shows enough."""
 
 import bisect
 import functools
@@ -70,7 +70,7 @@ def bayes_optimal(exploitation: Exploitation, ids: tuple[int, ...]) -> float:
 
 
 class _Search:
-    """What explorations leave to be lost: return that only one who is told the problem gets.
+    """The loss that explorations leave: return that only a policy that knows the problem gets.
 
     Losses are sums over problems. Knowing less never loses less, so that the loss of a set of
     problems bounds those of all sets around it, at the same step.

@@ -1,4 +1,4 @@
-"""What Thompson sampling can reach with the true posterior and optimal policies.
+"""The return of Thompson sampling with the true posterior and optimal policies.
 
 The bound that Liu et al. 2021 call PEARL-UB; `docs/references.md` says what is assumed where the
 paper does not.

@@ -80,7 +80,7 @@ class Tables(NamedTuple):
                 yield children
 
     def best(self) -> list[Float[np.ndarray, "rows actions"]]:
-        """Return for each layer [rows, actions]: the best return of who knows the problem."""
+        """Return for each layer [rows, actions]: the best return if the problem is known."""
         returns: list[np.ndarray] = []
         for layer in reversed(self.layers):
             best = layer.rewards
@@ -92,7 +92,7 @@ class Tables(NamedTuple):
 
 
 class SharedTables(NamedTuple):
-    """What each problem would do in all states that any of the problems can lead to."""
+    """The outcomes in each problem of all states that any of the problems can lead to."""
 
     following: list[np.ndarray]
     """By number of steps, [problems, states, actions]: the state that follows, or ENDED."""

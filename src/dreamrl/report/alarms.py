@@ -1,4 +1,4 @@
-"""What a run's metrics warn of, each with a sentence on what to try."""
+"""Warnings of a run's metrics, each with a sentence on what to try."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -163,7 +163,7 @@ ALARMS: tuple[tuple[Callable[[Facts], str | None], str], ...] = (
     (_never_stops, "Raise exploration.cost, or train longer: the stop rule learns last."),
     (_still_compresses, "Train longer, or raise bottleneck.dual_rate or bottleneck.first_dual."),
 )
-"""What may be wrong in a seed that is a third through, and the remedy."""
+"""Checks of a seed that is a third through, and the remedy of each."""
 
 
 def alarms(seeds: Mapping[int, Facts], failed: Mapping[int, str]) -> list[Alarm]:

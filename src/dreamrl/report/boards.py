@@ -1,4 +1,4 @@
-"""What families look like, as data: grids, and pictures."""
+"""Drawings of families, as data: grids, and pictures."""
 
 import base64
 import io

@@ -78,7 +78,7 @@ def collect(
 
 
 Reach = Callable[[str, Path | None], Mapping[str, Any]]
-"""What can be reached in a family, by its name in a run, and the tables that the run keeps."""
+"""(a family's name in a run, the tables that the run keeps) -> what can be reached in it."""
 
 
 def reach(family: str, tables: Path | None) -> Mapping[str, Any]:

@@ -17,7 +17,7 @@ MODULES = (*VIEWS, "main")
 STUDIO = (*VIEWS, "studio")
 """The studio's, which asks for its data."""
 LESSON = "lesson.json"
-"""What the lesson shows: tools/lesson.py makes it."""
+"""The data of the lesson: tools/lesson.py makes them."""
 TAUGHT = (*(name for name in VIEWS if name != "run"), "trap", "lesson")
 IMPORT = re.compile(r"^import [^;]*;\n", re.MULTILINE)
 EXPORT = re.compile(r"^export (?=(async )?(function|const|class) )", re.MULTILINE)

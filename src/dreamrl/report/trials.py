@@ -71,7 +71,7 @@ def trials(
     """Play a trial in each problem; return the known problems that matter, and the trials.
 
     Args:
-        agent: Who plays.
+        agent: The player.
         problems: Their IDs.
         seed: Draws goals, the same ones for every agent.
         q_learning: Whether the agent's logits are by how much an action is worth more.

@@ -23,9 +23,9 @@ from dreamrl.report.page import diagnosis_html
 from dreamrl.studio.guard import LOOPBACK, Guard
 
 TOLD = "/told"
-"""Where answers are sent. Unlike the beginning, at `/`, no other site may link to it."""
+"""The address of answers. Unlike the beginning, at `/`, no other site may link to it."""
 LONGEST = 400
-"""Letters that are shown of what is wrong."""
+"""Letters of an error that are shown."""
 
 WORTH = "Worth: how much more the best repair is expected to pay, once the outcome is known."
 KEPT = "This page's address holds all that was told: as a bookmark, it can be kept."

@@ -1,4 +1,4 @@
-"""Who may ask: the page itself, from this machine, and nobody through a foreign page.
+"""The guard of a page: requests of the page itself, from this machine, and none through others.
 
 A page of another site can make a browser send requests here. Such requests name that site in
 `Origin` or `Sec-Fetch-Site`; and where its own name has been made to lead to this machine (DNS
@@ -29,7 +29,7 @@ ALWAYS = {
 
 
 class Guard:
-    """Refuses what an own page would not send: the studio's, or a diagnosis'.
+    """Refuses requests that this server's page would not send: the studio's, or a diagnosis'.
 
     Args:
         app: Answers the rest.
@@ -82,7 +82,7 @@ class Guard:
             ipaddress.ip_address(name)
         except ValueError:
             return False
-        # No name server can make numbers lead elsewhere; who is asked for a token may have many.
+        # No name server can make numbers lead elsewhere; a guard with a token may have many.
         return self.token is not None
 
     def _without_token(self, scope: Scope, headers: Headers) -> Response | None:

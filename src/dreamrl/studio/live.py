@@ -1,4 +1,4 @@
-"""What changes in runs while they are looked at, as server-sent events."""
+"""Changes in runs while they are looked at, as server-sent events."""
 
 import asyncio
 import json
@@ -40,7 +40,7 @@ async def changes(shelf: Shelf, keys: Sequence[str], wait: float = WAIT) -> Asyn
             all_groups = groups.values()
             content = {"differences": differences(all_groups), "together": together(all_groups)}
             yield event("differences", content)
-        # Behind the runs, as it takes longer, and is there already where one has been chosen.
+        # After the runs, as it takes longer, and is there already where one has been chosen.
         if looks % LIST == 0:
             listing = await run_in_threadpool(shelf.rows)
             if listing != rows:

@@ -18,7 +18,7 @@ from dreamrl.studio.stage import Stage
 
 MOST = 2**32 - 1
 NUMBERS = {"seed": True, "problem": True, "draw": False, "goal": False, "swap": False}
-"""What a trial is asked for with, and whether it must be there."""
+"""Parameters of a request for a trial, and whether each must be there."""
 
 
 def application(shelf: Shelf, names: frozenset[str] = LOOPBACK, token: str | None = None) -> Guard:

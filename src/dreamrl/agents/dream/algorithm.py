@@ -55,17 +55,17 @@ OF_THE_ENCODER = ("return_encoder", "information", "z_squared", "z_nats")
 
 
 class Memory(NamedTuple):
-    """What DREAM keeps besides its components."""
+    """DREAM's memory besides its components."""
 
     replay: replay.Replay
     """Of `Explored`: what the decoder learns from."""
     dual: bottleneck.Dual
     stake: prices.Stake | None = None
-    """What knowing the problem is worth, where explorations have a price."""
+    """The worth of knowing the problem, where explorations have a price."""
 
 
 class Batch(NamedTuple):
-    """What the two policies learn from."""
+    """The data that the two policies learn from."""
 
     exploitation: ExploitationBatch
     exploration: ExplorationBatch
@@ -129,7 +129,7 @@ class Dream(Algorithm):
         return Components(encoder, exploitation, exploration, decoder, objective), keys[4]
 
     def agent(self, params: Components) -> DreamAgent:
-        """Return what meta-test gets: all but the encoder."""
+        """Return the agent of meta-test: all but the encoder."""
         return DreamAgent(params.exploration, params.decoder, params.exploitation, self._ends)
 
     def encode(self, params: Components, problem_id: ProblemID) -> Float[Array, "... Z"]:
@@ -213,7 +213,7 @@ class Dream(Algorithm):
         return DreamBehaviour(agent, conditions, now.progress, learner, now.params.encoder)
 
     def prepare(self, now: Snapshot, experience: Experience) -> tuple[Batch, Metrics]:
-        """Return what each policy may learn from trials."""
+        """Return the data that each policy may learn from."""
         params, progress = now.params, now.progress
         settings, explore = self.settings, self.settings.exploration
         trial, conditions = experience.trial, experience.conditions
@@ -340,12 +340,12 @@ class Dream(Algorithm):
 
     @property
     def _weight(self) -> float:
-        """How much the exploration's own rewards count."""
+        """Weight of the exploration's rewards."""
         return exploration_weight(self.family)
 
     @property
     def _ends(self) -> Stop:
-        """How the trained agent's explorations end."""
+        """The end of the trained agent's explorations."""
         explore = self.settings.exploration
         # Where steps cost nothing, an error of the rule would be all that ends an exploration.
         free = explore.cost == 0 and not self._weight
@@ -357,12 +357,12 @@ class Dream(Algorithm):
 
     @property
     def _end_to_end(self) -> bool:
-        """Whether nothing is learned but from what explorations gave; the encoder is not used."""
+        """True if all is learned from explorations alone; the encoder is not used."""
         return self.settings.exploration.objective == "end-to-end"
 
     @property
     def _regret(self) -> bool:
-        """Whether exploration is paid in returns, by a critic."""
+        """True if exploration is paid in returns, by a critic."""
         return self.settings.exploration.objective == "regret"
 
     def _found(

@@ -1,4 +1,4 @@
-"""What makes each trial of training: how it explores, and on which z its exploitations act."""
+"""The conditions of each trial of training: its exploration, and the z of its exploitations."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -13,13 +13,13 @@ from dreamrl.types import Key, ProblemID
 
 
 class Conditions(NamedTuple):
-    """What makes the behaviour of one trial in training."""
+    """The conditions of one trial in training."""
 
     problem_id: ProblemID
     random: Float[Array, ""]
-    """How often the exploration acts at random: 0 for most trials."""
+    """Probability that an action of the exploration is random: 0 for most trials."""
     on_purpose: Bool[Array, ""]
-    """Whether the exploration is the policy's own: only then are last beliefs acted on."""
+    """True where the exploration is the policy's: only then are last beliefs acted on."""
     decoded: Bool[Array, " N"]
     """Which exploitation episodes act on the last belief; the others on the encoder's z."""
     noise: Float[Array, "N Z"]

@@ -103,7 +103,7 @@ def _visited(family: Family, ids: Array, key: Key) -> tuple[State, Float[Array, 
 
     problem_ids = jax.random.choice(key_ids, ids, (EPISODES,))
     states, trajectories = jax.vmap(explore)(problem_ids, jax.random.split(key_play, EPISODES))
-    # Behind an end there is nothing to try.
+    # After an end there is nothing to try.
     states, observations = jax.tree.map(
         lambda x: x[:, :-1].reshape(trajectories.mask.size, *x.shape[2:]),
         (states, trajectories.observations),

@@ -110,14 +110,14 @@ class ExplorationPolicy(eqx.Module):
 
 
 class ExplorerCarry(NamedTuple):
-    """What an exploration threads through its steps."""
+    """The carry of an exploration."""
 
     policy: PyTree
     decoder: PyTree
     seen: Float[Array, " features"]
     """The last observation, encoded: the decoder reads whole transitions."""
     belief: Float[Array, " Z"]
-    """What the decision was based on."""
+    """The belief that the decision was based on."""
     steps: Int[Array, ""]
     """Steps taken before the decision."""
 

@@ -30,9 +30,9 @@ class ExploitationBatch(NamedTuple):
     percepts: Percept
     learner: Any
     returns: Float[Array, " B"]
-    """What each episode came to."""
+    """Return of each episode."""
     explorations: Trajectory | None = None
-    """What was explored before each, where the decoder learns from what they come to."""
+    """The exploration before each, where the decoder learns from these returns."""
 
 
 class ExplorationBatch(NamedTuple):

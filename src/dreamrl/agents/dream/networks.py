@@ -30,7 +30,7 @@ class Components(NamedTuple):
     exploration: ExplorationPolicy
     decoder: Decoder
     objective: Objective | Regret | None = None
-    """What says how exploration is paid, if not for information about z or by exploitation."""
+    """The source of exploration's reward, if not information about z or exploitation."""
 
 
 class DreamAgent(GreedyAgent):
@@ -43,7 +43,7 @@ class DreamAgent(GreedyAgent):
     decoder: Decoder
     exploitation: InstructedPolicy
     ends: Stop = eqx.field(static=True, default="rule")
-    """How explorations end."""
+    """The end of explorations."""
 
     def init_exploration(self) -> ExplorerCarry:
         return exploration.init_carry(self.exploration, self.decoder)
@@ -71,7 +71,7 @@ class DreamAgent(GreedyAgent):
 
     @property
     def first_belief(self) -> Float[Array, " Z"]:
-        """What the decoder makes of no exploration at all."""
+        """The decoder's belief before any exploration."""
         return self.decoder.belief(self.decoder.init_carry())
 
     def beliefs(self, exploration: Trajectory) -> Belief:
@@ -90,7 +90,7 @@ class DreamAgent(GreedyAgent):
 
 
 class Recorded(NamedTuple):
-    """What is recorded of an exploration's decisions."""
+    """The record of an exploration's decision."""
 
     learner: Any
     belief: Float[Array, " Z"]

@@ -1,4 +1,4 @@
-"""Related objectives: what else exploration may be paid for, with all else as DREAM has it.
+"""Related objectives: other payments for exploration, with all else as DREAM has it.
 
 An objective says what is left to find out after 0, 1, ... T steps of an exploration, and a step is
 paid for how much less that becomes (`exploration.information_gain`), as by DREAM, whose is the
@@ -37,14 +37,14 @@ class Explored(NamedTuple):
 
 @runtime_checkable
 class Objective(Protocol):
-    """What exploration is paid for, instead of information about z."""
+    """An objective of exploration, instead of information about z."""
 
     def left(self, explored: Explored) -> Float[Array, "B times"]:
-        """Return what is left to find out: [B, T+1]; the first entry is all there is."""
+        """Return the amount left to find out: [B, T+1]; the first entry is all there is."""
         ...
 
     def loss(self, explored: Explored) -> Float[Array, ""]:
-        """Return what trains it."""
+        """Return the loss that trains it."""
         ...
 
 
@@ -159,8 +159,8 @@ class PredictionError(eqx.Module):
 class DynamicsInformation(eqx.Module):
     """Information about the dynamics in what a step shows, by models learned from explorations.
 
-    I(mu; s', r | tau_:t, a) is how much better who knows the problem predicts the outcome than who
-    knows the exploration so far: VIME's expected information (Houthooft et al. 2016), from the side
+    I(mu; s', r | tau_:t, a) is how much better the outcome can be predicted from the problem than
+    from the exploration so far: VIME's expected information (Houthooft et al. 2016), from the side
     of the outcomes. What nobody can predict is paid nothing. One model predicts for both, so that
     what it cannot fit cancels.
     """

@@ -27,8 +27,8 @@ def early_beliefs(
 ) -> Int[Array, "B N"]:
     """Draw after how many steps the belief stands that an exploitation acts on, or -1.
 
-    Beliefs of partly random explorations are among them, twice as often: what no exploration of the
-    policy's own finds must have a value too.
+    Beliefs of partly random explorations are among them, twice as often: what the policy itself
+    does not find must have a value too.
     """
     key_some, key_when = jax.random.split(key)
     share = jnp.where(random, 2 * EARLY_SHARE, EARLY_SHARE)[:, None]

@@ -115,7 +115,7 @@ def context() -> Float[Array, "1"]:
 
 
 class ExploiterCarry(NamedTuple):
-    """What an exploitation threads through its steps."""
+    """The carry of an exploitation."""
 
     adapted: InstructedPolicy
     policy: PyTree

@@ -15,7 +15,7 @@ from dreamrl.types import Key, Trajectory
 
 
 class Task(NamedTuple):
-    """What an update sees of one problem."""
+    """One problem's data in an update."""
 
     contexts: Trajectory
     """[K, T]: explorations; those that are left out have an empty mask."""

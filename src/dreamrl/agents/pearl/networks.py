@@ -104,7 +104,7 @@ class Components(NamedTuple):
 
 
 class ExplorerCarry(NamedTuple):
-    """What an exploration threads through its steps."""
+    """The carry of an exploration."""
 
     policy: PyTree
     z: Float[Array, " Z"]
@@ -166,14 +166,14 @@ class PearlAgent(GreedyAgent):
 
 
 class Conditions(NamedTuple):
-    """What makes the behaviour of one trial in training."""
+    """The conditions of one trial in training."""
 
     z: Float[Array, " Z"]
     """From the prior: the exploration acts on it."""
     goal: Array
     """The exploration acts for it."""
     random: Float[Array, ""]
-    """How often the trial acts at random."""
+    """Probability that an action is random."""
 
 
 class PearlBehaviour(Behaviour):
@@ -181,7 +181,7 @@ class PearlBehaviour(Behaviour):
 
     @property
     def random(self) -> Float[Array, ""]:
-        """How often the trial acts at random."""
+        """Probability that an action is random."""
         return self.conditions.random
 
     def init_exploration(self) -> ExplorerCarry:

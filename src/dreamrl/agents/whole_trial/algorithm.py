@@ -43,9 +43,9 @@ class WholeTrial(Algorithm):
     family: Family
     settings: Any
     include_exploration_reward: bool = False
-    """Whether the exploration's rewards count; they do wherever the family says so."""
+    """True if the exploration's rewards count; they do wherever the family says so."""
     has_exploration: bool = True
-    """Whether there is any exploration; without it, there is none at meta-test either."""
+    """False for no exploration: then there is none at meta-test either."""
 
     def __post_init__(self) -> None:
         """Raise UserError for what cannot be trained on the family with these settings."""
@@ -67,7 +67,7 @@ class WholeTrial(Algorithm):
 
     @property
     def reader(self) -> Reader:
-        """What that loss learns from."""
+        """The reader of trials that this loss trains."""
         settings = self.settings
         return settings.reader if isinstance(settings, ReaderSettings) else Reader()
 
@@ -173,7 +173,7 @@ class WholeTrial(Algorithm):
 
     @property
     def _exploration_weight(self) -> float:
-        """How much an exploration's rewards count."""
+        """Weight of an exploration's rewards."""
         return exploration_weight(self.family) or float(self.include_exploration_reward)
 
     def _again(self, nets: Nets, batch: Batch) -> PrivilegedContext | None:

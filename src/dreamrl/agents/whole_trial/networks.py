@@ -117,11 +117,11 @@ class PrivilegedContext(NamedTuple):
 
 
 class Conditions(NamedTuple):
-    """What makes the behaviour of one trial in training."""
+    """The conditions of one trial in training."""
 
     context: PrivilegedContext | None
     random: Float[Array, ""] | None
-    """How often the exploration acts at random: 0 where it is the policy's own."""
+    """Probability that an action of the exploration is random: 0 where it is the policy's."""
 
 
 class WholeTrialAgent(GreedyAgent):

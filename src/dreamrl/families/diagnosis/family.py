@@ -38,7 +38,7 @@ BUILT_IN = {
 
 
 class Machine(NamedTuple):
-    """What an episode needs to go on."""
+    """The state of an episode."""
 
     steps: Int[Array, ""]
     drawn: Int[Array, " fixed"]
@@ -207,7 +207,7 @@ class Diagnosis:
 
     @property
     def _barring(self) -> bool:
-        """Whether some test, once done, makes some test impossible."""
+        """True if some test, once done, makes some test impossible."""
         return self._fixed or bool(self.exclusive)
 
     @property

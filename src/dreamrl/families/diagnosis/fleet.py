@@ -31,7 +31,7 @@ class Machine(NamedTuple):
 
 
 class State(NamedTuple):
-    """What an episode needs to go on."""
+    """The state of an episode."""
 
     steps: Int[Array, ""]
     belief: Float[Array, " faults"]
@@ -136,7 +136,7 @@ class Fleet:
     ) -> Float[Array, "tests faults numbers"]:
         """Return what agents see of a machine, of this fleet or not, after some outcomes.
 
-        For a loop of one's own; `results` are numbers of `table.results`.
+        For custom loops; `results` are numbers of `table.results`.
         """
         arrays = (table.prior, table.likelihoods, table.costs, table.payoffs)
         machine = Machine(jnp.array(0), *(jnp.asarray(x, jnp.float32) for x in arrays))

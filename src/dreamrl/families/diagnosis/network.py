@@ -33,7 +33,7 @@ class Variable(NamedTuple):
 
     @property
     def certain(self) -> bool:
-        """Whether the parents settle it."""
+        """True if the parents settle it."""
         return bool(np.isin(self.chances, (0.0, 1.0)).all())
 
 
@@ -41,7 +41,7 @@ Network = Mapping[str, Variable]
 
 
 class Found(NamedTuple):
-    """What a network says: the columns of faults.csv and of tests.csv."""
+    """The tables of a network: the columns of faults.csv and of tests.csv."""
 
     faults: dict[str, list[Any]]
     tests: dict[str, list[Any]]

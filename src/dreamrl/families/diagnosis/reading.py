@@ -29,7 +29,7 @@ FILES = ("faults.csv", "tests.csv", "repairs.csv", "settings.json", NETWORK)
 
 
 class Settings(NamedTuple):
-    """What settings.json may say."""
+    """The settings of settings.json."""
 
     tests: int = 0
     """At most so many tests an episode; 0: as many as there are."""

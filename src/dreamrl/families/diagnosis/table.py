@@ -1,4 +1,4 @@
-"""What is known of a machine: faults, tests and repairs, as arrays."""
+"""The table of a machine: faults, tests and repairs, as arrays."""
 
 import dataclasses
 import functools

@@ -19,7 +19,7 @@ OPEN, KEPT = 8, 16
 
 
 class Answer(NamedTuple):
-    """What the last step of each episode led to."""
+    """The outcome of each episode's last step."""
 
     observations: np.ndarray
     rewards: np.ndarray
@@ -45,9 +45,9 @@ class Batch:
     tries: np.ndarray
     """Of an exploration of several episodes: those before the one that goes on."""
     begun: np.ndarray
-    """How many of the steps were taken before that one."""
+    """Steps taken before that one."""
     ended: np.ndarray
-    """Whether it has ended, and the next step begins another one."""
+    """True where it has ended, and the next step begins another one."""
     calls: int = 0
     block: Block | None = None
     """None once the environments were given back."""

@@ -172,9 +172,9 @@ class GymFamily:
         self._explored_in: dict[int, GymFamily] = {}
 
     def observation(self, observation: Any) -> Shaped[np.ndarray, "..."]:
-        """Return what an environment shows, as agents of this family are to be shown it.
+        """Return an environment's observation, as agents of this family are to see it.
 
-        For a loop of one's own: `explorer.observe(family.observation(env.reset()[0]))`.
+        For custom loops: `explorer.observe(family.observation(env.reset()[0]))`.
         """
         adapter = self._interface.seen
         try:

@@ -1,4 +1,4 @@
-"""What MiniGrid's observations mean: tiles by codes, and a mission, which is text.
+"""The meaning of MiniGrid's observations: tiles by codes, and a mission, which is text.
 
 It is known by the shape of its spaces; MiniGrid itself is not needed.
 """

@@ -16,14 +16,14 @@ CHANNELS = 32
 
 
 class Picture(NamedTuple):
-    """How a batch of arrays becomes one of pictures."""
+    """The conversion of a batch of arrays into pictures."""
 
     space: Image
     axes: tuple[int, ...]
     """The axes of an array in the order height, width, channels."""
     bottom: float
     top: float
-    """What is 0 in a picture, and what is 255."""
+    """Values that become 0 in a picture, and 255."""
 
     def __call__(
         self, batch: Shaped[np.ndarray, "batch ..."]

@@ -21,16 +21,16 @@ from dreamrl.values import flag, number, shown
 
 
 class Interface(NamedTuple):
-    """What all problems of a family have in common."""
+    """The interface that all problems of a family share."""
 
     observation: gymnasium.Space
     action: gymnasium.Space
     seen: ObservationAdapter
     done: ActionAdapter
     has_goals: bool
-    """Whether environments are told a goal: `set_goal`."""
+    """True if environments are told a goal: `set_goal`."""
     masked: bool = False
-    """Whether `info` says which actions are possible: `action_mask`."""
+    """True if `info` says which actions are possible: `action_mask`."""
 
     @classmethod
     def of(cls, env: gymnasium.Env, has_goals: bool) -> "Interface":
@@ -58,14 +58,14 @@ class Slot(gymnasium.Env):
         """Of the next reset."""
         self.steps = 0
         self.live = True
-        """Whether the next step is to be taken; else it stands still."""
+        """True if the next step is to be taken; else it stands still."""
         self.goal: Any = None
-        """What the environment is told before its first step, if it has goals."""
+        """The goal that the environment is told before its first step, if it has goals."""
         self.seen: Any = None
         self.ends = False, False
-        """Whether the last step terminated or truncated the episode."""
+        """Flags: the last step terminated the episode, or truncated it."""
         self.allowed = np.ones(interface.done.space.features, bool)
-        """Which actions are possible now."""
+        """Flags of the actions that are possible now."""
         self.again: int | None = None
         """The seed of another episode, which the next step begins in place of an action."""
 
@@ -198,7 +198,7 @@ class Block:
 
     @property
     def allowed(self) -> Bool[np.ndarray, "slots actions"]:
-        """Which actions are possible now."""
+        """Flags of the actions that are possible now."""
         return np.array([slot.allowed for slot in self.slots])
 
     def check_possible(self, over: Bool[np.ndarray, " slots"]) -> None:

@@ -36,9 +36,9 @@ class Part(NamedTuple):
     source: gymnasium.Space
     space: Space
     keys: tuple[Any, ...] = ()
-    """Where in the observation it is."""
+    """Its place in the observation."""
     start: Any = 0
-    """What is taken off a value."""
+    """The number that is subtracted from a value."""
     low: Any = None
     """The least that a value may be, and the largest; None where its type says it all."""
     high: Any = None
@@ -129,7 +129,7 @@ class Part(NamedTuple):
 
 
 class ObservationAdapter(NamedTuple):
-    """How observations become ones of `space`: each is read, then a batch of them converted."""
+    """The conversion of observations: each is read, then a batch becomes one of `space`."""
 
     space: Space
     parts: tuple[Part, ...]
@@ -174,12 +174,12 @@ class ObservationAdapter(NamedTuple):
 
 
 class ActionAdapter(NamedTuple):
-    """How a batch of actions of `space` becomes one of the environment's own."""
+    """The conversion of actions of `space` into the environment's own, in batches."""
 
     space: ActionSpace
     start: Any
     scale: Any = None
-    """Of a Box: what the width 2 from -1 to 1 is stretched by."""
+    """Of a Box: the factor by which the width 2 from -1 to 1 is stretched."""
     dtype: Any = np.int64
     ns: tuple[int, ...] = ()
     """Of a MultiDiscrete: how many values each part has; a number stands for a combination."""

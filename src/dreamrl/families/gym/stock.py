@@ -1,4 +1,4 @@
-"""The environments of a family: who made them closes them, and never has more than it may."""
+"""The environments of a family: whoever makes them closes them, and has no more than allowed."""
 
 import logging
 from collections import OrderedDict
@@ -25,7 +25,7 @@ class Stock:
         """{id of the object: (problem ID, environment)}"""
         self.count = 0
         self.ended = False
-        """Whether no more are to be made, as the program ends."""
+        """True once no more are to be made, as the program ends."""
 
     def take(self, problem_id: int) -> gymnasium.Env:
         """Return one that was made before, or else a new one; HostError where it cannot be made."""

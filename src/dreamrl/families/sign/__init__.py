@@ -26,17 +26,17 @@ NOISE = 1 / 4
 
 class SignProblem(NamedTuple):
     color: Int[Array, ""]
-    """What the sign says: 0 BLUE, 1 RED, 2 GREEN."""
+    """The word on the sign: 0 BLUE, 1 RED, 2 GREEN."""
 
 
 class SignState(NamedTuple):
     pose: Pose
     turns: Float[Array, "6"]
-    """How the objects are turned, drawn anew in each episode."""
+    """Headings of the objects, drawn anew in each episode."""
     light: Float[Array, "2 3"]
     """Contrast and brightness of red, green and blue; drawn anew where there is jitter."""
     grain: UInt32[Array, ""]
-    """Seed of the noise, and of who wrote the sign; likewise."""
+    """Seed of the noise, and of the hand that wrote the sign; likewise."""
     steps: Int[Array, ""]
 
 

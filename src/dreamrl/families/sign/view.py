@@ -1,4 +1,4 @@
-"""What the agent sees, in two passes: along each column of the picture, then row by row.
+"""The agent's view, in two passes: along each column of the picture, then row by row.
 
 Walls, boxes and keys stand upright and the camera is level. So one ray a column says how far
 everything in it is, and between which heights of the picture it lies; what remains to be done for
@@ -79,7 +79,7 @@ class Columns(NamedTuple):
     wall: Column
     """Depth."""
     along: Column
-    """How strong the streaks are."""
+    """Strength of the streaks."""
     bright: Column
     board: Column
     """Depth of the sign; FAR where it is not seen."""
@@ -114,7 +114,7 @@ def render(
 ) -> UInt8[Array, "height width 3"]:
     """Return the picture from `pose`: `word` is what the sign says, `turns` the objects' headings.
 
-    `hand` is who wrote the word, of `letters.HANDS`; 0 writes neatly.
+    `hand` is the one that wrote the word, of `letters.HANDS`; 0 writes neatly.
 
     Turned by 0, a box faces along the axes, and a key's length lies along z with its teeth at the
     far end.

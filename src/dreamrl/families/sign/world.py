@@ -30,7 +30,7 @@ AGENT_RADIUS = 0.4
 STRIDE = 0.7
 TURN = math.pi / 4
 TOUCH = np.float32(RADII + AGENT_RADIUS + 1.1 * STRIDE)
-"""How near to each object's centre the agent touches it."""
+"""Distance from each object's centre at which the agent touches it."""
 START = np.array([(3.6, 3.6), (5.4, 6.4)])
 """Lowest and highest (x, z) of a start: as recorded, the definition's rectangle and the agent's
 radius around it."""
