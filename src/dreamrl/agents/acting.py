@@ -40,8 +40,8 @@ class GreedyAgent(eqx.Module):
 
     def explore(self, carry: Any, percept: Percept, key: Key) -> tuple[Any, Choice]:
         carry, decision = self.decide_exploration(carry, percept)
-        decided = Decided(decision.policy, self.continuation(decision))
-        return carry, Choice(self.pick(decision, key), self.stops(carry, decision), decided)
+        extras = Decided(decision.policy, self.continuation(decision))
+        return carry, Choice(self.pick(decision, key), self.stops(carry, decision), extras)
 
     @abc.abstractmethod
     def decide_exploitation(self, carry: Any, percept: Percept, goal: Goal) -> tuple[Any, Decision]:
@@ -58,13 +58,13 @@ class Behaviour(eqx.Module):
     agent: Any
     """A `GreedyAgent`."""
     conditions: Any
-    """What makes the behaviour of this trial."""
+    """The conditions of this trial."""
     progress: Float[Array, ""]
     learner: Learner = eqx.field(static=True)
 
     @property
     def random(self) -> Float[Array, ""] | None:
-        """How often it acts at random, besides what the learner does."""
+        """Probability of a random action, besides the learner's own."""
         return None
 
     def init_exploration(self) -> PyTree:
@@ -87,7 +87,7 @@ class Behaviour(eqx.Module):
 
 
 class OnContext(NamedTuple):
-    """What an exploitation for a z that stays threads through its steps."""
+    """The carry of an exploitation for a z that stays."""
 
     policy: PyTree
     z: Float[Array, " Z"]

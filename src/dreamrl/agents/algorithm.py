@@ -1,4 +1,4 @@
-"""What a method supplies: parameters, behaviour in training, losses, and the agent they make.
+"""The part that a method supplies: parameters, behaviour in training, losses, and the agent.
 
 An `Algorithm` may see problem IDs; an agent (a greedy `Actor`) is all that meta-test gets, and none
 of its functions takes one. `loop.Trainer` plays, stores, samples, descends and reports for all.
@@ -37,21 +37,21 @@ class Experience(NamedTuple):
     problem_id: Any
     """`ProblemID`s; None where a method's replay needs none."""
     conditions: PyTree
-    """What made the behaviour of each trial: noise, shares, privileged context."""
+    """The conditions of each trial: noise, shares, privileged context."""
     trial: Trial
 
 
 class Snapshot(NamedTuple):
-    """What a method has learned so far, and how far training has come."""
+    """The state of a method in training, and how far training has come."""
 
     params: PyTree
     """All networks."""
     progress: Float[Array, ""]
     """From 0 to 1."""
     memory: PyTree = ()
-    """What the method keeps besides its parameters."""
+    """The method's memory besides its parameters."""
     target: PyTree = None
-    """What an off-policy learner follows slowly; None on-policy."""
+    """The target network of an off-policy learner; None on-policy."""
 
 
 @runtime_checkable
@@ -67,7 +67,7 @@ class Algorithm(Protocol):
     """A frozen dataclass with `budget` and `learner`."""
 
     interleaved: ClassVar[bool] = True
-    """Whether a minibatch takes every n-th trial, so as to hold its share of every kind."""
+    """True where a minibatch takes every n-th trial, so as to hold its share of every kind."""
 
     def init(self, key: Key) -> tuple[PyTree, Key]:
         """Return first parameters, and the key that training goes on with."""
@@ -130,8 +130,8 @@ class Algorithm(Protocol):
     def problems(self, key: Key, played: Int[Array, ""]) -> ProblemID:
         """Return the problems of new trials, when so many have been `played` before."""
         ids = self.family.train_ids
-        drawn = draw_ids(ids, key, self.settings.budget.trials, prior_of(self.family, ids))
-        return ProblemID(drawn)
+        numbers = draw_ids(ids, key, self.settings.budget.trials, prior_of(self.family, ids))
+        return ProblemID(numbers)
 
     def conditions(
         self, now: Snapshot, problem_id: ProblemID, key: Key, key_episodes: Key

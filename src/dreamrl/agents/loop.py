@@ -25,11 +25,11 @@ from dreamrl.types import Key, ProblemID
 
 @runtime_checkable
 class Trainable(Protocol):
-    """What `dreamrl.training` trains: a `Trainer`, or anything with the same few functions."""
+    """The trainee of `dreamrl.training`: a `Trainer`, or anything with the same few functions."""
 
     @property
     def family(self) -> Family:
-        """Return what it is trained and evaluated on."""
+        """Return the family that it is trained and evaluated on."""
         ...
 
     @property
@@ -63,12 +63,12 @@ class State(NamedTuple):
 
     params: PyTree
     target: PyTree
-    """What an off-policy learner follows slowly; None on-policy."""
+    """The target network of an off-policy learner; None on-policy."""
     optimisers: dict[str, optax.OptState]
     replay: replay.Replay | None
     """An off-policy learner's trials."""
     memory: PyTree
-    """What the method keeps besides its parameters."""
+    """The method's memory besides its parameters."""
     iteration: Int[Array, ""]
     key: Key
 
@@ -81,7 +81,7 @@ class Trainer:
 
     @property
     def family(self) -> Family:
-        """Return what the algorithm is trained and evaluated on."""
+        """Return the family that the algorithm is trained and evaluated on."""
         return self.algorithm.family
 
     @property
@@ -99,13 +99,13 @@ class Trainer:
                 algorithm.optimisers().items(), algorithm.groups(params).values(), strict=True
             )
         }
-        now = Snapshot(params, jnp.array(0.0), algorithm.memory(params))
+        snapshot = Snapshot(params, jnp.array(0.0), algorithm.memory(params))
         target = ring = None
         if isinstance(learner, DQN):
             target = algorithm.target(params)
-            played = jax.eval_shape(lambda: self.play(now, jnp.array(0), key))
-            ring = replay.empty(_example(algorithm.stored(played)), learner.capacity)
-        return State(params, target, optimisers, ring, now.memory, jnp.array(0), key)
+            shapes = jax.eval_shape(lambda: self.play(snapshot, jnp.array(0), key))
+            ring = replay.empty(_example(algorithm.stored(shapes)), learner.capacity)
+        return State(params, target, optimisers, ring, snapshot.memory, jnp.array(0), key)
 
     def agent(self, state: State) -> Agent:
         """Return the agent that meta-test gets."""
@@ -125,55 +125,65 @@ class Trainer:
         updates, number = learner.updates, state.iteration
         key, key_trials, key_updates = jax.random.split(state.key, 3)
         progress = number / self.settings.budget.iterations
-        now = Snapshot(state.params, progress, state.memory, state.target)
+        snapshot = Snapshot(state.params, progress, state.memory, state.target)
         trials = self.settings.budget.trials
-        new = self.play(now, number * trials, key_trials)
-        played = (number + 1) * trials
-        fresh, metrics = algorithm.prepare(now, new)
-        now = now._replace(memory=algorithm.remember(now.memory, new))
+        experience = self.play(snapshot, number * trials, key_trials)
+        count = (number + 1) * trials
+        batches, metrics = algorithm.prepare(snapshot, experience)
+        snapshot = snapshot._replace(memory=algorithm.remember(snapshot.memory, experience))
         off_policy = state.replay is not None
-        ring = replay.add(state.replay, algorithm.stored(new)) if state.replay is not None else None
+        ring = (
+            replay.add(state.replay, algorithm.stored(experience))
+            if state.replay is not None
+            else None
+        )
         # Off-policy updates draw from these keys themselves.
         key_recalled = jax.random.fold_in(key_updates, updates) if off_policy else key_updates
-        recalled = _minibatches(algorithm.recalled(now.memory, key_recalled), updates, True)
+        memories = _minibatches(algorithm.recalled(snapshot.memory, key_recalled), updates, True)
         keys = jax.random.split(key_updates, updates)
         if off_policy:
-            inputs: Any = (keys, jnp.arange(updates), recalled)
+            inputs: Any = (keys, jnp.arange(updates), memories)
         else:
-            fresh = _minibatches(fresh, updates, algorithm.interleaved)
-            inputs = (keys, fresh, recalled)
+            batches = _minibatches(batches, updates, algorithm.interleaved)
+            inputs = (keys, batches, memories)
 
         def update(carry, inputs):
             params, target, optimisers = carry
-            key, batch, recalled = inputs
-            then = now._replace(params=params, target=target)
+            key, batch, memories = inputs
+            current = snapshot._replace(params=params, target=target)
             if ring is not None:
-                done = number * updates + batch + 1
+                step = number * updates + batch + 1
                 key_replay, key = jax.random.split(key)
-                batch = algorithm.replayed(then, ring, key_replay)
+                batch = algorithm.replayed(current, ring, key_replay)
 
-            found = over_trials(self._gradients, mean=True)((then, key), batch, recalled)
-            params, optimisers, reported = self._descend(params, optimisers, found, played)
+            gradients = over_trials(self._gradients, mean=True)((current, key), batch, memories)
+            params, optimisers, terms = self._descend(params, optimisers, gradients, count)
             if ring is not None:
-                target = learner.follow(target, algorithm.target(params), done)
-            return (params, target, optimisers), reported
+                target = learner.follow(target, algorithm.target(params), step)
+            return (params, target, optimisers), terms
 
         carry = (state.params, state.target, state.optimisers)
         (params, target, optimisers), losses = jax.lax.scan(update, carry, inputs)
         metrics = metrics | {name: value.mean() for name, value in losses.items()}
-        metrics["steps"] = new.trial.exploration.mask.sum() + new.trial.exploitation.mask.sum()
-        now, metrics = algorithm.conclude(now._replace(params=params), new, metrics)
+        metrics["steps"] = (
+            experience.trial.exploration.mask.sum() + experience.trial.exploitation.mask.sum()
+        )
+        snapshot, metrics = algorithm.conclude(
+            snapshot._replace(params=params), experience, metrics
+        )
         metrics = {name: jnp.asarray(x).astype(jnp.float32) for name, x in metrics.items()}
-        after = State(now.params, target, optimisers, ring, now.memory, number + 1, key)
-        return after, with_finite_flags(metrics, algorithm.group_names)
+        next_state = State(
+            snapshot.params, target, optimisers, ring, snapshot.memory, number + 1, key
+        )
+        return next_state, with_finite_flags(metrics, algorithm.group_names)
 
     def play(self, now: Snapshot, played: Int[Array, ""], key: Key) -> Experience:
         """Play the new trials of an iteration, side by side, when so many have been `played`."""
         algorithm, episodes = self.algorithm, self.settings.budget.episodes
         key_ids, key_trials, key_episodes = jax.random.split(key, 3)
         problem_id = algorithm.problems(key_ids, played)
-        drawn = algorithm.conditions(now, problem_id, key_trials, key_episodes)
-        problem_id, (conditions, keys) = dealt((problem_id, drawn))
+        setup = algorithm.conditions(now, problem_id, key_trials, key_episodes)
+        problem_id, (conditions, keys) = dealt((problem_id, setup))
 
         def one(now: Snapshot, problem_id: ProblemID, conditions: PyTree, keys: TrialKeys) -> Trial:
             problem = self.family.problem(problem_id.value)
@@ -184,12 +194,12 @@ class Trainer:
         return Experience(problem_id, conditions, side_by_side(now, problem_id, conditions, keys))
 
     def _gradients(
-        self, snapshot: tuple[Snapshot, Key], batch: PyTree, recalled: PyTree
+        self, snapshot: tuple[Snapshot, Key], batch: PyTree, memories: PyTree
     ) -> dict[str, Any]:
         """Return ((loss, metrics), gradients) of each group on a minibatch."""
-        now, key = snapshot
-        losses = self.algorithm.losses(now, batch, recalled, own_key(key))
-        groups = self.algorithm.groups(now.params)
+        current, key = snapshot
+        losses = self.algorithm.losses(current, batch, memories, own_key(key))
+        groups = self.algorithm.groups(current.params)
         return {
             name: eqx.filter_value_and_grad(loss, has_aux=True)(groups[name])
             for name, loss in losses.items()
@@ -200,24 +210,24 @@ class Trainer:
         params: PyTree,
         optimisers: dict[str, optax.OptState],
         gradients: dict[str, Any],
-        played: Array,
+        trials: Array,
     ) -> tuple[PyTree, dict[str, optax.OptState], Metrics]:
         """Take one step of each group by its own loss, with its own optimiser."""
         algorithm = self.algorithm
         groups, steps = algorithm.groups(params), algorithm.optimisers()
-        stepped: dict[str, PyTree] = {}
+        updated_groups: dict[str, PyTree] = {}
         states: dict[str, optax.OptState] = {}
-        reported: Metrics = {}
-        for name, ((value, more), grads) in gradients.items():
+        metrics: Metrics = {}
+        for name, ((value, extras), grads) in gradients.items():
             updates, states[name] = steps[name].update(grads, optimisers[name], groups[name])
-            stepped[name] = eqx.apply_updates(groups[name], updates)
-            reported |= {f"loss_{name}": value, **more}
+            updated_groups[name] = eqx.apply_updates(groups[name], updates)
+            metrics |= {f"loss_{name}": value, **extras}
         for name, starts in algorithm.starts().items():
             if starts:
                 old = (groups[name], optimisers[name])
-                new = (stepped[name], states[name])
-                stepped[name], states[name] = where_tree(played >= starts, new, old)
-        return algorithm.merge(params, stepped), states, reported
+                new = (updated_groups[name], states[name])
+                updated_groups[name], states[name] = where_tree(trials >= starts, new, old)
+        return algorithm.merge(params, updated_groups), states, metrics
 
 
 def where_tree(condition: Bool[Array, ""], new: PyTree, old: PyTree) -> PyTree:

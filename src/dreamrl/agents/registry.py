@@ -80,11 +80,11 @@ def trainer_of(algorithm: Algorithm | Trainable, seeds: int = 1) -> Trainable:
         trainer: Trainable = algorithm
     else:
         method: Any = algorithm
-        repeated = explored_in(adapted(method.family), method.settings.budget.explorations)
-        trainer = Trainer(dataclasses.replace(method, family=repeated))
+        family = explored_in(adapted(method.family), method.settings.budget.explorations)
+        trainer = Trainer(dataclasses.replace(method, family=family))
     # Its own family: an oracle's says more than the one that was given.
     check_pictures(trainer.family.observation_space)
     budget = trainer.settings.budget
-    replayed = trainer.algorithm.replayed_episodes if isinstance(trainer, Trainer) else 0
-    check_memory(trainer.family, seeds * budget.trials, budget.episodes, replayed=seeds * replayed)
+    episodes = trainer.algorithm.replayed_episodes if isinstance(trainer, Trainer) else 0
+    check_memory(trainer.family, seeds * budget.trials, budget.episodes, replayed=seeds * episodes)
     return trainer

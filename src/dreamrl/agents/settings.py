@@ -17,7 +17,7 @@ Learner = PPO | DQN
 
 @dataclasses.dataclass(frozen=True)
 class Budget:
-    """How much is trained."""
+    """The amount of training."""
 
     iterations: Annotated[int, COUNT] = 700
     """Rounds of new trials and updates."""
@@ -32,7 +32,7 @@ class Budget:
     explorations: Annotated[int, Range(1, 1000)] = 1
     """Exploration episodes a trial: after an end the problem is reset, and explored again."""
     precision: Precision = "float32"
-    """What networks multiply in while they train; bfloat16 is for GPUs and TPUs. Parameters, sums
+    """Precision of networks' products in training; bfloat16 is for GPUs and TPUs. Parameters, sums
     and losses are float32 in either, and so is the agent once it is trained."""
 
     def __post_init__(self) -> None:
@@ -40,8 +40,8 @@ class Budget:
 
     def steps(self, family: Family) -> int:
         """Return the environment steps of an iteration, if no episode ends before its horizon."""
-        explored = horizon_of(explored_in(family, self.explorations), exploring=True)
-        return self.trials * (explored + self.episodes * family.horizon)
+        exploration = horizon_of(explored_in(family, self.explorations), exploring=True)
+        return self.trials * (exploration + self.episodes * family.horizon)
 
 
 def check_learner(learner: Learner, budget: Budget) -> None:
@@ -55,10 +55,10 @@ def check_learner(learner: Learner, budget: Budget) -> None:
 def check_actions(family: Family, learner: Learner, who: str = "learner dqn") -> None:
     """Raise UserError where a learner compares actions by their Q and they are not numbered."""
     if isinstance(learner, DQN) and not isinstance(family.action_space, Discrete):
-        others = "learner ppo" if who == "learner dqn" else "every other agent"
+        advice = "learner ppo" if who == "learner dqn" else "every other agent"
         raise UserError(
             f"{who} compares numbered actions by their Q, and those of {family.name!r} are "
-            f"continuous; {others} can be trained on it"
+            f"continuous; {advice} can be trained on it"
         )
 
 
@@ -96,8 +96,8 @@ def cooked(settings: S, *, both: bool = False, **budget: int) -> S:
     Some 400 pairs of problem and goal, each with a trap of its own, need more episodes and slower
     cooling (docs/lessons.md).
     """
-    more = dict(trials=1024, episodes=2) | budget
-    return cooled(settings, more, dict(minibatches=16), both, {})
+    changes = dict(trials=1024, episodes=2) | budget
+    return cooled(settings, changes, dict(minibatches=16), both, {})
 
 
 def cooled(

@@ -1,4 +1,4 @@
-"""A trained agent, used: in a loop of one's own, or on a problem of its family."""
+"""A trained agent, used: in a custom loop, or on a problem of its family."""
 
 from dreamrl.deploy.agent import TrainedAgent, load, prepare
 from dreamrl.deploy.beliefs import ExplorationRecord

@@ -35,7 +35,7 @@ from dreamrl.values import AnyPath, Whole, seed_from
 def load(run: AnyPath, family: Family | str | None = None) -> "TrainedAgent":
     """Return the agent of a run's directory, of one seed; a UserError says what is wrong with it.
 
-    Of a run on a family of one's own, `family` is that family, or where it is, as
+    Of a run on a user-defined family, `family` is that family, or where it is, as
     `module:attribute` or `path/to/file.py:attribute`; no other code of a run is ever executed.
     """
     runs.tell_family(run, family)
@@ -126,8 +126,8 @@ class TrainedAgent:
         number = np.uint32(seed_from(seed))
         decide = functools.partial(self._exploit, number, goal)
         memory = self._begin_exploiting(number, belief.held.last)
-        read = functools.partial(_known_already, belief)
-        return Driver(self.family, memory, decide, read, "the exploiter", False)
+        belief_of = functools.partial(_known_already, belief)
+        return Driver(self.family, memory, decide, belief_of, "the exploiter", False)
 
     @in_own_switches
     @without_jax()
@@ -138,9 +138,9 @@ class TrainedAgent:
             drive(explorer, where)
             return explorer.belief
         problem, key = problem_of(self.family, where), jax.random.key(seed_from(seed))
-        explored = per_family(exploration_of, self.family, soon=True)(self.agent, problem, key)
-        held = jax.tree.map(np.asarray, explored.record)
-        return self.measured(ExplorationRecord(held, self.fingerprint, self.known), where)
+        episode = per_family(exploration_of, self.family, soon=True)(self.agent, problem, key)
+        record = jax.tree.map(np.asarray, episode.record)
+        return self.measured(ExplorationRecord(record, self.fingerprint, self.known), where)
 
     @in_own_switches
     @without_jax()
@@ -171,9 +171,9 @@ class TrainedAgent:
 
     def load_belief(self, path: AnyPath) -> ExplorationRecord:
         """Load what `ExplorationRecord.save` wrote; UserError if it is damaged or another's."""
-        like = jax.eval_shape(self._hold, blank(self.family))
+        template = jax.eval_shape(self._hold, blank(self.family))
         return ExplorationRecord(
-            load_held(path, like, self.fingerprint), self.fingerprint, self.known
+            load_held(path, template, self.fingerprint), self.fingerprint, self.known
         )
 
     def measured(self, belief: ExplorationRecord, where: Any) -> ExplorationRecord:
@@ -182,8 +182,8 @@ class TrainedAgent:
             return belief
         if where not in self.known.ids:
             return belief
-        true = self.known.encodings[self.known.ids.index(where)]
-        errors = np.square(np.asarray(belief.held.means) - true).sum(-1)
+        z = self.known.encodings[self.known.ids.index(where)]
+        errors = np.square(np.asarray(belief.held.means) - z).sum(-1)
         return dataclasses.replace(belief, held=belief.held._replace(errors=errors))
 
     def read(self, exploration: Trajectory) -> ExplorationRecord:
@@ -198,7 +198,7 @@ class Program:
     """
 
     def __init__(self, agent: Agent, use: Callable[..., Any]):
-        self._made_of = agent, use
+        self._origin = agent, use
         self._arrays, rest = eqx.partition(agent, eqx.is_array)
         leaves, structure = jax.tree.flatten(rest)
         try:
@@ -211,7 +211,7 @@ class Program:
         return self._run(self._arrays, *inputs)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Program, self._made_of
+        return Program, self._origin
 
 
 @functools.lru_cache(maxsize=64)

@@ -1,4 +1,4 @@
-"""What an exploration came to: its trajectory, and what was believed after each of its steps."""
+"""The record of an exploration: its trajectory, and the belief after each of its steps."""
 
 import dataclasses
 import functools
@@ -23,7 +23,7 @@ UNKNOWN = -1.0
 
 
 class StoredRecord(NamedTuple):
-    """What is saved, in arrays whose shapes do not depend on how long the exploration was."""
+    """The record as it is saved, in arrays of the same shapes for explorations of any length."""
 
     trajectory: Trajectory
     """[T], padded."""
@@ -32,7 +32,7 @@ class StoredRecord(NamedTuple):
     errors: Float[Array, " times"]
     """[T+1], padded: squared distance to the problem's true z; UNKNOWN where that is not known."""
     last: Belief
-    """What is carried over."""
+    """The belief that is carried over."""
 
 
 def stored(trajectory: Trajectory, beliefs: Belief) -> StoredRecord:
@@ -58,7 +58,7 @@ class Known:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class ExplorationRecord:
-    """What `explore` returns and `exploit` takes.
+    """An exploration's beliefs, as `explore` returns and `exploit` takes them.
 
     What is [n+1] has an entry before the exploration's n steps and one after each of them.
     """

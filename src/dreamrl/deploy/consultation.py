@@ -18,12 +18,12 @@ from dreamrl.values import Whole
 
 
 class Prospect(NamedTuple):
-    """What one outcome of the proposed test would mean."""
+    """One outcome of the proposed test, and its consequences."""
 
     outcome: str
     probability: float
     repair: str
-    """What would then be the best repair."""
+    """The best repair after it."""
 
 
 class Proposal(NamedTuple):
@@ -33,7 +33,7 @@ class Proposal(NamedTuple):
     cost: float
     prospects: tuple[Prospect, ...]
     worth: float
-    """How much more the best repair is expected to pay after it, its cost not taken off."""
+    """The gain in the best repair's expected payoff by it, its cost not taken off."""
 
 
 class Advice(NamedTuple):
@@ -41,9 +41,9 @@ class Advice(NamedTuple):
 
     repair: str
     expected: float
-    """What it is expected to pay."""
+    """Its expected payoff."""
     risk: float
-    """How likely another repair would pay more."""
+    """Probability that another repair would pay more."""
 
 
 class Consultation:
@@ -78,7 +78,7 @@ class Consultation:
 
     @property
     def done(self) -> bool:
-        """Whether the agent would do no more tests."""
+        """True once the agent would do no more tests."""
         return self._explorer.done
 
     @property
@@ -95,9 +95,9 @@ class Consultation:
         prospects, worth = [], -float((table.payoffs @ belief).max())
         for number, outcome in enumerate(table.outcomes[test]):
             joint = belief * table.likelihoods[test, number]
-            paid = table.payoffs @ joint
-            worth += float(paid.max())
-            best = table.repairs[int(paid.argmax())]
+            payoffs = table.payoffs @ joint
+            worth += float(payoffs.max())
+            best = table.repairs[int(payoffs.argmax())]
             prospects.append(Prospect(outcome, float(joint.sum()), best))
         # Rounding alone makes it negative.
         worth = max(worth, 0.0)
@@ -118,7 +118,7 @@ class Consultation:
 
     @property
     def repairs(self) -> tuple[Advice, ...]:
-        """What each repair would come to now, in the table's order."""
+        """Each repair as it would come out now, in the table's order."""
         table, belief = self.family.table, self.posterior
         pairs = zip(table.repairs, table.payoffs, strict=True)
         return tuple(self._valued(repair, payoffs, belief) for repair, payoffs in pairs)
@@ -137,27 +137,27 @@ class Consultation:
         if self.done:
             raise UserError("the diagnosis has ended: there is no test to tell an outcome of")
         table, names = self.family.table, self.family.table.outcomes[self._test]
-        proposed = table.tests[self._test]
-        if test is not None and _one_line(test) != _one_line(proposed):
-            raise UserError(f"the outcome is of {test!r}, and the agent asked for {proposed!r}")
-        found = _meant(_one_line(outcome), names)
-        if found is None:
-            raise unknown(f"outcome of {proposed!r}", outcome, names)
-        number = names.index(found)
+        test_name = table.tests[self._test]
+        if test is not None and _one_line(test) != _one_line(test_name):
+            raise UserError(f"the outcome is of {test!r}, and the agent asked for {test_name!r}")
+        name = _meant(_one_line(outcome), names)
+        if name is None:
+            raise unknown(f"outcome of {test_name!r}", outcome, names)
+        number = names.index(name)
         if not (self.posterior * table.likelihoods[self._test, number]).any():
-            raise UserError(f"by the table {proposed!r} cannot be {found!r} after what was told")
-        self.told.append((proposed, found))
+            raise UserError(f"by the table {test_name!r} cannot be {name!r} after what was told")
+        self.told.append((test_name, name))
         self._tests.append(self._test)
         result = int(table.offsets[self._test]) + number
         self._results.append(result)
         cost, allowed = float(table.costs[self._test]), self.family.actions_after(self._done)
-        seen = self._seen(self._results)
-        self._explorer.observe(seen, -cost, False, self.exhausted, allowed)
+        observation = self._seen(self._results)
+        self._explorer.observe(observation, -cost, False, self.exhausted, allowed)
         self._next()
 
     @property
     def exhausted(self) -> bool:
-        """Whether there are no more tests, worth it or not."""
+        """True once there are no more tests, worth it or not."""
         family = self.family
         return len(self.told) >= family.horizon or not bool(family.tests_after(self._done).any())
 
@@ -172,7 +172,7 @@ class Consultation:
 
     @property
     def _done(self) -> Bool[Array, " tests"]:
-        """Which tests were done."""
+        """Flags of the tests that were done."""
         tests = np.arange(len(self.family.table.tests))
         return jnp.asarray(np.isin(tests, self._tests))
 
@@ -206,16 +206,16 @@ def _machine_of(family: Family, machine: Diagnosis | None) -> Diagnosis:
     return family
 
 
-def _meant(said: str, names: Sequence[str]) -> str | None:
+def _meant(text: str, names: Sequence[str]) -> str | None:
     """Return the one name that was said: as it is, in letters of either size, or begun."""
-    small = said.lower()
-    for found in (
-        [name for name in names if _one_line(name) == said],
+    small = text.lower()
+    for matches in (
+        [name for name in names if _one_line(name) == text],
         [name for name in names if _one_line(name).lower() == small],
         [name for name in names if small and _one_line(name).lower().startswith(small)],
     ):
-        if found:
-            return found[0] if len(found) == 1 else None
+        if matches:
+            return matches[0] if len(matches) == 1 else None
     return None
 
 

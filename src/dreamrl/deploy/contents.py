@@ -1,4 +1,4 @@
-"""What z holds of a problem, in bits: in all, of what matters, and of each fact."""
+"""Information in z about a problem, in bits: in all, of what matters, and of each fact."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
@@ -25,7 +25,7 @@ class Held(NamedTuple):
 
 
 class Contents(NamedTuple):
-    """What z holds of the training problems; what matters and the rest are None if nobody says."""
+    """Information in z about the training problems; `relevant` and the rest are None if unknown."""
 
     problem: Held
     relevant: Held | None
@@ -60,21 +60,21 @@ def contents(
         [problem] = _held(encodings, rho, weights, [numbers], rng)
         return Contents(problem, None, None, {})
     matters, rest = _facts(family, ids)
-    every = matters | rest
-    asked = [numbers, _together(matters, len(ids)), *every.values()]
-    problem, relevant, *held = _held(encodings, rho, weights, asked, rng)
+    all_facts = matters | rest
+    groups = [numbers, _together(matters, len(ids)), *all_facts.values()]
+    problem, relevant, *parts = _held(encodings, rho, weights, groups, rng)
     irrelevant = Held(max(problem.bits - relevant.bits, 0.0), problem.whole - relevant.whole)
-    facts = dict(zip(every, held, strict=True))
+    facts = dict(zip(all_facts, parts, strict=True))
     return Contents(problem, relevant, irrelevant if rest else None, facts)
 
 
 def told(found: Contents) -> dict[str, Any]:
     """Return it as numbers by name, and the facts, as a result has them."""
-    named = {"z": found.problem, "z_relevant": found.relevant, "z_irrelevant": found.irrelevant}
+    parts = {"z": found.problem, "z_relevant": found.relevant, "z_irrelevant": found.irrelevant}
     numbers: dict[str, float] = {}
-    for name, held in named.items():
-        if held is not None:
-            numbers |= {f"{name}_bits": held.bits, f"{name}_bits_whole": held.whole}
+    for name, part in parts.items():
+        if part is not None:
+            numbers |= {f"{name}_bits": part.bits, f"{name}_bits_whole": part.whole}
     return {**numbers, **({"facts": found.facts} if found.facts else {})}
 
 
@@ -83,8 +83,8 @@ def _facts(
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """Return the facts of all problems, relevant and not, [problems] each."""
     numbers = jnp.asarray(np.asarray(ids, np.int32))
-    found = jax.vmap(lambda number: family.facts(family.problem(number)))(numbers)
-    return jax.tree.map(np.asarray, (found.relevant, found.irrelevant))
+    facts = jax.vmap(lambda number: family.facts(family.problem(number)))(numbers)
+    return jax.tree.map(np.asarray, (facts.relevant, facts.irrelevant))
 
 
 def _together(facts: dict[str, np.ndarray], count: int) -> Int[np.ndarray, " problems"]:
@@ -97,19 +97,19 @@ def _held(
     encodings: np.ndarray,
     rho: float,
     weights: np.ndarray,
-    asked: Sequence[np.ndarray],
+    labels: Sequence[np.ndarray],
     rng: np.random.Generator,
 ) -> list[Held]:
     """Return I(fact; z) and H(fact) for each fact, given as a number for each problem."""
-    groups = [np.unique(x, return_inverse=True)[1].reshape(-1) for x in asked]
-    left = np.zeros(len(groups))
+    groups = [np.unique(x, return_inverse=True)[1].reshape(-1) for x in labels]
+    entropies = np.zeros(len(groups))
     for posterior in _posteriors(encodings, rho, weights, rng):
-        left += [_entropy(_summed(posterior, group)).sum() for group in groups]
-    found = []
-    for group, uncertain in zip(groups, left / DRAWS, strict=True):
-        whole = float(_entropy(_summed(weights[None], group))[0])
-        found.append(Held(float(min(max(whole - uncertain, 0.0), whole)), whole))
-    return found
+        entropies += [_entropy(_summed(posterior, group)).sum() for group in groups]
+    results = []
+    for group, remainder in zip(groups, entropies / DRAWS, strict=True):
+        total = float(_entropy(_summed(weights[None], group))[0])
+        results.append(Held(float(min(max(total - remainder, 0.0), total)), total))
+    return results
 
 
 def _posteriors(
@@ -120,9 +120,9 @@ def _posteriors(
     prior = np.log(np.maximum(weights, 1e-300))
     # Spread evenly: the share of each problem is nearly what it should be.
     places = (np.arange(DRAWS) + rng.random()) / DRAWS
-    drawn = np.minimum(np.searchsorted(np.cumsum(weights), places), len(weights) - 1)
+    rows = np.minimum(np.searchsorted(np.cumsum(weights), places), len(weights) - 1)
     for start in range(0, DRAWS, CHUNK):
-        z = encodings[drawn[start : start + CHUNK]]
+        z = encodings[rows[start : start + CHUNK]]
         z = z + rho * rng.standard_normal(z.shape)
         logits = prior + (2 * z @ encodings.T - squares) / (2 * rho**2)
         shares = np.exp(logits - logits.max(-1, keepdims=True))

@@ -1,4 +1,4 @@
-"""How far an agent's belief is from the exact posterior, where that is known: in diagnoses."""
+"""Divergence of an agent's belief from the exact posterior, where that is known: in diagnoses."""
 
 from collections.abc import Callable
 from typing import Any
@@ -26,21 +26,21 @@ def divergence(agent: TrainedAgent, trials: int = 500, seed: int = 0) -> float |
     z, read as `ExplorationRecord.confidence` reads it. None for agents without an encoder, and for
     families other than a `Diagnosis`.
     """
-    family, known = agent.family, agent.known
-    if not isinstance(family, Diagnosis) or known is None:
+    family, problems = agent.family, agent.known
+    if not isinstance(family, Diagnosis) or problems is None:
         return None
-    drawn = spread(family.train_ids, trials, seed, prior_of(family, family.train_ids))
+    ids = spread(family.train_ids, trials, seed, prior_of(family, family.train_ids))
     # Other explorations than those that the confidence is fitted on.
     keys = jax.random.split(jax.random.fold_in(jax.random.key(seed), 1), trials)
-    found = per_family(_explored, family)(agent.agent, np.asarray(drawn, np.int32), keys)
-    means, observations = jax.tree.map(np.asarray, found)
+    outputs = per_family(_explored, family)(agent.agent, np.asarray(ids, np.int32), keys)
+    means, observations = jax.tree.map(np.asarray, outputs)
     # An observation of 0 shows no outcome.
-    seen = [[int(number) - 1 for number in own if number] for own in observations]
-    exact = np.stack([posterior(family.table, results) for results in seen])
+    outcomes = [[int(number) - 1 for number in row if number] for row in observations]
+    exact = np.stack([posterior(family.table, results) for results in outcomes])
     member = members_of(family.table.payoffs)
-    true, believed = exact @ member, known.posterior.shares(means) @ member
-    ratio = np.log(np.maximum(true, LEAST)) - np.log(np.maximum(believed, LEAST))
-    return float((true * ratio).sum(-1).mean())
+    target, estimate = exact @ member, problems.posterior.shares(means) @ member
+    ratio = np.log(np.maximum(target, LEAST)) - np.log(np.maximum(estimate, LEAST))
+    return float((target * ratio).sum(-1).mean())
 
 
 def _explored(family: Family) -> Callable[..., Any]:
@@ -48,7 +48,7 @@ def _explored(family: Family) -> Callable[..., Any]:
 
     def one(agent, problem_id, key):
         trial = play(family, family.problem(problem_id), agent, key)
-        explored = trial.exploration
-        return trial.beliefs.mean[-1], explored.observations[1:] * explored.mask
+        trajectory = trial.exploration
+        return trial.beliefs.mean[-1], trajectory.observations[1:] * trajectory.mask
 
     return jax.vmap(one, in_axes=(None, 0, 0))

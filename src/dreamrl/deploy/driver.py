@@ -1,4 +1,4 @@
-"""One episode in a loop of one's own: observe, act, observe, act, ... until done."""
+"""One episode in a custom loop: observe, act, observe, act, ... until done."""
 
 import math
 from collections.abc import Callable
@@ -44,17 +44,17 @@ class Driver(Generic[TBelief]):
         name: str,
         exploring: bool,
     ):
-        self._family, self._memory, self._decide, self._read = family, memory, decide, read
+        self._family, self._memory, self._decide, self._belief_of = family, memory, decide, read
         self._name = name
-        self._recorded = blank(family, exploring)
+        self._trajectory = blank(family, exploring)
         self._steps = 0
         self._action: np.ndarray | None = None
-        self._begun = self._waiting = self._done = False
+        self._has_begun = self._is_waiting = self._done = False
 
     def __copy__(self) -> "Driver[TBelief]":
         """Return one that stands where this one does, and goes on without it."""
         other = object.__new__(type(self))
-        other.__dict__.update(self.__dict__, _recorded=jax.tree.map(np.copy, self._recorded))
+        other.__dict__.update(self.__dict__, _trajectory=jax.tree.map(np.copy, self._trajectory))
         return other
 
     @property
@@ -65,34 +65,34 @@ class Driver(Generic[TBelief]):
     @property
     def trajectory(self) -> Trajectory:
         """The steps taken so far, as NumPy arrays without padding."""
-        return first_steps(self._recorded, self._steps)
+        return first_steps(self._trajectory, self._steps)
 
     @property
     def belief(self) -> TBelief:
         """An explorer's beliefs so far; of an exploiter those that it acts on."""
-        if not self._begun:
+        if not self._has_begun:
             raise UserError(f"{self._name} has seen nothing yet: observe(observation) first")
-        held = jax.tree.map(np.copy, self._recorded)
-        held.observations[self._steps + 1 :] = held.observations[self._steps]
-        return self._read(held)
+        trajectory = jax.tree.map(np.copy, self._trajectory)
+        trajectory.observations[self._steps + 1 :] = trajectory.observations[self._steps]
+        return self._belief_of(trajectory)
 
     def act(self) -> int | Float[np.ndarray, " size"]:
         """Return the action to take now: a number or, where actions are continuous, an array.
 
         It wants to be answered by `observe`.
         """
-        if not self._begun:
+        if not self._has_begun:
             raise UserError(f"{self._name} has seen nothing to act on: observe(observation) first")
         if self._done:
             raise UserError(f"{self._name} is done after {self._steps} steps: there is no action")
-        if self._waiting:
+        if self._is_waiting:
             raise UserError(
-                f"{self._name} gave action {self._given} and awaits what came of it: "
+                f"{self._name} gave action {self._choice} and awaits what came of it: "
                 "observe(observation, reward, terminated, truncated), then act()"
             )
         assert self._action is not None
-        self._waiting = True
-        return self._given
+        self._is_waiting = True
+        return self._choice
 
     def observe(
         self,
@@ -110,46 +110,50 @@ class Driver(Generic[TBelief]):
         """
         if self._done:
             raise UserError(f"{self._name} is done after {self._steps} steps: nothing more is read")
-        if self._begun and not self._waiting:
+        if self._has_begun and not self._is_waiting:
             raise UserError(f"{self._name} was shown two observations in a row: act() in between")
-        if self._begun == (reward is None):
-            wanted = "with the reward of the action" if self._begun else "alone, before any reward"
-            raise UserError(f"{self._name}: observation {self._count} is to come {wanted}")
-        paid = 0.0 if reward is None else self._told(_finite, "reward", reward)
+        if self._has_begun == (reward is None):
+            form = (
+                "with the reward of the action" if self._has_begun else "alone, before any reward"
+            )
+            raise UserError(f"{self._name}: observation {self._count} is to come {form}")
+        payoff = 0.0 if reward is None else self._told(_finite, "reward", reward)
         ends = self._told(flag, "terminated", terminated), self._told(flag, "truncated", truncated)
         space = self._family.observation_space
-        seen = checked(space, observation, f"{self._name}: observation {self._count}")
-        self._record(seen, paid, *ends, self._possible(allowed, over=any(ends)))
+        value = checked(space, observation, f"{self._name}: observation {self._count}")
+        self._record(value, payoff, *ends, self._possible(allowed, is_over=any(ends)))
 
-    def _told(self, read: Callable[[Any], Value], what: str, value: Any) -> Value:
+    def _told(self, parse: Callable[[Any], Value], label: str, value: Any) -> Value:
         try:
-            return read(value)
+            return parse(value)
         except ValueError as error:
-            raise UserError(f"{self._name}: {what} of step {self._steps + 1}: {error}") from None
+            raise UserError(f"{self._name}: {label} of step {self._steps + 1}: {error}") from None
 
-    def _possible(self, allowed: Any, over: bool) -> np.ndarray | None:
+    def _possible(self, allowed: Any, is_over: bool) -> np.ndarray | None:
         """Return which actions may be taken next, as training had it."""
-        if self._recorded.allowed is None:
+        if self._trajectory.allowed is None:
             if allowed is not None:
                 name = self._family.name
                 raise UserError(f"{self._name}: {name!r} has no action mask here, allowed is given")
             return None
-        number = self._recorded.allowed.shape[-1]
-        if over or self._steps + self._begun == len(self._recorded.actions):
+        number = self._trajectory.allowed.shape[-1]
+        if is_over or self._steps + self._has_begun == len(self._trajectory.actions):
             return np.ones(number, bool)
-        what = f"{self._name}: allowed, of observation {self._count},"
+        label = f"{self._name}: allowed, of observation {self._count},"
         if allowed is None:
-            raise UserError(f"{what} is missing: it must say of each action whether it is possible")
+            raise UserError(
+                f"{label} is missing: it must say of each action whether it is possible"
+            )
         flags = np.asarray(allowed)
         if flags.dtype.kind in "iu" and np.isin(flags, (0, 1)).all():
             flags = flags.astype(bool)
         if flags.shape != (number,) or flags.dtype != bool or not flags.any():
-            raise UserError(f"{what} must be {number} flags, one at least True: {_short(allowed)}")
+            raise UserError(f"{label} must be {number} flags, one at least True: {_short(allowed)}")
         return flags
 
     @property
-    def _given(self) -> int | np.ndarray:
-        """What the agent chose, as environments know it."""
+    def _choice(self) -> int | np.ndarray:
+        """The agent's choice, as environments know it."""
         assert self._action is not None
         space = self._family.action_space
         if isinstance(space, Discrete):
@@ -159,7 +163,7 @@ class Driver(Generic[TBelief]):
     @property
     def _count(self) -> int:
         """The number of the next observation; the one that an episode begins with is 0."""
-        return self._steps + self._begun
+        return self._steps + self._has_begun
 
     def _record(
         self,
@@ -169,29 +173,29 @@ class Driver(Generic[TBelief]):
         truncated: bool,
         allowed: np.ndarray | None,
     ) -> None:
-        held, first = self._recorded, not self._begun
+        trajectory, first = self._trajectory, not self._has_begun
         space = self._family.action_space
         action = self._action
         if action is None:
             action = np.zeros(space.shape, space.dtype)
         if not first:
-            taken = (action, reward, terminated, truncated, True)
-            for array, value in zip(held[1:-1], taken, strict=True):
+            values = (action, reward, terminated, truncated, True)
+            for array, value in zip(trajectory[1:-1], values, strict=True):
                 array[self._steps] = value
             self._steps += 1
-        held.observations[self._steps] = observation
-        if held.allowed is not None:
-            possible: Any = held.allowed
-            possible[self._steps] = allowed
-        self._begun, self._waiting = True, False
-        self._done = terminated or truncated or self._steps == len(self._recorded.actions)
+        trajectory.observations[self._steps] = observation
+        if trajectory.allowed is not None:
+            masks: Any = trajectory.allowed
+            masks[self._steps] = allowed
+        self._has_begun, self._is_waiting = True, False
+        self._done = terminated or truncated or self._steps == len(self._trajectory.actions)
         if self._done:
             return
         # NumPy's arrays go into a jitted function as they are: putting each there takes longer.
-        seen: tuple[Any, ...] = observation, action, np.float32(reward), np.bool_(first), allowed
+        inputs: tuple[Any, ...] = observation, action, np.float32(reward), np.bool_(first), allowed
         step = np.int32(self._steps)
-        self._memory, chosen, stop = self._decide(self._memory, Percept(*seen), step)
-        self._action, self._done = np.asarray(chosen, space.dtype), bool(stop)
+        self._memory, choice, stop = self._decide(self._memory, Percept(*inputs), step)
+        self._action, self._done = np.asarray(choice, space.dtype), bool(stop)
 
 
 def drive(driver: Driver[TBelief], environment: Environment) -> None:
@@ -212,9 +216,9 @@ def drive(driver: Driver[TBelief], environment: Environment) -> None:
 
 def first_steps(trajectory: Trajectory, number: int) -> Trajectory:
     """Return a copy of a trajectory's first steps, and the observation they led to."""
-    cut = jax.tree.map(lambda x: np.array(x[:number]), trajectory)
-    longer = {"observations": trajectory.observations, "allowed": trajectory.allowed}
-    return cut._replace(**jax.tree.map(lambda x: np.array(x[: number + 1]), longer))
+    steps = jax.tree.map(lambda x: np.array(x[:number]), trajectory)
+    arrays = {"observations": trajectory.observations, "allowed": trajectory.allowed}
+    return steps._replace(**jax.tree.map(lambda x: np.array(x[: number + 1]), arrays))
 
 
 def without_padding(trajectory: Trajectory) -> Trajectory:
@@ -225,13 +229,13 @@ def without_padding(trajectory: Trajectory) -> Trajectory:
 
 def checked(space: Space, value: Any, what: str) -> Shaped[np.ndarray, "..."]:
     """Return a value as training had it; raise UserError unless it is in the space."""
-    wanted = np.dtype(space.dtype)
+    dtype = np.dtype(space.dtype)
     try:
-        given = np.asarray(value)
+        raw = np.asarray(value)
         with np.errstate(invalid="ignore"):
-            array = given.astype(wanted)
-        fits = given.dtype.kind in "biuf" and space.contains(array)
-        fits = fits and (wanted.kind == "f" or np.array_equal(array, given))
+            array = raw.astype(dtype)
+        fits = raw.dtype.kind in "biuf" and space.contains(array)
+        fits = fits and (dtype.kind == "f" or np.array_equal(array, raw))
     except (TypeError, ValueError, OverflowError):
         fits = False
     if not fits:
@@ -240,10 +244,10 @@ def checked(space: Space, value: Any, what: str) -> Shaped[np.ndarray, "..."]:
 
 
 def _finite(value: Any) -> float:
-    found = number(value)
-    if not math.isfinite(found):
-        raise ValueError(f"{found} is not a finite number")
-    return found
+    result = number(value)
+    if not math.isfinite(result):
+        raise ValueError(f"{result} is not a finite number")
+    return result
 
 
 def _short(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""What an agent can be put into: anything that one can reset and step."""
+"""Environments of an agent: anything that one can reset and step."""
 
 import functools
 from collections.abc import Callable
@@ -31,7 +31,7 @@ class Environment(Protocol):
 
 @runtime_checkable
 class HasAllowed(Protocol):
-    """What an `Environment` of a family with an `action_mask` has beside."""
+    """The further method of an `Environment` of a family with an `action_mask`."""
 
     def allowed(self) -> Any:
         """Return a flag for each action: whether it is possible now."""
@@ -58,7 +58,7 @@ class ProblemEnvironment:
 
     @property
     def state(self) -> State:
-        """Where the episode is, as the family knows it; None before `reset`. Not for agents."""
+        """The episode's state, as the family knows it; None before `reset`. Not for agents."""
         return self._state
 
     @without_jax()

@@ -19,7 +19,7 @@ class Explored(NamedTuple):
 
     record: StoredRecord
     extras: Any
-    """What the agent recorded of its decisions."""
+    """The agent's records of its decisions."""
     states: State
 
 

@@ -56,7 +56,7 @@ class Original:
             raise _cannot_draw(error) from error
         size = family.height, family.width
         turns = jnp.zeros(len(OBJECTS))
-        self._seen = jax.jit(lambda word, pose: readable(word, pose, turns, *size))
+        self._readable = jax.jit(lambda word, pose: readable(word, pose, turns, *size))
         self.begin(0)
 
     def begin(self, word: int, goal: int | None = None, seed: int = 0) -> None:
@@ -71,24 +71,24 @@ class Original:
     def step(self, action: Any) -> tuple[UInt8[np.ndarray, "height width 3"], float, bool, bool]:
         """Return observation, reward, terminated, truncated."""
         self.world._goal = 0 if self.goal is None else self.goal
-        seen, reward, terminated, truncated, _ = self.world.step(int(action))
+        observation, reward, terminated, truncated, _ = self.world.step(int(action))
         # Miniworld pays for a touch in an exploration, too, and for nothing else.
-        paid = float(reward) if self.goal is not None and terminated else 0.0
-        return self._show(seen), paid, bool(terminated), bool(truncated and not terminated)
+        payoff = float(reward) if self.goal is not None and terminated else 0.0
+        return self._show(observation), payoff, bool(terminated), bool(truncated and not terminated)
 
     @property
     def pose(self) -> Pose:
         x, _, z = self.world.agent.pos
         return Pose(jnp.array([x, z], jnp.float32), jnp.float32(self.world.agent.dir))
 
-    def _show(self, seen: Any) -> UInt8[np.ndarray, "height width 3"]:
+    def _show(self, observation: Any) -> UInt8[np.ndarray, "height width 3"]:
         # Read off our own picture from the same place: colours here are not the same.
-        self.sign_read |= bool(self._seen(self.word, self.pose))
-        return np.asarray(seen["obs"], np.uint8)
+        self.sign_read |= bool(self._readable(self.word, self.pose))
+        return np.asarray(observation["obs"], np.uint8)
 
 
 class Found(NamedTuple):
-    """What an agent came to in the original, trial by trial."""
+    """An agent's results in the original, trial by trial."""
 
     returns: Float[np.ndarray, " trials"]
     lengths: Int[np.ndarray, " trials"]
@@ -103,16 +103,16 @@ def evaluate_there(agent: TrainedAgent, trials: int = 200, seed: int = 0) -> Fou
     """
     if not isinstance(agent.family, Sign):
         raise UserError(f"an agent of {agent.family.name!r} knows nothing of sign's pictures")
-    where, found = Original(agent.family), []
+    world, rows = Original(agent.family), []
     goals = np.random.default_rng(seed).integers(2, size=trials)
     for i, (word, goal) in enumerate(
         zip(spread(agent.family.test_ids, trials, seed), goals, strict=True)
     ):
         first = 2 * (seed * trials + i)
-        where.begin(int(word), None, first)
-        belief = agent.explore(where)
-        read = where.sign_read
-        where.begin(int(word), int(goal), first + 1)
-        earned = agent.exploit(where, goal, belief).episode_return
-        found.append((float(earned), belief.steps, float(read)))
-    return Found(*map(np.array, zip(*found, strict=True)))
+        world.begin(int(word), None, first)
+        belief = agent.explore(world)
+        sign_read = world.sign_read
+        world.begin(int(word), int(goal), first + 1)
+        result = agent.exploit(world, goal, belief).episode_return
+        rows.append((float(result), belief.steps, float(sign_read)))
+    return Found(*map(np.array, zip(*rows, strict=True)))

@@ -1,4 +1,4 @@
-"""Which of the known problems it is, read off a belief; fitted so that 80 % means 80 %.
+"""The posterior over known problems, read off a belief; fitted so that 80 % means 80 %.
 
 Every known problem k has a z, f(k), and a prior p(k). The decoder says
 q(z | tau) = N(g(tau), sigma^2 I), so p(k | tau) ~ p(k) exp(-|f(k) - g(tau)|^2 / (2 sigma^2)).
@@ -47,7 +47,7 @@ class Posterior(NamedTuple):
 
 
 class Reliability(NamedTuple):
-    """How often the likeliest problem was the true one, where it was thought so likely.
+    """Frequency with which the likeliest problem was the true one, by how likely it was thought.
 
     One entry a bin; empty bins are left out.
     """
@@ -87,11 +87,11 @@ def known_beliefs(
     """
     prior = prior_of(family, family.train_ids)
     rows = spread(range(len(family.train_ids)), number, seed, prior)
-    drawn = np.asarray(family.train_ids, np.int32)[rows]
-    explored = per_family(_explored, family, soon=True)
-    means, mask = jax.tree.map(np.asarray, explored(agent, drawn, jax.random.key(seed)))
-    held = np.concatenate([np.ones_like(mask[:, :1]), mask], axis=1)
-    return means[held], np.broadcast_to(rows[:, None], held.shape)[held]
+    ids = np.asarray(family.train_ids, np.int32)[rows]
+    explore = per_family(_explored, family, soon=True)
+    means, mask = jax.tree.map(np.asarray, explore(agent, ids, jax.random.key(seed)))
+    is_step = np.concatenate([np.ones_like(mask[:, :1]), mask], axis=1)
+    return means[is_step], np.broadcast_to(rows[:, None], is_step.shape)[is_step]
 
 
 def fit(
@@ -106,13 +106,13 @@ def fit(
 
     nearest = distances.min(-1, keepdims=True)
     gaps = nearest - distances
-    own = np.take_along_axis(gaps, rows[:, None], -1)
+    true_gaps = np.take_along_axis(gaps, rows[:, None], -1)
 
     def loss(noise: float, slope: float) -> float:
         """Return -log p(k | tau) of the true k, but for their log p(k), which are always there."""
         scale = 2 * noise * (1 + slope * nearest)
         total = _weights(gaps, scale, prior).sum(-1, keepdims=True)
-        return float((np.log(total) - own / scale).mean())
+        return float((np.log(total) - true_gaps / scale).mean())
 
     def best(slope: float) -> tuple[float, float, float]:
         noise, width = unit, 1e3
@@ -130,12 +130,12 @@ def reliability(
 ) -> Reliability:
     """Return beliefs in bins of equal width, by the share of the likeliest problem."""
     confidence, right = shares.max(-1), shares.argmax(-1) == rows
-    which = np.minimum((confidence * bins).astype(int), bins - 1)
-    held = [which == number for number in np.unique(which)]
+    bin_numbers = np.minimum((confidence * bins).astype(int), bins - 1)
+    groups = [bin_numbers == number for number in np.unique(bin_numbers)]
     return Reliability(
-        np.array([bin.sum() for bin in held]),
-        np.array([confidence[bin].mean() for bin in held]),
-        np.array([right[bin].mean() for bin in held]),
+        np.array([bin.sum() for bin in groups]),
+        np.array([confidence[bin].mean() for bin in groups]),
+        np.array([right[bin].mean() for bin in groups]),
     )
 
 
@@ -155,8 +155,8 @@ def _explored(family: Family) -> Callable[..., Any]:
 
     def one(agent, problem_id, key):
         keys = trial_keys(key, 1)
-        explored, beliefs = exploration(family, family.problem(problem_id), agent, keys.explore)
-        return beliefs.mean, explored.trajectory.mask
+        episode, beliefs = exploration(family, family.problem(problem_id), agent, keys.explore)
+        return beliefs.mean, episode.trajectory.mask
 
     def many(agent, ids, key):
         return jax.vmap(one, (None, 0, 0))(agent, ids, jax.random.split(key, len(ids)))

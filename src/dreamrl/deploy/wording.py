@@ -1,4 +1,4 @@
-"""What a consultation says to whoever does the tests: at the terminal and on the page the same."""
+"""The words of a consultation: at the terminal and on the page the same."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -10,7 +10,7 @@ SHOWN = 8
 
 
 class Share(NamedTuple):
-    """How likely something is."""
+    """The probability of something."""
 
     name: str
     value: float
@@ -23,10 +23,10 @@ class Wording(NamedTuple):
     faults: tuple[Share, ...]
     """The likeliest first."""
     repairs: tuple[Share, ...]
-    """How likely no other would pay more, and what each is expected to pay."""
+    """Probabilities that no other would pay more, and the expected payoff of each."""
     advice: Advice
     pays: str
-    """What is to be expected of the repair."""
+    """The repair's expected payoff and risk, in words."""
     proposal: Proposal | None
     test: str
     """The proposed test, and its number; without a proposal, why there is none."""
@@ -65,12 +65,12 @@ def wording(consultation: Consultation) -> Wording:
 
 def likeliest(faults: Sequence[Share]) -> list[Share]:
     """Return the first of what sums to one, and what is left of it as one more."""
-    shown, rest = list(faults[:SHOWN]), faults[SHOWN:]
+    result, rest = list(faults[:SHOWN]), faults[SHOWN:]
     if rest:
-        left = sum(share.value for share in rest)
-        others = "other" if len(rest) == 1 else "others"
-        shown.append(Share(f"and {len(rest)} {others}", left, f"{left:.0%}"))
-    return shown
+        remainder = sum(share.value for share in rest)
+        word = "other" if len(rest) == 1 else "others"
+        result.append(Share(f"and {len(rest)} {word}", remainder, f"{remainder:.0%}"))
+    return result
 
 
 def _likeliest_first(shares: list[Share]) -> tuple[Share, ...]:
@@ -78,5 +78,5 @@ def _likeliest_first(shares: list[Share]) -> tuple[Share, ...]:
 
 
 def _said(prospect: Prospect) -> tuple[str, str, str]:
-    then = prospect.repair if prospect.probability else "impossible by the table"
-    return prospect.outcome, f"{prospect.probability:.0%}", then
+    repair = prospect.repair if prospect.probability else "impossible by the table"
+    return prospect.outcome, f"{prospect.probability:.0%}", repair

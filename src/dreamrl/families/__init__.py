@@ -95,16 +95,16 @@ def make(name: str, **fields: Any) -> Family:
     check_name(name)
     if is_own(name):
         return import_family(name, **fields)
-    name, _, given = name.partition(":")
+    name, _, spec = name.partition(":")
     build = _FAMILIES[name]
-    known = {k: v.default for k, v in inspect.signature(build).parameters.items() if k != "name"}
-    texts = {field for field, default in known.items() if isinstance(default, str)}
-    asked = {field: plain_value(value) for field, value in fields.items()}
-    fields = _fields(name, given, texts) | asked
-    if strange := sorted(fields.keys() - set(known)):
-        raise unknown(f"field of {name}", strange[0], known or ["none"])
+    defaults = {k: v.default for k, v in inspect.signature(build).parameters.items() if k != "name"}
+    texts = {field for field, default in defaults.items() if isinstance(default, str)}
+    overrides = {field: plain_value(value) for field, value in fields.items()}
+    fields = _fields(name, spec, texts) | overrides
+    if strange := sorted(fields.keys() - set(defaults)):
+        raise unknown(f"field of {name}", strange[0], defaults or ["none"])
     for field, value in fields.items():
-        if isinstance(known[field], int) and isinstance(value, float):
+        if isinstance(defaults[field], int) and isinstance(value, float):
             raise UserError(f"{name}: {field} must be a whole number, is {value}")
         if field in texts:
             fields[field] = _text(name, field, value)
@@ -113,10 +113,10 @@ def make(name: str, **fields: Any) -> Family:
 
 def folder_of(name: str) -> Path | None:
     """Return the folder of tables that a family's name says it is read from, if it says one."""
-    first, _, given = name.partition(":")
+    first, _, spec = name.partition(":")
     if first != "diagnosis" or is_own(name):
         return None
-    path = _fields(first, given, {"path", "table", "outcomes"}).get("path")
+    path = _fields(first, spec, {"path", "table", "outcomes"}).get("path")
     return None if path is None else Path(str(path))
 
 
@@ -139,8 +139,8 @@ def of_run(name: str, tables: Path | None = None) -> Family:
         return lookup(name)
     if tables is None:
         return make(name)
-    made: Any = make(name, path=tables)
-    return dataclasses.replace(made, name=name)
+    family: Any = make(name, path=tables)
+    return dataclasses.replace(family, name=name)
 
 
 def _fields(name: str, text: str, texts: set[str]) -> dict[str, int | float | str]:

@@ -64,5 +64,5 @@ class Bandit:
         action: Int[Array, ""],
     ) -> tuple[Int[Array, ""], Step]:
         reward = (action == problem).astype(jnp.float32)
-        over = state + 1 >= self.horizon
-        return state + 1, Step(jnp.array(0), reward, jnp.array(False), over)
+        truncated = state + 1 >= self.horizon
+        return state + 1, Step(jnp.array(0), reward, jnp.array(False), truncated)

@@ -52,7 +52,7 @@ class _Stops(NamedTuple):
 
     stops: np.ndarray
     names: tuple[str, ...]
-    """Where they are, as seen from the start."""
+    """Their places, as seen from the start."""
 
 
 NEXT = _Stops(
@@ -67,9 +67,9 @@ AT_CORNERS = _Stops(
 
 class BusProblem(NamedTuple):
     partners: Int[Array, "stations 2"]
-    """Where a ride from each station leads."""
+    """The end of a ride from each station."""
     problem_id: Int[Array, ""]
-    """What the map, where there is one, shows."""
+    """The number on the map, where there is one."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,8 +102,8 @@ class Bus:
         if self.near not in ("useful", "gray"):
             raise UserError(f"{self.name}: near must be useful or gray, is {self.near!r}")
         if not 0 <= self.training <= PROBLEMS:
-            most = f"from 0 to {PROBLEMS}"
-            raise UserError(f"{self.name}: training must be {most}, is {self.training}")
+            bounds = f"from 0 to {PROBLEMS}"
+            raise UserError(f"{self.name}: training must be {bounds}, is {self.training}")
         if self.exploration < 0:
             raise UserError(f"{self.name}: exploration must be 0 or more, is {self.exploration}")
 
@@ -138,8 +138,8 @@ class Bus:
 
     @functools.cached_property
     def _stations(self) -> np.ndarray:
-        others = [self._gray.stops, OTHER_DESTINATIONS] if self.distractors else []
-        return np.concatenate([self._useful.stops, DESTINATIONS, *others])
+        extra = [self._gray.stops, OTHER_DESTINATIONS] if self.distractors else []
+        return np.concatenate([self._useful.stops, DESTINATIONS, *extra])
 
     @property
     def _useful(self) -> "_Stops":
@@ -162,8 +162,8 @@ class Bus:
         problem_id = jnp.asarray(problem_id)
         partners = jnp.asarray(self._lines)[problem_id % 24]
         if self.distractors:
-            others = jnp.asarray(self._other_lines)[problem_id // 24]
-            partners = jnp.concatenate([partners, others])
+            extra = jnp.asarray(self._other_lines)[problem_id // 24]
+            partners = jnp.concatenate([partners, extra])
         return BusProblem(partners, problem_id)
 
     def goals(self, problem: BusProblem) -> tuple[Int[Array, "goals 2"], Float[Array, " goals"]]:
@@ -188,8 +188,8 @@ class Bus:
 
         problems = _renamed(mirror, self._useful.stops, DESTINATIONS)
         if self.distractors:
-            others = _renamed(mirror, self._gray.stops, OTHER_DESTINATIONS)
-            problems = (24 * others[:, None] + problems).reshape(-1)
+            extra = _renamed(mirror, self._gray.stops, OTHER_DESTINATIONS)
+            problems = (24 * extra[:, None] + problems).reshape(-1)
         return Symmetry(problems, mirror, keeps_actions=not axes)
 
     def reset(self, key: Key, problem: BusProblem) -> tuple[GridState, Int[Array, " entries"]]:
@@ -199,15 +199,15 @@ class Bus:
     def step(
         self, key: Key, problem: BusProblem, goal: Goal, state: GridState, action: Int[Array, ""]
     ) -> tuple[GridState, Step]:
-        here = standing_on(state.position, self._stations)
-        partner = (here[:, None] * problem.partners).sum(0)
-        rides = (action == GridAction.RIDE) & here.any()
+        stations = standing_on(state.position, self._stations)
+        partner = (stations[:, None] * problem.partners).sum(0)
+        rides = (action == GridAction.RIDE) & stations.any()
         position = jnp.where(rides, partner, move(state.position, action, SIZE))
         steps = state.steps + 1
-        arrived = jnp.array(False) if goal is None else (position == goal).all()
+        at_goal = jnp.array(False) if goal is None else (position == goal).all()
         last = self.horizon if goal is not None else self.exploration_horizon
-        reward = jnp.where(arrived, 1.0, STEP_COST) + end_cost(action, steps, last)
-        terminated = arrived | (action == GridAction.END)
+        reward = jnp.where(at_goal, 1.0, STEP_COST) + end_cost(action, steps, last)
+        terminated = at_goal | (action == GridAction.END)
         truncated = (steps >= last) & ~terminated
         state = GridState(position, steps)
         return state, Step(self.observe(problem, state), reward, terminated, truncated)
@@ -227,16 +227,16 @@ class Bus:
         if not self.distractors:
             return {}
         gray = np.concatenate([self._gray.stops, OTHER_DESTINATIONS])
-        on_gray = jax.vmap(lambda seen: standing_on(seen[:2], gray).any())
+        on_gray = jax.vmap(lambda observation: standing_on(observation[:2], gray).any())
         rides = (exploration.actions == GridAction.RIDE) & exploration.mask
-        ridden = (rides & on_gray(exploration.observations[:-1])).any()
-        return {"gray_line_ridden": ridden.astype(jnp.float32)}
+        rides_gray = (rides & on_gray(exploration.observations[:-1])).any()
+        return {"gray_line_ridden": rides_gray.astype(jnp.float32)}
 
     def facts(self, problem: BusProblem) -> Facts:
         """Return where each line leads, by its stop near the start; gray ones are irrelevant."""
         ends = SIZE * problem.partners[:, 0] + problem.partners[:, 1]
-        useful = zip(self._useful.names, ends[:4], strict=True)
-        lines = {f"line {side}": end for side, end in useful}
+        pairs = zip(self._useful.names, ends[:4], strict=True)
+        lines = {f"line {side}": end for side, end in pairs}
         if not self.distractors:
             return Facts(lines, {})
         gray = zip(self._gray.names, ends[8:12], strict=True)
@@ -275,5 +275,5 @@ def _renamed(
         return (mirror(places)[:, None] == places).all(-1).argmax(-1)
 
     # A line from stop i to destination p[i] becomes one between their images.
-    mirrored = images(destinations)[PERMUTATIONS[:, np.argsort(images(stops))]]
-    return (mirrored[:, None] == PERMUTATIONS).all(-1).argmax(-1)
+    permutations = images(destinations)[PERMUTATIONS[:, np.argsort(images(stops))]]
+    return (permutations[:, None] == PERMUTATIONS).all(-1).argmax(-1)

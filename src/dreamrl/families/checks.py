@@ -1,4 +1,4 @@
-"""What is wrong with a family: every rule tried out, step by step, as faults name their step."""
+"""The faults of a family: every rule tried out, step by step, as faults name their step."""
 
 import collections
 import functools
@@ -78,27 +78,27 @@ def _attribute_faults(family: Any) -> Iterator[str]:
     if isinstance(actions, Box) and not _bounded(actions):
         yield f"action_space must have bounds, the low one first, is {actions!r}"
     end = getattr(family, "end_action", None)
-    known = range(actions.n) if isinstance(actions, Discrete) else range(0)
-    if end is not None and actions is not None and not (isinstance(end, int) and end in known):
-        which = f"None or an action, 0..{known[-1]}" if known else "None, as actions have no number"
-        yield f"end_action must be {which}, is {end!r}"
+    codes = range(actions.n) if isinstance(actions, Discrete) else range(0)
+    if end is not None and actions is not None and not (isinstance(end, int) and end in codes):
+        words = f"None or an action, 0..{codes[-1]}" if codes else "None, as actions have no number"
+        yield f"end_action must be {words}, is {end!r}"
 
 
 def _bounded(actions: ActionSpace) -> bool:
     return isinstance(actions, Discrete) or -np.inf < actions.low < actions.high < np.inf
 
 
-def _id_faults(split: str, given: Any) -> Iterator[str]:
+def _id_faults(split: str, value: Any) -> Iterator[str]:
     try:
-        ids = plain_ids(given)
+        ids = plain_ids(value)
     except ValueError as error:
         yield f"{split} {error}"
         return
     counts = collections.Counter(ids)
     if not counts:
         yield f"{split} is empty"
-    if twice := sorted(i for i, count in counts.items() if count > 1):
-        yield f"{split} holds {twice[0]} more than once"
+    if repeats := sorted(i for i, count in counts.items() if count > 1):
+        yield f"{split} holds {repeats[0]} more than once"
     elif large := sorted(i for i in counts if not 0 <= i <= LARGEST_ID):
         yield f"{split} must hold numbers from 0 to 2^31 - 1, holds {large[0]}"
 
@@ -106,10 +106,10 @@ def _id_faults(split: str, given: Any) -> Iterator[str]:
 def _ids(family: Any) -> list[int]:
     """Return some problems of both splits, evenly spread."""
     try:
-        every = {i for s in ("train_ids", "test_ids") for i in plain_ids(getattr(family, s, ()))}
+        all_ids = {i for s in ("train_ids", "test_ids") for i in plain_ids(getattr(family, s, ()))}
     except ValueError:
         return []
-    ids = sorted(every)
+    ids = sorted(all_ids)
     number = min(MANY, at_once(family) or MANY)
     return ids[:: max(1, len(ids) // number)][:number]
 
@@ -122,7 +122,7 @@ class _Trial:
         self.ids = ids
         self.keys = jax.random.split(jax.random.key(0), len(ids))
         self.wide = True
-        """Whether all methods so far could be jitted and mapped."""
+        """True while all methods so far could be jitted and mapped."""
 
     def faults(self) -> Iterator[str]:
         family, key = self.family, self.keys[0]
@@ -136,23 +136,23 @@ class _Trial:
         results = {}
         for method, inputs in args.items():
             results[method] = yield from self._method(method, getattr(family, method), inputs)
-        goal, started = results["sample_goal"], results["reset"]
+        goal, start = results["sample_goal"], results["reset"]
         if goal is not None:
             first = f"sample_goal: problem {self.ids[0]}, goal"
             yield from _outside(family, "goal_space", first, goal)
-        if started is None:
+        if start is None:
             return
-        if not isinstance(started, tuple) or len(started) != 2:
-            yield f"reset must return (state, observation), returned {_show(started)}"
+        if not isinstance(start, tuple) or len(start) != 2:
+            yield f"reset must return (state, observation), returned {_show(start)}"
             return
-        yield from _outside(family, "observation_space", "reset: observation", started[1])
+        yield from _outside(family, "observation_space", "reset: observation", start[1])
         actions = getattr(family, "action_space", None)
         if not isinstance(actions, ActionSpace) or not _bounded(actions):
             return
         action = jnp.asarray(_draw(actions, np.random.default_rng(0), 1)[0])
         for exploring in (True, False):
             if exploring or goal is not None:
-                inputs = (key, problem, None if exploring else goal, started[0], action)
+                inputs = (key, problem, None if exploring else goal, start[0], action)
                 yield from self._step(inputs)
 
     def _problems(self) -> Faults:
@@ -190,8 +190,8 @@ class _Trial:
         result = yield from _attempt(name, function, *inputs)
         if result is None:
             return None
-        again = yield from _attempt(name, function, *inputs)
-        if again is not None and not _equal(result, again):
+        repeat = yield from _attempt(name, function, *inputs)
+        if repeat is not None and not _equal(result, repeat):
             yield f"{name} is not deterministic: called twice with the same key, it differs"
         # Tracing finds what cannot be compiled, and is much faster than compiling.
         trace = functools.partial(_attempt, f"{name}: cannot be jitted", jax.eval_shape)
@@ -215,13 +215,13 @@ class _Trial:
         except (TypeError, ValueError):
             yield f"{name} must return (state, Step), returned {_show(result)}"
             return
-        before, after = _signature(inputs[3]), _signature(state)
-        if before != after:
-            yield f"{name}: State changes in structure, shape or dtype: {before} -> {after}"
+        old_shape, new_shape = _signature(inputs[3]), _signature(state)
+        if old_shape != new_shape:
+            yield f"{name}: State changes in structure, shape or dtype: {old_shape} -> {new_shape}"
             return
         scalars = {"reward": reward, "terminated": terminated, "truncated": truncated}
-        what = f"{name}: observation"
-        faults = list(_outside(self.family, "observation_space", what, observation))
+        label = f"{name}: observation"
+        faults = list(_outside(self.family, "observation_space", label, observation))
         for field, value in scalars.items():
             kind = jnp.floating if field == "reward" else jnp.bool_
             value = jnp.asarray(value)
@@ -247,12 +247,12 @@ class _Trial:
         problem = lift(family.problem)(ids)
         goal = None if exploring else lift(family.sample_goal)(keys, problem)
         if goal is not None:
-            for i, drawn in zip(self.ids, goal, strict=False):
-                yield from _outside(family, "goal_space", f"sample_goal: problem {i}, goal", drawn)
+            for i, sample in zip(self.ids, goal, strict=False):
+                yield from _outside(family, "goal_space", f"sample_goal: problem {i}, goal", sample)
         state, observation = lift(family.reset)(keys, problem)
-        for i, seen in zip(self.ids, observation, strict=False):
+        for i, first in zip(self.ids, observation, strict=False):
             yield from _outside(
-                family, "observation_space", f"reset: problem {i}, observation", seen
+                family, "observation_space", f"reset: problem {i}, observation", first
             )
         masks = lift(family.action_mask) if isinstance(family, HasActionMask) else None
         step = lift(family.step)
@@ -261,11 +261,11 @@ class _Trial:
         rng = np.random.default_rng(0)
         horizon = horizon_of(family, exploring)
         for t in range(horizon):
-            where = [f"{name}: problem {i}, step {t + 1}" for i in self.ids[:number]]
+            steps = [f"{name}: problem {i}, step {t + 1}" for i in self.ids[:number]]
             mask = None if masks is None else masks(problem, goal, state)
             if mask is not None:
                 mask = np.asarray(mask)
-                faults = list(_mask_faults(family, where, alive, mask))
+                faults = list(_mask_faults(family, steps, alive, mask))
                 yield from faults
                 if faults:
                     return
@@ -277,57 +277,57 @@ class _Trial:
             action = jnp.asarray(_draw(family.action_space, rng, number, end, mask))
             state, result = step(keys, problem, goal, state, action)
             result = Step(*result)
-            yield from _result_faults(family, where, alive, result)
+            yield from _result_faults(family, steps, alive, result)
             alive &= ~np.asarray(result.terminated | result.truncated)
         if alive.any():
             i = self.ids[int(alive.argmax())]
             yield f"{name}: problem {i} is not over after the horizon of {horizon} steps"
 
 
-def _result_faults(family: Any, where: list[str], alive: np.ndarray, result: Step) -> Iterator[str]:
+def _result_faults(family: Any, steps: list[str], alive: np.ndarray, result: Step) -> Iterator[str]:
     for i in np.flatnonzero(alive)[:4]:
         yield from _outside(
-            family, "observation_space", f"{where[i]}: observation", result.observation[i]
+            family, "observation_space", f"{steps[i]}: observation", result.observation[i]
         )
     reward = np.asarray(result.reward)
     for i in np.flatnonzero(alive & ~np.isfinite(reward))[:1]:
-        yield f"{where[i]}: reward is {reward[i]}"
-    both = np.asarray(result.terminated & result.truncated)
-    for i in np.flatnonzero(alive & both)[:1]:
-        yield f"{where[i]}: terminated and truncated are both True"
+        yield f"{steps[i]}: reward is {reward[i]}"
+    conflict = np.asarray(result.terminated & result.truncated)
+    for i in np.flatnonzero(alive & conflict)[:1]:
+        yield f"{steps[i]}: terminated and truncated are both True"
 
 
 def _mask_faults(
-    family: Any, where: list[str], alive: np.ndarray, mask: np.ndarray
+    family: Any, steps: list[str], alive: np.ndarray, mask: np.ndarray
 ) -> Iterator[str]:
     space = family.action_space
     if isinstance(space, Box):
         yield "action_mask is for numbered actions: those of a Box are always possible"
     elif mask.dtype != bool or mask.shape[1:] != (space.n,):
-        yield f"{where[0]}: action_mask must be {space.n} flags, is {_show(mask[0])}"
+        yield f"{steps[0]}: action_mask must be {space.n} flags, is {_show(mask[0])}"
     else:
-        others = [a for a in range(space.n) if a != getattr(family, "end_action", None)]
-        for i in np.flatnonzero(alive & ~mask[:, others].any(1))[:1]:
-            what = "no action beside end_action" if len(others) < space.n else "no action"
-            yield f"{where[i]}: action_mask leaves {what}: let step end the episode before"
+        choices = [a for a in range(space.n) if a != getattr(family, "end_action", None)]
+        for i in np.flatnonzero(alive & ~mask[:, choices].any(1))[:1]:
+            remainder = "no action beside end_action" if len(choices) < space.n else "no action"
+            yield f"{steps[i]}: action_mask leaves {remainder}: let step end the episode before"
 
 
-def _attempt(what: str, function: Callable, *inputs: Any) -> Faults:
+def _attempt(label: str, function: Callable, *inputs: Any) -> Faults:
     """Yield a fault if the call fails; return its result, else None."""
     try:
         return function(*inputs)
     except _TRACED as error:
         hint = "uses an array's value in Python (if, int(), range, NumPy); jnp.where or lax.cond do"
-        yield f"{what}: {hint} ({type(error).__name__})"
+        yield f"{label}: {hint} ({type(error).__name__})"
     except Exception as error:
-        yield f"{what}: {_raised(error)}"
+        yield f"{label}: {_raised(error)}"
     return None
 
 
 def _raised(error: Exception) -> str:
-    told = raised_on_host(error)
-    if told is not None:
-        return str(told)
+    user_error = raised_on_host(error)
+    if user_error is not None:
+        return str(user_error)
     return raised(error)
 
 
@@ -341,11 +341,11 @@ def _draw(
     """Return random actions, of those possible, other than the one that ends an episode."""
     if isinstance(space, Box):
         return rng.uniform(space.low, space.high, (number, *space.shape)).astype(np.float32)
-    others = [a for a in range(space.n) if a != end] or [0]
+    choices = [a for a in range(space.n) if a != end] or [0]
     if mask is not None:
-        drawn = np.where(mask[:, others], rng.random((number, len(others))), -1.0)
-        return np.array(others, np.int32)[drawn.argmax(1)]
-    return rng.choice(others, number).astype(np.int32)
+        scores = np.where(mask[:, choices], rng.random((number, len(choices))), -1.0)
+        return np.array(choices, np.int32)[scores.argmax(1)]
+    return rng.choice(choices, number).astype(np.int32)
 
 
 def _drain(generator: Iterator[str]) -> Iterator[str]:
@@ -362,14 +362,14 @@ def _one_by_one(function: Callable) -> Callable:
     return mapped
 
 
-def _outside(family: Any, space_name: str, what: str, value: Any) -> Iterator[str]:
+def _outside(family: Any, space_name: str, label: str, value: Any) -> Iterator[str]:
     space = getattr(family, space_name, None)
     if not isinstance(space, Space):
         return
     if not space.contains(value):
-        yield f"{what} {_show(value)} is not in {space_name} {space}"
+        yield f"{label} {_show(value)} is not in {space_name} {space}"
     elif isinstance(space, Box) and not np.isfinite(value).all():
-        yield f"{what} {_show(value)} is not finite"
+        yield f"{label} {_show(value)} is not finite"
 
 
 def _signature(tree: Any) -> tuple:

@@ -37,26 +37,26 @@ class WithContext(Wrapper):
         """Take over what the family may have beside the rest."""
         if fault := context_fault(self.family):
             raise UserError(f"family {self.family.name!r}: {fault}")
-        unaware = functools.partial(functools.partial, self._unaware)
-        pass_on(self, statistics=unaware, exploitation_statistics=unaware)
+        wrap = functools.partial(functools.partial, self._unaware)
+        pass_on(self, statistics=wrap, exploitation_statistics=wrap)
         if isinstance(self.family, CanObserve):
             object.__setattr__(self, "observe", self._observed)
 
     @functools.cached_property
     def observation_space(self) -> Privileged:
-        said = jax.eval_shape(self._first, jnp.array(self.train_ids[0])).shape[0]
-        return Privileged(self.family.observation_space, said)
+        size = jax.eval_shape(self._first, jnp.array(self.train_ids[0])).shape[0]
+        return Privileged(self.family.observation_space, size)
 
     def join(self, observation: Any, context: Any) -> Float[Array, " both"]:
-        """Return what agents are shown: for loops of one's own, around a device."""
+        """Return an observation as agents see it: for custom loops, around a device."""
         space = self.observation_space
-        said = jnp.asarray(context, jnp.float32)
-        if said.shape != (space.said,):
+        vector = jnp.asarray(context, jnp.float32)
+        if vector.shape != (space.said,):
             raise UserError(
                 f"family {self.family.name!r}: a context is {space.said} numbers, this is of shape "
-                f"{said.shape}"
+                f"{vector.shape}"
             )
-        return space.join(jnp.asarray(observation, space.seen.dtype), said)
+        return space.join(jnp.asarray(observation, space.seen.dtype), vector)
 
     def action_mask(
         self, problem: Problem, goal: Goal, state: State
@@ -71,8 +71,8 @@ class WithContext(Wrapper):
         self, key: Key, problem: Problem, goal: Goal, state: State, action: Action
     ) -> tuple[State, Step]:
         state, outcome = self.family.step(key, problem, goal, state, action)
-        seen = self._informed(problem, outcome.observation)
-        return state, outcome._replace(observation=seen)
+        view = self._informed(problem, outcome.observation)
+        return state, outcome._replace(observation=view)
 
     def _first(self, problem_id: Array) -> Float[Array, " said"]:
         return context_of(self.family, self.family.problem(problem_id))
@@ -87,8 +87,8 @@ class WithContext(Wrapper):
         self, count: Callable[..., Any], problem: Problem, episode: Trajectory
     ) -> dict[str, Shaped[Array, ""]]:
         """Return what the family counts of an episode, given it without the context."""
-        seen, _ = self.observation_space.split(episode.observations)
-        return count(problem, episode._replace(observations=seen))
+        observations, _ = self.observation_space.split(episode.observations)
+        return count(problem, episode._replace(observations=observations))
 
 
 def context_of(family: Any, problem: Problem) -> Float[Array, " said"]:

@@ -42,7 +42,7 @@ INGREDIENTS = 4
 PLACES = 3
 INGREDIENT_COLORS = ("lightsalmon", "palegreen", "lightskyblue", "plum")
 EMPTY = INGREDIENTS
-"""What an empty hand and an empty place in the bowl show."""
+"""The entry of an empty hand and of an empty place in the bowl."""
 
 PROGRESS = 0.25
 """Reward of each of the four parts of a recipe; the same is paid for a mistake."""
@@ -118,9 +118,9 @@ class Cooking:
 
     @functools.cached_property
     def test_ids(self) -> tuple[int, ...]:
-        drawn = np.random.default_rng(0).permutation(self.problems)
-        more = drawn[drawn != UNSEEN][: self.unseen - 1]
-        return tuple(sorted([UNSEEN, *more.tolist()]))
+        order = np.random.default_rng(0).permutation(self.problems)
+        extra = order[order != UNSEEN][: self.unseen - 1]
+        return tuple(sorted([UNSEEN, *extra.tolist()]))
 
     @functools.cached_property
     def train_ids(self) -> tuple[int, ...]:
@@ -162,7 +162,9 @@ class Cooking:
         ids = np.arange(self.problems)
         contents, walls = ids[:, None] // powers % INGREDIENTS, ids // PROBLEMS * PROBLEMS
         renamings = map(np.array, itertools.permutations(range(INGREDIENTS)))
-        return [Symmetry(walls + new[contents] @ powers, new.take) for new in renamings]
+        return [
+            Symmetry(walls + renaming[contents] @ powers, renaming.take) for renaming in renamings
+        ]
 
     def reset(
         self, key: Key, problem: CookingProblem
@@ -240,12 +242,12 @@ def _follow(
     picks: Bool[Array, ""],
 ) -> tuple[Int[Array, ""], Float[Array, ""]]:
     """Return the recipe's progress after a step, and its reward."""
-    holds = hand == jnp.where(progress < 2, goal[0], goal[1])
+    in_hand = hand == jnp.where(progress < 2, goal[0], goal[1])
     first_in = bowl[0] == goal[0]
     in_bowl = first_in & ((progress < 2) | (bowl[1] == goal[1]))
     fetching = progress % 2 == 0
-    advances = jnp.where(fetching, holds, in_bowl)
-    lost = ~fetching & ~advances & ~holds
-    mistake = lost | (fetching & picks)
+    advances = jnp.where(fetching, in_hand, in_bowl)
+    setback = ~fetching & ~advances & ~in_hand
+    mistake = setback | (fetching & picks)
     reward = jnp.where(advances, PROGRESS, STEP_COST - PROGRESS * mistake)
-    return progress + advances - lost, reward
+    return progress + advances - setback, reward

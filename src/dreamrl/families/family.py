@@ -1,4 +1,4 @@
-"""What a family of problems must offer. Any object with these attributes is one."""
+"""The protocol of a family of problems. Any object with these attributes is one."""
 
 import functools
 import operator
@@ -23,11 +23,11 @@ class Symmetry(NamedTuple):
     """Other names for the same: a problem and a goal become ones that play out alike."""
 
     problems: np.ndarray
-    """[ids]: what each problem ID becomes."""
+    """[ids]: the image of each problem ID."""
     goal: Callable[[np.ndarray], np.ndarray]
-    """What a goal becomes."""
+    """The image of a goal."""
     keeps_actions: bool = True
-    """Whether the very same actions play out alike, or others, as in a mirror."""
+    """True where the very same actions play out alike; in a mirror others do."""
 
 
 def plain_ids(ids: Any) -> tuple[int, ...] | range:
@@ -37,17 +37,17 @@ def plain_ids(ids: Any) -> tuple[int, ...] | range:
     """
     if isinstance(ids, range):
         return ids
-    listed = ids.tolist() if isinstance(ids, np.ndarray | jax.Array) else ids
-    if isinstance(listed, str | bytes | dict) or not isinstance(listed, Iterable):
+    values = ids.tolist() if isinstance(ids, np.ndarray | jax.Array) else ids
+    if isinstance(values, str | bytes | dict) or not isinstance(values, Iterable):
         raise ValueError(f"must be a tuple or a range of integers, is {shown(ids)}")
-    found = []
-    for each in listed:
+    numbers = []
+    for each in values:
         if isinstance(each, np.ndarray | jax.Array) and each.ndim == 0:
             each = each.item()
         if not isinstance(each, int | np.integer) or isinstance(each, bool):
             raise ValueError(f"must hold integers, holds {shown(each)}")
-        found.append(int(each))
-    return tuple(found)
+        numbers.append(int(each))
+    return tuple(numbers)
 
 
 def plain(family: Any) -> Any:
@@ -57,7 +57,7 @@ def plain(family: Any) -> Any:
     returned as it is.
     """
     try:
-        wanted = {
+        fields = {
             "train_ids": plain_ids(family.train_ids),
             "test_ids": plain_ids(family.test_ids),
             "horizon": operator.index(family.horizon),
@@ -65,13 +65,13 @@ def plain(family: Any) -> Any:
         }
     except (AttributeError, TypeError, ValueError):
         return family
-    kinds = {name: _kinds(getattr(family, name)) for name in wanted}
-    changed = {name: value for name, value in wanted.items() if _kinds(value) != kinds[name]}
-    if not changed:
+    kinds = {name: _kinds(getattr(family, name)) for name in fields}
+    changes = {name: value for name, value in fields.items() if _kinds(value) != kinds[name]}
+    if not changes:
         return family
     try:
-        held = {name: value for name, value in vars(family).items() if name not in changed}
-        return _made(_with(cast(Hashable, type(family)), tuple(changed.items())), held)
+        rest = {name: value for name, value in vars(family).items() if name not in changes}
+        return _made(_with(cast(Hashable, type(family)), tuple(changes.items())), rest)
     except TypeError:  # Made in C, or with slots.
         return family
 
@@ -88,18 +88,18 @@ def _with(kind: Any, fields: tuple[tuple[str, Any], ...]) -> type:
     """
     # Pickle finds a class by its name, and would find `kind`.
     reduce = lambda self: (_remade, (kind, fields, vars(self)))  # noqa: E731
-    more = {"__module__": kind.__module__, "__reduce__": reduce, **dict(fields)}
-    return type(kind)(kind.__name__, (kind,), more)
+    members = {"__module__": kind.__module__, "__reduce__": reduce, **dict(fields)}
+    return type(kind)(kind.__name__, (kind,), members)
 
 
-def _made(kind: type, held: dict[str, Any]) -> Any:
-    made: Any = object.__new__(kind)
-    vars(made).update(held)
-    return made
+def _made(kind: type, attributes: dict[str, Any]) -> Any:
+    family: Any = object.__new__(kind)
+    vars(family).update(attributes)
+    return family
 
 
-def _remade(kind: Any, fields: tuple[tuple[str, Any], ...], held: dict[str, Any]) -> Any:
-    return _made(_with(kind, fields), held)
+def _remade(kind: Any, fields: tuple[tuple[str, Any], ...], attributes: dict[str, Any]) -> Any:
+    return _made(_with(kind, fields), attributes)
 
 
 def holds_out(family: "Family") -> bool:
@@ -129,7 +129,7 @@ class Family(Protocol):
     `goal` is None in the exploration episode. Nothing resets by itself: after an end,
     whoever steps on gets undefined results.
 
-    What a family may have beside these, for those who need it:
+    Optional parts of a family, for those who need them:
 
     - what `HasGoals`, `HasSymmetries`, `CanObserve`, `HasDescriptions`, `HasPrior`, `HasLimit`,
       `HasExplorationHorizon`, `HasExplorationWeight`, `HasContext`, `HasActionMask`,
@@ -184,7 +184,7 @@ class Family(Protocol):
 
 @runtime_checkable
 class HasGoals(Protocol):
-    """What `dreamrl.references` need."""
+    """A family with goals, as `dreamrl.references` need."""
 
     def goals(
         self, problem: Problem
@@ -195,7 +195,7 @@ class HasGoals(Protocol):
 
 @runtime_checkable
 class HasSymmetries(Protocol):
-    """What makes `dreamrl.references` faster."""
+    """A family with symmetries, which make `dreamrl.references` faster."""
 
     def symmetries(self) -> Iterable[Symmetry]:
         """Return names that may be swapped without changing anything."""
@@ -204,7 +204,7 @@ class HasSymmetries(Protocol):
 
 @runtime_checkable
 class CanObserve(Protocol):
-    """What `dreamrl.testing.replay` needs to begin at a given state."""
+    """A family that can observe any state, as `dreamrl.testing.replay` needs."""
 
     def observe(self, problem: Problem, state: State) -> Observation: ...
 
@@ -228,10 +228,10 @@ class HasPrior(Protocol):
 
 
 class Facts(NamedTuple):
-    """What is the case in a problem: a number each, by name."""
+    """The facts of a problem: a number each, by name."""
 
     relevant: dict[str, Int[Array, ""]]
-    """What exploitation depends on."""
+    """Those that exploitation depends on."""
     irrelevant: dict[str, Int[Array, ""]]
     """The rest."""
 
@@ -241,7 +241,7 @@ class HasFacts(Protocol):
     """Where it is known what matters: how much of it z holds is then measured."""
 
     def facts(self, problem: Problem) -> Facts:
-        """Return what is the case in a problem."""
+        """Return the facts of a problem."""
         ...
 
 
@@ -273,7 +273,7 @@ class HasExplorationWeight(Protocol):
 
     @property
     def exploration_weight(self) -> float:
-        """How much of them counts in what a trial returns: 1 where their unit is the return's."""
+        """Their weight in what a trial returns: 1 where their unit is the return's."""
         ...
 
 
@@ -283,8 +283,8 @@ def exploration_weight(family: Family) -> float:
         return 0.0
     weight = float(family.exploration_weight)
     if not 0 <= weight < float("inf"):
-        what = f"exploration_weight must be a number of at least 0, is {weight}"
-        raise UserError(f"family {family.name!r}: {what}")
+        message = f"exploration_weight must be a number of at least 0, is {weight}"
+        raise UserError(f"family {family.name!r}: {message}")
     return weight
 
 
@@ -307,7 +307,7 @@ class HasLimit(Protocol):
 
 @runtime_checkable
 class HasStatistics(Protocol):
-    """What there is to count of an exploration beside its length; means of it are reported."""
+    """Statistics of an exploration beside its length; their means are reported."""
 
     def statistics(self, problem: Problem, exploration: Trajectory) -> dict[str, Shaped[Array, ""]]:
         """Return one number each, by name."""
@@ -316,7 +316,7 @@ class HasStatistics(Protocol):
 
 @runtime_checkable
 class HasExploitationStatistics(Protocol):
-    """What there is to count of an exploitation beside its return."""
+    """Statistics of an exploitation beside its return."""
 
     def exploitation_statistics(
         self, problem: Problem, exploitation: Trajectory
@@ -327,7 +327,7 @@ class HasExploitationStatistics(Protocol):
 
 @runtime_checkable
 class HasActionNames(Protocol):
-    """What `dreamrl trial` and reports call actions."""
+    """Names of actions, for `dreamrl trial` and reports."""
 
     @property
     def action_names(self) -> Sequence[str]:

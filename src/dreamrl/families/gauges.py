@@ -27,9 +27,9 @@ MOST = 8
 
 class GaugesState(NamedTuple):
     gauge: Int[Array, ""]
-    """Whose button was pressed last; `MOST` where none was."""
+    """The gauge whose button was pressed last; `MOST` where none was."""
     presses: Int[Array, ""]
-    """How often in a row: of an exploitation, right digits so far."""
+    """Presses of it in a row: of an exploitation, right digits so far."""
     steps: Int[Array, ""]
 
 
@@ -62,17 +62,17 @@ class Gauges:
 
     def __post_init__(self) -> None:
         """Raise UserError for numbers that make no sense."""
-        least = {"irrelevant": 0, "exploration": 0, "training": 0}
+        limits = {"irrelevant": 0, "exploration": 0, "training": 0}
         for field in dataclasses.fields(self):
-            value, lowest = getattr(self, field.name), least.get(field.name, 1)
+            value, lowest = getattr(self, field.name), limits.get(field.name, 1)
             if value < lowest:
                 raise UserError(f"gauges: {field.name} must be at least {lowest}, is {value}")
         if self._number > MOST:
-            what = f"relevant and irrelevant ones must be {MOST} at most together"
-            raise UserError(f"gauges: {what}, are {self._number}")
+            rule = f"relevant and irrelevant ones must be {MOST} at most together"
+            raise UserError(f"gauges: {rule}, are {self._number}")
         if self.training > self.problems:
-            most = f"at most {self.problems}, as there are no more problems"
-            raise UserError(f"gauges: training must be {most}, is {self.training}")
+            bound = f"at most {self.problems}, as there are no more problems"
+            raise UserError(f"gauges: training must be {bound}, is {self.training}")
 
     end_action = None
 
@@ -143,21 +143,21 @@ class Gauges:
         steps = state.steps + 1
         if goal is not None:
             right = action == problem[goal]
-            paid = right & (steps >= self.entries)
-            seen = jnp.stack([jnp.array(MOST), jnp.where(right, steps, 0), jnp.array(0)])
+            payoff = right & (steps >= self.entries)
+            observation = jnp.stack([jnp.array(MOST), jnp.where(right, steps, 0), jnp.array(0)])
             state = GaugesState(state.gauge, steps, steps)
-            over = ~right | (steps >= self.entries)
-            return state, Step(seen, paid.astype(jnp.float32), over, jnp.array(False))
-        there = action < self._number
-        gauge = jnp.where(there, action, MOST)
-        presses = jnp.where(gauge == state.gauge, state.presses, 0) + there
-        shows = there & (presses >= self._needed(gauge))
+            is_over = ~right | (steps >= self.entries)
+            return state, Step(observation, payoff.astype(jnp.float32), is_over, jnp.array(False))
+        is_gauge = action < self._number
+        gauge = jnp.where(is_gauge, action, MOST)
+        presses = jnp.where(gauge == state.gauge, state.presses, 0) + is_gauge
+        shows = is_gauge & (presses >= self._needed(gauge))
         digit = problem[jnp.minimum(gauge, self._number - 1)]
-        seen = jnp.stack([gauge, presses, jnp.where(shows, 1 + digit, 0)])
+        observation = jnp.stack([gauge, presses, jnp.where(shows, 1 + digit, 0)])
         # It counts anew once it has shown its digit.
         state = GaugesState(gauge, jnp.where(shows, 0, presses), steps)
-        over = steps >= self.exploration_horizon
-        return state, Step(seen.astype(jnp.int32), jnp.array(0.0), jnp.array(False), over)
+        is_over = steps >= self.exploration_horizon
+        return state, Step(observation.astype(jnp.int32), jnp.array(0.0), jnp.array(False), is_over)
 
     def _needed(self, gauge: Int[Array, "*times"]) -> Int[Array, "*times"]:
         matters = gauge < self.relevant
@@ -167,11 +167,11 @@ class Gauges:
         self, problem: Int[Array, " gauges"], exploration: Trajectory
     ) -> dict[str, Float[Array, ""]]:
         """Return how many gauges of each kind the exploration has seen."""
-        seen = exploration.observations
-        shown = (seen[:, :1] == jnp.arange(self._number)) & (seen[:, 2:] > 0)
-        each = shown.any(0).astype(jnp.float32)
+        observations = exploration.observations
+        readings = (observations[:, :1] == jnp.arange(self._number)) & (observations[:, 2:] > 0)
+        each = readings.any(0).astype(jnp.float32)
         kinds = {"relevant_seen": each[: self.relevant], "irrelevant_seen": each[self.relevant :]}
-        return {name: of.sum() for name, of in kinds.items()}
+        return {name: values.sum() for name, values in kinds.items()}
 
     def facts(self, problem: Int[Array, " gauges"]) -> Facts:
         """Return the digits."""
@@ -184,30 +184,30 @@ class Gauges:
         Gauges say nothing of each other, and each that matters is asked for as often; so a return
         is linear in how many of these are known.
         """
-        known = min(self.relevant, self.exploration_horizon // self.relevant_presses)
-        needed = self.relevant * self.relevant_presses
+        count = min(self.relevant, self.exploration_horizon // self.relevant_presses)
+        steps = self.relevant * self.relevant_presses
         return Values(
             told=1.0,
             blind=1 / DIGITS,
             random=self._worth(self._seen_at_random()),
-            best=self._worth(known / self.relevant),
-            shortest=needed if needed <= self.exploration_horizon else None,
+            best=self._worth(count / self.relevant),
+            shortest=steps if steps <= self.exploration_horizon else None,
         )
 
     def _worth(self, share: float) -> float:
-        """Return the best return of who knows that share of the gauges that matter."""
+        """Return the best return if that share of the gauges that matter is known."""
         return share + (1 - share) / DIGITS
 
     def _seen_at_random(self) -> float:
         """Return how likely a gauge that matters is seen by chance."""
         chance = 1 / self.action_space.n
-        unseen = np.zeros(self.relevant_presses)
-        unseen[0] = 1.0
+        chances = np.zeros(self.relevant_presses)
+        chances[0] = 1.0
         for _ in range(self.exploration_horizon):
-            further = np.append(0.0, chance * unseen[:-1])
-            further[0] = (1 - chance) * unseen.sum()
-            unseen = further
-        return float(1 - unseen.sum())
+            next_chances = np.append(0.0, chance * chances[:-1])
+            next_chances[0] = (1 - chance) * chances.sum()
+            chances = next_chances
+        return float(1 - chances.sum())
 
 
 @dataclasses.dataclass(frozen=True)

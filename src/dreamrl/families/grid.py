@@ -54,7 +54,7 @@ class Line(NamedTuple):
 
 
 class Drawing(NamedTuple):
-    """What a problem looks like, for figures."""
+    """A problem as figures draw it."""
 
     size: int
     marks: tuple[Mark, ...]

@@ -26,8 +26,8 @@ class Growth:
 
     Step t stands before door t, and before the first one again after the last. Without a goal,
     action 2 shows the door's digit; with one, the digit as an action pays 1 / horizon, and any
-    other ends the episode. Who has not explored is paid for one door, in the mean; who knows the
-    problem earns 1.
+    other ends the episode. Without exploration the mean return is one door's pay; with the problem
+    known it is 1.
     """
 
     problems: int = 1000
@@ -68,8 +68,8 @@ class Growth:
 
     def problem(self, problem_id: Int[Scalar, ""]) -> Bool[Array, " doors"]:
         """Return the digits."""
-        scrambled = jnp.asarray(problem_id).astype(jnp.uint32) * jnp.uint32(SCRAMBLE)
-        return (scrambled >> jnp.arange(self.doors, dtype=jnp.uint32)) % 2 == 1
+        bits = jnp.asarray(problem_id).astype(jnp.uint32) * jnp.uint32(SCRAMBLE)
+        return (bits >> jnp.arange(self.doors, dtype=jnp.uint32)) % 2 == 1
 
     def describe(self, problem_id: Int[Scalar, ""]) -> Float[Array, " doors"]:
         """Return the digits, as -1 and 1."""
@@ -92,8 +92,8 @@ class Growth:
         digit = problem[state % self.doors].astype(jnp.int32)
         right = jnp.array(False) if goal is None else action == digit
         wrong = jnp.array(False) if goal is None else ~right
-        shown = jnp.where(action == LOOK, 1 + digit, 0) if goal is None else jnp.array(0)
+        reading = jnp.where(action == LOOK, 1 + digit, 0) if goal is None else jnp.array(0)
         state = state + 1
-        seen = jnp.stack([state % self.doors, shown])
+        observation = jnp.stack([state % self.doors, reading])
         reward = jnp.where(right, 1 / self.horizon, 0.0)
-        return state, Step(seen, reward, wrong, (state >= self.horizon) & ~wrong)
+        return state, Step(observation, reward, wrong, (state >= self.horizon) & ~wrong)

@@ -71,11 +71,11 @@ class GymnaxFamily:
         if self.horizon < 1:
             raise UserError(f"horizon must be at least 1, is {horizon}")
         translate = gymnax_space_to_gym_space
-        self._seen = observations(translate(self.env.observation_space(self.params)))
-        self._done = actions(translate(self.env.action_space(self.params)))
-        self.observation_space, self.action_space = self._seen.space, self._done.space
+        self._observations = observations(translate(self.env.observation_space(self.params)))
+        self._actions = actions(translate(self.env.action_space(self.params)))
+        self.observation_space, self.action_space = self._observations.space, self._actions.space
         # Made of many operations, which nobody wants to call one by one.
-        self._begin, self._go = jax.jit(self.env.reset_env), jax.jit(self.env.step_env)
+        self._begin, self._advance = jax.jit(self.env.reset_env), jax.jit(self.env.step_env)
         if described:
             self.describe = self._description
 
@@ -84,57 +84,57 @@ class GymnaxFamily:
         return {name: values[problem_id] for name, values in self.table.items()}
 
     def reset(self, key: Key, problem: Values) -> tuple[GymnaxState, Observation]:
-        seen, inner = self._begin(key, self.params.replace(**problem))
-        return GymnaxState(inner, jnp.array(0)), self._as_seen(seen)
+        observation, inner = self._begin(key, self.params.replace(**problem))
+        return GymnaxState(inner, jnp.array(0)), self._as_seen(observation)
 
     def step(
         self, key: Key, problem: Values, goal: Goal, state: GymnaxState, action: Action
     ) -> tuple[GymnaxState, Step]:
-        params, done = self.params.replace(**problem), self._done
-        if done.scale is not None:
-            action = jnp.asarray(done.start + (action + 1) * done.scale, jnp.float32)
-        seen, inner, reward, terminated, _ = self._go(key, state.inner, action, params)
+        params, adapter = self.params.replace(**problem), self._actions
+        if adapter.scale is not None:
+            action = jnp.asarray(adapter.start + (action + 1) * adapter.scale, jnp.float32)
+        observation, inner, reward, terminated, _ = self._advance(key, state.inner, action, params)
         inner = jax.tree.map(lambda new, old: jnp.asarray(new, old.dtype), inner, state.inner)
         state = GymnaxState(inner, state.steps + 1)
-        over = self.env.is_truncated(inner, params) | (state.steps >= self.horizon)
+        truncated = self.env.is_truncated(inner, params) | (state.steps >= self.horizon)
         terminated = jnp.asarray(terminated, bool)
         reward = jnp.asarray(reward, jnp.float32).reshape(())
-        return state, Step(self._as_seen(seen), reward, terminated, over & ~terminated)
+        return state, Step(self._as_seen(observation), reward, terminated, truncated & ~terminated)
 
-    def _as_seen(self, seen: Any) -> Observation:
+    def _as_seen(self, observation: Any) -> Observation:
         space = self.observation_space
-        return jnp.asarray(seen, space.dtype).reshape(space.shape)
+        return jnp.asarray(observation, space.dtype).reshape(space.shape)
 
     def _description(self, problem_id: Int[Scalar, ""]) -> Float[Array, " features"]:
         """Return the parameters, each scaled to -1..1."""
-        scaled = []
+        columns = []
         for values in self.table.values():
             flat = values.reshape(len(values), -1)
             low, high = flat.min(0), flat.max(0)
             width = jnp.where(high > low, high - low, 1)
-            scaled.append(2 * (flat[problem_id] - low) / width - 1)
-        return jnp.concatenate(scaled).astype(jnp.float32)
+            columns.append(2 * (flat[problem_id] - low) / width - 1)
+        return jnp.concatenate(columns).astype(jnp.float32)
 
 
 def _table(params: Any, parameters: Mapping[str, Any]) -> Values:
-    known = [field for field in params.__dataclass_fields__ if field != "max_steps_in_episode"]
+    names = [field for field in params.__dataclass_fields__ if field != "max_steps_in_episode"]
     if not parameters:
-        raise UserError(f"parameters is empty: give values for some of {', '.join(known)}")
+        raise UserError(f"parameters is empty: give values for some of {', '.join(names)}")
     table = {}
     for name, values in parameters.items():
-        if name not in known:
-            raise unknown("parameter", name, known)
-        wanted = np.asarray(getattr(params, name))
-        found = np.asarray(values)
-        if found.ndim != wanted.ndim + 1 or found.shape[1:] != wanted.shape or not found.size:
+        if name not in names:
+            raise unknown("parameter", name, names)
+        default = np.asarray(getattr(params, name))
+        array = np.asarray(values)
+        if array.ndim != default.ndim + 1 or array.shape[1:] != default.shape or not array.size:
             raise UserError(
-                f"parameter {name} needs an array of values, each of shape {wanted.shape}, "
-                f"got one of shape {found.shape}"
+                f"parameter {name} needs an array of values, each of shape {default.shape}, "
+                f"got one of shape {array.shape}"
             )
-        if not np.isfinite(found).all():
-            where = int(np.flatnonzero(~np.isfinite(found.reshape(len(found), -1)).all(1))[0])
-            raise UserError(f"parameter {name} is {found[where]} in problem {where}")
-        table[name] = jnp.asarray(found, jnp.asarray(wanted).dtype)
+        if not np.isfinite(array).all():
+            row = int(np.flatnonzero(~np.isfinite(array.reshape(len(array), -1)).all(1))[0])
+            raise UserError(f"parameter {name} is {array[row]} in problem {row}")
+        table[name] = jnp.asarray(array, jnp.asarray(default).dtype)
     if len({len(values) for values in table.values()}) > 1:
         lengths = ", ".join(f"{name} {len(values)}" for name, values in table.items())
         raise UserError(f"all parameters need as many values, one a problem: {lengths}")

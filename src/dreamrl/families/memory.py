@@ -1,4 +1,4 @@
-"""Whether what a family shows fits into memory, said before anything is made."""
+"""A check that a family's observations fit into memory, before anything is made."""
 
 import math
 import os
@@ -42,12 +42,12 @@ def check_memory(
     Beside them `replayed` episodes are kept. `available` is in bytes, by default all the
     memory of this machine. Where that cannot be found out, nothing is raised.
     """
-    needed = trial_bytes(family, trials, episodes) + trial_bytes(family, replayed, 0) // 2
+    size = trial_bytes(family, trials, episodes) + trial_bytes(family, replayed, 0) // 2
     shape = " x ".join(map(str, family.observation_space.shape))
     batch = "one trial" if trials == 1 else f"{trials} trials at once"
     batch += f" and {replayed} replayed episodes" if replayed else ""
-    what = f"family {family.name!r}: {batch} with observations of {shape}"
-    check_fits(needed, what, "choose fewer, or smaller observations", available)
+    message = f"family {family.name!r}: {batch} with observations of {shape}"
+    check_fits(size, message, "choose fewer, or smaller observations", available)
 
 
 def check_fits(needed: int, what: str, advice: str, available: int | None = None) -> None:

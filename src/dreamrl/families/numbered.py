@@ -35,17 +35,17 @@ class Numbered(Wrapper):
                 raise UserError("end_action must be None, as actions have several parts")
         except UserError as error:
             raise UserError(f"family {self.family.name!r}: {error}") from None
-        decoded = functools.partial(functools.partial, self._decoded)
-        named = functools.partial(combined_names, self._ns)
+        decode = functools.partial(functools.partial, self._decoded)
+        names = functools.partial(combined_names, self._ns)
         pass_on(
             self,
-            statistics=decoded,
-            exploitation_statistics=decoded,
-            action_names=named,
-            exploitation_names=named,
+            statistics=decode,
+            exploitation_statistics=decode,
+            action_names=names,
+            exploitation_names=names,
         )
         if not hasattr(self, "action_names"):
-            object.__setattr__(self, "action_names", named())
+            object.__setattr__(self, "action_names", names())
         if isinstance(self.family, CanObserve):
             object.__setattr__(self, "observe", self.family.observe)
         if isinstance(self.family, HasContext):

@@ -1,4 +1,4 @@
-"""What families from elsewhere have in common: packages that may be missing, IDs held out."""
+"""The common part of families from elsewhere: packages that may be missing, IDs held out."""
 
 import importlib.util
 from collections.abc import Sequence
@@ -11,10 +11,10 @@ IDs = tuple[int, ...]
 def needs(package: str, extra: str) -> None:
     """Raise UserError, with the command that mends it, where the package is not installed."""
     try:
-        found = importlib.util.find_spec(package) is not None
+        is_installed = importlib.util.find_spec(package) is not None
     except ValueError:
-        found = False
-    if not found:
+        is_installed = False
+    if not is_installed:
         raise UserError(f"{package} is not installed: pip install 'dreamrl[{extra}]'")
 
 

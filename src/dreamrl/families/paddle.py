@@ -29,7 +29,7 @@ HORIZON = 30
 
 
 class Bug(enum.IntEnum):
-    """What may be wrong with a program, in the order that is asked for."""
+    """The bugs that a program may have, in the order that is asked for."""
 
     SWAPPED = 0
     JUMPS = 1
@@ -60,7 +60,7 @@ class Move(enum.IntEnum):
 
 
 class Label(enum.IntEnum):
-    """What the actions mean in the report."""
+    """The meaning of actions in the report."""
 
     WORKS = 0
     BUG = 1
@@ -95,7 +95,7 @@ class Game(NamedTuple):
     serves: Int[Array, ""]
     steps: Int[Array, ""]
     point: Int[Array, ""]
-    """Whether the last step scored one."""
+    """1 if the last step scored one, else 0."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -147,27 +147,27 @@ class Paddle:
     ) -> tuple[Game, Step]:
         if goal is None:
             game = _played(problem, state, action)
-            over = game.steps >= HORIZON
-            step = Step(self.observe(problem, game), jnp.array(0.0), jnp.array(False), over)
+            is_over = game.steps >= HORIZON
+            step = Step(self.observe(problem, game), jnp.array(0.0), jnp.array(False), is_over)
             return game, step
-        asked = jnp.minimum(state.steps, len(Bug) - 1)
-        right = action == jnp.where(problem[asked], int(Label.BUG), int(Label.WORKS))
+        bug = jnp.minimum(state.steps, len(Bug) - 1)
+        right = action == jnp.where(problem[bug], int(Label.BUG), int(Label.WORKS))
         game = state._replace(steps=state.steps + 1)
-        seen = self.observe(problem, game).at[-1].set(jnp.minimum(game.steps, len(Bug) - 1))
-        over = game.steps >= len(Bug)
-        return game, Step(seen, right / len(Bug), over, jnp.array(False))
+        observation = self.observe(problem, game).at[-1].set(jnp.minimum(game.steps, len(Bug) - 1))
+        is_over = game.steps >= len(Bug)
+        return game, Step(observation, right / len(Bug), is_over, jnp.array(False))
 
     def observe(self, problem: Bool[Array, "8"], state: Game) -> Int[Array, "5"]:
-        ball, asked = state.ball, jnp.array(0)
-        return jnp.stack([ball.x, ball.y, state.paddle, state.point, asked]).astype(jnp.int32)
+        ball, bug = state.ball, jnp.array(0)
+        return jnp.stack([ball.x, ball.y, state.paddle, state.point, bug]).astype(jnp.int32)
 
     def statistics(
         self, problem: Bool[Array, "8"], exploration: Trajectory
     ) -> dict[str, Float[Array, ""]]:
         """Return how many balls were hit."""
-        row, taken = exploration.observations[:, 1], exploration.mask
-        up = (row[:-1] == 0) & (row[1:] > 0) & (row[1:] < TOP) & taken
-        return {"hits": up.sum().astype(jnp.float32)}
+        row, mask = exploration.observations[:, 1], exploration.mask
+        hits = (row[:-1] == 0) & (row[1:] > 0) & (row[1:] < TOP) & mask
+        return {"hits": hits.sum().astype(jnp.float32)}
 
     def exploitation_statistics(
         self, problem: Bool[Array, "8"], exploitation: Trajectory
@@ -189,42 +189,42 @@ def _played(bugs: Bool[Array, "8"], game: Game, action: Int[Array, ""]) -> Game:
     way = jnp.where(bugs[Bug.SWAPPED], -way, way) * jnp.where(bugs[Bug.JUMPS], 2, 1)
     paddle = jnp.clip(game.paddle + way, 0, PLACES - 1)
     game = game._replace(paddle=paddle, steps=game.steps + 1, point=jnp.array(0))
-    once = _moved(bugs, game)
+    first = _moved(bugs, game)
     # A fast ball stops where it is lost or has scored: rows are even, so only after a whole step.
-    twice = _moved(bugs, once)
-    fresh = once.serves != game.serves
-    fast = bugs[Bug.FAST] & ~fresh & (once.ball.y < LOST)
-    after = _where(fast, twice._replace(point=once.point | twice.point), once)
-    return _where(game.steps > KICKOFF, after, game)
+    second = _moved(bugs, first)
+    is_new_ball = first.serves != game.serves
+    fast = bugs[Bug.FAST] & ~is_new_ball & (first.ball.y < LOST)
+    result = _where(fast, second._replace(point=first.point | second.point), first)
+    return _where(game.steps > KICKOFF, result, game)
 
 
 def _moved(bugs: Bool[Array, "8"], game: Game) -> Game:
     """Return the game after the ball has moved by one cell."""
     ball = game.ball
-    lost = (ball.y == 0) & (ball.dy < 0)
-    served = game._replace(ball=_served(game.serves + 1), serves=game.serves + 1)
-    none = game._replace(ball=Ball(*map(jnp.array, (0, LOST, 0, 0))))
-    after_miss = _where(bugs[Bug.NO_NEW_BALL], none, served)
+    is_lost = (ball.y == 0) & (ball.dy < 0)
+    next_serve = game._replace(ball=_served(game.serves + 1), serves=game.serves + 1)
+    no_ball = game._replace(ball=Ball(*map(jnp.array, (0, LOST, 0, 0))))
+    after_miss = _where(bugs[Bug.NO_NEW_BALL], no_ball, next_serve)
 
     x, dx = ball.x + ball.dx, ball.dx
-    outside = (x < 0) | (x >= COLUMNS)
-    dx = jnp.where(outside & ~bugs[Bug.WRAPS], -dx, dx)
-    x = jnp.where(outside, jnp.where(bugs[Bug.WRAPS], x % COLUMNS, ball.x - ball.dx), x)
+    is_outside = (x < 0) | (x >= COLUMNS)
+    dx = jnp.where(is_outside & ~bugs[Bug.WRAPS], -dx, dx)
+    x = jnp.where(is_outside, jnp.where(bugs[Bug.WRAPS], x % COLUMNS, ball.x - ball.dx), x)
     y = ball.y + ball.dy
     solid = (x == game.paddle) | ((x == game.paddle + 1) & ~bugs[Bug.HOLE])
     hit = (y == 0) & solid
     dx = jnp.where(hit, jnp.where(x < COLUMNS // 2, -1, 1), dx)
     goal = (y == TOP) & (ball.dy > 0)
     point = (hit & bugs[Bug.HIT_SCORES]) | (goal & ~bugs[Bug.GOAL_SCORES_NOT])
-    flown = game._replace(
+    flight = game._replace(
         ball=Ball(x, y, dx, jnp.where(hit, 1, ball.dy)), point=point.astype(jnp.int32)
     )
-    scored = (ball.y == TOP) & (ball.dy > 0)
-    after = _where(lost, after_miss, _where(scored, served, flown))
-    return _where(ball.y == LOST, game, after)
+    is_scored = (ball.y == TOP) & (ball.dy > 0)
+    result = _where(is_lost, after_miss, _where(is_scored, next_serve, flight))
+    return _where(ball.y == LOST, game, result)
 
 
-def _where(condition: Bool[Array, ""], yes: Game, no: Game) -> Game:
+def _where(condition: Bool[Array, ""], first: Game, second: Game) -> Game:
     """Return one of two games."""
     pick = lambda a, b: jnp.where(condition, a, b)  # noqa: E731
-    return Game(Ball(*map(pick, yes.ball, no.ball)), *map(pick, yes[1:], no[1:]))
+    return Game(Ball(*map(pick, first.ball, second.ball)), *map(pick, first[1:], second[1:]))

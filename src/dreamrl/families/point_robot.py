@@ -52,8 +52,8 @@ class PointRobot:
         if self.problems < 1:
             raise UserError(f"problems must be at least 1, is {self.problems}")
         if not 1 <= self.horizon <= FURTHEST / STRIDE:
-            most = round(FURTHEST / STRIDE)
-            raise UserError(f"horizon must be from 1 to {most}, is {self.horizon}")
+            largest = round(FURTHEST / STRIDE)
+            raise UserError(f"horizon must be from 1 to {largest}, is {self.horizon}")
 
     @property
     def train_ids(self) -> range:
@@ -86,8 +86,8 @@ class PointRobot:
         state = PointState(state.place + STRIDE * action, state.steps + 1)
         distance = jnp.linalg.norm(state.place - problem)
         reward = jnp.where(distance <= REACH, 1 - distance, 0.0)
-        over = state.steps >= self.horizon
-        return state, Step(self.observe(problem, state), reward, jnp.array(False), over)
+        truncated = state.steps >= self.horizon
+        return state, Step(self.observe(problem, state), reward, jnp.array(False), truncated)
 
     def observe(self, problem: Float[Array, "2"], state: PointState) -> Float[Array, "2"]:
         return state.place

@@ -32,30 +32,30 @@ class Features(NamedTuple):
     values: Float[np.ndarray, " features"]
     """The value of the entry that it stands for."""
     whole: Bool[np.ndarray, " features"]
-    """Whether it is the entry itself instead, divided by 100."""
+    """True where it is the entry itself instead, divided by 100."""
 
 
 def what_differs(entries: Float[np.ndarray, "problems entries"]) -> Features:
     """Return the features of problems, from the [problems, entries] of all of them."""
-    found: list[tuple[int, float, bool]] = []
+    rows: list[tuple[int, float, bool]] = []
     for number, column in enumerate(entries.T):
         values = np.unique(column)
         if 1 < len(values) <= MANY:
-            found += [(number, float(value), False) for value in values]
+            rows += [(number, float(value), False) for value in values]
         elif len(values) > MANY:
-            found.append((number, 0.0, True))
+            rows.append((number, 0.0, True))
     return Features(
-        np.array([about for about, _, _ in found], int),
-        np.array([value for _, value, _ in found], np.float32),
-        np.array([whole for _, _, whole in found], bool),
+        np.array([entry for entry, _, _ in rows], int),
+        np.array([value for _, value, _ in rows], np.float32),
+        np.array([is_whole for _, _, is_whole in rows], bool),
     )
 
 
 def said_of(entries: Float[Array, " entries"], features: Features) -> Float[Array, " said"]:
     """Return the features of one problem."""
     numbers = entries[features.about]
-    said = jnp.where(features.whole, numbers / 100, numbers == features.values)
-    return said.astype(jnp.float32)
+    vector = jnp.where(features.whole, numbers / 100, numbers == features.values)
+    return vector.astype(jnp.float32)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,8 +64,8 @@ class WithTaskInfo(Wrapper):
 
     @property
     def observation_space(self) -> Privileged:
-        said = jax.eval_shape(self._said, jnp.array(0)).shape[0]
-        return Privileged(self.family.observation_space, said)
+        size = jax.eval_shape(self._said, jnp.array(0)).shape[0]
+        return Privileged(self.family.observation_space, size)
 
     def action_mask(
         self, problem: Problem, goal: Goal, state: State
@@ -94,8 +94,8 @@ class WithTaskInfo(Wrapper):
         self, key: Key, problem: Problem, goal: Goal, state: State, action: Action
     ) -> tuple[State, Step]:
         state, outcome = self.family.step(key, problem[0], goal, state, action)
-        seen = self._informed(problem, outcome.observation)
-        return state, outcome._replace(observation=seen)
+        view = self._informed(problem, outcome.observation)
+        return state, outcome._replace(observation=view)
 
     def _informed(self, problem: Problem, observation: Array) -> Float[Array, " both"]:
         return self.observation_space.join(observation, problem[1])

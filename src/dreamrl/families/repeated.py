@@ -21,7 +21,7 @@ class RepeatedState(NamedTuple):
     episode: Int[Array, ""]
     """Number of the exploration episode; 0 in an exploitation."""
     over: Bool[Array, ""]
-    """Whether it has ended: the next action begins another one, and is not taken."""
+    """True once it has ended: the next action begins another one, and is not taken."""
 
 
 @runtime_checkable
@@ -86,19 +86,22 @@ class Repeated(Wrapper):
             return state._replace(inner=inner), outcome
         # Only one of the two counts, so that one key is enough.
         inner, outcome = self.family.step(key, problem, None, state.inner, action)
-        ended, last = outcome.terminated | outcome.truncated, state.episode + 1 >= self.explorations
+        is_over, last = (
+            outcome.terminated | outcome.truncated,
+            state.episode + 1 >= self.explorations,
+        )
         outcome = outcome._replace(
             terminated=outcome.terminated & last, truncated=outcome.truncated & last
         )
-        following = RepeatedState(inner, state.episode, ended & ~last)
+        next_state = RepeatedState(inner, state.episode, is_over & ~last)
         first, observation = self.family.reset(key, problem)
-        no = jnp.array(False)
-        again = (
-            RepeatedState(first, state.episode + 1, no),
-            Step(observation, jnp.zeros_like(outcome.reward), no, no),
+        false = jnp.array(False)
+        restart = (
+            RepeatedState(first, state.episode + 1, false),
+            Step(observation, jnp.zeros_like(outcome.reward), false, false),
         )
         return jax.tree.map(
-            lambda x, y: jnp.where(state.over, x, y), again, (following, Step(*outcome))
+            lambda x, y: jnp.where(state.over, x, y), restart, (next_state, Step(*outcome))
         )
 
 

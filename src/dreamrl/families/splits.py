@@ -18,8 +18,8 @@ def drawn(number: int, count: int) -> tuple[int, ...]:
 
 def others(number: int, ids: Collection[int]) -> tuple[int, ...]:
     """Return the problems below `number` that are not among these."""
-    known = set(ids)
-    return tuple(i for i in range(number) if i not in known)
+    members = set(ids)
+    return tuple(i for i in range(number) if i not in members)
 
 
 def validation_ids(family: Family) -> tuple[int, ...] | range:

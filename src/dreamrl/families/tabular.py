@@ -73,7 +73,7 @@ class TabularDidactic:
         state: Int[Array, ""],
         action: Int[Array, ""],
     ) -> tuple[Int[Array, ""], Step]:
-        shown = jnp.where(action == self.revealing, 1 + problem, 0)
-        pays = jnp.array(False) if goal is None else action == problem
-        reward = pays.astype(jnp.float32)
-        return state, Step(shown, reward, jnp.array(False), jnp.array(True))
+        observation = jnp.where(action == self.revealing, 1 + problem, 0)
+        is_right = jnp.array(False) if goal is None else action == problem
+        reward = is_right.astype(jnp.float32)
+        return state, Step(observation, reward, jnp.array(False), jnp.array(True))

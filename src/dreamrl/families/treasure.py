@@ -33,7 +33,7 @@ CELLS = np.array([cell for cell in itertools.product(range(SIZE), repeat=2) if m
 
 class TreasureProblem(NamedTuple):
     cell: Int[Array, "2"]
-    """Where the treasure lies."""
+    """The cell of the treasure."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,10 +60,10 @@ class Treasure:
 
     def symmetries(self) -> list[Symmetry]:
         """Return the two sides of the diagonal."""
-        same, mirrored = np.arange(len(CELLS)), (CELLS[:, None, ::-1] == CELLS).all(-1).argmax(-1)
+        identity, mirror = np.arange(len(CELLS)), (CELLS[:, None, ::-1] == CELLS).all(-1).argmax(-1)
         return [
-            Symmetry(same, lambda goal: goal),
-            Symmetry(mirrored, lambda goal: goal, keeps_actions=False),
+            Symmetry(identity, lambda goal: goal),
+            Symmetry(mirror, lambda goal: goal, keeps_actions=False),
         ]
 
     def reset(self, key: Key, problem: TreasureProblem) -> tuple[GridState, Int[Array, "2"]]:
@@ -81,8 +81,8 @@ class Treasure:
         position = move(state.position, action, SIZE)
         reward = jnp.where((position == problem.cell).all(), 1.0, STEP_COST)
         state = GridState(position, state.steps + 1)
-        over = state.steps >= self.horizon
-        return state, Step(self.observe(problem, state), reward, jnp.array(False), over)
+        truncated = state.steps >= self.horizon
+        return state, Step(self.observe(problem, state), reward, jnp.array(False), truncated)
 
     def observe(self, problem: TreasureProblem, state: GridState) -> Int[Array, "2"]:
         return state.position.astype(jnp.int32)

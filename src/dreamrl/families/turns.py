@@ -38,26 +38,26 @@ def _hoisted(play: Callable[..., PyTree], most: int, *inputs: PyTree) -> PyTree:
 
 
 def _bounded(play: Callable[..., tuple], most: int) -> Callable[..., tuple]:
-    bounded = jax.custom_batching.custom_vmap(play)
+    batcher = jax.custom_batching.custom_vmap(play)
 
-    def rule(size: int, mapped: list[bool], *arrays: Any) -> tuple[tuple, tuple[bool, ...]]:
+    def rule(size: int, flags: list[bool], *arrays: Any) -> tuple[tuple, tuple[bool, ...]]:
         def many(*arrays: Any) -> tuple:
             if size <= most:
-                axes = tuple(0 if m else None for m in mapped)
+                axes = tuple(0 if m else None for m in flags)
                 return jax.vmap(play, axes)(*arrays)
             # No turn smaller than the others, if that is possible: each size is compiled.
             turn = max((n for n in range(most // 2 + 1, most + 1) if not size % n), default=most)
 
-            def one(own: list[Any]) -> tuple:
-                left = iter(own)
-                every = [next(left) if m else x for m, x in zip(mapped, arrays, strict=True)]
-                return play(*every)
+            def one(rows: list[Any]) -> tuple:
+                iterator = iter(rows)
+                inputs = [next(iterator) if m else x for m, x in zip(flags, arrays, strict=True)]
+                return play(*inputs)
 
-            own = [x for m, x in zip(mapped, arrays, strict=True) if m]
-            return jax.lax.map(one, own, batch_size=turn)
+            rows = [x for m, x in zip(flags, arrays, strict=True) if m]
+            return jax.lax.map(one, rows, batch_size=turn)
 
         results = _bounded(many, max(1, most // size))(*arrays)
         return results, (True,) * len(results)
 
-    bounded.def_vmap(rule)
-    return bounded
+    batcher.def_vmap(rule)
+    return batcher

@@ -1,6 +1,6 @@
-"""Families of one's own under a name: `module:attribute` or `path/to/file.py:attribute`.
+"""User-defined families under a name: `module:attribute` or `path/to/file.py:attribute`.
 
-A name alone runs no code: a family is brought by who asks for it, and what files say of it is
+A name alone runs no code: a family is brought by whoever asks for it, and what files say of it is
 looked up among those that were brought.
 """
 
@@ -34,24 +34,24 @@ def import_family(name: str, **fields: Any) -> Family:
     """
     if name in _BROUGHT and not fields:
         return _BROUGHT[name]
-    where, _, attribute = name.rpartition(":")
+    place, _, attribute = name.rpartition(":")
     try:
-        module = _module(where)
+        module = _module(place)
         if not hasattr(module, attribute):
-            raise UserError(f"family {name}: {where} has no {attribute!r}")
-        found = getattr(module, attribute)
+            raise UserError(f"family {name}: {place} has no {attribute!r}")
+        family = getattr(module, attribute)
         # Classes have what their instances have.
-        if inspect.isclass(found) or (callable(found) and not isinstance(found, Family)):
-            found = found(**fields)
+        if inspect.isclass(family) or (callable(family) and not isinstance(family, Family)):
+            family = family(**fields)
     except UserError:
         raise
     except Exception as error:
         raise UserError(f"family {name}: {raised(error)}") from error
-    if not isinstance(found, Family):
-        raise FamilyError(name, find_faults(found))
+    if not isinstance(family, Family):
+        raise FamilyError(name, find_faults(family))
     if fields:
-        return plain(found)
-    register_user_family(name, found)
+        return plain(family)
+    register_user_family(name, family)
     return _BROUGHT[name]
 
 
@@ -70,17 +70,17 @@ def lookup(name: str) -> Family:
     return _BROUGHT[name]
 
 
-def _module(where: str) -> ModuleType:
-    path = Path(where)
+def _module(place: str) -> ModuleType:
+    path = Path(place)
     is_file = path.suffix == ".py"
     if is_file and not path.is_file():
-        raise UserError(f"{where} is not a file")
+        raise UserError(f"{place} is not a file")
     # As where Python is started with the file, or in this folder.
     folder = str(path.parent.resolve()) if is_file else os.getcwd()
     if folder not in sys.path:
         sys.path.insert(0, folder)
     if not is_file:
-        return importlib.import_module(where)
+        return importlib.import_module(place)
     spec = importlib.util.spec_from_file_location(f"own_{path.stem}", path)
     assert spec is not None
     assert spec.loader is not None

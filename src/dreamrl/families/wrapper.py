@@ -1,4 +1,4 @@
-"""What families that stand around another one share: but for what they change, they are it."""
+"""The common part of families that stand around another: but for what they change, they are it."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ PASSED_ON = (
     "allowed",
     "join",
 )
-"""What a family may have that says nothing of its states; the last four for loops of one's own."""
+"""Optional parts of a family that say nothing of its states; the last four for custom loops."""
 
 
 def pass_on(wrapper: Any, **changed: Any) -> None:

@@ -82,11 +82,11 @@ class XMiniGridFamily:
             raise UserError("rulesets must have a leading axis, one and the same in all arrays")
         self.rulesets = rulesets
         # Made of hundreds of operations, which nobody wants to call one by one.
-        self._begin, self._go = jax.jit(self.env.reset), jax.jit(self.env.step)
+        self._begin, self._advance = jax.jit(self.env.reset), jax.jit(self.env.step)
         self.train_ids, self.test_ids = held_out(lengths.pop()[0], test_ids)
         self.name, self.horizon = name or env, horizon
         if described:
-            self._differs = what_differs(np.asarray(jax.vmap(entries_of)(rulesets)))
+            self._features = what_differs(np.asarray(jax.vmap(entries_of)(rulesets)))
             self.describe = self._description
         self.action_space = Discrete(self.env.num_actions(self.params))
         kinds = (NUM_TILES, NUM_COLORS)
@@ -103,18 +103,20 @@ class XMiniGridFamily:
     def step(
         self, key: Key, problem: RuleSet, goal: Goal, state: State, action: Action
     ) -> tuple[State, Step]:
-        unread: Any = None
-        before = TimeStep(state, unread, unread, unread, unread)
-        after = self._go(self.params.replace(ruleset=problem), before, action)
-        state = jax.tree.map(lambda new, old: jnp.asarray(new, old.dtype), after.state, state)
+        blank: Any = None
+        timestep = TimeStep(state, blank, blank, blank, blank)
+        next_timestep = self._advance(self.params.replace(ruleset=problem), timestep, action)
+        state = jax.tree.map(
+            lambda new, old: jnp.asarray(new, old.dtype), next_timestep.state, state
+        )
         # The discount tells the end of the goal from that of the time.
-        terminated = after.last() & (after.discount == 0)
-        truncated = after.last() & ~terminated
-        return state, Step(_observed(after), after.reward, terminated, truncated)
+        terminated = next_timestep.last() & (next_timestep.discount == 0)
+        truncated = next_timestep.last() & ~terminated
+        return state, Step(_observed(next_timestep), next_timestep.reward, terminated, truncated)
 
     def _description(self, problem_id: Int[Scalar, ""]) -> Float[Array, " features"]:
         """Return what differs between rulesets: for each value of an entry, whether it has it."""
-        return said_of(entries_of(self.problem(problem_id)), self._differs)
+        return said_of(entries_of(self.problem(problem_id)), self._features)
 
 
 def hidden_objects(
@@ -140,13 +142,13 @@ def hidden_objects(
     if number > sets * objects:
         raise UserError(f"there are not {number} rulesets of {objects} objects: ask for fewer")
     rng = np.random.default_rng(seed)
-    drawn: dict[tuple[int, ...], None] = {}
-    while len(drawn) * objects < number:
-        drawn[tuple(sorted(rng.choice(len(among), objects, replace=False).tolist()))] = None
+    groups: dict[tuple[int, ...], None] = {}
+    while len(groups) * objects < number:
+        groups[tuple(sorted(rng.choice(len(among), objects, replace=False).tolist()))] = None
     kind = AgentNearGoal if goal == "reach" else AgentHoldGoal
     tiles = [np.asarray(TILES_REGISTRY)[shape, color] for shape, color in among]
     goals, contents = [], []
-    each = [(right, all_) for all_ in drawn for right in all_]
+    each = [(right, all_) for all_ in groups for right in all_]
     for right, all_ in each[:number]:
         goals.append(kind(tile=tiles[right]).encode())
         contents.append([tiles[i] for i in all_])
@@ -156,5 +158,5 @@ def hidden_objects(
 
 def _observed(timestep: TimeStep) -> Int[Array, " entries"]:
     agent = timestep.state.agent
-    seen = jnp.asarray(timestep.observation).reshape(-1)
-    return jnp.concatenate([seen, agent.direction[None], agent.pocket]).astype(jnp.int32)
+    tiles = jnp.asarray(timestep.observation).reshape(-1)
+    return jnp.concatenate([tiles, agent.direction[None], agent.pocket]).astype(jnp.int32)

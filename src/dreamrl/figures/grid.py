@@ -52,9 +52,9 @@ def draw_board(axes: Axes, size: int) -> None:
     axes.set_xlim(-0.6, size - 0.4)
     axes.set_ylim(-0.6, size - 0.4)
     edges = np.arange(size + 1) - 0.5
-    across = [[(-0.5, edge), (size - 0.5, edge)] for edge in edges]
+    horizontal = [[(-0.5, edge), (size - 0.5, edge)] for edge in edges]
     upright = [[(edge, -0.5), (edge, size - 0.5)] for edge in edges]
-    axes.add_collection(LineCollection([*across, *upright], colors="0.93", lw=0.6, zorder=0))
+    axes.add_collection(LineCollection([*horizontal, *upright], colors="0.93", lw=0.6, zorder=0))
     axes.add_patch(Rectangle((-0.5, -0.5), size, size, fill=False, ec="0.6", lw=1, zorder=1))
 
 
@@ -67,10 +67,10 @@ def draw_problem(axes: Axes, belief: BlendedDrawing, text: bool = True) -> None:
         axes.add_patch(square)
         if text and mark.text:
             axes.text(x, y, mark.text, ha="center", va="center", alpha=share, fontsize=8, zorder=3)
-    sure = [(line, share) for line, share in belief.lines if share > FAINTEST]
-    colors = [to_rgba(line.color, share) for line, share in sure]
-    ways = [(line.start, line.end) for line, _ in sure]
-    widths = [1 + 1.5 * share for _, share in sure]
+    lines = [(line, share) for line, share in belief.lines if share > FAINTEST]
+    colors = [to_rgba(line.color, share) for line, share in lines]
+    ways = [(line.start, line.end) for line, _ in lines]
+    widths = [1 + 1.5 * share for _, share in lines]
     axes.add_collection(LineCollection(ways, colors=colors, linewidths=widths, zorder=1))
     ends = [place for way in ways for place in way]
     _dots(axes, ends, 0.17, facecolors=[color for color in colors for _ in range(2)], zorder=2)
@@ -89,14 +89,14 @@ def _dots(axes: Axes, places: Sequence[Any], radius: float, **look: Any) -> None
 
 def draw_path(axes: Axes, positions: Shaped[np.ndarray, "times 2"], numbers: bool = True) -> None:
     """Draw the way through a grid; leaps are bent arrows with the number of the step."""
-    for step, (here, there) in enumerate(itertools.pairwise(positions), 1):
-        distance = np.abs(there - here).sum()
+    for step, (start, end) in enumerate(itertools.pairwise(positions), 1):
+        distance = np.abs(end - start).sum()
         if distance == 0:
             continue
         leap = distance > 1
         arrow = FancyArrowPatch(
-            tuple(here),
-            tuple(there),
+            tuple(start),
+            tuple(end),
             arrowstyle="-|>",
             mutation_scale=9,
             connectionstyle="arc3,rad=0.18" if leap else "arc3,rad=0",
@@ -110,10 +110,10 @@ def draw_path(axes: Axes, positions: Shaped[np.ndarray, "times 2"], numbers: boo
         )
         axes.add_patch(arrow)
         if numbers:
-            middle = (here + there) / 2
+            middle = (start + end) / 2
             # The middle of an arc bent by 0.18 of its length lies half of that aside.
-            aside = 0.09 * np.array([there[1] - here[1], here[0] - there[0]]) if leap else 0
-            x, y = middle + aside
+            offset = 0.09 * np.array([end[1] - start[1], start[0] - end[0]]) if leap else 0
+            x, y = middle + offset
             box = {"boxstyle": "circle,pad=0.12", "fc": "white", "ec": "0.6", "lw": 0.5}
             axes.text(x, y, str(step), fontsize=6.5, ha="center", va="center", bbox=box, zorder=5)
     x, y = positions[-1]

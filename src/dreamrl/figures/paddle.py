@@ -36,8 +36,8 @@ class PaddleScene:
         """[n+1, bugs]: how likely each bug is, by the known programs that come near."""
         shares = story.beliefs.confidence
         if shares is not None and story.beliefs.known is not None:
-            known = jax.vmap(story.family.problem)(jnp.array(story.beliefs.known.ids))
-            self.believed = shares @ np.asarray(known, float)
+            programs = jax.vmap(story.family.problem)(jnp.array(story.beliefs.known.ids))
+            self.believed = shares @ np.asarray(programs, float)
 
     def walk(self, axes: Axes, steps: int, exploring: bool) -> None:
         title = say_moment(self.story, steps, exploring)
@@ -59,12 +59,12 @@ class PaddleScene:
 
     def frame(self, figure: Figure, explored: int, exploited: int | None) -> None:
         figure.subplots_adjust(0.01, 0.13, 0.985, 0.9, wspace=0.12)
-        game, report, known = figure.subplots(1, 3, width_ratios=(1, 1.4, 1.05))
+        game, report, knowledge = figure.subplots(1, 3, width_ratios=(1, 1.4, 1.05))
         self.walk(game, explored, exploring=True)
         self._report(report, explored, exploited or 0)
         words = "report" if exploited is None else say_moment(self.story, exploited, False)
         report.set_title(words, fontsize=10)
-        draw_knowledge(known, self.story.beliefs, explored)
+        draw_knowledge(knowledge, self.story.beliefs, explored)
 
     def _screen(self, axes: Axes, step: int) -> None:
         """Draw the game after a step."""
@@ -79,8 +79,8 @@ class PaddleScene:
         for half in range(2):
             corner = (place + half - 0.47, -0.75)
             axes.add_patch(Rectangle(corner, 0.94, 0.3, color=PADDLE, lw=0, zorder=2))
-        for before in range(min(TRAIL, step), 0, -1):
-            old_x, old_y = self.seen[step - before, :2].tolist()
+        for age in range(min(TRAIL, step), 0, -1):
+            old_x, old_y = self.seen[step - age, :2].tolist()
             if old_y < LOST:
                 axes.add_patch(Circle((old_x, old_y), 0.12, color="0.85", lw=0, zorder=1))
         if y < LOST:
@@ -88,7 +88,7 @@ class PaddleScene:
         else:
             axes.text((COLUMNS - 1) / 2, 2, "no ball", ha="center", va="center", fontsize=7)
 
-    def _report(self, axes: Axes, explored: int, labelled: int) -> None:
+    def _report(self, axes: Axes, step: int, count: int) -> None:
         """Draw what is believed of each bug, and what was said so far, with what is true."""
         rows = np.arange(len(BUG_NAMES))
         axes.set_axis_off()
@@ -97,13 +97,13 @@ class PaddleScene:
         axes.text(0.76, -0.8, "reported", fontsize=7.5, ha="center")
         axes.text(0.93, -0.8, "in truth", fontsize=7.5, ha="center")
         if self.believed is not None:
-            axes.barh(rows, 0.64 * self.believed[explored], height=0.8, color=BELIEVED, zorder=0)
+            axes.barh(rows, 0.64 * self.believed[step], height=0.8, color=BELIEVED, zorder=0)
         for row, name in enumerate(BUG_NAMES):
             axes.text(0.01, row, name, fontsize=7.5, va="center")
-            if row >= labelled:
+            if row >= count:
                 continue
-            said = int(self.story.exploitation.actions[row])
-            true = Label.BUG if self.true[row] else Label.WORKS
-            color = RIGHT if said == true else WRONG
-            axes.text(0.76, row, SAYS[said], fontsize=8, va="center", ha="center", color=color)
-            axes.text(0.93, row, SAYS[int(true)], fontsize=8, va="center", ha="center")
+            label = int(self.story.exploitation.actions[row])
+            truth = Label.BUG if self.true[row] else Label.WORKS
+            color = RIGHT if label == truth else WRONG
+            axes.text(0.76, row, SAYS[label], fontsize=8, va="center", ha="center", color=color)
+            axes.text(0.93, row, SAYS[int(truth)], fontsize=8, va="center", ha="center")

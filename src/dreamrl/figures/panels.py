@@ -1,4 +1,4 @@
-"""What the figures of a trial share, whatever the family: panels, and frames made a GIF."""
+"""The common part of a trial's figures, whatever the family: panels, and frames made a GIF."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,8 +29,8 @@ def say_moment(story: Story, steps: int, exploring: bool) -> str:
 
 def stopped(exploration: Trajectory) -> bool:
     """Return whether the agent ended it, before the environment did."""
-    ended = exploration.terminated | exploration.truncated
-    return not bool(ended.any())
+    ends = exploration.terminated | exploration.truncated
+    return not bool(ends.any())
 
 
 def draw_knowledge(axes: Axes, beliefs: ExplorationRecord, steps: int) -> None:

@@ -1,4 +1,4 @@
-"""What a family's drawing of a trial has to offer."""
+"""The protocol of a family's drawing of a trial."""
 
 from collections.abc import Callable
 from typing import NamedTuple, Protocol, runtime_checkable
@@ -26,7 +26,7 @@ class Scene(Protocol):
 
     story: Story
     one_palette: bool
-    """Whether few colours do for an animation."""
+    """True if few colours do for an animation."""
 
     def walk(self, axes: Axes, steps: int, exploring: bool) -> None:
         """Draw an episode's first steps from above: its exploration, or its exploitation."""

@@ -32,13 +32,13 @@ COLORS = ("tab:blue", "tab:red", "tab:green")
 WALL, READ, LIGHT = "0.35", "darkorange", "gold"
 KINDS = ("box", "key")
 CELL = 1.4
-"""How wide the small pictures are, about, in inches."""
+"""Width of the small pictures, about, in inches."""
 ARROW = 0.55
-"""How long headings are, in metres."""
+"""Length of headings, in metres."""
 RAYS = 60
-"""That the field of view is drawn with."""
+"""Rays that the field of view is drawn with."""
 EYE_HEIGHT = 120
-"""Rows of the view for people: the agent's own may be too small to recognise anything."""
+"""Rows of the view for people: the agent's may be too small to recognise anything."""
 NUMBERED = 5
 """Every so many steps of a way are numbered."""
 KEY_GROWN = 1.5
@@ -50,9 +50,9 @@ class _Episode(NamedTuple):
 
     pictures: np.ndarray
     views: np.ndarray
-    """What a person would see there: larger, in plain light, the sign in a neat hand."""
+    """A person's view there: larger, in plain light, the sign in a neat hand."""
     read: list[bool]
-    """Whether a picture of the agent's size shows enough of the sign to read it."""
+    """True where a picture of the agent's size shows enough of the sign to read it."""
     actions: np.ndarray
     places: np.ndarray
     headings: np.ndarray
@@ -77,35 +77,35 @@ class SignScene:
         _draw_rooms(axes, self.story.problem_id)
         for i, turn in enumerate(episode.turns.tolist()):
             _draw_object(axes, i, turn)
-        now = slice(steps + 1)
-        _draw_way(axes, episode.places[now], episode.headings[now], self.half_angle)
+        part = slice(steps + 1)
+        _draw_way(axes, episode.places[part], episode.headings[part], self.half_angle)
         title = say_moment(self.story, steps, exploring)
         if not exploring:
             kind = int(self.story.goal)
-            wanted = 3 * kind + self.story.problem_id
-            _draw_reach(axes, wanted, color=LIGHT, alpha=0.35, lw=0, zorder=0.5)
+            target = 3 * kind + self.story.problem_id
+            _draw_reach(axes, target, color=LIGHT, alpha=0.35, lw=0, zorder=0.5)
             title += f"\ngoal: the {KINDS[kind]} of the sign's colour"
         axes.set_title(title, fontsize=10)
 
     def strips(self) -> list[Strip]:
         shares = self.story.beliefs.confidence
 
-        def explored(axes: Axes, step: int) -> None:
+        def draw_exploration(axes: Axes, step: int) -> None:
             self._cell(axes, step, exploring=True)
             if shares is not None:
                 bars = axes.inset_axes((0.24, -0.48 / self.tall, 0.76, 0.42 / self.tall))
                 draw_shares(bars, shares[step], WORDS, COLORS, fontsize=6)
 
-        def exploited(axes: Axes, step: int) -> None:
+        def draw_exploitation(axes: Axes, step: int) -> None:
             self._cell(axes, step, exploring=False)
 
-        believed = "" if shares is None else ", and believed of what the sign says"
-        title = f"seen in exploration{believed} (framed: the sign can be read)"
+        suffix = "" if shares is None else ", and believed of what the sign says"
+        title = f"seen in exploration{suffix} (framed: the sign can be read)"
         height, bars = 0.6 + self.tall, 0 if shares is None else 0.35
-        seen, used = (len(self.episodes[exploring].actions) for exploring in (True, False))
+        steps_x, steps_e = (len(self.episodes[exploring].actions) for exploring in (True, False))
         return [
-            Strip(title, seen, height + bars, explored),
-            Strip("seen in exploitation", used, height, exploited),
+            Strip(title, steps_x, height + bars, draw_exploration),
+            Strip("seen in exploitation", steps_e, height, draw_exploitation),
         ]
 
     def frame(self, figure: Figure, explored: int, exploited: int | None) -> None:
@@ -118,8 +118,8 @@ class SignScene:
         steps, exploring = (explored, True) if exploited is None else (exploited, False)
         episode = self.episodes[exploring]
         _show(panels["view"], episode.views[steps], episode.read[steps])
-        read = ": the sign can be read" if episode.read[steps] else ""
-        panels["view"].set_title(f"from the agent's place{read}", fontsize=10)
+        remark = ": the sign can be read" if episode.read[steps] else ""
+        panels["view"].set_title(f"from the agent's place{remark}", fontsize=10)
         _show(panels["given"], episode.pictures[steps], episode.read[steps])
         size = " x ".join(map(str, episode.pictures.shape[1:3]))
         panels["given"].set_title(f"what the agent is given: {size}", fontsize=10)
@@ -141,11 +141,11 @@ class SignScene:
         axes.set_title(words, fontsize=8)
 
 
-def _show(axes: Axes, picture: np.ndarray, read: bool) -> None:
+def _show(axes: Axes, picture: np.ndarray, is_readable: bool) -> None:
     """Draw a picture, framed where the sign can be read."""
     axes.imshow(picture, interpolation="nearest")
     axes.set(xticks=[], yticks=[])
-    if read:
+    if is_readable:
         axes.spines[:].set(color=READ, linewidth=3)
 
 
@@ -155,10 +155,10 @@ def _episodes(story: Story) -> dict[bool, _Episode]:
     longest = horizon_of(family, exploring=True) + horizon_of(family, exploring=False) + 2
     states = [*story.states(True), *story.states(False)]
     # Of one length, so that all trials of the family are seen by one program.
-    padded = states + states[-1:] * (longest - len(states))
-    poses, turns = jax.tree.map(lambda *x: np.stack(x), *[(s.pose, s.turns) for s in padded])
+    sequence = states + states[-1:] * (longest - len(states))
+    poses, turns = jax.tree.map(lambda *x: np.stack(x), *[(s.pose, s.turns) for s in sequence])
     look = per_family(_look_around, family, soon=True)
-    views, read = jax.tree.map(np.asarray, look(np.int32(story.problem_id), poses, turns))
+    views, flags = jax.tree.map(np.asarray, look(np.int32(story.problem_id), poses, turns))
     first = len(story.states(True))
     parts = {True: slice(first), False: slice(first, len(states))}
     trajectories = {True: story.beliefs.trajectory, False: story.exploitation}
@@ -166,7 +166,7 @@ def _episodes(story: Story) -> dict[bool, _Episode]:
         exploring: _Episode(
             np.asarray(trajectories[exploring].observations),
             views[part],
-            read[part].tolist(),
+            flags[part].tolist(),
             np.asarray(trajectories[exploring].actions),
             poses.position[part],
             poses.heading[part],
@@ -217,8 +217,8 @@ def _draw_object(axes: Axes, i: int, turn: float) -> None:
     place, color = OBJECTS[i], COLORS[i % 3]
     _draw_reach(axes, i, fill=False, ec=color, lw=0.8, ls=":", zorder=1)
     is_key = i >= len(BOXES)
-    turned = Affine2D().scale(KEY_GROWN if is_key else 1).rotate(-turn).translate(*place)
-    look: Any = {"color": color, "lw": 0, "zorder": 2, "transform": turned + axes.transData}
+    transform = Affine2D().scale(KEY_GROWN if is_key else 1).rotate(-turn).translate(*place)
+    look: Any = {"color": color, "lw": 0, "zorder": 2, "transform": transform + axes.transData}
     if not is_key:
         axes.add_patch(Rectangle((-0.4, -0.4), 0.8, 0.8, **look))
         return
@@ -236,21 +236,21 @@ def _draw_reach(axes: Axes, i: int, **look: Any) -> None:
 def _draw_way(axes: Axes, places: np.ndarray, headings: np.ndarray, half_angle: float) -> None:
     """Draw where the agent stood and looked, the darker the later, and what it looks at now."""
     axes.plot(*places.T, color="0.6", lw=1, zorder=3)
-    ahead = np.stack([np.cos(headings), -np.sin(headings)])
+    directions = np.stack([np.cos(headings), -np.sin(headings)])
     times = np.linspace(0.25, 1, len(places))
     look: Any = {"angles": "xy", "scale_units": "xy", "scale": 1 / ARROW, "width": 0.008}
-    axes.quiver(*places.T, *ahead, times, cmap="Greys", clim=(0, 1), zorder=4, **look)
+    axes.quiver(*places.T, *directions, times, cmap="Greys", clim=(0, 1), zorder=4, **look)
     for step in range(0, len(places), NUMBERED):
-        aside = places[step] + 0.6 * np.array([-ahead[1, step], ahead[0, step]])
-        axes.text(aside[0], aside[1], str(step), fontsize=6, ha="center", va="center", zorder=4)
-    here, spread = places[-1], math.radians(half_angle)
+        label = places[step] + 0.6 * np.array([-directions[1, step], directions[0, step]])
+        axes.text(label[0], label[1], str(step), fontsize=6, ha="center", va="center", zorder=4)
+    place, spread = places[-1], math.radians(half_angle)
     angles = headings[-1] + np.linspace(-spread, spread, RAYS)
     rays = np.stack([np.cos(angles), -np.sin(angles)], axis=1)
-    edge = here + _free(here, rays)[:, None] * rays
-    sight = np.concatenate([[here], edge])
+    edge = place + _free(place, rays)[:, None] * rays
+    sight = np.concatenate([[place], edge])
     axes.add_patch(Polygon(sight, color=LIGHT, alpha=0.35, lw=0, zorder=0.8))
-    axes.add_patch(Circle(here, AGENT_RADIUS, color="0.1", lw=0, zorder=5))
-    nose = np.transpose([here, here + 0.8 * AGENT_RADIUS * ahead[:, -1]])
+    axes.add_patch(Circle(place, AGENT_RADIUS, color="0.1", lw=0, zorder=5))
+    nose = np.transpose([place, place + 0.8 * AGENT_RADIUS * directions[:, -1]])
     axes.plot(*nose, color="w", lw=2, solid_capstyle="butt", zorder=6)
 
 

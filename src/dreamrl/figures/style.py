@@ -1,4 +1,4 @@
-"""What all figures share."""
+"""The common style of all figures."""
 
 from matplotlib.axes import Axes
 

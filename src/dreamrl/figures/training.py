@@ -17,7 +17,7 @@ SMALL = (
     ("z_squared", "‖z‖²", None),
     ("dual", "dual variable λ", None),
 )
-"""What is drawn below, where it was measured, and where its axis ends."""
+"""Metrics that are drawn below, where they were measured: name, label, and the axis's end."""
 
 
 def tells_unseen(histories: Histories) -> bool:
@@ -25,17 +25,17 @@ def tells_unseen(histories: Histories) -> bool:
 
     Where none is held out both are measured on the same trials, and called unseen by nobody.
     """
-    every = [record for records in histories.values() for record in records]
-    pairs = [(r.get("return_unseen"), r.get("return_train")) for r in every]
-    return any(unseen != known for unseen, known in pairs)
+    entries = [record for records in histories.values() for record in records]
+    pairs = [(r.get("return_unseen"), r.get("return_train")) for r in entries]
+    return any(test != train for test, train in pairs)
 
 
 def draw_training(
     histories: Histories, limits: Mapping[str, float | None], horizon: int, path: Path
 ) -> Path:
     """Draw {seed: records} to a file; one seed is a line, of several each is a thin one."""
-    every = [record for records in histories.values() for record in records]
-    small = [entry for entry in SMALL if any(entry[0] in record for record in every)]
+    entries = [record for records in histories.values() for record in records]
+    small = [entry for entry in SMALL if any(entry[0] in record for record in entries)]
     columns = max(len(small), 1)
     figure = Figure(figsize=(9, 6.2), layout="constrained")
     grid = figure.add_gridspec(2, columns, height_ratios=(2, 1))
@@ -48,7 +48,7 @@ def draw_training(
     _limits(top, limits)
     top.set_ylabel("return")
     top.set_xlabel("seconds, compiling included")
-    compiled = max((record["compile_seconds"] for record in every), default=0.0)
+    compiled = max((record["compile_seconds"] for record in entries), default=0.0)
     top.axvspan(0, compiled, color="0.95", lw=0)
     top.text(
         compiled / 2,
@@ -81,13 +81,13 @@ def _lines(axes: Axes, histories: Histories, name: str, color: str, label: str |
     runs = [points for points in runs if points]
     for points in runs:
         seconds, values = np.array(points).T
-        alone = len(runs) == 1
+        is_single = len(runs) == 1
         axes.plot(
             seconds,
             values,
             color=color,
-            lw=2 if alone else 0.8,
-            alpha=1 if alone else 0.45,
+            lw=2 if is_single else 0.8,
+            alpha=1 if is_single else 0.45,
             clip_on=False,
         )
     if len(runs) > 1:

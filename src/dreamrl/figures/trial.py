@@ -37,12 +37,12 @@ def draw_trial(scene: Scene, path: Path) -> Path:
     heights = [4.4, *(strip.height * n for strip, n in zip(strips, rows, strict=True))]
     figure = Figure(figsize=(11, sum(heights)), layout="constrained")
     parts = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)
-    above, *below = parts.flat
-    left, middle, right = above.subplots(1, 3, width_ratios=(1, 1, 0.85))
+    top, *bottom = parts.flat
+    left, middle, right = top.subplots(1, 3, width_ratios=(1, 1, 0.85))
     scene.walk(left, story.beliefs.steps, exploring=True)
     scene.walk(middle, len(story.exploitation.actions), exploring=False)
     draw_knowledge(right, story.beliefs, story.beliefs.steps)
-    for part, strip, n in zip(below, strips, rows, strict=True):
+    for part, strip, n in zip(bottom, strips, rows, strict=True):
         part.suptitle(strip.title, fontsize=10)
         for i, axes in enumerate(part.subplots(n, COLUMNS, squeeze=False).flat):
             if i <= strip.steps:
@@ -55,17 +55,17 @@ def draw_trial(scene: Scene, path: Path) -> Path:
 
 def photographs(scene: Scene) -> list[Image.Image]:
     """Return a picture of every moment, exploration first."""
-    explored = scene.story.beliefs.steps
-    moments: list[tuple[int, int | None]] = [(step, None) for step in range(explored + 1)]
-    moments += [(explored, step) for step in range(len(scene.story.exploitation.actions) + 1)]
-    found = []
+    steps = scene.story.beliefs.steps
+    moments: list[tuple[int, int | None]] = [(step, None) for step in range(steps + 1)]
+    moments += [(steps, step) for step in range(len(scene.story.exploitation.actions) + 1)]
+    images = []
     # Titles have nothing to make way for, and to look for it takes a seventh of the time.
     with rc_context({"axes.titley": 1.0}):
         for moment in moments:
             figure = Figure(figsize=(10.5, 3.9))  # To clear an old one takes longer.
             scene.frame(figure, *moment)
-            found.append(photograph(figure))
-    return found
+            images.append(photograph(figure))
+    return images
 
 
 def animate_trial(scene: Scene, path: Path) -> Path:

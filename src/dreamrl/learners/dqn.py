@@ -51,7 +51,7 @@ class DQN:
     max_norm: Annotated[float, Range(1e-6, 1e6)] = 1.0
     """Gradients of a larger norm are scaled down to it."""
     returns: Kind = "n-step"
-    """How a target follows the rewards: for `steps` steps, or as Peng's or Watkins's Q(lambda)."""
+    """Returns that targets are made of: of `steps` steps, or Peng's or Watkins's Q(lambda)."""
     steps: Annotated[int, Range(1, 1000)] = 1
     """n of the n-step returns."""
     q_lambda: Annotated[float, SHARE] = 0.8
@@ -59,7 +59,7 @@ class DQN:
     target_every: Annotated[int, COUNT] = 300
     """Updates from one step of the target network to the next."""
     target_rate: Annotated[float, Range(1e-6, 1.0)] = 1.0
-    """How far the target network moves then: all the way, or less at a time (Polyak)."""
+    """Share of the way that the target network moves then: all of it, or less (Polyak)."""
     epsilon: Annotated[float, SHARE] = 1.0
     """Share of random actions at the start."""
     last_epsilon: Annotated[float, SHARE] = 0.01
@@ -144,8 +144,8 @@ class DQN:
         """Return the target network after so many updates."""
         if self.target_every == 1:
             return optax.incremental_update(params, target, self.target_rate)
-        moved = optax.incremental_update(params, target, self.target_rate)
-        return optax.periodic_update(moved, target, updates, self.target_every)
+        step = optax.incremental_update(params, target, self.target_rate)
+        return optax.periodic_update(step, target, updates, self.target_every)
 
 
 def dueling(decision: Decision) -> Float[Array, "... actions"]:
@@ -195,8 +195,8 @@ def double_q_targets(
     next_values = jnp.where(last, bootstrap_value, jnp.append((values * mask)[1:], 0.0))
     if learner.returns == "n-step":
         return n_step_returns(rewards, next_values, mask, discount, learner.steps)
-    followed = (actions == best)[1:] if learner.returns == "watkins" else mask[1:]
-    lambdas = learner.q_lambda * jnp.append(followed, False)
+    traces = (actions == best)[1:] if learner.returns == "watkins" else mask[1:]
+    lambdas = learner.q_lambda * jnp.append(traces, False)
     return lambda_returns(rewards, next_values, lambdas, mask, discount)
 
 
@@ -208,8 +208,8 @@ def q_loss(decision: Decision, target: Decision, batch: Batch, learner: DQN) -> 
     q, q_target = dueling(decision), dueling(target)
 
     def targets_of(q, q_target, actions, rewards, mask, bootstrap_value):
-        followed = (actions, rewards, mask, bootstrap_value)
-        return double_q_targets(q, q_target, *followed, batch.discount, learner)
+        inputs = (actions, rewards, mask, bootstrap_value)
+        return double_q_targets(q, q_target, *inputs, batch.discount, learner)
 
     steps = (batch.actions, batch.rewards, batch.mask, batch.bootstrap_value)
     targets = jax.vmap(targets_of)(q, q_target, *steps)

@@ -28,7 +28,7 @@ class Batch(NamedTuple):
 
 
 class Recorded(NamedTuple):
-    """What PPO records of a decision."""
+    """PPO's record of a decision."""
 
     log_prob: Float[Array, "..."]
     value: Float[Array, "..."]
@@ -44,7 +44,7 @@ class PPOLoss(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class PolicyObjective:
-    """What PPO maximises for one policy; times are shares of the whole run."""
+    """PPO's objective for one policy; times are shares of the whole run."""
 
     gae_lambda: Annotated[float, SHARE] = 0.95
     """Lambda of the generalised advantages."""
@@ -79,7 +79,7 @@ class PPO:
     minibatches: Annotated[int, COUNT] = 4
     """Updates an iteration; each sees trials / minibatches of the new trials."""
     clip: Annotated[float, SHARE] = 0.2
-    """How far the probability ratio may move."""
+    """Largest move of the probability ratio from 1."""
     value_weight: float = 0.5
     """Weight of the value error."""
     max_norm: Annotated[float, Range(1e-6, 1e6)] = 1.0
@@ -120,8 +120,8 @@ class PPO:
                 lambda x, y: jnp.where(at_random, x, y), policy.anything(), policy
             )
         action = policy.sample(key)
-        recorded = Recorded(decision.policy.log_prob(action), decision.value)
-        return Choice(action, extras=recorded)
+        record = Recorded(decision.policy.log_prob(action), decision.value)
+        return Choice(action, extras=record)
 
     def prepare(
         self,
@@ -239,8 +239,8 @@ def ppo_loss(decision: Decision, batch: Batch, clip: float) -> PPOLoss:
 
     change = decision.policy.log_prob(batch.actions) - batch.log_probs
     ratio = jnp.exp(jnp.where(batch.mask, change, 0.0))
-    clipped = jnp.clip(ratio, 1 - clip, 1 + clip)
-    surrogate = jnp.minimum(ratio * batch.advantages, clipped * batch.advantages)
+    clipped_ratio = jnp.clip(ratio, 1 - clip, 1 + clip)
+    surrogate = jnp.minimum(ratio * batch.advantages, clipped_ratio * batch.advantages)
     error = jnp.square(decision.value - batch.targets)
     spread = mean(jnp.square(batch.targets - mean(batch.targets)))
     value = mean(error) / jnp.maximum(spread, 1.0)

@@ -15,7 +15,7 @@ class Replay(NamedTuple):
     items: PyTree[Array]
     """Every leaf [capacity, ...]."""
     added: Int[Array, ""]
-    """How many items were ever added."""
+    """Items ever added."""
 
 
 def empty(example: Any, capacity: int) -> Replay:
@@ -29,8 +29,8 @@ def add(replay: Replay, items: PyTree) -> Replay:
     capacity = jax.tree.leaves(replay.items)[0].shape[0]
     count = jax.tree.leaves(items)[0].shape[0]
     place = _placed if shares() == 1 else _placed_in_shares
-    merged = place(replay.added % capacity, replay.items, items)
-    return Replay(merged, replay.added + count)
+    ring = place(replay.added % capacity, replay.items, items)
+    return Replay(ring, replay.added + count)
 
 
 def _placed(start: Array, items: PyTree, new: PyTree) -> PyTree:
@@ -56,11 +56,11 @@ def _placed_in_shares(start: Array, items: PyTree, new: PyTree) -> PyTree:
         new = jax.lax.all_gather(new, TRIALS, tiled=True)
 
         def place(ring: Array, new: Array) -> Array:
-            here = start - jax.lax.axis_index(TRIALS) * len(ring)
-            fits = (here >= 0) & (here < len(ring))
-            at = jnp.clip(here, 0, len(ring) - len(new))
-            old = jax.lax.dynamic_slice_in_dim(ring, at, len(new))
-            return _placed(at, ring, jnp.where(fits, new.astype(ring.dtype), old))
+            offset = start - jax.lax.axis_index(TRIALS) * len(ring)
+            fits = (offset >= 0) & (offset < len(ring))
+            index = jnp.clip(offset, 0, len(ring) - len(new))
+            old = jax.lax.dynamic_slice_in_dim(ring, index, len(new))
+            return _placed(index, ring, jnp.where(fits, new.astype(ring.dtype), old))
 
         return jax.tree.map(place, items, new)
 

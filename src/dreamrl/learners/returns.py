@@ -22,14 +22,14 @@ def generalised_advantages(
         mask: Steps that were taken; the others have advantage 0 and pass nothing on.
     """
     next_values = jnp.append(values[1:], bootstrap_value)
-    inside = jnp.append(mask[1:], True)
+    continues = jnp.append(mask[1:], True)
     # At the last step taken of an episode that ended early, the final value follows.
-    next_values = jnp.where(inside, next_values, bootstrap_value)
+    next_values = jnp.where(continues, next_values, bootstrap_value)
     deltas = rewards + discount * next_values * ~terminated - values
 
     def step(advantage, inputs):
-        delta, taken = inputs
-        advantage = jnp.where(taken, delta + discount * lambda_ * advantage, 0.0)
+        delta, is_step = inputs
+        advantage = jnp.where(is_step, delta + discount * lambda_ * advantage, 0.0)
         return advantage, advantage
 
     return jax.lax.scan(step, jnp.zeros(()), (deltas, mask), reverse=True)[1]
@@ -48,10 +48,10 @@ def lambda_returns(
     """
     lambdas = lambdas * jnp.append(mask[1:], False)
 
-    def step(following, inputs):
+    def step(future, inputs):
         reward, value, share = inputs
-        following = reward + discount * (value + share * (following - value))
-        return following, following
+        future = reward + discount * (value + share * (future - value))
+        return future, future
 
     inputs = (rewards, next_values, lambdas)
     return jax.lax.scan(step, jnp.zeros(()), inputs, reverse=True)[1] * mask
@@ -65,8 +65,10 @@ def n_step_returns(
     n: int,
 ) -> Float[Array, " T"]:
     """Return G_t = r_t + .. + discount^(n-1) r_t+n-1 + discount^n V_t+n, or up to the end."""
-    inside = jnp.append(mask[1:], False)
+    continues = jnp.append(mask[1:], False)
     returns = rewards + discount * next_values
     for _ in range(n - 1):
-        returns = rewards + discount * jnp.where(inside, jnp.append(returns[1:], 0.0), next_values)
+        returns = rewards + discount * jnp.where(
+            continues, jnp.append(returns[1:], 0.0), next_values
+        )
     return returns * mask

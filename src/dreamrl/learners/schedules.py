@@ -1,4 +1,4 @@
-"""What changes while training goes on."""
+"""Schedules: quantities that change during training."""
 
 import jax.numpy as jnp
 import optax

@@ -1,4 +1,4 @@
-"""How a policy chooses: among a number of actions, or a vector of real numbers."""
+"""Distributions of a policy: over a number of actions, or over vectors of real numbers."""
 
 import math
 from typing import TypeAlias
@@ -31,8 +31,8 @@ class Categorical(eqx.Module):
         return self.logits.argmax(-1)
 
     def log_prob(self, action: Int[Array, "..."]) -> Float[Array, "..."]:
-        chosen = jax.nn.one_hot(action, self.logits.shape[-1])
-        return (jax.nn.log_softmax(self.logits) * chosen).sum(-1)
+        one_hot = jax.nn.one_hot(action, self.logits.shape[-1])
+        return (jax.nn.log_softmax(self.logits) * one_hot).sum(-1)
 
     def entropy(self) -> Float[Array, "..."]:
         log_p = jax.nn.log_softmax(self.logits)
@@ -78,9 +78,9 @@ class Gaussian(eqx.Module):
     def log_prob(self, action: Float[Array, "..."]) -> Float[Array, "..."]:
         """Return the log probability up to the constant that the space's scale makes."""
         middle, half = self._scale
-        given = action.reshape(*action.shape[: action.ndim - len(self.space.shape)], -1)
-        off = ((given - middle) / half - self.mean) / jnp.exp(self.log_deviation)
-        each = -jnp.square(off) / 2 - self.log_deviation - math.log(2 * math.pi) / 2
+        values = action.reshape(*action.shape[: action.ndim - len(self.space.shape)], -1)
+        errors = ((values - middle) / half - self.mean) / jnp.exp(self.log_deviation)
+        each = -jnp.square(errors) / 2 - self.log_deviation - math.log(2 * math.pi) / 2
         return each.sum(-1)
 
     def entropy(self) -> Float[Array, "..."]:

@@ -37,8 +37,8 @@ class EmbeddingEncoder(eqx.Module):
         ids = jnp.asarray(np.array(self.ids))
         rows: Int[Array, ...] = jnp.searchsorted(ids, problem_id.value)
         rows = jnp.minimum(rows, len(self.ids) - 1)
-        known = ids[rows] == problem_id.value
-        return jnp.where(known[..., None], self.means[rows], 0.0)
+        is_known = ids[rows] == problem_id.value
+        return jnp.where(is_known[..., None], self.means[rows], 0.0)
 
 
 class MLPEncoder(eqx.Module):
@@ -68,10 +68,10 @@ class MLPEncoder(eqx.Module):
     def __call__(self, problem_id: ProblemID) -> Float[Array, "... Z"]:
         """Return f_psi(mu) of a problem, or of many."""
         lead = problem_id.value.shape
-        described = jax.vmap(self.family.describe)(problem_id.value.reshape(-1))
+        features = jax.vmap(self.family.describe)(problem_id.value.reshape(-1))
         if self.hidden is not None:
-            described = jax.nn.relu(self.hidden(described))
-        means = self.mean(described)
+            features = jax.nn.relu(self.hidden(features))
+        means = self.mean(features)
         return means.reshape(*lead, -1)
 
 
@@ -79,8 +79,8 @@ def _check(problem_id: ProblemID, ids: Sequence[int]) -> None:
     """Raise UserError for an ID that is none of these, where IDs are known: outside of tracing."""
     if isinstance(problem_id.value, jax.core.Tracer):
         return
-    known = set(ids)
-    if unknown := [i for i in np.ravel(problem_id.value).tolist() if i not in known]:
+    members = set(ids)
+    if unknown := [i for i in np.ravel(problem_id.value).tolist() if i not in members]:
         raise UserError(f"problem {unknown[0]} is none of training: the encoder has no z for it")
 
 

@@ -22,11 +22,11 @@ _PRECISION: ContextVar[Precision] = ContextVar("precision", default="float32")
 @contextlib.contextmanager
 def products_in(precision: Precision) -> Iterator[None]:
     """Let networks multiply in this precision wherever they are traced meanwhile."""
-    before = _PRECISION.set(precision)
+    token = _PRECISION.set(precision)
     try:
         yield
     finally:
-        _PRECISION.reset(before)
+        _PRECISION.reset(token)
 
 
 def product(

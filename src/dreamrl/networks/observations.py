@@ -1,4 +1,4 @@
-"""What is seen, as a vector: tiles and images through a trunk, all else as it is."""
+"""Observations as vectors: tiles and images through a trunk, all else as it is."""
 
 from typing import ClassVar, TypeAlias
 
@@ -77,13 +77,13 @@ class PatchEncoder(eqx.Module):
 
 def check_pictures(space: Space) -> None:
     """Raise UserError for pictures in which there is not one patch."""
-    least, space = PATCH * BLOCK, without_said(space)
+    smallest, space = PATCH * BLOCK, without_said(space)
     if isinstance(space, Product):
         for part in space.parts:
             check_pictures(part)
-    if isinstance(space, Image) and min(space.height, space.width) < least:
+    if isinstance(space, Image) and min(space.height, space.width) < smallest:
         raise UserError(
-            f"agents see pictures from {least} x {least} pixels on: "
+            f"agents see pictures from {smallest} x {smallest} pixels on: "
             f"{space.height} x {space.width} are too few"
         )
 
@@ -112,14 +112,14 @@ class TileEncoder(eqx.Module):
 
     def __call__(self, observation: Observation) -> Float[Array, "... features"]:
         x = self.space.encode(observation)
-        all_ = self.tiles * sum(self.space.ns)
-        tiles, beside = x[..., :all_], x[..., all_:]
+        size = self.tiles * sum(self.space.ns)
+        tiles, extra = x[..., :size], x[..., size:]
         tiles = jax.nn.relu(self.tile(tiles.reshape(*x.shape[:-1], self.tiles, -1)))
-        return jnp.concatenate([tiles.reshape(*x.shape[:-1], -1), beside], axis=-1)
+        return jnp.concatenate([tiles.reshape(*x.shape[:-1], -1), extra], axis=-1)
 
 
 class PrivilegedEncoder(eqx.Module):
-    """What is seen, through its own trunk, and what is said of the problem as it is."""
+    """An observation through its trunk, beside what is said of the problem, as it is."""
 
     seen: "ObservationEncoder"
     space: Privileged = eqx.field(static=True)
@@ -133,8 +133,8 @@ class PrivilegedEncoder(eqx.Module):
         return self.seen.features + self.space.said
 
     def __call__(self, observation: Observation) -> Float[Array, "... features"]:
-        seen, said = self.space.split(observation)
-        return jnp.concatenate([self.seen(seen), said], axis=-1)
+        view, facts = self.space.split(observation)
+        return jnp.concatenate([self.seen(view), facts], axis=-1)
 
 
 class Several(eqx.Module):
@@ -154,8 +154,8 @@ class Several(eqx.Module):
 
     def __call__(self, observation: Observation) -> Float[Array, "... features"]:
         pieces = self.space.split(observation)
-        seen = [part(piece) for part, piece in zip(self.parts, pieces, strict=True)]
-        return jnp.concatenate(seen, axis=-1)
+        vectors = [part(piece) for part, piece in zip(self.parts, pieces, strict=True)]
+        return jnp.concatenate(vectors, axis=-1)
 
 
 ObservationEncoder: TypeAlias = (
@@ -200,8 +200,8 @@ def gate_tiles(
 ) -> Float[Array, "... features"]:
     """Return what is seen, with the channels of all its tiles multiplied by those of the gate."""
     channels = seen[..., : tiles * TILE].reshape(*seen.shape[:-1], tiles, TILE)
-    attended = (channels * gate[..., None, :]).reshape(*seen.shape[:-1], -1)
-    return jnp.concatenate([attended, seen[..., tiles * TILE :]], axis=-1)
+    products = (channels * gate[..., None, :]).reshape(*seen.shape[:-1], -1)
+    return jnp.concatenate([products, seen[..., tiles * TILE :]], axis=-1)
 
 
 def _evened(

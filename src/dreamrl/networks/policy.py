@@ -38,13 +38,13 @@ class PerceptEncoder(eqx.Module):
 
     def scores(self, key: Key, size: int) -> ActionScores | None:
         """Return what scores actions by what is seen of them; None where nothing is."""
-        seen = jax.eval_shape(per_action, self.observation, _any(self.observation.space))
-        return None if seen is None else ActionScores(key, size)
+        shapes = jax.eval_shape(per_action, self.observation, _any(self.observation.space))
+        return None if shapes is None else ActionScores(key, size)
 
     def scored(self, scores: ActionScores | None, decision: Decision, percept: Percept) -> Decision:
         """Return the decision with these scores, if there are any."""
-        seen = None if scores is None else per_action(self.observation, percept.observation)
-        return decision if scores is None or seen is None else scores(decision, seen)
+        channels = None if scores is None else per_action(self.observation, percept.observation)
+        return decision if scores is None or channels is None else scores(decision, channels)
 
     def __call__(self, percept: Percept) -> Float[Array, "... features"]:
         """Return the vector of a percept, or of many."""
@@ -100,8 +100,8 @@ class InstructedPolicy(eqx.Module):
         self.goal = Dense(keys[1], family.goal_space.features, size)
         self.z_proj = Dense(keys[2], z, size)
         self.context = Dense(keys[3], size, size)
-        tiled = self.percept_encoder.observation.tiles > 0
-        self.attention = Dense(jax.random.fold_in(key, 5), size, TILE) if tiled else None
+        has_tiles = self.percept_encoder.observation.tiles > 0
+        self.attention = Dense(jax.random.fold_in(key, 5), size, TILE) if has_tiles else None
         self.scores = self.percept_encoder.scores(jax.random.fold_in(key, 6), size)
 
     def init_carry(self) -> PyTree:
@@ -129,19 +129,19 @@ class InstructedPolicy(eqx.Module):
     def _inputs(
         self, percept: Percept, goal: Goal, z: Float[Array, "... Z"]
     ) -> tuple[Float[Array, "... features"], Float[Array, "... size"]]:
-        projected = self.z_proj(z)
+        projection = self.z_proj(z)
         if goal is None:
-            task = jax.nn.relu(projected)
+            task = jax.nn.relu(projection)
         else:
-            asked = self.goal(self.goal_space.encode(goal))
-            task = jax.nn.relu(asked + projected + asked * projected)
+            instruction = self.goal(self.goal_space.encode(goal))
+            task = jax.nn.relu(instruction + projection + instruction * projection)
         task_everywhere = jnp.broadcast_to(task, (*percept.first.shape, task.shape[-1]))
-        seen = self.percept_encoder(percept)
+        features = self.percept_encoder(percept)
         if self.attention is not None:
-            seen = gate_tiles(
-                seen, self.percept_encoder.observation.tiles, _gate(self.attention, task)
+            features = gate_tiles(
+                features, self.percept_encoder.observation.tiles, _gate(self.attention, task)
             )
-        return jnp.concatenate([seen, task_everywhere], axis=-1), _gate(self.context, task)
+        return jnp.concatenate([features, task_everywhere], axis=-1), _gate(self.context, task)
 
 
 def _any(space: Space) -> jax.ShapeDtypeStruct:
@@ -162,5 +162,5 @@ def encode_goal(goals: Space, goal: Goal, lead: tuple[int, ...]) -> Float[Array,
     """Return the goal, the same for all leading axes; where there is none, zeros and a flag."""
     if goal is None:
         return jnp.zeros((*lead, goal_features(goals))).at[..., -1].set(1.0)
-    asked = jnp.append(goals.encode(goal), 0.0)
-    return jnp.broadcast_to(asked, (*lead, goal_features(goals)))
+    vector = jnp.append(goals.encode(goal), 0.0)
+    return jnp.broadcast_to(vector, (*lead, goal_features(goals)))

@@ -77,23 +77,23 @@ class GRU(eqx.Module):
         mask: Bool[Array, " T"] | None = None,
     ) -> Float[Array, "T size"]:
         """Return the hidden state after each step; a step outside `mask` changes nothing."""
-        projected = self.inputs(x)
+        projections = self.inputs(x)
         if mask is None:
             mask = jnp.ones(x.shape[0], bool)
 
         def step(carry, inputs):
-            gates, taken = inputs
-            carry = jnp.where(taken, self._step(carry, gates), carry)
+            gates, is_step = inputs
+            carry = jnp.where(is_step, self._step(carry, gates), carry)
             return carry, carry
 
         # Gates are worked out again for gradients: to keep those of each step takes longer.
         step = jax.checkpoint(step, prevent_cse=False)
-        return jax.lax.scan(step, carry, (projected, mask))[1]
+        return jax.lax.scan(step, carry, (projections, mask))[1]
 
     def _step(
-        self, carry: Float[Array, "... size"], projected: Float[Array, "... gates"]
+        self, carry: Float[Array, "... size"], projection: Float[Array, "... gates"]
     ) -> Float[Array, "... size"]:
-        reset_x, update_x, new_x = jnp.split(projected, 3, axis=-1)
+        reset_x, update_x, new_x = jnp.split(projection, 3, axis=-1)
         reset_h, update_h, new_h = jnp.split(product(carry, self.recurrent), 3, axis=-1)
         update = jax.nn.sigmoid(update_x + update_h)
         new = jnp.tanh(new_x + jax.nn.sigmoid(reset_x + reset_h) * new_h)

@@ -1,4 +1,4 @@
-"""What can be reached in a family at all: exact values to read a score against.
+"""The limits of a family: exact values to read a score against.
 
 All are computed from the family's own step function, and so need one with finitely many states,
 without chance, and with a method `goals(problem)`. Returns are undiscounted means over problems
@@ -65,9 +65,9 @@ def references(family: Family, number: int = 1000, seed: int = 0) -> Reference |
     if isinstance(family, Diagnosis):
         return diagnosis.diagnosis_references(family, number, seed)
     if isinstance(family, StatesValues):
-        told, blind, random, best, shortest = family.values()
+        ceiling, blind, random, best, shortest = family.values()
         chance = Estimate(random, 0.0)
-        return Reference(family.name, told, told, blind, chance, shortest, best, None)
+        return Reference(family.name, ceiling, ceiling, blind, chance, shortest, best, None)
     return Reference(
         family.name,
         optimum(family, family.test_ids),
@@ -166,22 +166,22 @@ def _unless_too_large(value: Callable[[Family], float], family: Family) -> float
 
 def _prepared(family: Family, ids: GivenIDs | None) -> tuple[Exploitation, tuple[int, ...]]:
     family = adapted(family)
-    chosen = _chosen(family, ids)
+    numbers = _chosen(family, ids)
     try:
-        return _kept(cast(Hashable, family)), chosen
+        return _kept(cast(Hashable, family)), numbers
     except TypeError:
         # A family that cannot be hashed is worked out anew each time.
-        return Exploitation(family, {*family.train_ids, *family.test_ids}), chosen
+        return Exploitation(family, {*family.train_ids, *family.test_ids}), numbers
 
 
 def _chosen(family: Family, ids: GivenIDs | None) -> tuple[int, ...]:
-    every = {*family.train_ids, *family.test_ids}
-    chosen = tuple(sorted(every if ids is None else set(plain_ids(ids))))
-    if strange := set(chosen) - every:
+    all_ids = {*family.train_ids, *family.test_ids}
+    numbers = tuple(sorted(all_ids if ids is None else set(plain_ids(ids))))
+    if strange := set(numbers) - all_ids:
         raise UserError(f"family {family.name!r} has no problem {min(strange)}")
-    if not chosen:
+    if not numbers:
         raise UserError("references need at least one problem ID")
-    return chosen
+    return numbers
 
 
 @functools.lru_cache(maxsize=1)

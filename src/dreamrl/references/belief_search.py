@@ -28,7 +28,7 @@ class Layer(NamedTuple):
     after: Int[np.ndarray, "states results"]
     """The state of the next layer; -1 where that is impossible. Empty in the last layer."""
     done: Bool[np.ndarray, "states tests"]
-    """Which tests were done."""
+    """Flags of the tests that were done."""
 
 
 class Bounds(NamedTuple):
@@ -41,7 +41,7 @@ class Bounds(NamedTuple):
 
     @property
     def gap(self) -> float:
-        """How far the bounds are apart; 0 where the value is exact."""
+        """Distance of the bounds; 0 where the value is exact."""
         return self.high - self.low
 
 
@@ -61,13 +61,13 @@ class BeliefSearch:
         too many beliefs, `low` is what the first tests alone achieve, and `high` is as if the fault
         were known after them.
         """
-        most = self.decision.budget if budget is None else min(budget, self.decision.budget)
-        depth = min(most, len(self.layers) - 1)
+        limit = self.decision.budget if budget is None else min(budget, self.decision.budget)
+        depth = min(limit, len(self.layers) - 1)
         low, tests = self._backwards(depth, self.decision.costs + price, self._returned)
-        if depth == most or self.exact:
+        if depth == limit or self.exact:
             return Bounds(low, low, tests)
-        told = self.decision.payoffs.max(0)
-        high, _ = self._backwards(depth, self.decision.costs, self._returned, lambda w: w @ told)
+        payoffs = self.decision.payoffs.max(0)
+        high, _ = self._backwards(depth, self.decision.costs, self._returned, lambda w: w @ payoffs)
         return Bounds(low, high, tests)
 
     def informed(self) -> tuple[float, float]:
@@ -83,12 +83,12 @@ class BeliefSearch:
         stake = prior @ payoffs.max(0) - (payoffs @ prior).max()
         tiny = np.finfo(float).tiny
 
-        def known(weights: np.ndarray) -> np.ndarray:
+        def knowledge(weights: np.ndarray) -> np.ndarray:
             return np.square(weights @ members).sum(1) / np.maximum(weights.sum(1), tiny)
 
-        worth = stake / max(1 - float(known(prior[None])[0]), tiny)
+        worth = stake / max(1 - float(knowledge(prior[None])[0]), tiny)
         return self._backwards(
-            len(self.layers) - 1, self.decision.costs, lambda weights: worth * known(weights)
+            len(self.layers) - 1, self.decision.costs, lambda weights: worth * knowledge(weights)
         )
 
     def _returned(self, weights: np.ndarray) -> np.ndarray:
@@ -106,8 +106,8 @@ class BeliefSearch:
         The score is that of the belief at the end, less `costs`; the return counts the payoff and
         the tests' own costs. At the last layer it is `score_last` that counts, in both.
         """
-        decision, paid = self.decision, np.stack([costs + NOTHING, self.decision.costs])
-        after_all = np.zeros((0, 3))
+        decision, prices = self.decision, np.stack([costs + NOTHING, self.decision.costs])
+        values = np.zeros((0, 3))
         for layer in reversed(self.layers[: depth + 1]):
             last = layer is self.layers[depth]
             if last and score_last is not None:
@@ -116,18 +116,18 @@ class BeliefSearch:
                 stop = np.stack([score(layer.weights), self._returned(layer.weights)], 1)
             stop = np.concatenate([stop, np.zeros((len(stop), 1))], 1)
             if last or not len(decision.costs):
-                after_all = stop
+                values = stop
                 continue
             mass = layer.weights.sum(1)[:, None]
-            going = np.stack([-paid[0] * mass, -paid[1] * mass, np.ones_like(costs) * mass], 2)
+            going = np.stack([-prices[0] * mass, -prices[1] * mass, np.ones_like(costs) * mass], 2)
             for result, owner in enumerate(decision.owners):
-                after = layer.after[:, result]
-                possible = after >= 0
-                going[possible, owner] += after_all[after[possible]]
+                states = layer.after[:, result]
+                is_possible = states >= 0
+                going[is_possible, owner] += values[states[is_possible]]
             going[decision.barred_by(layer.done), 0] = -np.inf
             best = going[np.arange(len(going)), going[..., 0].argmax(1)]
-            after_all = np.where(best[:, :1] > stop[:, :1], best, stop)
-        return float(after_all[0, 1]), float(after_all[0, 2])
+            values = np.where(best[:, :1] > stop[:, :1], best, stop)
+        return float(values[0, 1]), float(values[0, 2])
 
 
 def _layers(decision: Decision) -> list[Layer]:
@@ -135,25 +135,25 @@ def _layers(decision: Decision) -> list[Layer]:
     names = np.random.default_rng(0).integers(1, 2**62, len(decision.owners), np.uint64)
     # A state is named by the sum of its outcomes' names: two of a million states have the same
     # name once in ten million times.
-    named = np.zeros(1, np.uint64)
+    state_names = np.zeros(1, np.uint64)
     weights, done = decision.prior[None], np.zeros((1, len(decision.costs)), bool)
     layers: list[Layer] = []
-    held = 0
+    size = 0
     while True:
         states, results = len(weights), len(decision.owners)
-        held += weights.size
-        room = states * results <= MOST_GOING and held + weights.size * results <= MOST_NUMBERS
+        size += weights.size
+        room = states * results <= MOST_GOING and size + weights.size * results <= MOST_NUMBERS
         if len(layers) == decision.budget or not room or not results or not states:
             layers.append(Layer(weights, np.zeros((states, 0), int), done))
             return layers
-        possible = weights @ decision.chances.T > 0
-        possible &= ~decision.barred_by(done)[:, decision.owners]
-        before, result = np.nonzero(possible)
-        reached = named[before] + names[result]
-        named, first, inverse = np.unique(reached, return_index=True, return_inverse=True)
-        after = np.full((states, results), -1)
-        after[before, result] = inverse
-        layers.append(Layer(weights, after, done))
-        weights = weights[before[first]] * decision.chances[result[first]]
-        done = done[before[first]]
+        is_possible = weights @ decision.chances.T > 0
+        is_possible &= ~decision.barred_by(done)[:, decision.owners]
+        parents, result = np.nonzero(is_possible)
+        sums = state_names[parents] + names[result]
+        state_names, first, inverse = np.unique(sums, return_index=True, return_inverse=True)
+        children = np.full((states, results), -1)
+        children[parents, result] = inverse
+        layers.append(Layer(weights, children, done))
+        weights = weights[parents[first]] * decision.chances[result[first]]
+        done = done[parents[first]]
         done[np.arange(len(first)), decision.owners[result[first]]] = True

@@ -1,4 +1,4 @@
-"""What can be reached in a diagnosis: the best there is, and simple ways to choose tests.
+"""The limits of a diagnosis: the best there is, and simple ways to choose tests.
 
 Exact where nothing else is said, and from the table alone. Returns are payoffs less costs of
 tests; faults count by their prior.
@@ -32,7 +32,7 @@ Choose = Callable[
 
 
 class Way(NamedTuple):
-    """What a way to choose tests comes to."""
+    """The values of a way to choose tests."""
 
     mean: float
     tests: float
@@ -59,7 +59,7 @@ class DiagnosisReference(NamedTuple):
     bayes_optimal: Bounds
     informed: Way | None
     """The tests that leave the least uncertainty about what matters, less what they cost: the most
-    that an explorer can reach who is paid in information. None where it is not exact."""
+    that an explorer paid in information can reach. None where it is not exact."""
     greedy_information: Way
     """Each test is the one that tells most about the fault, to the last test."""
     greedy_value: Way
@@ -81,27 +81,27 @@ def diagnosis_references(
     family: Diagnosis, number: int = 1000, seed: int = 0
 ) -> DiagnosisReference:
     """Return all values; `number` random explorations are tried."""
-    whole = family.decision
+    decision = family.decision
     search = best_of(family)
-    known, blind = optimum(family, family.train_ids), no_test(family, family.train_ids)
-    information, value = greedy_information(whole, seed), greedy_value(whole, seed)
+    known_value, blind = optimum(family, family.train_ids), no_test(family, family.train_ids)
+    information, value = greedy_information(decision, seed), greedy_value(decision, seed)
     budgets = tuple(search.value(budget) for budget in range(family.horizon + 1))
     best = budgets[-1]
     for way in (information, value):
         # Where it is sampled, no more than it is sure to be.
-        sure = way.mean - SURE * way.error
-        if best.gap and sure > best.low:
-            best = Bounds(sure, best.high, way.tests)
-    prices = [share * (known - blind) for share in PRICES] if search.exact else []
+        floor = way.mean - SURE * way.error
+        if best.gap and floor > best.low:
+            best = Bounds(floor, best.high, way.tests)
+    prices = [share * (known_value - blind) for share in PRICES] if search.exact else []
     return DiagnosisReference(
         family.name,
-        known,
+        known_value,
         best,
         Way(*search.informed()) if search.exact else None,
         information,
         value,
-        walk(whole, _in_order(whole), seed),
-        random_tests(whole, number, seed),
+        walk(decision, _in_order(decision), seed),
+        random_tests(decision, number, seed),
         blind,
         (*budgets[:-1], best),
         tuple(Point(price, *_point(search, price)) for price in prices),
@@ -116,7 +116,7 @@ def best_of(family: Diagnosis) -> BeliefSearch:
 
 
 def optimum(family: Diagnosis, ids: Sequence[int]) -> float:
-    """Return the best return of one who is told the fault."""
+    """Return the best return if the fault is known."""
     return float(family.table.payoffs[:, list(ids)].max(0) @ _shares(family, ids))
 
 
@@ -137,11 +137,11 @@ def greedy_value(decision: Decision, seed: int = 0) -> Way:
 
 def walk(decision: Decision, choose: Choose, seed: int = 0) -> Way:
     """Return what a way to choose tests comes to, exactly or, with too many beliefs, sampled."""
-    mean, tests, sampled = _walk(decision, choose, seed)
-    if not sampled:
+    mean, tests, is_sample = _walk(decision, choose, seed)
+    if not is_sample:
         return Way(mean, tests)
-    again = [_walk(decision, choose, seed + i)[:2] for i in range(1, REPEATS)]
-    means, numbers = zip((mean, tests), *again, strict=True)
+    repeats = [_walk(decision, choose, seed + i)[:2] for i in range(1, REPEATS)]
+    means, numbers = zip((mean, tests), *repeats, strict=True)
     error = float(np.std(means, ddof=1) / np.sqrt(REPEATS))
     return Way(float(np.mean(means)), float(np.mean(numbers)), error)
 
@@ -151,23 +151,23 @@ def random_tests(decision: Decision, number: int, seed: int = 0) -> Way:
     rng = np.random.default_rng(seed)
     faults = rng.choice(len(decision.prior), number, p=decision.prior)
     weights = np.repeat(decision.prior[None], number, 0)
-    rows, paid = np.arange(number), np.zeros(number)
+    rows, costs = np.arange(number), np.zeros(number)
     done = np.zeros((number, len(decision.costs)), bool)
     tests = 0
     for _ in range(decision.budget):
-        barred = decision.barred_by(done)
-        test = np.where(barred, -1.0, rng.random(barred.shape)).argmax(1)
-        own = decision.owners == test[:, None]
-        chances = np.where(own, decision.chances[:, faults].T, 0.0).cumsum(1)
-        drawn = rng.random(number)[:, None] * chances[:, -1:]
-        result = (chances <= drawn).sum(1)
-        left = ~barred.all(1)
-        weights[left] *= decision.chances[result[left]]
+        is_barred = decision.barred_by(done)
+        test = np.where(is_barred, -1.0, rng.random(is_barred.shape)).argmax(1)
+        is_outcome = decision.owners == test[:, None]
+        chances = np.where(is_outcome, decision.chances[:, faults].T, 0.0).cumsum(1)
+        points = rng.random(number)[:, None] * chances[:, -1:]
+        result = (chances <= points).sum(1)
+        active = ~is_barred.all(1)
+        weights[active] *= decision.chances[result[active]]
         weights /= weights.sum(1, keepdims=True)
-        paid += decision.costs[test] * left
-        done[rows[left], test[left]] = True
-        tests += left.sum()
-    returns = (weights @ decision.payoffs.T).max(1) - paid
+        costs += decision.costs[test] * active
+        done[rows[active], test[active]] = True
+        tests += active.sum()
+    returns = (weights @ decision.payoffs.T).max(1) - costs
     error = float(returns.std(ddof=1) / np.sqrt(number))
     return Way(float(returns.mean()), float(tests / number), error)
 
@@ -178,8 +178,8 @@ def _shares(family: Diagnosis, ids: Sequence[int]) -> Float[np.ndarray, " ids"]:
 
 
 def _point(search: BeliefSearch, price: float) -> tuple[float, float]:
-    found = search.value(price=price)
-    return found.low, found.tests
+    bounds = search.value(price=price)
+    return bounds.low, bounds.tests
 
 
 def _in_order(decision: Decision) -> Choose:
@@ -196,9 +196,9 @@ def _most_informative(
 ) -> np.ndarray:
     """Choose the highest H(outcome) - E H(outcome | fault)."""
     belief = weights / weights.sum(1, keepdims=True)
-    own = np.eye(len(decision.costs))[decision.owners]
-    gain = _entropies(belief @ decision.chances.T) @ own
-    gain -= belief @ (_entropies(decision.chances).T @ own)
+    owners = np.eye(len(decision.costs))[decision.owners]
+    gain = _entropies(belief @ decision.chances.T) @ owners
+    gain -= belief @ (_entropies(decision.chances).T @ owners)
     return _chosen(decision, np.maximum(gain, 0.0), done)
 
 
@@ -226,39 +226,41 @@ def _walk(decision: Decision, choose: Choose, seed: int) -> tuple[float, float, 
     """Return the mean return, the mean number of tests, and whether beliefs were sampled."""
     rng = np.random.default_rng(seed)
     names = rng.integers(1, 2**62, len(decision.owners), np.uint64)
-    named = np.zeros(1, np.uint64)
+    state_names = np.zeros(1, np.uint64)
     weights, done = decision.prior[None], np.zeros((1, len(decision.costs)), bool)
-    value, tests, sampled = 0.0, 0.0, False
+    value, tests, is_sample = 0.0, 0.0, False
     for step in range(decision.budget):
-        chosen = choose(step, weights, done)
-        stop = chosen == STOP
+        choice = choose(step, weights, done)
+        stop = choice == STOP
         value += (weights[stop] @ decision.payoffs.T).max(1, initial=-np.inf).sum()
-        weights, done, named, chosen = (x[~stop] for x in (weights, done, named, chosen))
+        weights, done, state_names, choice = (
+            x[~stop] for x in (weights, done, state_names, choice)
+        )
         if not len(weights):
-            return float(value), float(tests), sampled
+            return float(value), float(tests), is_sample
         mass = weights.sum(1)
-        value -= mass @ decision.costs[chosen]
+        value -= mass @ decision.costs[choice]
         tests += mass.sum()
-        before, result = np.nonzero(decision.owners == chosen[:, None])
-        reached = named[before] + names[result]
-        possible = (weights[before] * decision.chances[result]).any(1)
-        named, first = np.unique(reached[possible], return_index=True)
+        parents, result = np.nonzero(decision.owners == choice[:, None])
+        sums = state_names[parents] + names[result]
+        is_possible = (weights[parents] * decision.chances[result]).any(1)
+        state_names, first = np.unique(sums[is_possible], return_index=True)
         # Ways that lead to the same belief are joined.
-        before, result, reached = (x[possible] for x in (before, result, reached))
-        moved = weights[before] * decision.chances[result]
-        weights = np.add.reduceat(moved[np.argsort(reached, kind="stable")], _starts(reached))
-        done = done[before[first]]
+        parents, result, sums = (x[is_possible] for x in (parents, result, sums))
+        moves = weights[parents] * decision.chances[result]
+        weights = np.add.reduceat(moves[np.argsort(sums, kind="stable")], _starts(sums))
+        done = done[parents[first]]
         done[np.arange(len(first)), decision.owners[result[first]]] = True
-        most = max(1, MOST // (len(decision.prior) * len(decision.owners)))
-        if len(weights) > most:
-            sampled, mass = True, weights.sum(1)
-            places = (np.arange(most) + rng.random()) / most
-            kept = np.searchsorted(mass.cumsum() / mass.sum(), places, side="right")
-            kept = np.minimum(kept, len(mass) - 1)
-            weights = weights[kept] * (mass.sum() / most / mass[kept])[:, None]
-            done, named = done[kept], named[kept]
+        limit = max(1, MOST // (len(decision.prior) * len(decision.owners)))
+        if len(weights) > limit:
+            is_sample, mass = True, weights.sum(1)
+            places = (np.arange(limit) + rng.random()) / limit
+            sample = np.searchsorted(mass.cumsum() / mass.sum(), places, side="right")
+            sample = np.minimum(sample, len(mass) - 1)
+            weights = weights[sample] * (mass.sum() / limit / mass[sample])[:, None]
+            done, state_names = done[sample], state_names[sample]
     value += (weights @ decision.payoffs.T).max(1, initial=-np.inf).sum()
-    return float(value), float(tests), sampled
+    return float(value), float(tests), is_sample
 
 
 def _starts(names: np.ndarray) -> np.ndarray:

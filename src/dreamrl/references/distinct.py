@@ -17,35 +17,35 @@ def distinct(
 
     Each array holds one or more columns, [rows, ...].
     """
-    packed, size = _packed([np.asarray(column) for column in columns])
-    if packed.dtype == np.int64 and size <= LARGEST_INDEX:
-        taken = np.zeros(size, bool)
-        taken[packed] = True
-        numbers = np.cumsum(taken) - 1
-        inverse = numbers[packed]
-        rows = np.empty(taken.sum(), np.int64)
-        rows[inverse] = np.arange(len(packed))
+    keys, size = _packed([np.asarray(column) for column in columns])
+    if keys.dtype == np.int64 and size <= LARGEST_INDEX:
+        is_key = np.zeros(size, bool)
+        is_key[keys] = True
+        numbers = np.cumsum(is_key) - 1
+        inverse = numbers[keys]
+        rows = np.empty(is_key.sum(), np.int64)
+        rows[inverse] = np.arange(len(keys))
         return rows, inverse
-    _, rows, inverse = np.unique(packed, return_index=True, return_inverse=True)
+    _, rows, inverse = np.unique(keys, return_index=True, return_inverse=True)
     return rows, inverse.reshape(-1)
 
 
 def _packed(columns: list[np.ndarray]) -> tuple[np.ndarray, int]:
     """Return all columns as one number a row, below the returned size; or as bytes."""
     blocks = [_integers(c).reshape(len(c), math.prod(c.shape[1:])) for c in columns]
-    packed, size = np.zeros(len(columns[0]), np.int64), 1
-    if not len(packed):
-        return packed, size
-    every = [column for block in blocks for column in block.T]
-    for column in every:
+    keys, size = np.zeros(len(columns[0]), np.int64), 1
+    if not len(keys):
+        return keys, size
+    flat = [column for block in blocks for column in block.T]
+    for column in flat:
         low, high = int(column.min()), int(column.max())
         size *= high - low + 1
         if size >= 2**62:
-            rows = np.ascontiguousarray(np.stack(every, 1))
+            rows = np.ascontiguousarray(np.stack(flat, 1))
             return rows.view(np.dtype((np.void, rows.itemsize * rows.shape[1])))[:, 0], size
-        packed *= high - low + 1
-        packed += column - low
-    return packed, size
+        keys *= high - low + 1
+        keys += column - low
+    return keys, size
 
 
 def _integers(column: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""What explorations can show: how much random ones do, and how soon the best one shows enough."""
+"""The worth of explorations: of random ones, and of the shortest one that shows enough."""
 
 import bisect
 import functools
@@ -35,12 +35,12 @@ def random_value(
     returns = np.empty(number)
     for i in range(number):
         plan = generator.choice(actions, len(tables.layers))
-        known = _explore(
+        candidates = _explore(
             tables, int(generator.integers(len(ids))), plan, np.array(actions), generator
         )
-        key = known.tobytes()
+        key = candidates.tobytes()
         if key not in values:
-            values[key] = exploitation.value([ids[k] for k in known])
+            values[key] = exploitation.value([ids[k] for k in candidates])
         returns[i] = values[key]
     return Estimate(float(returns.mean()), float(returns.std(ddof=1) / np.sqrt(number)))
 
@@ -62,15 +62,15 @@ def shortest_informative(exploitation: Exploitation, ids: tuple[int, ...]) -> in
 
 def bayes_optimal(exploitation: Exploitation, ids: tuple[int, ...]) -> float:
     """Return the mean return after the best exploration within the horizon, made the best of."""
-    told = sum(map(exploitation.optimum, ids))
+    total = sum(map(exploitation.optimum, ids))
     if shortest_informative(exploitation, ids) is not None:
-        return told / len(ids)
+        return total / len(ids)
     search = _Search(exploitation, ids)
-    return (told - search.least_loss(search.horizon)) / len(ids)
+    return (total - search.least_loss(search.horizon)) / len(ids)
 
 
 class _Search:
-    """What explorations leave to be lost: return that only one who is told the problem gets.
+    """The loss that explorations leave: return that only a policy that knows the problem gets.
 
     Losses are sums over problems. Knowing less never loses less, so that the loss of a set of
     problems bounds those of all sets around it, at the same step.
@@ -82,20 +82,20 @@ class _Search:
         self.tables = exploitation.tabulator.tabulate(ids, None)
         self.horizon = len(self.tables.layers)
         self._enough: dict[bytes, bool] = {}
-        self._left: dict[bytes, float] = {}
-        self._known: dict[tuple[int, bytes], tuple[float, bool]] = {}
+        self._final_losses: dict[bytes, float] = {}
+        self._losses: dict[tuple[int, bytes], tuple[float, bool]] = {}
         """Losses of sets that were met, and whether they are exact or but bounds."""
         self._bounds: dict[tuple[int, int], list[tuple[int, float]]] = {}
         """For a step and the first row of a set: sets as bits, and bounds of their losses."""
 
     def least_loss(self, budget: int, limit: float = np.inf) -> float:
         """Return the loss after the best exploration of at most so many steps; see `_loss`."""
-        self._known, self._bounds, lost = {}, {}, 0.0
+        self._losses, self._bounds, loss = {}, {}, 0.0
         for rows in parts(self.tables.first):
-            lost += self._loss(0, rows, budget, limit - lost)
-            if lost >= limit:
+            loss += self._loss(0, rows, budget, limit - loss)
+            if loss >= limit:
                 break
-        return lost
+        return loss
 
     # Called a hundred thousand times: see `tables.Tables.split`.
     @no_type_check
@@ -105,40 +105,40 @@ class _Search:
         if budget == 0 or self._is_enough(layer.owners[rows]):
             return self._final_loss(layer.owners[rows], limit)
         key = step, rows.tobytes()
-        loss, exact = self._known.get(key, (0.0, False))
+        loss, exact = self._losses.get(key, (0.0, False))
         if exact or loss >= limit:
             return loss
         bits = sum(1 << row for row in rows.tolist())
         if (bound := self._bound(step, rows, bits, limit)) >= limit:
             return bound
-        least = np.inf
+        best = np.inf
         for action in self._promising(step, rows):
-            needed = min(least, limit)
-            lost = 0.0
-            for before, after in self.tables.split(step, rows, action):
-                if after[0] == ENDED:
-                    lost += self._final_loss(layer.owners[before], needed - lost)
+            target = min(best, limit)
+            total = 0.0
+            for part, children in self.tables.split(step, rows, action):
+                if children[0] == ENDED:
+                    total += self._final_loss(layer.owners[part], target - total)
                 else:
-                    lost += self._loss(step + 1, after, budget - 1, needed - lost)
-                if lost >= needed:
+                    total += self._loss(step + 1, children, budget - 1, target - total)
+                if total >= target:
                     break
-            least = min(least, lost)
-            if least < TOLERANCE:
+            best = min(best, total)
+            if best < TOLERANCE:
                 break
-        self._known[key] = least, least < limit
-        self._bounds.setdefault((step, int(rows[0])), []).append((bits, least))
-        if len(self._known) > MOST_SETS:
+        self._losses[key] = best, best < limit
+        self._bounds.setdefault((step, int(rows[0])), []).append((bits, best))
+        if len(self._losses) > MOST_SETS:
             name = self.exploitation.family.name
             raise TooLarge(f"{name!r} has too many sets of problems to search all explorations")
-        return least
+        return best
 
     @no_type_check
     def _bound(self, step: int, rows: np.ndarray, bits: int, limit: float) -> float:
         """Return a bound from the sets within this one, `limit` or more if they give so much."""
         highest = 0.0
         for row in rows.tolist():
-            for within, loss in self._bounds.get((step, row), ()):
-                if loss > highest and within & bits == within:
+            for subset, loss in self._bounds.get((step, row), ()):
+                if loss > highest and subset & bits == subset:
                     highest = loss
                     if highest >= limit:
                         return highest
@@ -162,11 +162,11 @@ class _Search:
         if limit <= TOLERANCE:
             return limit
         key = owners.tobytes()
-        if key not in self._left:
+        if key not in self._final_losses:
             ids = [self.ids[i] for i in owners]
-            told = sum(map(self.exploitation.optimum, ids))
-            self._left[key] = told - len(ids) * self.exploitation.value(ids)
-        return self._left[key]
+            total = sum(map(self.exploitation.optimum, ids))
+            self._final_losses[key] = total - len(ids) * self.exploitation.value(ids)
+        return self._final_losses[key]
 
     @no_type_check
     def _is_enough(self, owners: np.ndarray) -> bool:
@@ -190,12 +190,12 @@ def _explore(
     rows = np.flatnonzero(tables.first == tables.first[owner])
     for step, action in enumerate(actions):
         layer = tables.layers[step]
-        true = np.flatnonzero(layer.owners[rows] == owner)[0]
-        if not layer.possible(rows[true], action):
-            action = generator.choice(choices[layer.possible(rows[true], choices)])
+        place = np.flatnonzero(layer.owners[rows] == owner)[0]
+        if not layer.possible(rows[place], action):
+            action = generator.choice(choices[layer.possible(rows[place], choices)])
         outcomes = layer.outcomes[rows, action]
-        before = rows[outcomes == outcomes[true]]
-        rows = layer.following[before, action]
+        part = rows[outcomes == outcomes[place]]
+        rows = layer.following[part, action]
         if rows[0] == ENDED:
             break
-    return layer.owners[before]
+    return layer.owners[part]

@@ -1,4 +1,4 @@
-"""What Thompson sampling can reach with the true posterior and optimal policies.
+"""The return of Thompson sampling with the true posterior and optimal policies.
 
 The bound that Liu et al. 2021 call PEARL-UB; `docs/references.md` says what is assumed where the
 paper does not.
@@ -30,21 +30,23 @@ def thompson(exploitation: Exploitation, ids: Sequence[int]) -> float:
     """Return the exact mean return of the trial that `dreamrl.references.thompson` describes."""
     goals = sorted({goal for i in ids for goal in exploitation.goals[i]})
     weights = {g: np.array([exploitation.goals[i].get(g, 0.0) for i in ids]) for g in goals}
-    played: dict[Goal, _Episodes] = {}
+    episodes: dict[Goal, _Episodes] = {}
     for goal in goals:
         policies = np.flatnonzero(weights[goal])
-        played[goal] = _renamed(exploitation, ids, goal, policies, played) or _play(
+        episodes[goal] = _renamed(exploitation, ids, goal, policies, episodes) or _play(
             exploitation, ids, goal, policies
         )
-    seen = exploitation.tabulator.tabulate(ids, None)
+    tables = exploitation.tabulator.tabulate(ids, None)
     values: dict[bytes, float] = {}
     total = 0.0
     for goal in goals:
-        drawn = weights[goal][weights[goal] > 0]
-        for weight, told_apart in zip(drawn, _told_apart(seen, played[goal].actions), strict=True):
+        chances = weights[goal][weights[goal] > 0]
+        for weight, told_apart in zip(
+            chances, _told_apart(tables, episodes[goal].actions), strict=True
+        ):
             key = told_apart.tobytes()
             if key not in values:
-                values[key] = _exploited(told_apart, weights, played)
+                values[key] = _exploited(told_apart, weights, episodes)
             total += weight * values[key]
     return total / len(ids) ** 2
 
@@ -52,23 +54,23 @@ def thompson(exploitation: Exploitation, ids: Sequence[int]) -> float:
 def _play(
     exploitation: Exploitation, ids: Sequence[int], goal: Goal, policies: np.ndarray
 ) -> _Episodes:
-    shaped = np.array(goal).reshape(exploitation.family.goal_space.shape)
-    tables = exploitation.tabulator.tabulate_shared(ids, shaped)
-    true, own = np.arange(len(ids)), policies[:, None]
+    array = np.array(goal).reshape(exploitation.family.goal_space.shape)
+    tables = exploitation.tabulator.tabulate_shared(ids, array)
+    problems, owners = np.arange(len(ids)), policies[:, None]
     states = np.tile(tables.start, (len(policies), 1))
-    alive, returns, taken = np.ones_like(states, bool), np.zeros(states.shape), []
+    alive, returns, history = np.ones_like(states, bool), np.zeros(states.shape), []
     for step, choice in enumerate(_choices(tables)):
-        actions = choice[own, states]
-        taken.append(np.where(alive, actions, ENDED))
-        rewards = tables.rewards[step][true, states, actions]
+        actions = choice[owners, states]
+        history.append(np.where(alive, actions, ENDED))
+        rewards = tables.rewards[step][problems, states, actions]
         if np.isneginf(rewards[alive]).any():
             name = exploitation.family.name
             raise TooLarge(f"{name!r}: what one problem's policy does is not possible in another")
         returns += np.where(alive, rewards, 0.0)
-        states = tables.following[step][true, states, actions]
+        states = tables.following[step][problems, states, actions]
         alive &= states != ENDED
         states = np.where(alive, states, 0)
-    return _Episodes(policies, returns, np.array(taken))
+    return _Episodes(policies, returns, np.array(history))
 
 
 def _renamed(
@@ -76,18 +78,18 @@ def _renamed(
     ids: Sequence[int],
     goal: Goal,
     policies: np.ndarray,
-    played: dict[Goal, _Episodes],
+    episodes: dict[Goal, _Episodes],
 ) -> _Episodes | None:
     """Return the episodes of a goal that was played before under another name, if there is one."""
     for symmetry in exploitation.symmetries:
-        other = tuple(np.asarray(symmetry.goal(np.array(goal))).reshape(-1).tolist())
+        image = tuple(np.asarray(symmetry.goal(np.array(goal))).reshape(-1).tolist())
         images = symmetry.problems[list(ids)]
-        if symmetry.keeps_actions and other in played and set(images.tolist()) == set(ids):
-            true = np.searchsorted(ids, images)
-            known = played[other]
-            rows = np.searchsorted(known.policies, true[policies])
-            actions = known.actions[:, rows][:, :, true]
-            return _Episodes(policies, known.returns[rows][:, true], actions)
+        if symmetry.keeps_actions and image in episodes and set(images.tolist()) == set(ids):
+            places = np.searchsorted(ids, images)
+            source = episodes[image]
+            rows = np.searchsorted(source.policies, places[policies])
+            actions = source.actions[:, rows][:, :, places]
+            return _Episodes(policies, source.returns[rows][:, places], actions)
     return None
 
 
@@ -104,8 +106,8 @@ def _told_apart(tables: Tables, actions: np.ndarray) -> np.ndarray:
     labels = tables.first[rows]
     for layer, action in zip(tables.layers, actions.reshape(len(actions), -1), strict=False):
         action = np.where(rows == ENDED, ENDED, action)
-        seen = np.where(action == ENDED, ENDED, layer.outcomes[rows, action])
-        _, labels = distinct([policy, labels, action, seen])
+        outcomes = np.where(action == ENDED, ENDED, layer.outcomes[rows, action])
+        _, labels = distinct([policy, labels, action, outcomes])
         rows = np.where(action == ENDED, ENDED, layer.following[rows, action])
     return np.array([_renumbered(row) for row in labels.reshape(shape)])
 
@@ -117,15 +119,18 @@ def _renumbered(labels: np.ndarray) -> np.ndarray:
 
 
 def _exploited(
-    told_apart: np.ndarray, weights: dict[Goal, np.ndarray], played: dict[Goal, _Episodes]
+    told_apart: np.ndarray, weights: dict[Goal, np.ndarray], episodes: dict[Goal, _Episodes]
 ) -> float:
     """Return the sum over problems of the mean return, if those that look alike are not known."""
-    same = (told_apart[:, None] == np.unique(told_apart)).astype(float)
+    matches = (told_apart[:, None] == np.unique(told_apart)).astype(float)
     total = 0.0
     for goal, weight in weights.items():
-        possible = weight > 0
-        drawn, inside = weight[possible, None] * same[possible], weight[:, None] * same
-        returns = (drawn * (played[goal].returns @ inside)).sum(0)
-        mass = drawn.sum(0)
+        is_possible = weight > 0
+        priors, members = (
+            weight[is_possible, None] * matches[is_possible],
+            weight[:, None] * matches,
+        )
+        returns = (priors * (episodes[goal].returns @ members)).sum(0)
+        mass = priors.sum(0)
         total += (returns[mass > 0] / mass[mass > 0]).sum()
     return total

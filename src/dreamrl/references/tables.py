@@ -66,33 +66,33 @@ class Tables(NamedTuple):
         All of a set end together, or none does.
         """
         layer = self.layers[step]
-        following = layer.following[rows, action]
+        children = layer.following[rows, action]
         for part in parts(layer.outcomes[rows, action]):
-            yield rows[part], following[part]
+            yield rows[part], children[part]
 
     @no_type_check
     def after(
         self, step: int, rows: Int[np.ndarray, " rows"], action: int
     ) -> Iterator[Int[np.ndarray, " part"]]:
         """Yield the sets of rows that follow, where the episode goes on."""
-        for _, following in self.split(step, rows, action):
-            if following[0] != ENDED:
-                yield following
+        for _, children in self.split(step, rows, action):
+            if children[0] != ENDED:
+                yield children
 
     def best(self) -> list[Float[np.ndarray, "rows actions"]]:
-        """Return for each layer [rows, actions]: the best return of who knows the problem."""
+        """Return for each layer [rows, actions]: the best return if the problem is known."""
         returns: list[np.ndarray] = []
         for layer in reversed(self.layers):
             best = layer.rewards
             if returns:
-                after = returns[-1].max(1)
-                best = best + np.where(layer.following == ENDED, 0.0, after[layer.following])
+                values = returns[-1].max(1)
+                best = best + np.where(layer.following == ENDED, 0.0, values[layer.following])
             returns.append(best)
         return returns[::-1]
 
 
 class SharedTables(NamedTuple):
-    """What each problem would do in all states that any of the problems can lead to."""
+    """The outcomes in each problem of all states that any of the problems can lead to."""
 
     following: list[np.ndarray]
     """By number of steps, [problems, states, actions]: the state that follows, or ENDED."""
@@ -104,10 +104,10 @@ class SharedTables(NamedTuple):
     def best(self) -> list[Float[np.ndarray, "problems states actions"]]:
         """Return by number of steps, [problems, states, actions]: the best return from there on."""
         returns: list[np.ndarray] = []
-        for following, rewards in zip(self.following[::-1], self.rewards[::-1], strict=True):
+        for children, rewards in zip(self.following[::-1], self.rewards[::-1], strict=True):
             if returns:
-                after = returns[-1].max(-1)[np.arange(len(rewards))[:, None, None], following]
-                rewards = rewards + np.where(following == ENDED, 0.0, after)
+                values = returns[-1].max(-1)[np.arange(len(rewards))[:, None, None], children]
+                rewards = rewards + np.where(children == ENDED, 0.0, values)
             returns.append(rewards)
         return returns[::-1]
 
@@ -154,17 +154,17 @@ class Tabulator:
         key, owners = jax.random.key(0), np.arange(len(ids))
         positions = np.array([self.position[i] for i in ids])
         states, observations = self._starts(key, goal, positions)
-        possible = self._possible(goal, positions, states)
-        _, first = distinct([observations] if possible is None else [observations, possible])
+        masks = self._possible(goal, positions, states)
+        _, first = distinct([observations] if masks is None else [observations, masks])
         layers: list[Layer] = []
         while len(owners):
             last = len(layers) + 1 == horizon_of(self.family, exploring=goal is None)
-            after, result = _in_chunks(self._step, (key, goal), (positions[owners], states))
-            ended = _ended(result, possible) | last
-            going, heirs = _going(ended, owners, after)
-            following = self._possible(goal, positions[heirs], going)
-            layer, owners, chosen = _layer(result, possible, ended, owners, going, following)
-            states, possible = jax.tree.map(lambda x, rows=chosen: x[rows], (going, following))
+            next_states, result = _in_chunks(self._step, (key, goal), (positions[owners], states))
+            ends = _ended(result, masks) | last
+            going, heirs = _going(ends, owners, next_states)
+            next_masks = self._possible(goal, positions[heirs], going)
+            layer, owners, indices = _layer(result, masks, ends, owners, going, next_masks)
+            states, masks = jax.tree.map(lambda x, rows=indices: x[rows], (going, next_masks))
             layers.append(layer)
             if sum(len(layer.owners) for layer in layers) > MOST_ROWS:
                 raise UserError(f"no references for {self.family.name!r}: too many states")
@@ -183,18 +183,20 @@ class Tabulator:
             if rows > MOST_SHARED:
                 name = self.family.name
                 raise TooLarge(f"{name!r} has too many states to try each problem in each")
-            tiled = jax.tree.map(lambda leaf: np.concatenate([leaf] * len(ids)), states)
-            inputs = np.repeat(positions, len(kinds)), tiled
-            after, result = _in_chunks(self._step, (key, goal), inputs)
-            possible = self._possible(goal, *inputs)
-            ended = _ended(result, possible)
-            ended = ended.reshape(-1) | (len(tables.following) + 1 == self.family.horizon)
-            states = jax.tree.map(lambda x, on=~ended: x.reshape(-1, *x.shape[2:])[on], after)
+            tiles = jax.tree.map(lambda leaf: np.concatenate([leaf] * len(ids)), states)
+            inputs = np.repeat(positions, len(kinds)), tiles
+            next_states, result = _in_chunks(self._step, (key, goal), inputs)
+            masks = self._possible(goal, *inputs)
+            ends = _ended(result, masks)
+            ends = ends.reshape(-1) | (len(tables.following) + 1 == self.family.horizon)
+            states = jax.tree.map(
+                lambda x, mask=~ends: x.reshape(-1, *x.shape[2:])[mask], next_states
+            )
             kinds, inverse = distinct(jax.tree.leaves(states))
-            following = np.full(ended.size, ENDED, np.int32)
-            following[~ended] = inverse
-            tables.following.append(following.reshape(shape))
-            tables.rewards.append(_rewards(result, possible).reshape(shape))
+            children = np.full(ends.size, ENDED, np.int32)
+            children[~ends] = inverse
+            tables.following.append(children.reshape(shape))
+            tables.rewards.append(_rewards(result, masks).reshape(shape))
         return tables
 
     def _possible(
@@ -224,48 +226,48 @@ def parts(labels: Int[np.ndarray, " rows"]) -> list[Int[np.ndarray, " part"]]:
     return [np.flatnonzero(labels == label) for label in np.unique(labels)]
 
 
-def _ended(result: Step, possible: np.ndarray | None) -> np.ndarray:
+def _ended(result: Step, masks: np.ndarray | None) -> np.ndarray:
     """Return where an episode is over, or could not have come to."""
-    ended = np.asarray(result.terminated | result.truncated)
-    return ended if possible is None else ended | ~possible
+    ends = np.asarray(result.terminated | result.truncated)
+    return ends if masks is None else ends | ~masks
 
 
-def _rewards(result: Step, possible: np.ndarray | None) -> np.ndarray:
+def _rewards(result: Step, masks: np.ndarray | None) -> np.ndarray:
     rewards = np.asarray(result.reward, np.float64).round(DECIMALS)
-    return rewards if possible is None else np.where(possible, rewards, -np.inf)
+    return rewards if masks is None else np.where(masks, rewards, -np.inf)
 
 
-def _going(ended: np.ndarray, owners: np.ndarray, after: Any) -> tuple[Any, np.ndarray]:
+def _going(ends: np.ndarray, owners: np.ndarray, next_states: Any) -> tuple[Any, np.ndarray]:
     """Return the states that follow where the episode goes on, and whose they are."""
-    going = ~ended.reshape(-1)
-    states = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:])[going], after)
-    return states, np.repeat(owners, ended.shape[1])[going]
+    going = ~ends.reshape(-1)
+    states = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:])[going], next_states)
+    return states, np.repeat(owners, ends.shape[1])[going]
 
 
 def _layer(
     result: Step,
-    possible: np.ndarray | None,
-    ended: np.ndarray,
+    mask: np.ndarray | None,
+    ends: np.ndarray,
     owners: np.ndarray,
     going: Any,
     masks: np.ndarray | None,
 ) -> tuple:
     """Return one layer, the owners of the next one's rows, and which states of `going` they are."""
-    shape, size = ended.shape, ended.size
+    shape, size = ends.shape, ends.size
     units = np.rint(_rewards(result, None) * 10**DECIMALS).astype(np.int64)
-    flat = ended.reshape(-1)
-    seen = result.observation.reshape(size, *result.observation.shape[2:])
-    columns = [seen, units.reshape(-1), flat]
+    flat = ends.reshape(-1)
+    observations = result.observation.reshape(size, *result.observation.shape[2:])
+    columns = [observations, units.reshape(-1), flat]
     if masks is not None:
         columns.append(np.ones((size, shape[1]), bool))
         columns[-1][~flat] = masks
     _, outcomes = distinct(columns)
     heirs = np.repeat(owners, shape[1])[~flat]
     rows, inverse = distinct([heirs, *jax.tree.leaves(going)])
-    following = np.full(size, ENDED, np.int32)
-    following[~flat] = inverse
-    paid = _rewards(result, possible)
-    layer = Layer(owners, following.reshape(shape), paid, outcomes.reshape(shape))
+    children = np.full(size, ENDED, np.int32)
+    children[~flat] = inverse
+    rewards = _rewards(result, mask)
+    layer = Layer(owners, children.reshape(shape), rewards, outcomes.reshape(shape))
     return layer, heirs[rows], rows
 
 
@@ -290,12 +292,12 @@ def _reads(jaxpr: Any, variable: Any) -> bool:
     return False
 
 
-def _in_chunks(function: Callable, shared: tuple, inputs: tuple) -> Any:
+def _in_chunks(function: Callable, constants: tuple, inputs: tuple) -> Any:
     """Return a function of many rows, called with CHUNK of them at a time; NumPy comes back."""
     number = len(inputs[0])
     results = []
     for start in range(0, number, CHUNK):
         rows = np.minimum(np.arange(start, start + CHUNK), number - 1)
         chunk = jax.tree.map(lambda leaf, rows=rows: leaf[rows], inputs)
-        results.append(function(*shared, *chunk))
+        results.append(function(*constants, *chunk))
     return jax.tree.map(lambda *x: np.concatenate(x)[:number], *results)

@@ -1,4 +1,4 @@
-"""What a run's metrics warn of, each with a sentence on what to try."""
+"""Warnings of a run's metrics, each with a sentence on what to try."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -42,10 +42,10 @@ def _collapsed(facts: Facts) -> str | None:
 
 
 def _decoder_reads_nothing(facts: Facts) -> str | None:
-    told = facts.record.get("information")
-    if told is None or told >= 0.1 or _encoder_tells_nothing(facts):
+    share = facts.record.get("information")
+    if share is None or share >= 0.1 or _encoder_tells_nothing(facts):
         return None
-    return f"The decoder reads next to nothing off whole explorations (information {told:.0%})."
+    return f"The decoder reads next to nothing off whole explorations (information {share:.0%})."
 
 
 def _encoder_tells_nothing(facts: Facts) -> str | None:
@@ -58,48 +58,51 @@ def _encoder_tells_nothing(facts: Facts) -> str | None:
 
 
 def _z_is_not_used(facts: Facts) -> str | None:
-    told = facts.record.get("return_encoder")
-    if told is None or facts.worth is None or facts.no_exploration is None:
+    score = facts.record.get("return_encoder")
+    if score is None or facts.worth is None or facts.no_exploration is None:
         return None
-    if told > facts.no_exploration + facts.worth / 10:
+    if score > facts.no_exploration + facts.worth / 10:
         return None
     return (
-        f"Exploitation cannot use z: given the true z it returns {told:.2f}, and one that "
+        f"Exploitation cannot use z: given the true z it returns {score:.2f}, and one that "
         f"knows nothing could reach {facts.no_exploration:.2f}."
     )
 
 
 def _explores_in_vain(facts: Facts) -> str | None:
-    told = facts.record.get("return_train")
-    if told is None or facts.worth is None or facts.no_exploration is None:
+    score = facts.record.get("return_train")
+    if score is None or facts.worth is None or facts.no_exploration is None:
         return None
-    if told > facts.no_exploration + facts.worth / 10 or _z_is_not_used(facts):
+    if score > facts.no_exploration + facts.worth / 10 or _z_is_not_used(facts):
         return None
     return (
-        f"The agent does no better for exploring: it returns {told:.2f} on training problems, "
+        f"The agent does no better for exploring: it returns {score:.2f} on training problems, "
         f"and without exploration {facts.no_exploration:.2f} can be reached."
     )
 
 
 def _lost_on_the_way(facts: Facts) -> str | None:
-    best, told = facts.record.get("return_encoder"), facts.record.get("return_train")
-    if best is None or told is None or facts.worth is None:
+    best, score = facts.record.get("return_encoder"), facts.record.get("return_train")
+    if best is None or score is None or facts.worth is None:
         return None
-    if best - told < SOME * facts.worth or _collapsed(facts) or _decoder_reads_nothing(facts):
+    if best - score < SOME * facts.worth or _collapsed(facts) or _decoder_reads_nothing(facts):
         return None
     return (
-        f"With the true z exploitation returns {best:.2f}, with the decoder's only {told:.2f}: "
+        f"With the true z exploitation returns {best:.2f}, with the decoder's only {score:.2f}: "
         "what exploration finds is lost on the way."
     )
 
 
 def _does_not_generalise(facts: Facts) -> str | None:
-    known, unseen = facts.record.get("return_train"), facts.record.get("return_unseen")
-    if known is None or unseen is None or facts.worth is None:
+    train, unseen = (
+        facts.record.get("return_train"),
+        facts.record.get("return_unseen"),
+    )
+    if train is None or unseen is None or facts.worth is None:
         return None
-    if known - unseen < SOME * facts.worth:
+    if train - unseen < SOME * facts.worth:
         return None
-    return f"It returns {known:.2f} on training problems, but {unseen:.2f} on unseen ones."
+    return f"It returns {train:.2f} on training problems, but {unseen:.2f} on unseen ones."
 
 
 def _never_stops(facts: Facts) -> str | None:
@@ -160,7 +163,7 @@ ALARMS: tuple[tuple[Callable[[Facts], str | None], str], ...] = (
     (_never_stops, "Raise exploration.cost, or train longer: the stop rule learns last."),
     (_still_compresses, "Train longer, or raise bottleneck.dual_rate or bottleneck.first_dual."),
 )
-"""What may be wrong in a seed that is a third through, and the remedy."""
+"""Checks of a seed that is a third through, and the remedy of each."""
 
 
 def alarms(seeds: Mapping[int, Facts], failed: Mapping[int, str]) -> list[Alarm]:
@@ -168,24 +171,24 @@ def alarms(seeds: Mapping[int, Facts], failed: Mapping[int, str]) -> list[Alarm]
     return [*_failures(failed), *_of_seeds(seeds), *_of_all(seeds)]
 
 
-def _failures(failed: Mapping[int, str]) -> Iterator[Alarm]:
+def _failures(errors: Mapping[int, str]) -> Iterator[Alarm]:
     remedy = (
         "Train on from the agent that was kept with dreamrl train --from RUN and a lower "
         "budget.learning_rate or learner.max_norm."
     )
-    for seed, error in failed.items():
+    for seed, error in errors.items():
         yield _alarm("alarm", f"The training failed: {error}", remedy, [seed])
 
 
 def _of_seeds(seeds: Mapping[int, Facts]) -> Iterator[Alarm]:
     late = {seed: facts for seed, facts in seeds.items() if facts.progress >= LATE}
     for check, remedy in ALARMS:
-        told = {seed: check(facts) for seed, facts in late.items()}
-        hit = [seed for seed, what in told.items() if what]
+        findings = {seed: check(facts) for seed, facts in late.items()}
+        hit = [seed for seed, finding in findings.items() if finding]
         if hit:
-            words = told[hit[0]] or ""
-            more = f" (the numbers are those of seed {hit[0]})" if len(hit) > 1 else ""
-            yield _alarm("alarm", words + more, remedy, hit)
+            words = findings[hit[0]] or ""
+            remark = f" (the numbers are those of seed {hit[0]})" if len(hit) > 1 else ""
+            yield _alarm("alarm", words + remark, remedy, hit)
 
 
 def _of_all(seeds: Mapping[int, Facts]) -> Iterator[Alarm]:
@@ -198,15 +201,15 @@ def _of_all(seeds: Mapping[int, Facts]) -> Iterator[Alarm]:
     if len(returns) > 1 and worth is not None:
         low, high = (pick(returns, key=lambda s: returns[s]) for pick in (min, max))
         if returns[high] - returns[low] > worth / 2:
-            what = (
+            message = (
                 f"Seeds disagree: seed {low} returns {returns[low]:.2f}, "
                 f"seed {high} {returns[high]:.2f}."
             )
             remedy = "See what the worse one does otherwise in its curves and trials below."
-            yield _alarm("alarm", what, remedy, [low, high])
+            yield _alarm("alarm", message, remedy, [low, high])
     if 1 < len(seeds) < FEW:
         yield _alarm("note", FEW_SEEDS, f"Train at least {FEW}: --seeds {FEW}.", [])
 
 
-def _alarm(kind: Any, what: str, remedy: str, seeds: Sequence[int]) -> Alarm:
-    return {"kind": kind, "what": what, "remedy": remedy, "seeds": list(seeds)}
+def _alarm(kind: Any, text: str, remedy: str, seeds: Sequence[int]) -> Alarm:
+    return {"kind": kind, "what": text, "remedy": remedy, "seeds": list(seeds)}

@@ -1,4 +1,4 @@
-"""What families look like, as data: grids, and pictures."""
+"""Drawings of families, as data: grids, and pictures."""
 
 import base64
 import io
@@ -30,13 +30,13 @@ def view(family: Family, ids: Iterable[int]) -> FamilyView:
     names: Iterable[Any] | None = action_names(family)
     if names is None and isinstance(family.action_space, Discrete):
         names = range(family.action_space.n)
-    found: FamilyView = {
+    result: FamilyView = {
         "actions": None if names is None else list(map(str, names)),
         "board": board(family, ids),
     }
     if isinstance(family, HasExploitationNames):
-        found["exploits"] = list(map(str, family.exploitation_names))
-    return found
+        result["exploits"] = list(map(str, family.exploitation_names))
+    return result
 
 
 def board(family: Family, ids: Iterable[int]) -> Board | None:
@@ -48,9 +48,9 @@ def board(family: Family, ids: Iterable[int]) -> Board | None:
     problems: dict[str, tuple[list[int], list[int]]] = {}
     size = 0
     ids = list(ids)
-    every = jax.tree.map(np.asarray, jax.jit(jax.vmap(family.problem))(jnp.array(ids, jnp.int32)))
+    stack = jax.tree.map(np.asarray, jax.jit(jax.vmap(family.problem))(jnp.array(ids, jnp.int32)))
     for row, problem_id in enumerate(ids):
-        drawing = family.drawing(jax.tree.map(lambda x, row=row: x[row], every))
+        drawing = family.drawing(jax.tree.map(lambda x, row=row: x[row], stack))
         size = max(size, int(drawing.size))
         has_lines = [
             _number(lines, (*_whole(line.start), *_whole(line.end), _hex(line.color)))
@@ -66,18 +66,18 @@ def board(family: Family, ids: Iterable[int]) -> Board | None:
 
 def picture_space(space: Space) -> Image | None:
     """Return the space of what is seen, if that is pictures."""
-    seen = without_said(space)
-    return seen if isinstance(seen, Image) else None
+    inner = without_said(space)
+    return inner if isinstance(inner, Image) else None
 
 
 def pictures(space: Space, observations: Shaped[np.ndarray, "times ..."]) -> list[str] | None:
     """Return observations as PNG images; None where they are none that can be shown."""
-    seen = picture_space(space)
-    if seen is None or seen.channels not in (1, 3):
+    image = picture_space(space)
+    if image is None or image.channels not in (1, 3):
         return None
-    size = math.prod(seen.shape)
+    size = math.prod(image.shape)
     pixels = np.asarray(observations).reshape(len(observations), -1)[:, :size].astype(np.uint8)
-    return [png(Picture.fromarray(x.reshape(seen.shape).squeeze())) for x in pixels]
+    return [png(Picture.fromarray(x.reshape(image.shape).squeeze())) for x in pixels]
 
 
 def frames(story: Story) -> list[str] | None:
@@ -98,8 +98,8 @@ def png(picture: Picture.Image) -> str:
     return f"data:image/png;base64,{base64.b64encode(content.getvalue()).decode()}"
 
 
-def _number(known: dict[Entry, int], entry: Entry) -> int:
-    return known.setdefault(entry, len(known))
+def _number(numbers: dict[Entry, int], entry: Entry) -> int:
+    return numbers.setdefault(entry, len(numbers))
 
 
 def _whole(place: Any) -> tuple[int, int]:

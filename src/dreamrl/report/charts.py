@@ -23,11 +23,11 @@ Histories = Mapping[int, Sequence[Record]]
 def charts(histories: Histories) -> list[Chart]:
     """Return what was measured in {seed: records}, returns first."""
     returns = RETURNS if tells_unseen(histories) else EVERY
-    found = [_chart("return", True, None, histories, returns)]
-    told = (("return_encoder", "training problems, sampled policies"),)
-    found.append(_chart("return, given the true z", True, None, histories, told))
-    found += [_chart(label, False, high, histories, ((key, label),)) for key, label, high in SMALL]
-    return [chart for chart in found if chart["series"]]
+    result = [_chart("return", True, None, histories, returns)]
+    metrics = (("return_encoder", "training problems, sampled policies"),)
+    result.append(_chart("return, given the true z", True, None, histories, metrics))
+    result += [_chart(label, False, high, histories, ((key, label),)) for key, label, high in SMALL]
+    return [chart for chart in result if chart["series"]]
 
 
 def _chart(
@@ -38,8 +38,8 @@ def _chart(
     metrics: Sequence[tuple[str, str]],
 ) -> Chart:
     series = [_series(histories, key, label) for key, label in metrics]
-    kept = [each for each in series if each["lines"]]
-    return {"title": title, "limits": limits, "high": high, "series": kept}
+    curves = [each for each in series if each["lines"]]
+    return {"title": title, "limits": limits, "high": high, "series": curves}
 
 
 def _series(histories: Histories, key: str, label: str) -> Series:
@@ -60,18 +60,20 @@ def _band(histories: Histories, key: str) -> Band | None:
     """Return mean and interval at iterations that several seeds have; steps are their mean."""
     if len(histories) < 2:
         return None
-    at: dict[int, list[tuple[float, float]]] = {}
+    groups: dict[int, list[tuple[float, float]]] = {}
     for records in histories.values():
         for record in records:
             if key in record and "steps" in record:
-                at.setdefault(int(record["iteration"]), []).append((record["steps"], record[key]))
-    shared = _thinned([values for _, values in sorted(at.items()) if len(values) > 1])
-    if not shared:
+                groups.setdefault(int(record["iteration"]), []).append(
+                    (record["steps"], record[key])
+                )
+    rows = _thinned([values for _, values in sorted(groups.items()) if len(values) > 1])
+    if not rows:
         return None
     band: Band = {"x": [], "mean": [], "low": [], "high": []}
-    for values in shared:
-        steps, measured = np.array(values, float).T
-        mean, interval = mean_ci95(measured)
+    for values in rows:
+        steps, results = np.array(values, float).T
+        mean, interval = mean_ci95(results)
         # Few seeds that agree exactly have no interval: nothing is drawn around them.
         low, high = interval or (mean, mean)
         band["x"].append(round(float(steps.mean())))

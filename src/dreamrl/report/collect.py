@@ -78,7 +78,7 @@ def collect(
 
 
 Reach = Callable[[str, Path | None], Mapping[str, Any]]
-"""What can be reached in a family, by its name in a run, and the tables that the run keeps."""
+"""(a family's name in a run, the tables that the run keeps) -> what can be reached in it."""
 
 
 def reach(family: str, tables: Path | None) -> Mapping[str, Any]:
@@ -104,11 +104,11 @@ def read(
         runs.tell_family(path, family)
         if not (path / MANIFEST).is_file():
             runs.find(path)  # It says why this is no run.
-        where, manifest = path / MANIFEST, Run(path).manifest
-        seeds = seeds_of(manifest, where)
-        group["agent"] = entry(manifest, "agent", str, where)
-        group["family"] = entry(manifest, "family", str, where)
-        group["settings"] = flat(entry(manifest, "settings", dict, where))
+        file, manifest = path / MANIFEST, Run(path).manifest
+        seeds = seeds_of(manifest, file)
+        group["agent"] = entry(manifest, "agent", str, file)
+        group["family"] = entry(manifest, "family", str, file)
+        group["settings"] = flat(entry(manifest, "settings", dict, file))
         group["state"] = state(path, manifest)
         tables = kept(program(path))
     except UserError as error:
@@ -116,29 +116,29 @@ def read(
     group["started"] = str(manifest.get("started", ""))
     group["versions"] = {str(k): str(v) for k, v in _dict(manifest.get("versions")).items()}
     of_seeds = dict(zip(seeds, runs_of(path, seeds), strict=True))
-    histories, failed = {}, {}
+    histories, errors = {}, {}
     for seed, run in of_seeds.items():
-        shown: Seed = {
+        card: Seed = {
             "seed": seed,
             "message": None,
             "alternatives": "advantage" if is_q_learning(group) else "probability",
             "known": None,
             "trials": [],
         }
-        group["seeds"].append(shown)
+        group["seeds"].append(card)
         try:
             histories[seed] = history(run)
             if run.manifest.get("status") == "failed":
-                failed[seed] = str(run.manifest.get("error"))
+                errors[seed] = str(run.manifest.get("error"))
         except UserError as error:
-            shown["message"] = str(error)
+            card["message"] = str(error)
     result = _dict(manifest.get("result"))
     exact = _exact(result, group["family"], tables, reach)
     group["limits"] = _limits(exact)
     group["result"] = _result(result)
     group["charts"] = charts(histories)
     group["progress"] = _progress(histories, group["settings"])
-    group["alarms"] = alarms(_facts(histories, group, exact, tables), failed)
+    group["alarms"] = alarms(_facts(histories, group, exact, tables), errors)
     return group
 
 
@@ -172,7 +172,7 @@ def _play(
 ) -> None:
     """Let the agents of a run's seeds play, and enter what came of it."""
     family: Family | None = None
-    shown: set[int] = set()
+    ids: set[int] = set()
     numbers = [each["seed"] for each in group["seeds"]]
     seeds = list(zip(group["seeds"], runs_of(path, numbers), strict=True))
     for entry_, run in seeds[:players]:
@@ -181,20 +181,24 @@ def _play(
         try:
             agent = load(run.path)
             family = agent.family
-            chosen = problems or choose(family, PROBLEMS, seed)
-            known, played = trials(
-                agent, chosen, seed, q_learning=is_q_learning(group), draw=not views and not shown
+            problem_ids = problems or choose(family, PROBLEMS, seed)
+            known, records = trials(
+                agent,
+                problem_ids,
+                seed,
+                q_learning=is_q_learning(group),
+                draw=not views and not ids,
             )
         except UserError as error:
             entry_["message"] = str(error)
             continue
-        entry_["known"], entry_["trials"] = known, played
-        shown |= {*chosen, *(known["ids"] if known else ())}
+        entry_["known"], entry_["trials"] = known, records
+        ids |= {*problem_ids, *(known["ids"] if known else ())}
     if family is not None:
-        before = views.get(group["family"])
-        if before is not None and before["board"] is not None:
-            shown |= {int(problem) for problem in before["board"]["problems"]}
-        views[group["family"]] = boards.view(family, sorted(shown))
+        view = views.get(group["family"])
+        if view is not None and view["board"] is not None:
+            ids |= {int(problem) for problem in view["board"]["problems"]}
+        views[group["family"]] = boards.view(family, sorted(ids))
 
 
 def is_q_learning(group: Group) -> bool:
@@ -204,25 +208,27 @@ def is_q_learning(group: Group) -> bool:
 
 def flat(settings: Mapping[str, Any], before: str = "") -> dict[str, str]:
     """Return settings as a manifest holds them, by dotted path."""
-    found: dict[str, str] = {}
+    result: dict[str, str] = {}
     for name, value in settings.items():
         if isinstance(value, dict):
-            found |= flat(value, f"{before}{name}.")
+            result |= flat(value, f"{before}{name}.")
         else:
-            found[f"{before}{name}"] = str(value)
-    return found
+            result[f"{before}{name}"] = str(value)
+    return result
 
 
 def differences(groups: Iterable[Group]) -> list[Difference]:
     """Return the settings that are not the same in all runs that can be read."""
     groups = list(groups)
-    held = [{"agent": g["agent"], "family": g["family"], **g["settings"]} for g in groups]
-    read = [each for each, group in zip(held, groups, strict=True) if group["message"] is None]
-    names = dict.fromkeys(name for each in read for name in each)
+    settings = [{"agent": g["agent"], "family": g["family"], **g["settings"]} for g in groups]
+    readable = [
+        each for each, group in zip(settings, groups, strict=True) if group["message"] is None
+    ]
+    names = dict.fromkeys(name for each in readable for name in each)
     return [
-        {"setting": name, "values": [each.get(name) for each in held]}
+        {"setting": name, "values": [each.get(name) for each in settings]}
         for name in names
-        if len({each.get(name) for each in read}) > 1
+        if len({each.get(name) for each in readable}) > 1
     ]
 
 
@@ -232,7 +238,7 @@ def together(groups: Iterable[Group]) -> list[Together]:
     for group in groups:
         if group["charts"] and group["charts"][0]["limits"]:
             by_family.setdefault(group["family"], []).append(group)
-    found: list[Together] = []
+    result: list[Together] = []
     for family, several in by_family.items():
         if len(several) > 1:
             chart: Chart = {
@@ -244,8 +250,8 @@ def together(groups: Iterable[Group]) -> list[Together]:
                 ],
             }
             limits = max((group["limits"] for group in several), key=len)
-            found.append({"chart": chart, "limits": limits})
-    return found
+            result.append({"chart": chart, "limits": limits})
+    return result
 
 
 def _label(group: Group) -> str:
@@ -278,8 +284,8 @@ def _result(result: Mapping[str, Any]) -> list[tuple[str, str]]:
         words = f"{result['return_mean']:.3f}"
         if isinstance(interval, list) and len(interval) == 2:
             words += f" (95 %: {interval[0]:.3f} to {interval[1]:.3f})"
-        of = "unseen" if result.get("held_out", True) else "all"
-        rows.append((f"return on {of} problems", words))
+        scope = "unseen" if result.get("held_out", True) else "all"
+        rows.append((f"return on {scope} problems", words))
     names = {"return_lowest": "in the worst seed", "exploration_length_mean": "exploration, steps"}
     for name, label in names.items():
         if isinstance(result.get(name), float):

@@ -17,7 +17,7 @@ MODULES = (*VIEWS, "main")
 STUDIO = (*VIEWS, "studio")
 """The studio's, which asks for its data."""
 LESSON = "lesson.json"
-"""What the lesson shows: tools/lesson.py makes it."""
+"""The data of the lesson: tools/lesson.py makes them."""
 TAUGHT = (*(name for name in VIEWS if name != "run"), "trap", "lesson")
 IMPORT = re.compile(r"^import [^;]*;\n", re.MULTILINE)
 EXPORT = re.compile(r"^export (?=(async )?(function|const|class) )", re.MULTILINE)
@@ -74,11 +74,11 @@ def diagnosis_html(title: str, body: str) -> str:
     return _around(escape(title), body, style, "", "'self'")
 
 
-def _page(title: str, modules: Sequence[str], data: str, allowed: str = "") -> str:
+def _page(title: str, modules: Sequence[str], data: str, extra: str = "") -> str:
     code = bundle(modules)
     body = DRAWN.format(code=code, data=data)
     script = f"script-src {_allowed(code)}; "
-    return _around(title, body, _part("style.css"), script, f"'none'{allowed}")
+    return _around(title, body, _part("style.css"), script, f"'none'{extra}")
 
 
 def _around(title: str, body: str, style: str, script: str, form: str) -> str:

@@ -1,6 +1,6 @@
-"""What a report is made of: the JSON that `collect` returns, and that the page draws.
+"""The schema of a report: the JSON that `collect` returns, and that the page draws.
 
-`assets/schema.js` says the same to the page's own code. Numbers are finite; None stands for what
+`assets/schema.js` says the same to the page's code. Numbers are finite; None stands for what
 there is not. Names and texts come from runs and families, and may hold anything.
 """
 
@@ -40,9 +40,9 @@ class Chart(TypedDict):
 
     title: str
     high: float | None
-    """Where the axis ends, if that is known."""
+    """The axis's end, if that is known."""
     limits: bool
-    """Whether the exact reference values belong in it."""
+    """True if the exact reference values belong in it."""
     series: list[Series]
 
 
@@ -54,7 +54,7 @@ class Limit(TypedDict):
 
 
 class Alarm(TypedDict):
-    """What went wrong, and what to try."""
+    """A fault, and its remedy."""
 
     kind: Literal["alarm", "note"]
     what: str
@@ -72,7 +72,7 @@ class Episode(TypedDict):
     end: Literal["stopped", "terminated", "truncated"]
     """`stopped`: by the agent."""
     alternatives: list[list[float]] | None
-    """What each action's share was, a row a decision: n, or n + 1 if the agent then stopped."""
+    """Shares of the actions, a row a decision: n, or n + 1 if the agent then stopped."""
     seen: list[str]
     """[n+1] observations in words; empty where they are pictures."""
     places: list[Point] | None
@@ -82,7 +82,7 @@ class Episode(TypedDict):
 
 
 class Beliefs(TypedDict):
-    """What was believed at each of the exploration's n + 1 moments."""
+    """The beliefs at each of the exploration's n + 1 moments."""
 
     errors: list[float] | None
     """[n+1]: squared distance to the true z; of training problems alone."""
@@ -127,7 +127,7 @@ class Known(TypedDict):
     points: list[Point]
     """Their first two principal components."""
     variance: Point
-    """What share of all variance these show."""
+    """Their shares of all variance."""
 
 
 class Seed(TypedDict):
@@ -137,7 +137,7 @@ class Seed(TypedDict):
     message: str | None
     """Why there are no trials."""
     alternatives: Literal["probability", "advantage"]
-    """What `Episode.alternatives` are: of a DQN, by how much an action is worth more."""
+    """Unit of `Episode.alternatives`: of a DQN, by how much an action is worth more."""
     known: Known | None
     trials: list[Trial]
 
@@ -147,7 +147,7 @@ class Group(TypedDict):
 
     name: str
     message: str | None
-    """What is wrong with it, if it cannot be read."""
+    """Its fault, if it cannot be read."""
     agent: str
     family: str
     state: str
@@ -176,7 +176,7 @@ class Board(TypedDict):
 
 
 class FamilyView(TypedDict):
-    """What the page must know of a family."""
+    """A family as the page must know it."""
 
     actions: list[str] | None
     """Names of the actions, where they are numbered."""

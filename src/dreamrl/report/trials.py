@@ -39,10 +39,10 @@ def plane(encodings: Float[np.ndarray, "problems Z"]) -> Plane:
     mean = encodings.mean(0)
     _, spread, axes = np.linalg.svd(encodings - mean, full_matrices=False)
     total = max(float(np.square(spread).sum()), 1e-12)
-    wanted = np.zeros((2, encodings.shape[1]))
-    wanted[: len(axes[:2])] = axes[:2]
+    directions = np.zeros((2, encodings.shape[1]))
+    directions[: len(axes[:2])] = axes[:2]
     shares = [*(np.square(spread) / total), 0.0, 0.0]
-    return Plane(mean, wanted, (_short(shares[0]), _short(shares[1])))
+    return Plane(mean, directions, (_short(shares[0]), _short(shares[1])))
 
 
 def choose(family: Family, number: int, seed: int) -> list[int]:
@@ -50,8 +50,8 @@ def choose(family: Family, number: int, seed: int) -> list[int]:
     rng = np.random.default_rng(seed)
     unseen = [i for i in _some(family.test_ids, rng, 4 * number) if i not in family.train_ids]
     unseen = unseen[: number // 2]
-    known = _some(family.train_ids, rng, number - len(unseen))
-    return [*unseen, *known]
+    training = _some(family.train_ids, rng, number - len(unseen))
+    return [*unseen, *training]
 
 
 def _some(ids: Sequence[int], rng: np.random.Generator, number: int) -> list[int]:
@@ -71,7 +71,7 @@ def trials(
     """Play a trial in each problem; return the known problems that matter, and the trials.
 
     Args:
-        agent: Who plays.
+        agent: The player.
         problems: Their IDs.
         seed: Draws goals, the same ones for every agent.
         q_learning: Whether the agent's logits are by how much an action is worth more.
@@ -85,20 +85,20 @@ def trials(
     if agent.known is not None:
         columns, flat = _likeliest(stories), plane(agent.known.encodings)
         known = _known(agent, columns, flat)
-    found: list[Trial] = []
+    results: list[Trial] = []
     for story in stories:
         swaps = [_swap(agent, story, other, q_learning) for other in stories if other is not story]
         beliefs = _beliefs(story, columns, flat)
-        frames = boards.frames(story) if draw and not found else None
-        found.append(_trial(story, beliefs, swaps, q_learning, frames))
-    return known, found
+        frames = boards.frames(story) if draw and not results else None
+        results.append(_trial(story, beliefs, swaps, q_learning, frames))
+    return known, results
 
 
 def _likeliest(stories: Sequence[Story]) -> np.ndarray:
     """Return which of the known problems to show, in their order: those that were ever likely."""
     shares = [story.beliefs.confidence for story in stories]
-    most = np.max([each.max(0) for each in shares if each is not None], axis=0)
-    return np.sort(np.argsort(-most, kind="stable")[:KNOWN])
+    highest = np.max([each.max(0) for each in shares if each is not None], axis=0)
+    return np.sort(np.argsort(-highest, kind="stable")[:KNOWN])
 
 
 def _known(agent: TrainedAgent, columns: np.ndarray, flat: Plane) -> Known:
@@ -109,16 +109,16 @@ def _known(agent: TrainedAgent, columns: np.ndarray, flat: Plane) -> Known:
 
 
 def _beliefs(story: Story, columns: np.ndarray, flat: Plane | None) -> Beliefs:
-    held, decided = story.beliefs, story.decided[0]
-    shares = None if held.confidence is None else held.confidence[:, columns]
-    worth = None if decided is None else decided.continuation
+    record, decisions = story.beliefs, story.decided[0]
+    shares = None if record.confidence is None else record.confidence[:, columns]
+    worth = None if decisions is None else decisions.continuation
     return {
-        "errors": None if held.errors is None else _numbers(held.errors),
-        "gained": None if held.gained is None else _numbers(held.gained),
-        "moved": _numbers(held.moved),
-        "worth": None if worth is None else _numbers(worth[: held.steps + 1]),
+        "errors": None if record.errors is None else _numbers(record.errors),
+        "gained": None if record.gained is None else _numbers(record.gained),
+        "moved": _numbers(record.moved),
+        "worth": None if worth is None else _numbers(worth[: record.steps + 1]),
         "shares": None if shares is None else [_numbers(row, 3) for row in shares],
-        "points": None if flat is None else flat.points(held.means),
+        "points": None if flat is None else flat.points(record.means),
     }
 
 
@@ -129,7 +129,7 @@ def _trial(
     q_learning: bool,
     frames: list[str] | None,
 ) -> Trial:
-    explored, exploited = story.beliefs.trajectory, story.exploitation
+    exploration, exploitation = story.beliefs.trajectory, story.exploitation
     family = story.family
     has_lines = isinstance(family, HasDrawing) and bool(family.drawing(story.problem).lines)
     return {
@@ -137,9 +137,9 @@ def _trial(
         "kind": "training" if story.problem_id in family.train_ids else "unseen",
         "goal": words(story.goal),
         "goal_place": (_short(story.goal[0]), _short(story.goal[1])) if has_lines else None,
-        "explored": _episode(story, True, explored, story.decided[0], q_learning),
+        "explored": _episode(story, True, exploration, story.decided[0], q_learning),
         "beliefs": beliefs,
-        "exploited": _episode(story, False, exploited, story.decided[1], q_learning),
+        "exploited": _episode(story, False, exploitation, story.decided[1], q_learning),
         "swaps": swaps,
         "frames": frames,
     }
@@ -153,10 +153,10 @@ def _swap(agent: TrainedAgent, story: Story, other: Story, q_learning: bool) -> 
 
 
 def _episode(
-    story: Story, exploring: bool, episode: Trajectory, decided: Decided | None, q_learning: bool
+    story: Story, exploring: bool, episode: Trajectory, record: Decided | None, q_learning: bool
 ) -> Episode:
-    family, seen = story.family, np.asarray(episode.observations)
-    ended = "terminated" if bool(episode.terminated.any()) else "truncated"
+    family, observations = story.family, np.asarray(episode.observations)
+    end = "terminated" if bool(episode.terminated.any()) else "truncated"
     space = family.observation_space
     return {
         "actions": [story.name_of(action, exploring) for action in episode.actions],
@@ -164,23 +164,23 @@ def _episode(
         "end": "stopped"
         if stopped(episode)
         else "terminated"
-        if ended == "terminated"
+        if end == "terminated"
         else "truncated",
-        "alternatives": _alternatives(decided, len(episode.actions) + stopped(episode), q_learning),
-        "seen": [] if boards.picture_space(space) else [words(x) for x in seen],
-        "places": [(_short(x[0]), _short(x[1])) for x in seen]
+        "alternatives": _alternatives(record, len(episode.actions) + stopped(episode), q_learning),
+        "seen": [] if boards.picture_space(space) else [words(x) for x in observations],
+        "places": [(_short(x[0]), _short(x[1])) for x in observations]
         if isinstance(family, HasDrawing)
         else None,
-        "pictures": boards.pictures(space, seen),
+        "pictures": boards.pictures(space, observations),
     }
 
 
 def _alternatives(
-    decided: Decided | None, decisions: int, q_learning: bool
+    record: Decided | None, decisions: int, q_learning: bool
 ) -> list[list[float]] | None:
-    if decided is None or not isinstance(decided.policy, Categorical):
+    if record is None or not isinstance(record.policy, Categorical):
         return None
-    logits = np.asarray(decided.policy.logits, float)[:decisions]
+    logits = np.asarray(record.policy.logits, float)[:decisions]
     shares = logits - logits.max(-1, keepdims=True) if q_learning else softmax(logits, -1)
     # A masked action's logit is a huge negative number: here it is one that is never taken.
     return [_numbers(np.maximum(row, -1e3), 3) for row in shares]

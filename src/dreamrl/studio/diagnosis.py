@@ -23,9 +23,9 @@ from dreamrl.report.page import diagnosis_html
 from dreamrl.studio.guard import LOOPBACK, Guard
 
 TOLD = "/told"
-"""Where answers are sent. Unlike the beginning, at `/`, no other site may link to it."""
+"""The address of answers. Unlike the beginning, at `/`, no other site may link to it."""
 LONGEST = 400
-"""Letters that are shown of what is wrong."""
+"""Letters of an error that are shown."""
 
 WORTH = "Worth: how much more the best repair is expected to pay, once the outcome is known."
 KEPT = "This page's address holds all that was told: as a bookmark, it can be kept."
@@ -54,12 +54,12 @@ def application(
     """
     lock = threading.Lock()
 
-    def answer(told: Told) -> Response:
+    def answer(answers: Told) -> Response:
         fault = ""
         with lock:
             consultation = Consultation(agent, machine=machine)
             try:
-                for test, outcome in told:
+                for test, outcome in answers:
                     consultation.tell(outcome, test)
             except UserError as error:
                 fault = str(error)
@@ -77,24 +77,24 @@ def application(
 
 def page(consultation: Consultation, name: str, fault: str = "") -> str:
     """Return what is known and asked as HTML; `fault` is what was wrong with the last answer."""
-    said, told = wording(consultation), consultation.told
+    phrases, answers = wording(consultation), consultation.told
     head = f'<h1>Diagnosis</h1><p class="path">{escape(name)}</p>'
     if fault:
         head += f'<p class="alarm" role="alert">{escape(fault[:LONGEST])}</p>'
-    if said.proposal is None:
-        title = f"repair: {said.advice.repair}"
-        first = [_card(title, f"<p>{said.pays}</p><p>{said.test}</p>")]
+    if phrases.proposal is None:
+        title = f"repair: {phrases.advice.repair}"
+        first = [_card(title, f"<p>{phrases.pays}</p><p>{phrases.test}</p>")]
     else:
-        title = said.test
-        now = _card(f"now: {said.advice.repair}", f"<p>{said.pays}</p>")
-        first = [_card(title, _question(said, said.proposal.test, told)), now]
-    if told:
-        first.append(_card("told so far", _history(told)))
-    best = said.repairs[:SHOWN]
-    repairs = _bars("How likely no other would pay more", best, said.advice.repair)
-    if len(said.repairs) > SHOWN:
-        repairs += f"<p>and {len(said.repairs) - SHOWN} more</p>"
-    faults = _bars("How likely each is", likeliest(said.faults))
+        title = phrases.test
+        advice = _card(f"now: {phrases.advice.repair}", f"<p>{phrases.pays}</p>")
+        first = [_card(title, _question(phrases, phrases.proposal.test, answers)), advice]
+    if answers:
+        first.append(_card("told so far", _history(answers)))
+    best = phrases.repairs[:SHOWN]
+    repairs = _bars("How likely no other would pay more", best, phrases.advice.repair)
+    if len(phrases.repairs) > SHOWN:
+        repairs += f"<p>and {len(phrases.repairs) - SHOWN} more</p>"
+    faults = _bars("How likely each is", likeliest(phrases.faults))
     rows = ("".join(first), _card("repairs", repairs) + _card("faults", faults))
     body = "".join(f'<div class="columns">{row}</div>' for row in rows)
     return diagnosis_html(f"{title} · dreamrl diagnose", f"<main>{head}{body}</main>")
@@ -105,25 +105,25 @@ def _card(heading: str, content: str) -> str:
     return f'<section class="card"><h2>{heading}</h2>{content}</section>'
 
 
-def _question(said: Wording, test: str, told: Told) -> str:
+def _question(phrases: Wording, test: str, answers: Told) -> str:
     rows = "".join(
         f'<tr><th scope="row"><button name="{escape(test)}" value="{escape(outcome)}">'
-        f"{escape(outcome)}</button></th><td>{likely}</td><td>{escape(then)}</td></tr>"
-        for outcome, likely, then in said.outcomes
+        f"{escape(outcome)}</button></th><td>{likely}</td><td>{escape(repair)}</td></tr>"
+        for outcome, likely, repair in phrases.outcomes
     )
     titles = ("outcome", "likely", "best repair then")
     heads = "".join(f'<th scope="col">{title}</th>' for title in titles)
     caption = "<caption>What is its outcome?</caption>"
     table = f'<table class="outcomes">{caption}<tr>{heads}</tr>{rows}</table>'
-    return f'<p>{said.worth}</p>{_form(TOLD, told, table)}<p class="aside">{WORTH}</p>'
+    return f'<p>{phrases.worth}</p>{_form(TOLD, answers, table)}<p class="aside">{WORTH}</p>'
 
 
-def _bars(label: str, shares: Sequence[Share], chosen: str = "") -> str:
+def _bars(label: str, shares: Sequence[Share], choice: str = "") -> str:
     """Return bars of the likeliest; the one that is chosen is marked, to readers aloud too."""
     rows = []
     for name, value, words in shares:
         kind, mark = "", ""
-        if name == chosen:
+        if name == choice:
             kind, mark = ' class="chosen"', '<span class="hidden">, the agent\'s</span>'
         rows.append(
             f'<li{kind}><span class="name">{escape(name)}</span>'
@@ -131,22 +131,22 @@ def _bars(label: str, shares: Sequence[Share], chosen: str = "") -> str:
             f'<rect width="{100 * value:.2f}" height="10"/></svg>'
             f'<span class="value">{words}{mark}</span></li>'
         )
-    wide = " results" if chosen else ""
+    wide = " results" if choice else ""
     bars = f'<ul class="bars{wide}">{"".join(rows)}</ul>'
     return f'<p class="aside">{label}</p>{bars}'
 
 
-def _history(told: Told) -> str:
-    rows = "".join(f"<li>{escape(test)}: {escape(outcome)}</li>" for test, outcome in told)
-    undo = _form(TOLD, told[:-1], "<button>Undo the last answer</button>")
-    again = _form("/", (), "<button>Start over</button>")
-    return f'<ol>{rows}</ol><div class="controls">{undo}{again}</div><p class="aside">{KEPT}</p>'
+def _history(answers: Told) -> str:
+    rows = "".join(f"<li>{escape(test)}: {escape(outcome)}</li>" for test, outcome in answers)
+    undo = _form(TOLD, answers[:-1], "<button>Undo the last answer</button>")
+    restart = _form("/", (), "<button>Start over</button>")
+    return f'<ol>{rows}</ol><div class="controls">{undo}{restart}</div><p class="aside">{KEPT}</p>'
 
 
-def _form(place: str, told: Told, content: str) -> str:
+def _form(place: str, answers: Told, content: str) -> str:
     """Return a form that says again what was told; a button in it may add an outcome."""
-    held = "".join(
+    inputs = "".join(
         f'<input type="hidden" name="{escape(test)}" value="{escape(outcome)}">'
-        for test, outcome in told
+        for test, outcome in answers
     )
-    return f'<form action="{place}">{held}{content}</form>'
+    return f'<form action="{place}">{inputs}{content}</form>'

@@ -1,4 +1,4 @@
-"""Who may ask: the page itself, from this machine, and nobody through a foreign page.
+"""The guard of a page: requests of the page itself, from this machine, and none through others.
 
 A page of another site can make a browser send requests here. Such requests name that site in
 `Origin` or `Sec-Fetch-Site`; and where its own name has been made to lead to this machine (DNS
@@ -29,7 +29,7 @@ ALWAYS = {
 
 
 class Guard:
-    """Refuses what an own page would not send: the studio's, or a diagnosis'.
+    """Refuses requests that this server's page would not send: the studio's, or a diagnosis'.
 
     Args:
         app: Answers the rest.
@@ -82,22 +82,22 @@ class Guard:
             ipaddress.ip_address(name)
         except ValueError:
             return False
-        # No name server can make numbers lead elsewhere; who is asked for a token may have many.
+        # No name server can make numbers lead elsewhere; a guard with a token may have many.
         return self.token is not None
 
     def _without_token(self, scope: Scope, headers: Headers) -> Response | None:
         if self.token is None or self._is_token(_held(headers.get("cookie", ""), self.cookie)):
             return None
-        [given] = parse_qs(scope["query_string"].decode("latin-1")).get(TOKEN, [""])[:1]
-        if scope["path"] not in PAGES or not self._is_token(given):
+        [token] = parse_qs(scope["query_string"].decode("latin-1")).get(TOKEN, [""])[:1]
+        if scope["path"] not in PAGES or not self._is_token(token):
             return PlainTextResponse("open the address with the token that was printed", 401)
         answer = RedirectResponse(scope["path"], 303)
-        answer.set_cookie(self.cookie, given, httponly=True, samesite="strict")
+        answer.set_cookie(self.cookie, token, httponly=True, samesite="strict")
         return answer
 
-    def _is_token(self, given: str) -> bool:
+    def _is_token(self, token: str) -> bool:
         assert self.token is not None
-        return hmac.compare_digest(given.encode(), self.token.encode())
+        return hmac.compare_digest(token.encode(), self.token.encode())
 
 
 def _name(host: str) -> str:
@@ -113,7 +113,7 @@ def _name(host: str) -> str:
 
 def _held(header: str, name: str) -> str:
     try:
-        held = SimpleCookie(header)
+        cookies = SimpleCookie(header)
     except CookieError:
         return ""
-    return held[name].value if name in held else ""
+    return cookies[name].value if name in cookies else ""

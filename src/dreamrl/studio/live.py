@@ -1,4 +1,4 @@
-"""What changes in runs while they are looked at, as server-sent events."""
+"""Changes in runs while they are looked at, as server-sent events."""
 
 import asyncio
 import json
@@ -21,30 +21,30 @@ LIST = 5
 
 async def changes(shelf: Shelf, keys: Sequence[str], wait: float = WAIT) -> AsyncIterator[str]:
     """Give the list of runs and each run of these keys, now and whenever they change."""
-    seen: dict[str, Signature] = {}
+    signatures: dict[str, Signature] = {}
     groups: dict[str, Group] = {}
     rows: list[Row] | None = None
     looks = 0
     while True:
-        changed = False
+        has_changes = False
         for key in dict.fromkeys(keys):
             signature = await run_in_threadpool(_signature, shelf, key)
-            if seen.get(key) != signature:
+            if signatures.get(key) != signature:
                 # Taken before the run is read: what is written meanwhile changes it again.
-                seen[key] = signature
-                shown = await run_in_threadpool(_shown, shelf, key)
-                yield event("run", shown)
-                groups[key] = shown["group"]
-                changed = True
-        if changed and len(groups) > 1:
-            every = groups.values()
-            told = {"differences": differences(every), "together": together(every)}
-            yield event("differences", told)
-        # Behind the runs, as it takes longer, and is there already where one has been chosen.
+                signatures[key] = signature
+                view = await run_in_threadpool(_shown, shelf, key)
+                yield event("run", view)
+                groups[key] = view["group"]
+                has_changes = True
+        if has_changes and len(groups) > 1:
+            all_groups = groups.values()
+            content = {"differences": differences(all_groups), "together": together(all_groups)}
+            yield event("differences", content)
+        # After the runs, as it takes longer, and is there already where one has been chosen.
         if looks % LIST == 0:
-            found = await run_in_threadpool(shelf.rows)
-            if found != rows:
-                rows = found
+            listing = await run_in_threadpool(shelf.rows)
+            if listing != rows:
+                rows = listing
                 yield event("runs", rows)
         # A browser that has gone is noticed when something is sent to it.
         yield ":\n\n"

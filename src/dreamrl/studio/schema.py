@@ -1,6 +1,6 @@
-"""What the studio's page asks for, beside what a report is made of.
+"""The schema of the studio's data, beside that of a report.
 
-`report/assets/studio.js` says the same to the page's own code.
+`report/assets/studio.js` says the same to the page's code.
 """
 
 from typing import TypedDict
@@ -12,7 +12,7 @@ class Row(TypedDict):
     """A run in the list."""
 
     key: str
-    """What the page calls it by; a path would be a way out of the directories."""
+    """The page's name for it; a path would be a way out of the directories."""
     name: str
     agent: str
     family: str

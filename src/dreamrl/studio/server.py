@@ -18,7 +18,7 @@ from dreamrl.studio.stage import Stage
 
 MOST = 2**32 - 1
 NUMBERS = {"seed": True, "problem": True, "draw": False, "goal": False, "swap": False}
-"""What a trial is asked for with, and whether it must be there."""
+"""Parameters of a request for a trial, and whether each must be there."""
 
 
 def application(shelf: Shelf, names: frozenset[str] = LOOPBACK, token: str | None = None) -> Guard:
@@ -37,8 +37,8 @@ def application(shelf: Shelf, names: frozenset[str] = LOOPBACK, token: str | Non
 
     async def trial(request: Request) -> Response:
         def play() -> Any:
-            asked = request.query_params
-            return stage.play(asked.get("key", ""), **numbers(asked))
+            query = request.query_params
+            return stage.play(query.get("key", ""), **numbers(query))
 
         return JSONResponse(await run_in_threadpool(play))
 
@@ -63,12 +63,12 @@ def application(shelf: Shelf, names: frozenset[str] = LOOPBACK, token: str | Non
 
 def numbers(asked: Mapping[str, str]) -> dict[str, int]:
     """Return what a trial is asked for with; raise UserError for what is no number."""
-    found = {}
-    for name, needed in NUMBERS.items():
+    values = {}
+    for name, is_required in NUMBERS.items():
         text = asked.get(name, "")
-        if not text and not needed:
+        if not text and not is_required:
             continue
         if not (text.isascii() and text.isdigit() and len(text) < 11 and int(text) <= MOST):
             raise UserError(f"{name} must be a whole number from 0 to {MOST}")
-        found[name] = int(text)
-    return found
+        values[name] = int(text)
+    return values

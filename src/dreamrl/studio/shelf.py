@@ -43,27 +43,27 @@ class Shelf:
             if not root.is_dir():
                 raise UserError(f"{root} is not a directory: give runs, or directories of runs")
         self.roots, self.family = tuple(roots), family
-        self._real = tuple(root.resolve() for root in roots)
+        self._real_roots = tuple(root.resolve() for root in roots)
         self._lock, self._reading = threading.RLock(), threading.Lock()
-        self._told: set[str] = set()
-        self._asked: set[tuple[str, Path | None]] = set()
+        self._families: set[str] = set()
+        self._requests: set[tuple[str, Path | None]] = set()
         self._paths: dict[str, Path] = {}
         self._rows: dict[str, tuple[Signature, Row]] = {}
-        self._reached: dict[tuple[str, Path | None], Mapping[str, Any]] = {}
+        self._limits: dict[tuple[str, Path | None], Mapping[str, Any]] = {}
         self._tail = functools.lru_cache(TAILS)(Tail)
 
     def rows(self) -> list[Row]:
         """Look for runs, and return how far each is."""
         with self._lock:
-            found = sorted({path for root in self.roots for path in runs_below(root, links=False)})
-            self._paths = {key_of(path): path for path in found}
-            fresh = {}
+            paths = sorted({path for root in self.roots for path in runs_below(root, links=False)})
+            self._paths = {key_of(path): path for path in paths}
+            rows = {}
             for key, path in self._paths.items():
                 signature, row = self._rows.get(key, ((), None))
-                now = signature_of(path)
-                fresh[key] = (now, row if row and signature == now else self._row(key, path))
-            self._rows = fresh
-            return [row for _, row in fresh.values()]
+                latest = signature_of(path)
+                rows[key] = (latest, row if row and signature == latest else self._row(key, path))
+            self._rows = rows
+            return [row for _, row in rows.values()]
 
     def _row(self, key: str, path: Path) -> Row:
         row: Row = {
@@ -79,19 +79,19 @@ class Shelf:
         }
         try:
             self.check_inside(path)
-            found = summary(path)
+            info = summary(path)
         except (UserError, OSError) as error:
             return {**row, "message": str(error)}
-        done = f"{found.iteration} of {found.iterations}" if found.iterations else ""
+        done = f"{info.iteration} of {info.iterations}" if info.iterations else ""
         return {
             **row,
-            "agent": found.agent,
-            "family": found.family,
-            "seeds": len(found.seeds),
-            "state": found.state,
+            "agent": info.agent,
+            "family": info.family,
+            "seeds": len(info.seeds),
+            "state": info.state,
             "progress": done,
-            "returned": found.return_unseen,
-            "message": found.error,
+            "returned": info.return_unseen,
+            "message": info.error,
         }
 
     def path(self, key: str) -> Path:
@@ -111,28 +111,28 @@ class Shelf:
             return {**nothing(key), "message": str(error)}
         with self._reading:
             try:
-                own = self.check(path)
+                family = self.check(path)
                 history = lambda run: self._tail(run.metrics_file).records()  # noqa: E731
-                return read(path, own, history, self._reach)
+                return read(path, family, history, self._reach)
             except (UserError, OSError) as error:
                 return {**nothing(str(path)), "message": str(error)}
 
     def signature(self, key: str) -> Signature:
         """Return what changes when a run does."""
-        return (*signature_of(self.path(key)), sum(map(bool, self._reached.values())))
+        return (*signature_of(self.path(key)), sum(map(bool, self._limits.values())))
 
     def _reach(self, family: str, tables: Path | None) -> Mapping[str, Any]:
         """Return what can be reached in a family once that is known: it is not waited for."""
-        asked = family, tables
-        known = self._reached.setdefault(asked, {})
-        if not known and asked not in self._asked:
-            self._asked.add(asked)
-            threading.Thread(target=self._work_out, args=asked, daemon=True).start()
-        return known
+        request = family, tables
+        limits = self._limits.setdefault(request, {})
+        if not limits and request not in self._requests:
+            self._requests.add(request)
+            threading.Thread(target=self._work_out, args=request, daemon=True).start()
+        return limits
 
     def _work_out(self, family: str, tables: Path | None) -> None:
         with contextlib.suppress(UserError):
-            self._reached[family, tables] = reach(family, tables)
+            self._limits[family, tables] = reach(family, tables)
 
     def check(self, path: Path) -> str | None:
         """Raise UserError where reading a run would lead out of the directories.
@@ -144,9 +144,9 @@ class Shelf:
             return None
         name = entry(read_json(path / MANIFEST), "family", str, path / MANIFEST)
         if families.is_own(name):
-            new = name not in self._told
-            self._told.add(name)
-            return self.family if new else None
+            is_new = name not in self._families
+            self._families.add(name)
+            return self.family if is_new else None
         # The name of a built-in one may hold the folder of its tables.
         for part in name.partition(":")[2].split(","):
             value = Path(part.partition("=")[2])
@@ -156,9 +156,9 @@ class Shelf:
 
     def check_inside(self, path: Path) -> None:
         """Raise UserError for what is not in the directories, or leads out of them by a link."""
-        walked = os.walk(path)
-        inner = (os.path.join(place, n) for place, names, files in walked for n in (*names, *files))
-        for each in itertools.chain([str(path)], (one for one in inner if os.path.islink(one))):
+        tree = os.walk(path)
+        inner = (os.path.join(place, n) for place, names, files in tree for n in (*names, *files))
+        for each in itertools.chain([str(path)], (link for link in inner if os.path.islink(link))):
             if not self._is_inside(Path(each)):
                 raise UserError(
                     f"{each} is, or leads, outside the directories that dreamrl studio was given: "
@@ -167,10 +167,10 @@ class Shelf:
 
     def _is_inside(self, path: Path) -> bool:
         try:
-            real = path.resolve()
+            target = path.resolve()
         except (OSError, RuntimeError, ValueError):  # Links in a circle, no name of a file.
             return False
-        return any(real.is_relative_to(root) for root in self._real)
+        return any(target.is_relative_to(root) for root in self._real_roots)
 
 
 def key_of(path: Path) -> str:
@@ -180,13 +180,13 @@ def key_of(path: Path) -> str:
 
 def signature_of(path: Path) -> Signature:
     """Return what changes when a run's files do, or when nobody trains it any more."""
-    found: list[object] = [locked(path)]
+    parts: list[object] = [locked(path)]
     files = [path / MANIFEST, path / METRICS]
     files += [seed / METRICS for seed in sorted(path.glob("seed-*"))]
     for file in files:
         try:
-            told = file.stat()
-            found.append((told.st_ino, told.st_size, told.st_mtime_ns))
+            status = file.stat()
+            parts.append((status.st_ino, status.st_size, status.st_mtime_ns))
         except OSError:
-            found.append(None)
-    return tuple(found)
+            parts.append(None)
+    return tuple(parts)

@@ -59,23 +59,23 @@ class Stage:
         Raises:
             UserError: For what there is not, and what cannot be read.
         """
-        whole, group = self.shelf.path(key), self.shelf.group(key)
+        root, group = self.shelf.path(key), self.shelf.group(key)
         if group["message"] is not None:
             raise UserError(group["message"])
-        found = [each for each in group["seeds"] if each["seed"] == seed]
-        if not found:
+        matches = [each for each in group["seeds"] if each["seed"] == seed]
+        if not matches:
             raise UserError(f"{group['name']} has no seed {seed}")
-        [shown] = found
-        if shown["message"] is not None:
-            raise UserError(shown["message"])
+        [card] = matches
+        if card["message"] is not None:
+            raise UserError(card["message"])
         numbers = [each["seed"] for each in group["seeds"]]
-        path = runs_of(whole, numbers)[numbers.index(seed)].path
+        path = runs_of(root, numbers)[numbers.index(seed)].path
         with self._lock:
             agent = self._agent(path)
             goals = goals_of(agent.family, problem)
             if goal is not None and goal not in range(len(goals)):
                 raise UserError(f"problem {problem} has no goal {goal}")
-            known, played = trials(
+            known, records = trials(
                 agent,
                 [problem] if swap is None or swap == problem else [problem, swap],
                 draw,
@@ -83,10 +83,10 @@ class Stage:
                 draw=True,
                 goal=None if goal is None else goals[goal],
             )
-            drawn = {problem, *(known["ids"] if known else ()), *([] if swap is None else [swap])}
-            view = boards.view(agent.family, sorted(drawn))
+            ids = {problem, *(known["ids"] if known else ()), *([] if swap is None else [swap])}
+            view = boards.view(agent.family, sorted(ids))
         return {
-            "seed": {**shown, "known": known, "trials": played[:1]},
+            "seed": {**card, "known": known, "trials": records[:1]},
             "view": view,
             "goals": [words(each) for each in goals[:CHOICES]],
         }
@@ -116,8 +116,8 @@ def choices(group: Group) -> Choices | None:
 
 def goals_of(family: Family, problem: int) -> Sequence[Shaped[np.ndarray, "..."]]:
     """Return all goals of a problem; none where the family does not list them."""
-    every = plain_ids(family.train_ids), plain_ids(family.test_ids)
-    if not isinstance(family, HasGoals) or not any(problem in ids for ids in every):
+    splits = plain_ids(family.train_ids), plain_ids(family.test_ids)
+    if not isinstance(family, HasGoals) or not any(problem in ids for ids in splits):
         return ()
     goals, _ = family.goals(family.problem(jnp.array(problem)))
     return list(np.asarray(goals))

@@ -55,17 +55,17 @@ OF_THE_ENCODER = ("return_encoder", "information", "z_squared", "z_nats")
 
 
 class Memory(NamedTuple):
-    """What DREAM keeps besides its components."""
+    """DREAM's memory besides its components."""
 
     replay: replay.Replay
     """Of `Explored`: what the decoder learns from."""
     dual: bottleneck.Dual
     stake: prices.Stake | None = None
-    """What knowing the problem is worth, where explorations have a price."""
+    """The worth of knowing the problem, where explorations have a price."""
 
 
 class Batch(NamedTuple):
-    """What the two policies learn from."""
+    """The data that the two policies learn from."""
 
     exploitation: ExploitationBatch
     exploration: ExplorationBatch
@@ -129,7 +129,7 @@ class Dream(Algorithm):
         return Components(encoder, exploitation, exploration, decoder, objective), keys[4]
 
     def agent(self, params: Components) -> DreamAgent:
-        """Return what meta-test gets: all but the encoder."""
+        """Return the agent of meta-test: all but the encoder."""
         return DreamAgent(params.exploration, params.decoder, params.exploitation, self._ends)
 
     def encode(self, params: Components, problem_id: ProblemID) -> Float[Array, "... Z"]:
@@ -138,8 +138,8 @@ class Dream(Algorithm):
     @property
     def group_names(self) -> tuple[str, ...]:
         """Encoder and exploitation share one objective; exploration and decoder have their own."""
-        learned = self._regret or self.settings.exploration.objective in LEARNED
-        return ("exploitation", "exploration", "decoder", *(["objective"] if learned else []))
+        has_loss = self._regret or self.settings.exploration.objective in LEARNED
+        return ("exploitation", "exploration", "decoder", *(["objective"] if has_loss else []))
 
     def groups(self, params: Components) -> dict:
         """Return the groups that are trained apart."""
@@ -157,8 +157,8 @@ class Dream(Algorithm):
     def starts(self) -> dict[str, int]:
         """Return when each group begins to learn, by learner dqn."""
         starts = super().starts()
-        later = max(starts["exploration"], self.settings.exploration.starts)
-        return starts | {"exploration": later}
+        start = max(starts["exploration"], self.settings.exploration.starts)
+        return starts | {"exploration": start}
 
     @property
     def replayed_episodes(self) -> int:
@@ -168,16 +168,16 @@ class Dream(Algorithm):
     def memory(self, params: Components) -> Memory:
         """Return an empty replay of explorations, and the first dual variable."""
         family = self.family
-        explored = jax.eval_shape(lambda: blank(family))
-        example = Explored(explored, ProblemID(jnp.array(int(family.train_ids[0]))))
+        trajectory = jax.eval_shape(lambda: blank(family))
+        example = Explored(trajectory, ProblemID(jnp.array(int(family.train_ids[0]))))
         ring = replay.empty(example, self.settings.decoder.replay)
         stake = prices.first_stake() if self._weight else None
         return Memory(ring, bottleneck.init_dual(self.settings.bottleneck), stake)
 
     def remember(self, memory: Memory, experience: Experience) -> Memory:
         """Keep new explorations for the decoder."""
-        new = Explored(experience.trial.exploration, experience.problem_id)
-        return memory._replace(replay=replay.add(memory.replay, new))
+        explorations = Explored(experience.trial.exploration, experience.problem_id)
+        return memory._replace(replay=replay.add(memory.replay, explorations))
 
     def recalled(self, memory: Memory, key: Key) -> Explored:
         """Return the explorations that the decoder learns from in this iteration."""
@@ -203,87 +203,87 @@ class Dream(Algorithm):
         elif self._weight and not self._end_to_end:
             early = prices.blind_beliefs
         share = self.decoder_share(now.progress)
-        drawn, keys = draw(self.settings, problem_id, share, key, key_episodes, early)
+        conditions, keys = draw(self.settings, problem_id, share, key, key_episodes, early)
         if self._end_to_end:
-            drawn = drawn._replace(decoded=jnp.ones_like(drawn.decoded))
-        return drawn, keys
+            conditions = conditions._replace(decoded=jnp.ones_like(conditions.decoded))
+        return conditions, keys
 
     def behave(self, now: Snapshot, conditions: Conditions) -> DreamBehaviour:
         agent, learner = self.agent(now.params), self.settings.learner
         return DreamBehaviour(agent, conditions, now.progress, learner, now.params.encoder)
 
     def prepare(self, now: Snapshot, experience: Experience) -> tuple[Batch, Metrics]:
-        """Return what each policy may learn from trials."""
+        """Return the data that each policy may learn from."""
         params, progress = now.params, now.progress
         settings, explore = self.settings, self.settings.exploration
         trial, conditions = experience.trial, experience.conditions
-        explored, on_purpose = trial.exploration, conditions.on_purpose
+        trajectory, on_purpose = trial.exploration, conditions.on_purpose
         means = jax.lax.stop_gradient(params.encoder(experience.problem_id))
-        recorded: Any = ((), ())
+        records: Any = ((), ())
         if trial.beliefs is None:
-            beliefs = jax.lax.stop_gradient(jax.vmap(params.decoder.unroll)(explored))
+            beliefs = jax.lax.stop_gradient(jax.vmap(params.decoder.unroll)(trajectory))
             before_acting = beliefs[:, :-1]
-            seen = (jax.vmap(before)(explored), before_acting)
-            decision = jax.vmap(params.exploration.unroll)(*seen)
+            inputs = (jax.vmap(before)(trajectory), before_acting)
+            decision = jax.vmap(params.exploration.unroll)(*inputs)
             values = params.exploration.stop(decision.features)
         else:
-            beliefs, recorded_x = trial.beliefs.mean, trial.extras.exploration
-            before_acting, values = recorded_x.belief, recorded_x.continuation
-            recorded = (recorded_x.learner, trial.extras.exploitation)
-        left = errors = belief_error(means[:, None], beliefs)
+            beliefs, records_x = trial.beliefs.mean, trial.extras.exploration
+            before_acting, values = records_x.belief, records_x.continuation
+            records = (records_x.learner, trial.extras.exploitation)
+        residuals = errors = belief_error(means[:, None], beliefs)
         if params.objective is not None:
-            trials = Explored(explored, experience.problem_id)
-            left = regret.left(params.objective, trials, means, beliefs, trial.goals)
-        on_policy = explored.mask & on_purpose[:, None]
-        unit, found = self._found(left, on_purpose)
-        cost = step_cost(explore.cost, found)
-        acted_on = jax.vmap(Conditions.beliefs)(conditions, beliefs)
-        exploitation = self._exploitation_batch(experience, acted_on, recorded[1])
+            trials = Explored(trajectory, experience.problem_id)
+            residuals = regret.left(params.objective, trials, means, beliefs, trial.goals)
+        on_policy = trajectory.mask & on_purpose[:, None]
+        unit, share = self._found(residuals, on_purpose)
+        cost = step_cost(explore.cost, share)
+        contexts = jax.vmap(Conditions.beliefs)(conditions, beliefs)
+        exploitation = self._exploitation_batch(experience, contexts, records[1])
         returns, decoded = trial.exploitation.episode_return, conditions.decoded
-        informed = ~conditions.believed
+        on_encoder = ~conditions.believed
 
-        paid = jax.vmap(self.reward, in_axes=(0, 0, None, None))
+        reward_of = jax.vmap(self.reward, in_axes=(0, 0, None, None))
         # An explorer that can end its episode otherwise than by the masked action must not be
         # charged before the decoder has made longer explorations worth their cost.
         exploit = settings.exploitation
         times = (exploit.decoder_share_begin, exploit.decoder_share_end)
-        grown = ramp(progress, 0.0, 1.0, *times)
-        charged = paid(explored, left, unit, cost * grown)
-        rewards = paid(explored, left, unit, cost)
-        own = self._weight * explored.rewards
+        growth = ramp(progress, 0.0, 1.0, *times)
+        payoffs = reward_of(trajectory, residuals, unit, cost * growth)
+        rewards = reward_of(trajectory, residuals, unit, cost)
+        bonus = self._weight * trajectory.rewards
         if self._weight:
             stake = unit if self._regret else now.memory.stake.value
-            worth = prices.in_information(own, stake)
-            charged, rewards = charged + grown * worth, rewards + worth
-        learned_from = on_policy
+            worth = prices.in_information(bonus, stake)
+            payoffs, rewards = payoffs + growth * worth, rewards + worth
+        policy_mask = on_policy
         continuation = jax.vmap(continuation_targets)(rewards, values, on_policy)
         if explore.objective in ("returns", "end-to-end"):
-            after, known_after = return_of_trial(returns, decoded)
-            charged = jax.vmap(returns_as_rewards)(explored.mask, after) + own
-            learned_from = on_policy & known_after[:, None]
+            trial_return, has_return = return_of_trial(returns, decoded)
+            payoffs = jax.vmap(returns_as_rewards)(trajectory.mask, trial_return) + bonus
+            policy_mask = on_policy & has_return[:, None]
             # The value of information is unknown here: explorations go on to their end.
             continuation = jnp.ones_like(values)
-        prepared = settings.learner.prepare(
-            explored._replace(rewards=charged, mask=learned_from),
-            recorded[0],
+        batch = settings.learner.prepare(
+            trajectory._replace(rewards=payoffs, mask=policy_mask),
+            records[0],
             settings.learner.exploration,
             explore.discount,
         )
         exploration = ExplorationBatch(
-            jax.vmap(before)(explored), before_acting, jax.lax.stop_gradient(continuation), prepared
+            jax.vmap(before)(trajectory), before_acting, jax.lax.stop_gradient(continuation), batch
         )
-        ends = jax.vmap(stop_length)(values, explored.mask)
+        ends = jax.vmap(stop_length)(values, trajectory.mask)
         informative = errors[:, 0].mean() > 4 * settings.encoding.rho**2
-        late = progress > exploit.decoder_share_begin
-        late = late & (explored.mask.shape[1] > 1) & (self._ends == "rule")
+        is_late = progress > exploit.decoder_share_begin
+        is_late = is_late & (trajectory.mask.shape[1] > 1) & (self._ends == "rule")
         metrics = {
-            "return_encoder": _mean(returns.reshape(-1), informed.reshape(-1)),
+            "return_encoder": _mean(returns.reshape(-1), on_encoder.reshape(-1)),
             "return_decoder": _mean(returns.reshape(-1), decoded.reshape(-1)),
             "information": self._found(errors, on_purpose)[1],
             "z_squared": jnp.square(means).sum(-1).mean(),
             "z_nats": bottleneck.lower_bound(means, settings.encoding.rho),
             "stop_length": _mean(ends, on_purpose),
-            "collapsed": late & informative & (_mean(ends, on_purpose) <= 1.0),
+            "collapsed": is_late & informative & (_mean(ends, on_purpose) <= 1.0),
         }
         return Batch(exploitation, exploration), metrics
 
@@ -294,22 +294,22 @@ class Dream(Algorithm):
         exploit_target, explore_target = now.target or (None, None)
         params, means = now.params, now.params.encoder(recalled.problem_id)
 
-        def exploited(nets: tuple, decoder: Decoder) -> tuple[Float[Array, ""], Metrics]:
+        def exploit_terms(nets: tuple, decoder: Decoder) -> tuple[Float[Array, ""], Metrics]:
             reader = decoder if self._end_to_end else None
             terms = (exploit_target, batch.exploitation, settings, weight, progress, reader)
             return exploitation_loss(nets, *terms)
 
-        def read(decoder: Decoder) -> tuple[Float[Array, ""], Metrics]:
+        def decoder_terms(decoder: Decoder) -> tuple[Float[Array, ""], Metrics]:
             if self._end_to_end:
-                return exploited((params.encoder, params.exploitation), decoder)
+                return exploit_terms((params.encoder, params.exploitation), decoder)
             return decoder_loss(decoder, recalled.trajectory, means), {}
 
         losses: dict[str, Loss] = {
-            "exploitation": lambda nets: exploited(nets, params.decoder),
+            "exploitation": lambda nets: exploit_terms(nets, params.decoder),
             "exploration": lambda policy: exploration_loss(
                 policy, explore_target, batch.exploration, settings, progress
             ),
-            "decoder": read,
+            "decoder": decoder_terms,
         }
         if self._regret:
             terms = (batch.exploitation, params.encoder)
@@ -326,8 +326,8 @@ class Dream(Algorithm):
             return now, {name: x for name, x in metrics.items() if name not in OF_THE_ENCODER}
         metrics["dual"] = self._penalty_weight(now)
         metrics["decoder_share"] = self.decoder_share(now.progress)
-        returned, kind = metrics["return_encoder"], self.settings.bottleneck
-        dual = bottleneck.adapt(now.memory.dual, returned, kind, now.progress)
+        episode_return, kind = metrics["return_encoder"], self.settings.bottleneck
+        dual = bottleneck.adapt(now.memory.dual, episode_return, kind, now.progress)
         stake, conditions = now.memory.stake, experience.conditions
         if stake is not None:
             returns = experience.trial.exploitation.episode_return
@@ -340,12 +340,12 @@ class Dream(Algorithm):
 
     @property
     def _weight(self) -> float:
-        """How much the exploration's own rewards count."""
+        """Weight of the exploration's rewards."""
         return exploration_weight(self.family)
 
     @property
     def _ends(self) -> Stop:
-        """How the trained agent's explorations end."""
+        """The end of the trained agent's explorations."""
         explore = self.settings.exploration
         # Where steps cost nothing, an error of the rule would be all that ends an exploration.
         free = explore.cost == 0 and not self._weight
@@ -357,44 +357,44 @@ class Dream(Algorithm):
 
     @property
     def _end_to_end(self) -> bool:
-        """Whether nothing is learned but from what explorations gave; the encoder is not used."""
+        """True if all is learned from explorations alone; the encoder is not used."""
         return self.settings.exploration.objective == "end-to-end"
 
     @property
     def _regret(self) -> bool:
-        """Whether exploration is paid in returns, by a critic."""
+        """True if exploration is paid in returns, by a critic."""
         return self.settings.exploration.objective == "regret"
 
     def _found(
-        self, left: Float[Array, "B times"], on_purpose: Bool[Array, " B"]
+        self, residuals: Float[Array, "B times"], on_purpose: Bool[Array, " B"]
     ) -> tuple[Float[Array, ""], Float[Array, ""]]:
         """Return all there is to find out, and the share of it that explorations find."""
-        unit = jnp.maximum(left[:, 0].mean(), self.settings.encoding.rho**2)
-        return unit, 1 - _mean(left[:, -1], on_purpose) / unit
+        unit = jnp.maximum(residuals[:, 0].mean(), self.settings.encoding.rho**2)
+        return unit, 1 - _mean(residuals[:, -1], on_purpose) / unit
 
     def _penalty_weight(self, now: Snapshot) -> Float[Array, ""]:
         kind = Unlimited() if self._end_to_end else self.settings.bottleneck
         return bottleneck.penalty_weight(kind, now.memory.dual, now.progress)
 
     def _exploitation_batch(
-        self, experience: Experience, beliefs: Float[Array, "B N Z"], recorded: PyTree
+        self, experience: Experience, beliefs: Float[Array, "B N Z"], records: PyTree
     ) -> ExploitationBatch:
         """Return all exploitation episodes, [B * N, ...]."""
         settings, trial, conditions = self.settings, experience.trial, experience.conditions
-        explored = trial.exploration if self._end_to_end else None
-        problem_id, explored = jax.tree.map(
-            lambda x: jnp.repeat(x, self._episodes, axis=0), (experience.problem_id, explored)
+        explorations = trial.exploration if self._end_to_end else None
+        problem_id, explorations = jax.tree.map(
+            lambda x: jnp.repeat(x, self._episodes, axis=0), (experience.problem_id, explorations)
         )
         zs = (beliefs, conditions.believed, conditions.noise)
-        (beliefs, believed, noise), goals, episodes, recorded = jax.tree.map(
-            lambda x: x.reshape(-1, *x.shape[2:]), (zs, trial.goals, trial.exploitation, recorded)
+        (beliefs, believed, noise), goals, episodes, records = jax.tree.map(
+            lambda x: x.reshape(-1, *x.shape[2:]), (zs, trial.goals, trial.exploitation, records)
         )
         learner, discount = settings.learner, settings.exploitation.discount
-        prepared = learner.prepare(episodes, recorded, learner.exploitation, discount)
-        seen = jax.vmap(before)(episodes)
-        given = (problem_id, beliefs, believed, noise, goals, seen, prepared)
-        return ExploitationBatch(*given, episodes.episode_return, explored)
+        batch = learner.prepare(episodes, records, learner.exploitation, discount)
+        percepts = jax.vmap(before)(episodes)
+        fields = (problem_id, beliefs, believed, noise, goals, percepts, batch)
+        return ExploitationBatch(*fields, episodes.episode_return, explorations)
 
 
-def _mean(x: Float[Array, "..."], where: Bool[Array, "..."]) -> Float[Array, ""]:
-    return (x * where).sum() / jnp.maximum(where.sum(), 1)
+def _mean(x: Float[Array, "..."], mask: Bool[Array, "..."]) -> Float[Array, ""]:
+    return (x * mask).sum() / jnp.maximum(mask.sum(), 1)

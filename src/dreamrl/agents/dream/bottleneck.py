@@ -42,8 +42,8 @@ def init_dual(bottleneck: Bottleneck) -> Dual:
     first = bottleneck.first_dual if isinstance(bottleneck, Constrained) else 1e-3
     zero = jnp.zeros(())
     # Whatever comes first is the worst and the best; infinity would set off `JAX_DEBUG_INFS`.
-    most = jnp.finfo(jnp.float32).max
-    return Dual(jnp.array(first), zero, zero, jnp.array(most), jnp.array(-most), zero)
+    largest = jnp.finfo(jnp.float32).max
+    return Dual(jnp.array(first), zero, zero, jnp.array(largest), jnp.array(-largest), zero)
 
 
 def adapt(
@@ -65,12 +65,12 @@ def adapt(
         for average, rate in ((dual.fast, bottleneck.fast), (dual.slow, bottleneck.slow))
     )
     worst, best = jnp.minimum(dual.worst, fast), jnp.maximum(dual.best, fast)
-    learned = jnp.maximum(best - worst, 1e-6)
-    loss = (best - fast) / learned
-    improving = (fast - slow) / learned
+    span = jnp.maximum(best - worst, 1e-6)
+    loss = (best - fast) / span
+    improving = (fast - slow) / span
     tolerance, rate = bottleneck.tolerance, bottleneck.dual_rate
-    settled = (progress >= bottleneck.begin).astype(jnp.float32)
-    rises = (loss < tolerance) & (improving < tolerance * bottleneck.improving) & (settled > 0)
+    active = (progress >= bottleneck.begin).astype(jnp.float32)
+    rises = (loss < tolerance) & (improving < tolerance * bottleneck.improving) & (active > 0)
     falls = loss > 2 * tolerance
     change = jnp.where(falls, -bottleneck.fall * rate, jnp.where(rises, rate, 0.0))
     value = jnp.clip(dual.value * jnp.exp(change), bottleneck.least_dual, LAST_DUAL)
@@ -109,15 +109,15 @@ def information(means: Float[Array, "B Z"], rho: float) -> Float[Array, ""]:
 def upper_bound(means: Float[Array, "B Z"], rho: float) -> Float[Array, ""]:
     """Return log det(1 + cov f / rho^2) / 2: z has no more entropy than a Gaussian like it."""
     count, size = means.shape
-    centred = means - means.mean(0)
+    deviations = means - means.mean(0)
 
     # Eliminated here: threads that LAPACK's Cholesky begins would wait for cores that are busy with
     # other seeds, milliseconds each.
-    def eliminate(left: Float[Array, "Z Z"], i: Array) -> tuple[Float[Array, "Z Z"], Array]:
-        pivot = left[i, i]
-        return left - jnp.outer(left[:, i], left[i]) / pivot, pivot
+    def eliminate(matrix: Float[Array, "Z Z"], i: Array) -> tuple[Float[Array, "Z Z"], Array]:
+        pivot = matrix[i, i]
+        return matrix - jnp.outer(matrix[:, i], matrix[i]) / pivot, pivot
 
-    covariance = jnp.eye(size) + centred.T @ centred / (count * rho**2)
+    covariance = jnp.eye(size) + deviations.T @ deviations / (count * rho**2)
     pivots = jax.lax.scan(eliminate, covariance, jnp.arange(size))[1]
     return jnp.log(pivots).sum() / 2
 
@@ -129,9 +129,9 @@ def lower_bound(means: Float[Array, "B Z"], rho: float) -> Float[Array, ""]:
     that of its first `PAIRED` problems, which are drawn as the others are.
     """
     means = means[:PAIRED]
-    centred = means - means.mean(0)
-    products = centred @ centred.T
+    deviations = means - means.mean(0)
+    products = deviations @ deviations.T
     squares = jnp.diagonal(products)
     distances = jnp.maximum(squares[:, None] + squares - 2 * products, 0.0)
-    alike = jax.nn.logsumexp(-distances / (8 * rho**2), axis=1)
-    return jnp.log(len(means)) - alike.mean()
+    nearness = jax.nn.logsumexp(-distances / (8 * rho**2), axis=1)
+    return jnp.log(len(means)) - nearness.mean()

@@ -1,4 +1,4 @@
-"""What makes each trial of training: how it explores, and on which z its exploitations act."""
+"""The conditions of each trial of training: its exploration, and the z of its exploitations."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -13,13 +13,13 @@ from dreamrl.types import Key, ProblemID
 
 
 class Conditions(NamedTuple):
-    """What makes the behaviour of one trial in training."""
+    """The conditions of one trial in training."""
 
     problem_id: ProblemID
     random: Float[Array, ""]
-    """How often the exploration acts at random: 0 for most trials."""
+    """Probability that an action of the exploration is random: 0 for most trials."""
     on_purpose: Bool[Array, ""]
-    """Whether the exploration is the policy's own: only then are last beliefs acted on."""
+    """True where the exploration is the policy's: only then are last beliefs acted on."""
     decoded: Bool[Array, " N"]
     """Which exploitation episodes act on the last belief; the others on the encoder's z."""
     noise: Float[Array, "N Z"]
@@ -67,14 +67,14 @@ def draw(
     share = decoder_share / (1 - random_share)
     decoded = jax.random.bernoulli(key_share, jnp.minimum(share, 1.0), (count * episodes,))
     noise = jax.random.normal(key_noise, (count * episodes, settings.encoding.z))
-    drawn = jax.vmap(jax.random.split)(jax.random.split(key_play, count * episodes))
-    decoded, noise, drawn = (
+    play_keys = jax.vmap(jax.random.split)(jax.random.split(key_play, count * episodes))
+    decoded, noise, play_keys = (
         x.reshape(count, episodes, *x.shape[1:])
-        for x in (decoded, settings.encoding.rho * noise, drawn)
+        for x in (decoded, settings.encoding.rho * noise, play_keys)
     )
     decoded, ages = decoded & ~random[:, None], None
     if early is not None:
         ages = early(jax.random.fold_in(key_share, 1), random, decoded.shape)
         decoded = decoded & (ages < 0)
     conditions = Conditions(problem_id, frequency, ~random, decoded, noise, ages)
-    return conditions, TrialKeys(keys[:, 0], drawn[:, :, 0], drawn[:, :, 1])
+    return conditions, TrialKeys(keys[:, 0], play_keys[:, :, 0], play_keys[:, :, 1])

@@ -58,8 +58,10 @@ class Decoder(eqx.Module):
 
     def unroll(self, trajectory: Trajectory) -> Float[Array, "times Z"]:
         """Return g_omega(tau_:t) for t = 0 .. T; after the end it stays the same."""
-        seen = self.observation(trajectory.observations)
-        hidden = self._transition(seen[:-1], trajectory.actions, trajectory.rewards, seen[1:])
+        observations = self.observation(trajectory.observations)
+        hidden = self._transition(
+            observations[:-1], trajectory.actions, trajectory.rewards, observations[1:]
+        )
         start = self.init_carry()
         carries = self.rnn.unroll(start, hidden, trajectory.mask)
         join = lambda first, rest: jnp.concatenate([first[None], rest])  # noqa: E731
@@ -67,12 +69,17 @@ class Decoder(eqx.Module):
 
     def _transition(
         self,
-        seen: Float[Array, "... features"],
+        observation: Float[Array, "... features"],
         action: Action,
         reward: Float[Array, "..."],
-        following: Float[Array, "... features"],
+        next_observation: Float[Array, "... features"],
     ) -> Float[Array, "... size"]:
-        features = [seen, self.action_space.encode(action), reward[..., None], following]
+        features = [
+            observation,
+            self.action_space.encode(action),
+            reward[..., None],
+            next_observation,
+        ]
         return jax.nn.relu(self.hidden(jnp.concatenate(features, axis=-1)))
 
 

@@ -36,20 +36,20 @@ class Dynamics(EmbeddingEncoder):
         states, weights = _visited(family, ids, key_visit)
         actions = _actions(family, key_try)
 
-        def shown(problem_id: Array) -> Float[Array, " everything"]:
+        def vector_of(problem_id: Array) -> Float[Array, " everything"]:
             problem = family.problem(problem_id)
 
             def outcome(state: State, action: Action) -> Float[Array, " features"]:
                 mask = mask_of(family, problem, None, state)
                 _, step = family.step(key_try, problem, None, state, action)
-                seen = family.observation_space.encode(step.observation)
-                told = jnp.append(seen, step.reward)
-                return told if mask is None else jnp.where(mask[action], told, 0.0)
+                observation = family.observation_space.encode(step.observation)
+                result = jnp.append(observation, step.reward)
+                return result if mask is None else jnp.where(mask[action], result, 0.0)
 
             outcomes = jax.vmap(jax.vmap(outcome, (None, 0)), (0, None))(states, actions)
             return (outcomes * jnp.sqrt(weights)[:, None, None]).reshape(-1)
 
-        features = jax.vmap(shown)(ids)
+        features = jax.vmap(vector_of)(ids)
         features = features - features.mean(0)
         means = features @ jax.random.normal(key_project, (features.shape[1], size))
         scale = jnp.sqrt(jnp.square(means).sum(-1).mean())
@@ -68,11 +68,11 @@ def check_dynamics(family: Family) -> None:
             "is played outside of JAX, where they cannot be set; choose another objective"
         )
     states = EPISODES * horizon_of(family, exploring=True)
-    seen, tried = family.observation_space.features, len(_actions(family, jax.random.key(0)))
-    needed = 4 * len(family.train_ids) * states * tried * (seen + 1)
-    what = f"predict-dynamics compares {tried} actions in {states:,} states in each of "
-    what += f"{len(family.train_ids):,} problems of {family.name!r}, which"
-    check_fits(needed, what, "choose fewer problems")
+    features, actions = family.observation_space.features, len(_actions(family, jax.random.key(0)))
+    size = 4 * len(family.train_ids) * states * actions * (features + 1)
+    message = f"predict-dynamics compares {actions} actions in {states:,} states in each of "
+    message += f"{len(family.train_ids):,} problems of {family.name!r}, which"
+    check_fits(size, message, "choose fewer problems")
 
 
 def _actions(family: Family, key: Key) -> Action:
@@ -98,16 +98,17 @@ def _visited(family: Family, ids: Array, key: Key) -> tuple[State, Float[Array, 
         return carry, Choice(any_action(space, percept, key))
 
     def explore(problem_id: Array, key: Key) -> tuple[State, Trajectory]:
-        played = rollout(family, family.problem(problem_id), None, act, None, key, states=True)
-        return played.states, played.trajectory
+        episode = rollout(family, family.problem(problem_id), None, act, None, key, states=True)
+        return episode.states, episode.trajectory
 
-    drawn = jax.random.choice(key_ids, ids, (EPISODES,))
-    states, played = jax.vmap(explore)(drawn, jax.random.split(key_play, EPISODES))
-    # Behind an end there is nothing to try.
+    problem_ids = jax.random.choice(key_ids, ids, (EPISODES,))
+    states, trajectories = jax.vmap(explore)(problem_ids, jax.random.split(key_play, EPISODES))
+    # After an end there is nothing to try.
     states, observations = jax.tree.map(
-        lambda x: x[:, :-1].reshape(played.mask.size, *x.shape[2:]), (states, played.observations)
+        lambda x: x[:, :-1].reshape(trajectories.mask.size, *x.shape[2:]),
+        (states, trajectories.observations),
     )
-    reached, seen = played.mask.reshape(-1), family.observation_space.encode(observations)
-    codes = seen @ jax.random.normal(key_code, (seen.shape[-1],))
-    alike = (jnp.abs(codes[:, None] - codes) < ALIKE) & reached
-    return states, jnp.where(reached, 1 / jnp.maximum(alike.sum(1), 1), 0.0)
+    mask, features = trajectories.mask.reshape(-1), family.observation_space.encode(observations)
+    codes = features @ jax.random.normal(key_code, (features.shape[-1],))
+    matches = (jnp.abs(codes[:, None] - codes) < ALIKE) & mask
+    return states, jnp.where(mask, 1 / jnp.maximum(matches.sum(1), 1), 0.0)

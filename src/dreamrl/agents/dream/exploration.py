@@ -102,44 +102,46 @@ class ExplorationPolicy(eqx.Module):
 
     def _scripted(self, decision: Decision, percept: Percept, action: Action) -> Decision:
         assert isinstance(decision.policy, Categorical)
-        chosen = jnp.arange(decision.policy.logits.shape[-1]) == action[..., None]
+        choice = jnp.arange(decision.policy.logits.shape[-1]) == action[..., None]
         if percept.allowed is not None:
-            possible = (chosen & percept.allowed).any(-1, keepdims=True)
-            chosen = jnp.where(possible, chosen, percept.allowed)
-        return decision._replace(policy=decision.policy.anything().among(chosen))
+            is_possible = (choice & percept.allowed).any(-1, keepdims=True)
+            choice = jnp.where(is_possible, choice, percept.allowed)
+        return decision._replace(policy=decision.policy.anything().among(choice))
 
 
 class ExplorerCarry(NamedTuple):
-    """What an exploration threads through its steps."""
+    """The carry of an exploration."""
 
     policy: PyTree
     decoder: PyTree
     seen: Float[Array, " features"]
     """The last observation, encoded: the decoder reads whole transitions."""
     belief: Float[Array, " Z"]
-    """What the decision was based on."""
+    """The belief that the decision was based on."""
     steps: Int[Array, ""]
     """Steps taken before the decision."""
 
 
 def init_carry(policy: ExplorationPolicy, decoder: Decoder) -> ExplorerCarry:
     """Return the carry before the first step of an exploration."""
-    unseen = jnp.zeros(decoder.observation.features)
+    zeros = jnp.zeros(decoder.observation.features)
     start = decoder.init_carry()
-    before = jnp.array(-1)
-    return ExplorerCarry(policy.init_carry(), start, unseen, decoder.belief(start), before)
+    steps = jnp.array(-1)
+    return ExplorerCarry(policy.init_carry(), start, zeros, decoder.belief(start), steps)
 
 
 def decide(
     policy: ExplorationPolicy, decoder: Decoder, carry: ExplorerCarry, percept: Percept
 ) -> tuple[ExplorerCarry, Decision]:
     """Let the decoder read the last transition, then the policy decide on what it believes."""
-    seen = decoder.observation(percept.observation)
-    read = decoder.step(carry.decoder, carry.seen, percept.action, percept.reward, seen)
-    read = jax.tree.map(lambda old, new: jnp.where(percept.first, old, new), carry.decoder, read)
-    belief = decoder.belief(read)
+    observation = decoder.observation(percept.observation)
+    memory = decoder.step(carry.decoder, carry.seen, percept.action, percept.reward, observation)
+    memory = jax.tree.map(
+        lambda old, new: jnp.where(percept.first, old, new), carry.decoder, memory
+    )
+    belief = decoder.belief(memory)
     inner, decision = policy.step(carry.policy, percept, belief)
-    return ExplorerCarry(inner, read, seen, belief, carry.steps + 1), decision
+    return ExplorerCarry(inner, memory, observation, belief, carry.steps + 1), decision
 
 
 def information_gain(
@@ -154,8 +156,8 @@ def information_gain(
     and `cost` are shares of all there is to know, in any family. The sum telescopes: error before
     - error after - c length.
     """
-    gained = (errors[:-1] - errors[1:]) / unit
-    return jnp.where(exploration.mask, gained - cost, 0.0)
+    gains = (errors[:-1] - errors[1:]) / unit
+    return jnp.where(exploration.mask, gains - cost, 0.0)
 
 
 def step_cost(cost: float, known: Float[Array, ""]) -> Float[Array, ""]:

@@ -30,9 +30,9 @@ class ExploitationBatch(NamedTuple):
     percepts: Percept
     learner: Any
     returns: Float[Array, " B"]
-    """What each episode came to."""
+    """Return of each episode."""
     explorations: Trajectory | None = None
-    """What was explored before each, where the decoder learns from what they come to."""
+    """The exploration before each, where the decoder learns from these returns."""
 
 
 class ExplorationBatch(NamedTuple):
@@ -94,5 +94,5 @@ def exploration_loss(
 def regret_loss(critic: Regret, batch: ExploitationBatch, encoder: Encoder) -> Float[Array, ""]:
     """Return the error of the critic about what came of the z that each episode acted on."""
     means = jax.lax.stop_gradient(encoder(batch.problem_id))
-    acted_on = jnp.where(batch.decoded[:, None], batch.beliefs, means)
-    return critic.loss(means, acted_on, batch.goals, batch.returns)
+    contexts = jnp.where(batch.decoded[:, None], batch.beliefs, means)
+    return critic.loss(means, contexts, batch.goals, batch.returns)

@@ -30,7 +30,7 @@ class Components(NamedTuple):
     exploration: ExplorationPolicy
     decoder: Decoder
     objective: Objective | Regret | None = None
-    """What says how exploration is paid, if not for information about z or by exploitation."""
+    """The source of exploration's reward, if not information about z or exploitation."""
 
 
 class DreamAgent(GreedyAgent):
@@ -43,7 +43,7 @@ class DreamAgent(GreedyAgent):
     decoder: Decoder
     exploitation: InstructedPolicy
     ends: Stop = eqx.field(static=True, default="rule")
-    """How explorations end."""
+    """The end of explorations."""
 
     def init_exploration(self) -> ExplorerCarry:
         return exploration.init_carry(self.exploration, self.decoder)
@@ -71,7 +71,7 @@ class DreamAgent(GreedyAgent):
 
     @property
     def first_belief(self) -> Float[Array, " Z"]:
-        """What the decoder makes of no exploration at all."""
+        """The decoder's belief before any exploration."""
         return self.decoder.belief(self.decoder.init_carry())
 
     def beliefs(self, exploration: Trajectory) -> Belief:
@@ -90,7 +90,7 @@ class DreamAgent(GreedyAgent):
 
 
 class Recorded(NamedTuple):
-    """What is recorded of an exploration's decisions."""
+    """The record of an exploration's decision."""
 
     learner: Any
     belief: Float[Array, " Z"]
@@ -110,17 +110,17 @@ class DreamBehaviour(Behaviour):
         agent: DreamAgent = self.agent
         carry, decision = agent.decide_exploration(carry, percept)
         choice = self.learner.choose(decision, key, self.progress, self.conditions.random)
-        recorded = Recorded(choice.extras, carry.belief, agent.continuation(decision))
-        return carry, choice._replace(extras=recorded)
+        record = Recorded(choice.extras, carry.belief, agent.continuation(decision))
+        return carry, choice._replace(extras=record)
 
     def beliefs(self, exploration: Trajectory) -> Belief:
         """Return the agent's; where some are early, with those that exploitations act on."""
-        found = self.agent.beliefs(exploration)
+        belief = self.agent.beliefs(exploration)
         if self.conditions.early is None:
-            return found
-        acted_on = self.conditions.beliefs(found.mean)
-        times = found.mean.shape[0]
-        return found._replace(extra=jnp.broadcast_to(acted_on, (times, *acted_on.shape)))
+            return belief
+        contexts = self.conditions.beliefs(belief.mean)
+        times = belief.mean.shape[0]
+        return belief._replace(extra=jnp.broadcast_to(contexts, (times, *contexts.shape)))
 
     def init_exploitation(
         self, belief: Belief, episode: Int[Scalar, ""] | int, key: Key

@@ -1,4 +1,4 @@
-"""Related objectives: what else exploration may be paid for, with all else as DREAM has it.
+"""Related objectives: other payments for exploration, with all else as DREAM has it.
 
 An objective says what is left to find out after 0, 1, ... T steps of an exploration, and a step is
 paid for how much less that becomes (`exploration.information_gain`), as by DREAM, whose is the
@@ -37,14 +37,14 @@ class Explored(NamedTuple):
 
 @runtime_checkable
 class Objective(Protocol):
-    """What exploration is paid for, instead of information about z."""
+    """An objective of exploration, instead of information about z."""
 
     def left(self, explored: Explored) -> Float[Array, "B times"]:
-        """Return what is left to find out: [B, T+1]; the first entry is all there is."""
+        """Return the amount left to find out: [B, T+1]; the first entry is all there is."""
         ...
 
     def loss(self, explored: Explored) -> Float[Array, ""]:
-        """Return what trains it."""
+        """Return the loss that trains it."""
         ...
 
 
@@ -65,8 +65,8 @@ class PredictDynamics(eqx.Module):
 
     def left(self, explored: Explored) -> Float[Array, "B times"]:
         """Return |dynamics - reading|^2."""
-        told = jax.vmap(self.reader.unroll)(explored.trajectory)
-        return belief_error(self.dynamics(explored.problem_id)[:, None], told)
+        readings = jax.vmap(self.reader.unroll)(explored.trajectory)
+        return belief_error(self.dynamics(explored.problem_id)[:, None], readings)
 
     def loss(self, explored: Explored) -> Float[Array, ""]:
         return self.left(explored).mean()
@@ -94,8 +94,8 @@ class BeliefEntropy(eqx.Module):
     def loss(self, explored: Explored) -> Float[Array, ""]:
         """Return -log p(mu | tau_:t), a mean over t = 0 .. T."""
         rows = jnp.searchsorted(jnp.asarray(np.array(self.ids)), explored.problem_id.value)
-        true = jax.nn.one_hot(rows, len(self.ids))
-        return -(self._log_beliefs(explored) * true[:, None]).sum(-1).mean()
+        targets = jax.nn.one_hot(rows, len(self.ids))
+        return -(self._log_beliefs(explored) * targets[:, None]).sum(-1).mean()
 
     def _log_beliefs(self, explored: Explored) -> Float[Array, "B times problems"]:
         return jax.nn.log_softmax(jax.vmap(self.reader.unroll)(explored.trajectory))
@@ -113,23 +113,23 @@ class Outcomes(eqx.Module):
     def __init__(self, key: Key, family: Family, known: int):
         keys = jax.random.split(key, 3)
         self.observation_space, self.action_space = family.observation_space, family.action_space
-        seen, acted = self.observation_space.features, self.action_space.features
-        self.given = Dense(keys[0], seen + acted, HIDDEN, gain=2**0.5)
+        observation, action = self.observation_space.features, self.action_space.features
+        self.given = Dense(keys[0], observation + action, HIDDEN, gain=2**0.5)
         self.known = Dense(keys[1], known, HIDDEN)
-        self.outcome = Dense(keys[2], HIDDEN, seen + 1)
+        self.outcome = Dense(keys[2], HIDDEN, observation + 1)
 
     def errors(
         self, trajectory: Trajectory, known: Float[Array, "B T known"]
     ) -> Float[Array, "B T"]:
         """Return squared errors of B trajectories: -log p up to constants, of variance 1/2."""
-        seen = self.observation_space.encode(trajectory.observations)
-        acted = self.action_space.encode(trajectory.actions)
-        given = self.given(jnp.concatenate([seen[:, :-1], acted], axis=-1))
+        observations = self.observation_space.encode(trajectory.observations)
+        actions = self.action_space.encode(trajectory.actions)
+        inputs = self.given(jnp.concatenate([observations[:, :-1], actions], axis=-1))
         known = self.known(known)
         # What is known matters in some states and not in others.
-        told = self.outcome(jax.nn.relu(given + known + given * known))
-        came = jnp.concatenate([seen[:, 1:], trajectory.rewards[..., None]], axis=-1)
-        return jnp.square(told - came).sum(-1) * trajectory.mask
+        predictions = self.outcome(jax.nn.relu(inputs + known + inputs * known))
+        outcomes = jnp.concatenate([observations[:, 1:], trajectory.rewards[..., None]], axis=-1)
+        return jnp.square(predictions - outcomes).sum(-1) * trajectory.mask
 
 
 class PredictionError(eqx.Module):
@@ -159,8 +159,8 @@ class PredictionError(eqx.Module):
 class DynamicsInformation(eqx.Module):
     """Information about the dynamics in what a step shows, by models learned from explorations.
 
-    I(mu; s', r | tau_:t, a) is how much better who knows the problem predicts the outcome than who
-    knows the exploration so far: VIME's expected information (Houthooft et al. 2016), from the side
+    I(mu; s', r | tau_:t, a) is how much better the outcome can be predicted from the problem than
+    from the exploration so far: VIME's expected information (Houthooft et al. 2016), from the side
     of the outcomes. What nobody can predict is paid nothing. One model predicts for both, so that
     what it cannot fit cancels.
     """
@@ -176,18 +176,18 @@ class DynamicsInformation(eqx.Module):
         self.model = Outcomes(keys[2], family, z)
 
     def left(self, explored: Explored) -> Float[Array, "B times"]:
-        guessed, known = self._errors(explored)
-        return _less(guessed.sum(1).mean(), guessed - known)
+        reader_errors, encoder_errors = self._errors(explored)
+        return _less(reader_errors.sum(1).mean(), reader_errors - encoder_errors)
 
     def loss(self, explored: Explored) -> Float[Array, ""]:
-        guessed, known = self._errors(explored)
-        return (guessed + known).mean()
+        reader_errors, encoder_errors = self._errors(explored)
+        return (reader_errors + encoder_errors).mean()
 
     def _errors(self, explored: Explored) -> tuple[Float[Array, "B T"], Float[Array, "B T"]]:
         trajectory = explored.trajectory
-        told = jax.vmap(self.reader.unroll)(trajectory)[:, :-1]
-        known = jnp.broadcast_to(self.encoder(explored.problem_id)[:, None], told.shape)
-        return self.model.errors(trajectory, told), self.model.errors(trajectory, known)
+        readings = jax.vmap(self.reader.unroll)(trajectory)[:, :-1]
+        encodings = jnp.broadcast_to(self.encoder(explored.problem_id)[:, None], readings.shape)
+        return self.model.errors(trajectory, readings), self.model.errors(trajectory, encodings)
 
 
 class Novelty(eqx.Module):
@@ -200,11 +200,13 @@ class Novelty(eqx.Module):
 
     def left(self, explored: Explored) -> Float[Array, "B times"]:
         trajectory = explored.trajectory
-        seen = trajectory.observations.reshape(*trajectory.mask.shape[:1], self.horizon + 1, -1)
-        same = (seen[:, :, None] == seen[:, None]).all(-1)
-        before = jnp.tril(same, -1).any(-1)[:, 1:]
+        observations = trajectory.observations.reshape(
+            *trajectory.mask.shape[:1], self.horizon + 1, -1
+        )
+        matches = (observations[:, :, None] == observations[:, None]).all(-1)
+        repeats = jnp.tril(matches, -1).any(-1)[:, 1:]
         return _less(
-            jnp.array(float(self.horizon)), (trajectory.mask & ~before).astype(jnp.float32)
+            jnp.array(float(self.horizon)), (trajectory.mask & ~repeats).astype(jnp.float32)
         )
 
     def loss(self, explored: Explored) -> Float[Array, ""]:
@@ -223,7 +225,7 @@ LEARNED = tuple(name for name in OBJECTIVES if name != "novelty")
 """Those with parameters."""
 
 
-def _less(all_: Float[Array, ""], found: Float[Array, "B T"]) -> Float[Array, "B times"]:
+def _less(total: Float[Array, ""], gains: Float[Array, "B T"]) -> Float[Array, "B times"]:
     """Return what is left of it after each step."""
-    begin = jnp.zeros_like(found[:, :1])
-    return all_ - jnp.concatenate([begin, jnp.cumsum(found, 1)], axis=1)
+    begin = jnp.zeros_like(gains[:, :1])
+    return total - jnp.concatenate([begin, jnp.cumsum(gains, 1)], axis=1)

@@ -1,4 +1,4 @@
-"""What an exploration is paid by the family, in units of the information that it is paid for.
+"""The family's rewards of an exploration, in units of the information that it is paid for.
 
 All there is to know is worth the return at stake,
 
@@ -43,7 +43,7 @@ class Average(NamedTuple):
 
 
 class Stake(NamedTuple):
-    """What knowing the problem is worth, as measured so far."""
+    """The worth of knowing the problem, as measured so far."""
 
     informed: Average
     blind: Average
@@ -61,8 +61,8 @@ def blind_beliefs(key: Key, random: Bool[Array, " B"], shape: tuple[int, ...]) -
 
 def first_stake() -> Stake:
     """Return the stake before anything was measured: nothing."""
-    nothing = Average(jnp.array(0.0), jnp.array(0.0))
-    return Stake(nothing, nothing)
+    zero = Average(jnp.array(0.0), jnp.array(0.0))
+    return Stake(zero, zero)
 
 
 def in_information(rewards: Float[Array, "..."], stake: Float[Array, ""]) -> Float[Array, "..."]:

@@ -27,13 +27,13 @@ def early_beliefs(
 ) -> Int[Array, "B N"]:
     """Draw after how many steps the belief stands that an exploitation acts on, or -1.
 
-    Beliefs of partly random explorations are among them, twice as often: what no exploration of the
-    policy's own finds must have a value too.
+    Beliefs of partly random explorations are among them, twice as often: what the policy itself
+    does not find must have a value too.
     """
     key_some, key_when = jax.random.split(key)
     share = jnp.where(random, 2 * EARLY_SHARE, EARLY_SHARE)[:, None]
-    some = jax.random.bernoulli(key_some, share, shape)
-    return jnp.where(some, jax.random.randint(key_when, shape, 0, steps + 1), -1)
+    is_early = jax.random.bernoulli(key_some, share, shape)
+    return jnp.where(is_early, jax.random.randint(key_when, shape, 0, steps + 1), -1)
 
 
 class Regret(eqx.Module):
@@ -61,9 +61,9 @@ class Regret(eqx.Module):
     ) -> Float[Array, ""]:
         """Return V(mu, b)."""
         problem, belief = self.problem(mean / self.rho), self.belief(belief / self.rho)
-        asked = self.goal(self.goal_space.encode(goal))
-        seen = jax.nn.relu(problem + belief + asked + problem * belief)
-        return self.value(jax.nn.relu(self.hidden(seen)))[..., 0]
+        task = self.goal(self.goal_space.encode(goal))
+        features = jax.nn.relu(problem + belief + task + problem * belief)
+        return self.value(jax.nn.relu(self.hidden(features)))[..., 0]
 
     def left(
         self,
@@ -89,8 +89,8 @@ class Regret(eqx.Module):
         returns: Float[Array, " B"],
     ) -> Float[Array, ""]:
         """Return the squared error of V, in units of the returns' variance."""
-        told = jax.vmap(self)(means, acted_on, goals)
-        return jnp.square(told - returns).mean() / jnp.maximum(returns.var(), 1e-6)
+        values = jax.vmap(self)(means, acted_on, goals)
+        return jnp.square(values - returns).mean() / jnp.maximum(returns.var(), 1e-6)
 
 
 def left(

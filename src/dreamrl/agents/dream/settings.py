@@ -27,7 +27,7 @@ class Encoding:
     scale: Annotated[float, Range(1e-6, 1e6)] = 1.0
     """Mean |f|^2 at the start."""
     hidden: int = 64
-    """Where problems are described: width of the layer between a description and its encoding. 0:
+    """Width of the layer between a description and its encoding, where problems are described. 0:
     none, so that encodings of what problems are made of add up, in new combinations too."""
 
     def __post_init__(self) -> None:
@@ -47,7 +47,7 @@ class _Paid:
     free: float = 0.0
     """Part of the bound that costs nothing."""
     bound: Bound = "information"
-    """What is paid for: information about the problem, in nats, as closely as it can be bounded;
+    """The quantity paid for: information about the problem, in nats, as closely bounded as can be;
     or the norm, |f|^2 / 2, which bounds it from far above."""
     weight_begin: Annotated[float, SHARE] = 0.15
     """When it begins to be paid for, as a share of the run."""
@@ -68,9 +68,9 @@ class Constrained(_Paid):
     least_dual: Annotated[float, Range(1e-9, 1.0)] = 1e-4
     """The least that it can be."""
     dual_rate: Annotated[float, SHARE] = 0.015
-    """How fast the dual variable rises, an iteration, while the return stays at its best."""
+    """Rate at which the dual variable rises, an iteration, while the return stays at its best."""
     fall: float = 5.0
-    """How many times as fast it falls when the return suffers."""
+    """Rate of its fall when the return suffers, as a multiple of `dual_rate`."""
     tolerance: Annotated[float, Range(1e-9, 1.0)] = 0.005
     """Share of the learned return that compression may cost before the dual variable falls."""
     improving: float = 0.25
@@ -146,9 +146,9 @@ class Exploration:
     """The policy pi(a | s, tau) and the stop rule."""
 
     policy: Literal["learned", "random"] = "learned"
-    """Whether exploration is learned at all."""
+    """The exploration policy: learned, or random."""
     objective: Objective = "information-gain"
-    """What exploration is paid for: information about z; how much less regret acting on the
+    """The payment for exploration: information about z; how much less regret acting on the
     decoder's z leaves after each step (`regret`); what exploitation on it then returns, with all
     else as it is (`returns`), or with exploitation and decoder that learn from what explorations
     gave alone (`end-to-end`); or one of the related objectives."""
@@ -198,10 +198,10 @@ class DreamSettings:
         exploitation=PolicyObjective(gae_lambda=0.8, entropy=0.3, barrier=0.2, advantage_floor=0.3),
         exploration=PolicyObjective(entropy_begin=0.15, entropy_end=0.7),
     )
-    """What trains the two policies."""
+    """The learner of the two policies."""
     encoding: Encoding = Encoding()
     bottleneck: Bottleneck = Constrained()
-    """How information in z is limited."""
+    """The limit on information in z."""
     exploitation: Exploitation = Exploitation()
     exploration: Exploration = Exploration()
     decoder: Decoding = Decoding()

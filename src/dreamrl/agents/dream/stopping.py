@@ -53,10 +53,10 @@ def continuation_targets(
 ) -> Float[Array, " T"]:
     """Return what going on from each step was worth; `rewards` are gains less c, `values` are W."""
 
-    def step(after, inputs):
-        reward, here, taken = inputs
-        value = jnp.where(taken, reward + after, 0.0)
-        return jnp.where(here > 0, value, 0.0), value
+    def step(future, inputs):
+        reward, estimate, is_step = inputs
+        value = jnp.where(is_step, reward + future, 0.0)
+        return jnp.where(estimate > 0, value, 0.0), value
 
     return jax.lax.scan(step, jnp.zeros(()), (rewards, values, mask), reverse=True)[1]
 
@@ -90,7 +90,7 @@ def with_stop(agent: Any, stop: Any) -> Any:
     """
     if stop is None:
         return agent
-    chosen = stop_from(stop)
+    ends = stop_from(stop)
     if not hasattr(agent, "ends"):
         raise UserError("stop is for agents of dream: others have no stop rule")
-    return dataclasses.replace(agent, ends=chosen)
+    return dataclasses.replace(agent, ends=ends)

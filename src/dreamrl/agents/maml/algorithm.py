@@ -40,18 +40,18 @@ class Maml(Algorithm):
         """Return the explorations to adapt on, and the exploitations of the adapted policies."""
         settings, learner, trial = self.settings, self.settings.learner, experience.trial
         rest = (trial.extras.exploitation, learner.exploitation, settings.discount)
-        prepared = learner.prepare(trial.exploitation, *rest)
+        batch = learner.prepare(trial.exploitation, *rest)
         returns = trial.exploitation.episode_return.mean(1)
         floor = learner.exploration.advantage_floor
-        everywhere = jnp.ones((returns.shape[0], 1), bool)
-        credit = ppo.normalise(returns[:, None], everywhere, floor)[:, 0]
-        explored = jax.tree.map(lambda x: x[:, 0], trial.beliefs.extra)
-        seen = jax.vmap(jax.vmap(before))(trial.exploitation)
+        mask = jnp.ones((returns.shape[0], 1), bool)
+        credit = ppo.normalise(returns[:, None], mask, floor)[:, 0]
+        records = jax.tree.map(lambda x: x[:, 0], trial.beliefs.extra)
+        percepts = jax.vmap(jax.vmap(before))(trial.exploitation)
         metrics = {
             "return_exploitation": returns.mean(),
             "return_exploration": trial.exploration.episode_return.mean(),
         }
-        return Batch(explored, credit, trial.goals, seen, prepared), metrics
+        return Batch(records, credit, trial.goals, percepts, batch), metrics
 
     def losses(self, now: Snapshot, batch: Batch, recalled: tuple[()], key: Key) -> dict[str, Loss]:
         return {"policy": lambda initial: maml_loss(initial, batch, now.progress)}

@@ -42,18 +42,20 @@ def maml_loss(
     """
     settings, learner = params.settings, params.settings.learner
 
-    def adapted_decisions(explored, seen, goals):
-        adapted = params.adapt(explored)
-        return jax.vmap(exploit_unroll, in_axes=(None, 0, 0))(adapted, seen, goals)
+    def adapted_decisions(records, percepts, goals):
+        policy = params.adapt(records)
+        return jax.vmap(exploit_unroll, in_axes=(None, 0, 0))(policy, percepts, goals)
 
     decision = jax.vmap(adapted_decisions)(batch.explored, batch.percepts, batch.goals)
     terms = (None, batch.ppo, learner.exploitation, progress)
     exploitation, metrics = learner.loss(decision, *terms)
 
-    explored = batch.explored
-    credit = batch.credit[:, None] * explored.mask * (settings.objective == "e-maml")
-    own = ppo.Batch(explored.actions, explored.log_probs, credit, explored.targets, explored.mask)
-    decision = jax.vmap(params.unroll)(explored.percepts)
-    exploration, more = learner.loss(decision, None, own, learner.exploration, progress)
-    metrics = prefixed("exploitation", metrics) | prefixed("exploration", more)
+    records = batch.explored
+    credit = batch.credit[:, None] * records.mask * (settings.objective == "e-maml")
+    initial_batch = ppo.Batch(
+        records.actions, records.log_probs, credit, records.targets, records.mask
+    )
+    decision = jax.vmap(params.unroll)(records.percepts)
+    exploration, extras = learner.loss(decision, None, initial_batch, learner.exploration, progress)
+    metrics = prefixed("exploitation", metrics) | prefixed("exploration", extras)
     return exploitation + exploration, metrics

@@ -57,8 +57,8 @@ class InitialPolicy(eqx.Module):
     def read(self, exploration: Trajectory) -> Explored:
         """Return an exploration, or the part that `mask` leaves, as the inner steps read it."""
         settings = self.settings
-        seen = before(exploration)
-        decision = self.unroll(seen)
+        percepts = before(exploration)
+        decision = self.unroll(percepts)
         advantages = generalised_advantages(
             exploration.rewards,
             decision.value,
@@ -71,7 +71,7 @@ class InitialPolicy(eqx.Module):
         log_probs = decision.policy.log_prob(exploration.actions)
         data = (log_probs, advantages, advantages + decision.value)
         return Explored(
-            seen, exploration.actions, *jax.lax.stop_gradient(data), mask=exploration.mask
+            percepts, exploration.actions, *jax.lax.stop_gradient(data), mask=exploration.mask
         )
 
     def adapt(self, explored: Explored) -> InstructedPolicy:
@@ -79,16 +79,16 @@ class InitialPolicy(eqx.Module):
 
         Differentiable in theta and rates: through the gradient too, if of second order.
         """
-        inner, adapted, rates = self.settings.inner, self, self.rates
+        inner, model, rates = self.settings.inner, self, self.rates
         if inner.rates == "fixed":
             rates = jax.lax.stop_gradient(rates)
         for _ in range(inner.steps):
-            gradient = jax.grad(surrogate)(adapted, explored).policy
+            gradient = jax.grad(surrogate)(model, explored).policy
             if inner.order == "first":
                 gradient = jax.lax.stop_gradient(gradient)
-            policy = jax.tree.map(lambda p, r, g: p + r * g, adapted.policy, rates, gradient)
-            adapted = eqx.tree_at(lambda x: x.policy, adapted, policy)
-        return adapted.policy
+            policy = jax.tree.map(lambda p, r, g: p + r * g, model.policy, rates, gradient)
+            model = eqx.tree_at(lambda x: x.policy, model, policy)
+        return model.policy
 
 
 def surrogate(initial: InitialPolicy, explored: Explored) -> Float[Array, ""]:
@@ -115,7 +115,7 @@ def context() -> Float[Array, "1"]:
 
 
 class ExploiterCarry(NamedTuple):
-    """What an exploitation threads through its steps."""
+    """The carry of an exploitation."""
 
     adapted: InstructedPolicy
     policy: PyTree
@@ -144,11 +144,11 @@ class MamlAgent(GreedyAgent):
         """
         steps = exploration.mask.shape[0]
 
-        def after(time: Int[Array, ""]) -> Belief:
-            seen = exploration._replace(mask=exploration.mask & (jnp.arange(steps) < time))
-            return Belief(self._change(seen), seen)
+        def belief_at(time: Int[Array, ""]) -> Belief:
+            prefix = exploration._replace(mask=exploration.mask & (jnp.arange(steps) < time))
+            return Belief(self._change(prefix), prefix)
 
-        return jax.vmap(after)(jnp.arange(steps + 1))
+        return jax.vmap(belief_at)(jnp.arange(steps + 1))
 
     def init_exploitation(
         self, belief: Belief, episode: Int[Scalar, ""] | int, key: Key
@@ -167,8 +167,8 @@ class MamlAgent(GreedyAgent):
         return carry._replace(policy=inner), decision
 
     def _change(self, exploration: Trajectory) -> Float[Array, " directions"]:
-        adapted = self.initial.adapt(self.initial.read(exploration))
-        change, _ = ravel_pytree(jax.tree.map(jnp.subtract, adapted, self.initial.policy))
+        policy = self.initial.adapt(self.initial.read(exploration))
+        change, _ = ravel_pytree(jax.tree.map(jnp.subtract, policy, self.initial.policy))
         directions = jax.random.normal(jax.random.key(0), (change.size, DIRECTIONS))
         return change @ directions / DIRECTIONS**0.5
 
@@ -181,8 +181,8 @@ class MamlBehaviour(Behaviour):
 
     def beliefs(self, exploration: Trajectory) -> Belief:
         """Return the whole exploration alone, read once: training asks for no other belief."""
-        explored = self.agent.initial.read(exploration)
-        return jax.tree.map(lambda x: x[None], Belief(jnp.zeros(DIRECTIONS), explored))
+        record = self.agent.initial.read(exploration)
+        return jax.tree.map(lambda x: x[None], Belief(jnp.zeros(DIRECTIONS), record))
 
     def init_exploitation(
         self, belief: Belief, episode: Int[Scalar, ""] | int, key: Key

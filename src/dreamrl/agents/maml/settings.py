@@ -17,9 +17,9 @@ class Inner:
     rate: Annotated[float, Range(1e-8, 1e4)] = 0.05
     """Rate of the steps; where it is learned, its start."""
     rates: Literal["learned", "fixed"] = "learned"
-    """Whether each parameter learns an inner rate of its own, of either sign (Meta-SGD)."""
+    """Inner rates: learned for each parameter, of either sign (Meta-SGD), or fixed."""
     order: Literal["second", "first"] = "second"
-    """Whether outer gradients flow through the inner gradient, or take it for a constant."""
+    """Order of the outer gradients: through the inner gradient, or with it as a constant."""
     discount: Annotated[float, SHARE] = 0.97
     """Discount of the exploration's rewards."""
 

@@ -15,7 +15,7 @@ from dreamrl.types import Key, Trajectory
 
 
 class Task(NamedTuple):
-    """What an update sees of one problem."""
+    """One problem's data in an update."""
 
     contexts: Trajectory
     """[K, T]: explorations; those that are left out have an empty mask."""
@@ -61,12 +61,12 @@ def draw_task(
         return numbers % capacity
 
     # Older ones have been written over, by other problems' trials.
-    chosen = rows(keys[1], min(recent, capacity), contexts)
-    explorations = jax.tree.map(lambda x: x[chosen], ring.items.trial.exploration)
-    included = jnp.arange(contexts) < jax.random.randint(keys[2], (), 1, contexts + 1)
-    explorations = explorations._replace(mask=explorations.mask & included[:, None])
+    indices = rows(keys[1], min(recent, capacity), contexts)
+    explorations = jax.tree.map(lambda x: x[indices], ring.items.trial.exploration)
+    in_context = jnp.arange(contexts) < jax.random.randint(keys[2], (), 1, contexts + 1)
+    explorations = explorations._replace(mask=explorations.mask & in_context[:, None])
 
-    chosen = rows(keys[3], capacity, trials)
-    exploited = (ring.items.trial.goals, ring.items.trial.exploitation)
-    goals, episodes = jax.tree.map(lambda x: x[chosen].reshape(-1, *x.shape[2:]), exploited)
+    indices = rows(keys[3], capacity, trials)
+    exploitations = (ring.items.trial.goals, ring.items.trial.exploitation)
+    goals, episodes = jax.tree.map(lambda x: x[indices].reshape(-1, *x.shape[2:]), exploitations)
     return Task(explorations, goals, episodes)

@@ -57,9 +57,9 @@ class ContextEncoder(eqx.Module):
     def factors(self, trajectory: Trajectory) -> Factors:
         """Return the factor of each transition, [T, Z]; those after the end say nothing."""
         # The percept after an action holds the action, its reward and where it led.
-        after = jax.tree.map(lambda x: x[1:], percepts(trajectory))
-        before = self.percept_encoder.observation(trajectory.observations[:-1])
-        features = jnp.concatenate([before, self.percept_encoder(after)], axis=-1)
+        arrivals = jax.tree.map(lambda x: x[1:], percepts(trajectory))
+        observations = self.percept_encoder.observation(trajectory.observations[:-1])
+        features = jnp.concatenate([observations, self.percept_encoder(arrivals)], axis=-1)
         hidden = jax.nn.relu(self.hidden(features))
         pull, raw = jnp.split(self.factor(jax.nn.relu(self.deeper(hidden))), 2, axis=-1)
         # Pulls, not means: they add up, so that one telling step is heard among a hundred others.
@@ -76,10 +76,10 @@ def product(evidence: Factors) -> Posterior:
 def posteriors(encoder: ContextEncoder, trajectory: Trajectory) -> Posterior:
     """Return the posterior after 0, 1, ... T transitions; the first one is the prior."""
 
-    def summed(x):
+    def running_sum(x):
         return jnp.concatenate([jnp.zeros_like(x[:1]), jnp.cumsum(x, 0)])
 
-    return product(jax.tree.map(summed, encoder.factors(trajectory)))
+    return product(jax.tree.map(running_sum, encoder.factors(trajectory)))
 
 
 def sample(posterior: Posterior, key: Key) -> Float[Array, "... Z"]:
@@ -104,7 +104,7 @@ class Components(NamedTuple):
 
 
 class ExplorerCarry(NamedTuple):
-    """What an exploration threads through its steps."""
+    """The carry of an exploration."""
 
     policy: PyTree
     z: Float[Array, " Z"]
@@ -140,8 +140,8 @@ class PearlAgent(GreedyAgent):
         key_z, key_goal = jax.random.split(key)
         goals = self.params.goals
         z = jnp.where(percept.first, sample(self._prior, key_z), carry.z)
-        drawn = goals[jax.random.randint(key_goal, (), 0, goals.shape[0])]
-        goal = jnp.where(percept.first, drawn, carry.goal)
+        new_goal = goals[jax.random.randint(key_goal, (), 0, goals.shape[0])]
+        goal = jnp.where(percept.first, new_goal, carry.goal)
         return super().explore(ExplorerCarry(carry.policy, z, goal), percept, key)
 
     def beliefs(self, exploration: Trajectory) -> Belief:
@@ -166,14 +166,14 @@ class PearlAgent(GreedyAgent):
 
 
 class Conditions(NamedTuple):
-    """What makes the behaviour of one trial in training."""
+    """The conditions of one trial in training."""
 
     z: Float[Array, " Z"]
     """From the prior: the exploration acts on it."""
     goal: Array
     """The exploration acts for it."""
     random: Float[Array, ""]
-    """How often the trial acts at random."""
+    """Probability that an action is random."""
 
 
 class PearlBehaviour(Behaviour):
@@ -181,7 +181,7 @@ class PearlBehaviour(Behaviour):
 
     @property
     def random(self) -> Float[Array, ""]:
-        """How often the trial acts at random."""
+        """Probability that an action is random."""
         return self.conditions.random
 
     def init_exploration(self) -> ExplorerCarry:

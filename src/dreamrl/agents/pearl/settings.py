@@ -26,11 +26,11 @@ class PearlSettings:
         temperature=0.3,
         last_temperature=0.01,
     )
-    """What trains the policy."""
+    """The learner of the policy."""
     hidden: Annotated[int, COUNT] = 64
     """Width of the policy and of the context encoder."""
     recurrent: bool = False
-    """Whether the policy has a recurrent cell of its own; the paper's has none."""
+    """Whether the policy has a recurrent cell; the paper's has none."""
     discount: Annotated[float, SHARE] = 0.99
     """Discount of a step."""
     may_end: bool = True
@@ -54,7 +54,7 @@ class PearlSettings:
     kl_end: Annotated[float, SHARE] = 0.8
     """When it has grown."""
     act_on: Literal["sample", "mean"] = "sample"
-    """What exploitation at meta-test acts on: a draw from the posterior, or its mean."""
+    """The z of exploitation at meta-test: a draw from the posterior, or its mean."""
 
     def __post_init__(self) -> None:
         check_ranges(self)

@@ -37,13 +37,13 @@ def elbo(
     keys = jax.random.split(key, trial.goals.shape[0])
 
     def one(trial: Trial, hidden: HiddenStates, key: Key) -> tuple[Array, Array, Array]:
-        states, seen = _in_order(trial, hidden)
+        states, mask = _in_order(trial, hidden)
         mean, log_variance = posterior.parameters(states)
         key_times, key_z = jax.random.split(key)
-        times = jax.random.choice(key_times, states.shape[0], (samples,), p=seen / seen.sum())
-        chosen = jax.nn.one_hot(times, states.shape[0])
+        times = jax.random.choice(key_times, states.shape[0], (samples,), p=mask / mask.sum())
+        weights = jax.nn.one_hot(times, states.shape[0])
         noise = jax.random.normal(key_z, (samples, mean.shape[-1]))
-        z = chosen @ mean + jnp.exp(chosen @ log_variance / 2) * noise
+        z = weights @ mean + jnp.exp(weights @ log_variance / 2) * noise
         observation, reward = decoder.errors(decoder.transitions(trial), z)
         return observation.mean(), reward.mean(), _mean_divergence(trial, hidden, posterior)
 
@@ -52,31 +52,31 @@ def elbo(
 
 def _in_order(trial: Trial, hidden: HiddenStates) -> tuple[Array, Array]:
     """Return the hidden states of one trial in order, and which of them were reached."""
-    exploited = hidden.exploitation
-    states = jnp.concatenate([hidden.exploration, exploited.reshape(-1, exploited.shape[-1])])
-    seen = jnp.concatenate([trial.exploration.seen, trial.exploitation.mask.reshape(-1)])
-    return states, seen.astype(jnp.float32)
+    exploitation = hidden.exploitation
+    states = jnp.concatenate([hidden.exploration, exploitation.reshape(-1, exploitation.shape[-1])])
+    mask = jnp.concatenate([trial.exploration.seen, trial.exploitation.mask.reshape(-1)])
+    return states, mask.astype(jnp.float32)
 
 
 def _mean_divergence(trial: Trial, hidden: HiddenStates, posterior: Posterior) -> Float[Array, ""]:
     """Return the KL of each posterior from the one before it, a mean over the times reached."""
 
     def steps(mean: Array, log_variance: Array, first: tuple[Array, Array], mask: Array) -> Array:
-        before = [
-            jnp.concatenate([one[None], all_[:-1]])
-            for one, all_ in zip(first, (mean, log_variance), strict=True)
+        previous = [
+            jnp.concatenate([start[None], all_[:-1]])
+            for start, all_ in zip(first, (mean, log_variance), strict=True)
         ]
-        return (divergence(mean, log_variance, *before) * mask).sum()
+        return (divergence(mean, log_variance, *previous) * mask).sum()
 
-    explored = posterior.parameters(hidden.exploration)
-    prior = (jnp.zeros_like(explored[0][0]), jnp.zeros_like(explored[1][0]))
-    seen = trial.exploration.seen
-    total = steps(*explored, prior, seen)
-    last = (explored[0][-1], explored[1][-1])
-    exploited = posterior.parameters(hidden.exploitation)
+    exploration = posterior.parameters(hidden.exploration)
+    prior = (jnp.zeros_like(exploration[0][0]), jnp.zeros_like(exploration[1][0]))
+    mask_x = trial.exploration.seen
+    total = steps(*exploration, prior, mask_x)
+    last = (exploration[0][-1], exploration[1][-1])
+    exploitation = posterior.parameters(hidden.exploitation)
     mask = trial.exploitation.mask
-    total += jax.vmap(lambda m, v, taken: steps(m, v, last, taken))(*exploited, mask).sum()
-    return total / (seen.sum() + mask.sum())
+    total += jax.vmap(lambda m, v, flags: steps(m, v, last, flags))(*exploitation, mask).sum()
+    return total / (mask_x.sum() + mask.sum())
 
 
 def divergence(
@@ -87,5 +87,5 @@ def divergence(
 ) -> Float[Array, "..."]:
     """Return KL(N(mean, e^log_variance) || N(before_mean, e^before_log_variance)), in nats."""
     ratio = jnp.exp(log_variance - before_log_variance)
-    moved = jnp.square(mean - before_mean) * jnp.exp(-before_log_variance)
-    return (ratio + moved - 1 + before_log_variance - log_variance).sum(-1) / 2
+    move = jnp.square(mean - before_mean) * jnp.exp(-before_log_variance)
+    return (ratio + move - 1 + before_log_variance - log_variance).sum(-1) / 2

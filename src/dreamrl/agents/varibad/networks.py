@@ -75,21 +75,21 @@ class Decoder(eqx.Module):
         keys = jax.random.split(key, 6)
         self.observation_space = family.observation_space
         self.action_space, self.goal_space = family.action_space, family.goal_space
-        seen = family.observation_space.features
-        given = seen + family.action_space.features + goal_features(family.goal_space)
-        self.transition_given = Dense(keys[0], given, size)
+        observation = family.observation_space.features
+        inputs = observation + family.action_space.features + goal_features(family.goal_space)
+        self.transition_given = Dense(keys[0], inputs, size)
         self.transition_z = Dense(keys[1], z, size)
-        self.transition = Dense(keys[2], size, seen)
-        self.reward_given = Dense(keys[3], given + seen, size)
+        self.transition = Dense(keys[2], size, observation)
+        self.reward_given = Dense(keys[3], inputs + observation, size)
         self.reward_z = Dense(keys[4], z, size)
         self.reward = Dense(keys[5], size, 1)
 
     def transitions(self, trial: Trial) -> Transitions:
         """Return those of a trial, the exploration's before the exploitation's."""
-        explored = self._episode(trial.exploration, None)
-        exploited = jax.vmap(self._episode)(trial.exploitation, trial.goals)
-        exploited = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), exploited)
-        return jax.tree.map(lambda x, y: jnp.concatenate([x, y]), explored, exploited)
+        exploration = self._episode(trial.exploration, None)
+        exploitation = jax.vmap(self._episode)(trial.exploitation, trial.goals)
+        exploitation = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), exploitation)
+        return jax.tree.map(lambda x, y: jnp.concatenate([x, y]), exploration, exploitation)
 
     def errors(
         self, transitions: Transitions, z: Float[Array, "samples Z"]
@@ -98,30 +98,30 @@ class Decoder(eqx.Module):
 
         -log p up to constants, for Gaussians of variance 1/2.
         """
-        given, arrived, rewards, mask = transitions
-        both = jnp.concatenate([given, arrived], axis=-1)
-        hidden = self._hidden(self.transition_given(given), self.transition_z(z))
-        off = jnp.square(self.transition(hidden) - arrived).sum(-1)
-        hidden = self._hidden(self.reward_given(both), self.reward_z(z))
-        reward_off = jnp.square(self.reward(hidden)[..., 0] - rewards)
-        return (off * mask).sum(-1), (reward_off * mask).sum(-1)
+        inputs, arrivals, rewards, mask = transitions
+        pair = jnp.concatenate([inputs, arrivals], axis=-1)
+        hidden = self._hidden(self.transition_given(inputs), self.transition_z(z))
+        errors = jnp.square(self.transition(hidden) - arrivals).sum(-1)
+        hidden = self._hidden(self.reward_given(pair), self.reward_z(z))
+        reward_errors = jnp.square(self.reward(hidden)[..., 0] - rewards)
+        return (errors * mask).sum(-1), (reward_errors * mask).sum(-1)
 
     def _hidden(
-        self, given: Float[Array, "steps size"], z: Float[Array, "samples size"]
+        self, inputs: Float[Array, "steps size"], z: Float[Array, "samples size"]
     ) -> Float[Array, "samples steps size"]:
         """Return features in which z matters in some transitions and not in others."""
-        given, z = given[None], z[:, None]
-        return jax.nn.relu(given + z + given * z)
+        inputs, z = inputs[None], z[:, None]
+        return jax.nn.relu(inputs + z + inputs * z)
 
     def _episode(self, trajectory: Trajectory, goal: Goal) -> Transitions:
-        seen = self.observation_space.encode(trajectory.observations)
+        observations = self.observation_space.encode(trajectory.observations)
         parts = [
-            seen[:-1],
+            observations[:-1],
             self.action_space.encode(trajectory.actions),
             encode_goal(self.goal_space, goal, trajectory.rewards.shape),
         ]
-        given = jnp.concatenate(parts, axis=-1)
-        return Transitions(given, seen[1:], trajectory.rewards, trajectory.mask)
+        inputs = jnp.concatenate(parts, axis=-1)
+        return Transitions(inputs, observations[1:], trajectory.rewards, trajectory.mask)
 
 
 def varibad_nets(key: Key, family: Family, settings: VaribadSettings) -> Nets:

@@ -22,7 +22,7 @@ class VaribadSettings(ReaderSettings):
     divergence_weight: float = 0.1
     """Weight of the posterior's divergence from the one before."""
     exploration_rewards: bool = False
-    """Whether the policy is also paid what explorations earn, as in the paper."""
+    """Whether explorations' rewards count for the policy too, as in the paper."""
 
 
 PRESETS = presets(VaribadSettings()) | {

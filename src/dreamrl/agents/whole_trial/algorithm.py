@@ -43,9 +43,9 @@ class WholeTrial(Algorithm):
     family: Family
     settings: Any
     include_exploration_reward: bool = False
-    """Whether the exploration's rewards count; they do wherever the family says so."""
+    """True if the exploration's rewards count; they do wherever the family says so."""
     has_exploration: bool = True
-    """Whether there is any exploration; without it, there is none at meta-test either."""
+    """False for no exploration: then there is none at meta-test either."""
 
     def __post_init__(self) -> None:
         """Raise UserError for what cannot be trained on the family with these settings."""
@@ -67,7 +67,7 @@ class WholeTrial(Algorithm):
 
     @property
     def reader(self) -> Reader:
-        """What that loss learns from."""
+        """The reader of trials that this loss trains."""
         settings = self.settings
         return settings.reader if isinstance(settings, ReaderSettings) else Reader()
 
@@ -88,8 +88,8 @@ class WholeTrial(Algorithm):
         random, share = None, self.reader.random_share
         if share:
             count = self.settings.budget.trials
-            often = jax.random.uniform(jax.random.fold_in(key_episodes, 1), (count,))
-            random = jnp.where(jnp.arange(count) < share * count, often, 0.0)
+            frequency = jax.random.uniform(jax.random.fold_in(key_episodes, 1), (count,))
+            random = jnp.where(jnp.arange(count) < share * count, frequency, 0.0)
         return Conditions(self.context(now.params, problem_id), random), keys
 
     def behave(self, now: Snapshot, conditions: Conditions) -> WholeTrialBehaviour:
@@ -124,23 +124,23 @@ class WholeTrial(Algorithm):
     def prepare(self, now: Snapshot, experience: Experience) -> tuple[Batch, Metrics]:
         """Return trials with advantages that run through them, from exploitation back."""
         settings, learner, trial = self.settings, self.settings.learner, experience.trial
-        explored, recorded = trial.exploration, trial.extras
-        conditions, taken = experience.conditions, explored.mask
+        trajectory, records = trial.exploration, trial.extras
+        conditions, mask = experience.conditions, trajectory.mask
         if conditions.random is not None:
-            taken &= conditions.random[:, None] == 0
+            mask &= conditions.random[:, None] == 0
         objectives = (learner.exploration, learner.exploitation)
         exploitation = learner.prepare(
-            trial.exploitation, recorded.exploitation, objectives[1], settings.discount
+            trial.exploitation, records.exploitation, objectives[1], settings.discount
         )
-        start_values = learner.start_values(exploitation, recorded.exploitation, objectives[1])
+        start_values = learner.start_values(exploitation, records.exploitation, objectives[1])
         # Neither an end nor the horizon ends the trial here: the exploitation follows.
         exploration = learner.prepare(
-            explored._replace(
-                rewards=explored.rewards * self._exploration_weight,
-                terminated=jnp.zeros_like(explored.terminated),
-                mask=taken,
+            trajectory._replace(
+                rewards=trajectory.rewards * self._exploration_weight,
+                terminated=jnp.zeros_like(trajectory.terminated),
+                mask=mask,
             ),
-            recorded.exploration,
+            records.exploration,
             objectives[0],
             settings.discount,
             None if start_values is None else start_values.mean(1),
@@ -166,14 +166,14 @@ class WholeTrial(Algorithm):
             trials = Trials(batch.problem_id, trial)
             if isinstance(recalled, Trials):
                 trials, hidden = recalled, read(nets, recalled.trial)
-            auxiliary, more = self.auxiliary_loss(nets, trials, hidden, key)
-            return value + auxiliary, metrics | more
+            auxiliary, extras = self.auxiliary_loss(nets, trials, hidden, key)
+            return value + auxiliary, metrics | extras
 
         return {"policy": loss}
 
     @property
     def _exploration_weight(self) -> float:
-        """How much an exploration's rewards count."""
+        """Weight of an exploration's rewards."""
         return exploration_weight(self.family) or float(self.include_exploration_reward)
 
     def _again(self, nets: Nets, batch: Batch) -> PrivilegedContext | None:
@@ -188,11 +188,11 @@ class WholeTrial(Algorithm):
         family, episodes = self.family, self.settings.budget.episodes
         number = jnp.array(int(family.train_ids[0]))
         goal = family.sample_goal(jax.random.key(0), family.problem(number))
-        goals, exploited = jax.tree.map(
+        goals, exploitation = jax.tree.map(
             lambda x: jnp.broadcast_to(x, (episodes, *x.shape)),
             (goal, blank(family, exploring=False)),
         )
-        return Trials(ProblemID(number), Trial(blank(family), None, goals, exploited))
+        return Trials(ProblemID(number), Trial(blank(family), None, goals, exploitation))
 
 
 def _bare(trial: Trial) -> Trial:

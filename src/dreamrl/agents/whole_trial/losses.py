@@ -42,10 +42,10 @@ class HiddenStates(NamedTuple):
 
 def read(nets: Nets, trial: Trial) -> HiddenStates:
     """Return the hidden states of trials, as they were in play if the encoder is the same."""
-    explored = jax.vmap(nets.encoder.read)(trial.exploration)
-    seen = jax.vmap(jax.vmap(before))(trial.exploitation)
+    exploration = jax.vmap(nets.encoder.read)(trial.exploration)
+    percepts = jax.vmap(jax.vmap(before))(trial.exploitation)
     unroll = jax.vmap(nets.encoder.unroll, in_axes=(None, 0, 0))
-    return HiddenStates(explored, jax.vmap(unroll)(explored[:, -1], seen, trial.goals))
+    return HiddenStates(exploration, jax.vmap(unroll)(exploration[:, -1], percepts, trial.goals))
 
 
 def decide(
@@ -58,10 +58,10 @@ def decide(
         z_x = jax.tree.map(lambda x: x[:, None], context).replace(z_x)
         z_e = jax.tree.map(lambda x: x[:, None, None], context).replace(z_e)
     unroll = nets.policy.unroll
-    seen_x = jax.vmap(before)(trial.exploration)
-    seen_e = jax.vmap(jax.vmap(before))(trial.exploitation)
-    decision_x = jax.vmap(lambda seen, z: unroll(seen, None, z))(seen_x, z_x)
-    decision_e = jax.vmap(jax.vmap(unroll))(seen_e, trial.goals, z_e)
+    percepts_x = jax.vmap(before)(trial.exploration)
+    percepts_e = jax.vmap(jax.vmap(before))(trial.exploitation)
+    decision_x = jax.vmap(lambda percepts, z: unroll(percepts, None, z))(percepts_x, z_x)
+    decision_e = jax.vmap(jax.vmap(unroll))(percepts_e, trial.goals, z_e)
     return decision_x, decision_e
 
 
@@ -73,9 +73,9 @@ def policy_loss(
     progress: Float[Array, ""],
 ) -> tuple[Float[Array, ""], Metrics]:
     """Return the learner's loss on both episodes of the trial."""
-    linked = learner.link(batch.exploration, decisions[1], targets[1])
+    batch_x = learner.link(batch.exploration, decisions[1], targets[1])
     loss_x, metrics_x = learner.loss(
-        decisions[0], targets[0], linked, learner.exploration, progress
+        decisions[0], targets[0], batch_x, learner.exploration, progress
     )
     loss_e, metrics_e = learner.loss(
         decisions[1], targets[1], batch.exploitation, learner.exploitation, progress

@@ -67,8 +67,8 @@ class TrialEncoder(eqx.Module):
         return self.unroll(self.init_carry(), percepts(exploration), None, exploration.seen)
 
     def _features(self, percept: Percept, goal: Goal) -> Float[Array, "... size"]:
-        asked = encode_goal(self.goal_space, goal, percept.first.shape)
-        features = jnp.concatenate([self.percept_encoder(percept), asked], axis=-1)
+        goal_vector = encode_goal(self.goal_space, goal, percept.first.shape)
+        features = jnp.concatenate([self.percept_encoder(percept), goal_vector], axis=-1)
         return jax.nn.relu(self.hidden(features))
 
 
@@ -117,11 +117,11 @@ class PrivilegedContext(NamedTuple):
 
 
 class Conditions(NamedTuple):
-    """What makes the behaviour of one trial in training."""
+    """The conditions of one trial in training."""
 
     context: PrivilegedContext | None
     random: Float[Array, ""] | None
-    """How often the exploration acts at random: 0 where it is the policy's own."""
+    """Probability that an action of the exploration is random: 0 where it is the policy's."""
 
 
 class WholeTrialAgent(GreedyAgent):

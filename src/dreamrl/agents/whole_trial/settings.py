@@ -22,7 +22,7 @@ class WholeTrialSettings:
 
     budget: Budget = Budget()
     learner: Learner = PPO()
-    """What trains the policy."""
+    """The learner of the policy."""
     hidden: Annotated[int, COUNT] = 64
     """Width of the trial encoder and of the policy."""
     discount: Annotated[float, SHARE] = 0.99
@@ -37,7 +37,7 @@ class WholeTrialSettings:
 
 @dataclasses.dataclass(frozen=True)
 class Reader:
-    """What reads trials, where a loss of its own trains that beside the policy's."""
+    """The reader of trials, where a loss of its own trains it beside the policy's."""
 
     random_share: Annotated[float, Range(0.0, 0.9)] = 0.0
     """Share of explorations that act partly at random, each as often as it draws from 0..1: the

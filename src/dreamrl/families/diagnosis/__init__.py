@@ -1,4 +1,4 @@
-"""The family `diagnosis`: faults, tests and repairs, from tables of one's own."""
+"""The family `diagnosis`: faults, tests and repairs, from the user's tables."""
 
 from dreamrl.families.diagnosis.family import (
     ASIA,

@@ -38,7 +38,7 @@ BUILT_IN = {
 
 
 class Machine(NamedTuple):
-    """What an episode needs to go on."""
+    """The state of an episode."""
 
     steps: Int[Array, ""]
     drawn: Int[Array, " fixed"]
@@ -125,12 +125,12 @@ class Diagnosis:
 
     def reset(self, key: Key, problem: Int[Array, ""]) -> tuple[Machine, Int[Array, ""]]:
         """Show nothing before the first test."""
-        drawn = jnp.zeros(0, jnp.int32)
+        outcomes = jnp.zeros(0, jnp.int32)
         if self._fixed:
             chance = jax.random.uniform(key, (len(self.table.tests),))
-            drawn = (chance[:, None] >= self._cumulated[problem]).sum(-1, dtype=jnp.int32)
+            outcomes = (chance[:, None] >= self._cumulated[problem]).sum(-1, dtype=jnp.int32)
         done = jnp.zeros(len(self.table.tests) * self._barring, bool)
-        return Machine(jnp.array(0), drawn, done), jnp.array(0)
+        return Machine(jnp.array(0), outcomes, done), jnp.array(0)
 
     def step(
         self,
@@ -141,26 +141,26 @@ class Diagnosis:
         action: Int[Array, ""],
     ) -> tuple[Machine, Step]:
         ends = jnp.array(False) if self.end_action is None else action == self.end_action
-        after = state._replace(steps=state.steps + 1)
-        over = after.steps >= self.horizon
+        next_state = state._replace(steps=state.steps + 1)
+        truncated = next_state.steps >= self.horizon
         if goal is not None:
             repair = action % len(self.table.repairs)
             payoffs = jnp.asarray(self.table.payoffs.T, jnp.float32)[problem]
             reward = jnp.where(ends, payoffs.min(), payoffs[repair])
-            return after, Step(jnp.array(0), reward, jnp.array(True), jnp.array(False))
+            return next_state, Step(jnp.array(0), reward, jnp.array(True), jnp.array(False))
         test = action % len(self.table.tests)
         if self._barring:
-            after = after._replace(done=state.done.at[test].set(True))
-            over = over | ~self.tests_after(after.done).any()
+            next_state = next_state._replace(done=state.done.at[test].set(True))
+            truncated = truncated | ~self.tests_after(next_state.done).any()
         if self._fixed:
             outcome = state.drawn[test]
         else:
             chance = jax.random.uniform(key)
             outcome = (chance >= self._cumulated[problem, test]).sum(dtype=jnp.int32)
-        shown = 1 + jnp.asarray(self.table.offsets, jnp.int32)[test] + outcome
+        number = 1 + jnp.asarray(self.table.offsets, jnp.int32)[test] + outcome
         cost = jnp.asarray(self.table.costs, jnp.float32)[test]
-        seen, reward = jnp.where(ends, 0, shown), jnp.where(ends, 0.0, -cost)
-        return after, Step(seen, reward, ends, over & ~ends)
+        observation, reward = jnp.where(ends, 0, number), jnp.where(ends, 0.0, -cost)
+        return next_state, Step(observation, reward, ends, truncated & ~ends)
 
     def action_mask(
         self, problem: Int[Array, ""], goal: Goal, state: Machine
@@ -207,25 +207,25 @@ class Diagnosis:
 
     @property
     def _barring(self) -> bool:
-        """Whether some test, once done, makes some test impossible."""
+        """True if some test, once done, makes some test impossible."""
         return self._fixed or bool(self.exclusive)
 
     @property
     def _barred(self) -> Bool[np.ndarray, "tests tests"]:
         """Which tests, the second, cannot be done once another was, or the same."""
-        barred = np.eye(len(self.table.tests), dtype=bool) & self._fixed
+        matrix = np.eye(len(self.table.tests), dtype=bool) & self._fixed
         for group in self.exclusive:
             places = [self.table.tests.index(test) for test in group]
-            barred[np.ix_(places, places)] |= ~np.eye(len(places), dtype=bool)
-        return barred
+            matrix[np.ix_(places, places)] |= ~np.eye(len(places), dtype=bool)
+        return matrix
 
     @property
     def _numbered(self) -> int:
         return max(len(self.table.tests), len(self.table.repairs))
 
     def _names(self, names: tuple[str, ...], end: str) -> tuple[str, ...]:
-        counted = tuple(names[action % len(names)] for action in range(self._numbered))
-        return counted if self.end_action is None else (*counted, end)
+        labels = tuple(names[action % len(names)] for action in range(self._numbered))
+        return labels if self.end_action is None else (*labels, end)
 
     @property
     def _cumulated(self) -> Float[Array, "faults tests outcomes"]:
@@ -236,8 +236,8 @@ class Diagnosis:
 @functools.lru_cache(maxsize=4)
 def _cumulated(table: Table) -> Float[np.ndarray, "faults tests outcomes"]:
     # In double precision, so that an impossible last outcome stays impossible.
-    summed = np.cumsum(table.likelihoods, 1)[:, :-1]
-    return np.ascontiguousarray(summed.transpose(2, 0, 1), np.float32)
+    sums = np.cumsum(table.likelihoods, 1)[:, :-1]
+    return np.ascontiguousarray(sums.transpose(2, 0, 1), np.float32)
 
 
 def diagnosis(
@@ -262,14 +262,14 @@ def diagnosis(
         raise unknown("table of diagnosis", table, BUILT_IN)
     if table and path:
         raise UserError("diagnosis: path and table are both given: it is one of them")
-    held, settings = read_folder(path or BUILT_IN[table or "pump"])
+    contents, settings = read_folder(path or BUILT_IN[table or "pump"])
     exclusive = settings.exclusive
     settings = checked_settings("diagnosis", tests or settings.tests, outcomes or settings.outcomes)
-    given = {"path": path, "table": table, "tests": tests, "outcomes": outcomes}
-    fields = ",".join(f"{field}={value}" for field, value in given.items() if value)
+    arguments = {"path": path, "table": table, "tests": tests, "outcomes": outcomes}
+    fields = ",".join(f"{field}={value}" for field, value in arguments.items() if value)
     name = f"diagnosis:{fields}" if fields else "diagnosis"
-    budget = settings.tests or len(held.tests)
-    return Diagnosis(held, budget, settings.outcomes, name, exclusive)
+    budget = settings.tests or len(contents.tests)
+    return Diagnosis(contents, budget, settings.outcomes, name, exclusive)
 
 
 def from_columns(
@@ -302,8 +302,8 @@ def _made(
     table: Table, budget: int, outcomes: str, exclusive: Sequence[Sequence[str]]
 ) -> Diagnosis:
     settings = checked_settings("diagnosis", budget, outcomes, exclusive, table.tests)
-    held = settings.tests or len(table.tests), settings.outcomes
-    return Diagnosis(table, *held, exclusive=settings.exclusive)
+    limits = settings.tests or len(table.tests), settings.outcomes
+    return Diagnosis(table, *limits, exclusive=settings.exclusive)
 
 
 def from_network(

@@ -31,7 +31,7 @@ class Machine(NamedTuple):
 
 
 class State(NamedTuple):
-    """What an episode needs to go on."""
+    """The state of an episode."""
 
     steps: Int[Array, ""]
     belief: Float[Array, " faults"]
@@ -63,8 +63,8 @@ class Fleet:
         if len(sizes) != 1:
             raise UserError(f"fleet: tables must have the same numbers of {SIZE}, have {sizes}")
         if not 0 < self.held_out < len(self.tables):
-            most = len(self.tables) - 1
-            raise UserError(f"fleet: held_out must be 1 to {most}, is {self.held_out}")
+            largest = len(self.tables) - 1
+            raise UserError(f"fleet: held_out must be 1 to {largest}, is {self.held_out}")
         if self.budget < 1:
             raise UserError(f"fleet: budget must be at least 1, is {self.budget}")
 
@@ -109,8 +109,10 @@ class Fleet:
         Raises:
             UserError: For a table of another size.
         """
-        if (size := _size(table)) != (own := _size(self.tables[0])):
-            raise UserError(f"{self.name}: its tables have {own} {SIZE}, and this one {size}")
+        if (size := _size(table)) != (fleet_size := _size(self.tables[0])):
+            raise UserError(
+                f"{self.name}: its tables have {fleet_size} {SIZE}, and this one {size}"
+            )
         return Diagnosis(table, self.budget)
 
     def prior(self, ids: Sequence[int]) -> Float[np.ndarray, " ids"]:
@@ -121,8 +123,8 @@ class Fleet:
 
     def problem(self, problem_id: Int[Scalar, ""]) -> Machine:
         """Return the table and the fault."""
-        own = jax.tree.map(lambda x: jnp.asarray(x)[problem_id // self._faults], self._stacked)
-        return Machine(jnp.asarray(problem_id % self._faults), *own)
+        arrays = jax.tree.map(lambda x: jnp.asarray(x)[problem_id // self._faults], self._stacked)
+        return Machine(jnp.asarray(problem_id % self._faults), *arrays)
 
     def describe(self, problem_id: Int[Scalar, ""]) -> Float[Array, " repairs"]:
         """Return what each repair pays: all about the fault that matters."""
@@ -134,12 +136,12 @@ class Fleet:
     ) -> Float[Array, "tests faults numbers"]:
         """Return what agents see of a machine, of this fleet or not, after some outcomes.
 
-        For a loop of one's own; `results` are numbers of `table.results`.
+        For custom loops; `results` are numbers of `table.results`.
         """
-        held = (table.prior, table.likelihoods, table.costs, table.payoffs)
-        known = Machine(jnp.array(0), *(jnp.asarray(x, jnp.float32) for x in held))
+        arrays = (table.prior, table.likelihoods, table.costs, table.payoffs)
+        machine = Machine(jnp.array(0), *(jnp.asarray(x, jnp.float32) for x in arrays))
         belief = jnp.asarray(posterior(table, list(results)), jnp.float32)
-        return self._seen(known, State(jnp.array(len(results)), belief))
+        return self._seen(machine, State(jnp.array(len(results)), belief))
 
     def reset(
         self, key: Key, problem: Machine
@@ -156,22 +158,26 @@ class Fleet:
         state: State,
         action: Int[Array, ""],
     ) -> tuple[State, Step]:
-        after = state._replace(steps=state.steps + 1)
+        next_state = state._replace(steps=state.steps + 1)
         if goal is not None:
-            paid = problem.payoffs[action % problem.payoffs.shape[0], problem.fault]
-            return after, Step(self._seen(problem, state), paid, jnp.array(True), jnp.array(False))
+            payoff = problem.payoffs[action % problem.payoffs.shape[0], problem.fault]
+            return next_state, Step(
+                self._seen(problem, state), payoff, jnp.array(True), jnp.array(False)
+            )
         test = action % len(problem.costs)
-        own = problem.likelihoods[test]
-        chance = jax.random.uniform(key) * own[:, problem.fault].sum()
-        outcome = (chance >= own[:, problem.fault].cumsum()[:-1]).sum(dtype=jnp.int32)
-        belief = state.belief * own[outcome]
-        after = after._replace(belief=belief / belief.sum())
-        over = after.steps >= self.budget
-        return after, Step(self._seen(problem, after), -problem.costs[test], jnp.array(False), over)
+        chances = problem.likelihoods[test]
+        chance = jax.random.uniform(key) * chances[:, problem.fault].sum()
+        outcome = (chance >= chances[:, problem.fault].cumsum()[:-1]).sum(dtype=jnp.int32)
+        belief = state.belief * chances[outcome]
+        next_state = next_state._replace(belief=belief / belief.sum())
+        truncated = next_state.steps >= self.budget
+        return next_state, Step(
+            self._seen(problem, next_state), -problem.costs[test], jnp.array(False), truncated
+        )
 
     def _seen(self, problem: Machine, state: State) -> Float[Array, "tests faults numbers"]:
-        shown = self.observation_space
-        lead = shown.shape[:2]
+        space = self.observation_space
+        lead = space.shape[:2]
         parts = [
             2 * jnp.moveaxis(problem.likelihoods[:, :-1], 1, 2) - 1,
             jnp.broadcast_to(state.belief[None, :, None], (*lead, 1)),
@@ -204,8 +210,8 @@ def _size(table: Table) -> tuple[int, ...]:
 
 @functools.lru_cache(maxsize=4)
 def _stacked(tables: tuple[Table, ...]) -> tuple[Float[np.ndarray, "..."], ...]:
-    held = [(t.prior, t.likelihoods, t.costs, t.payoffs) for t in tables]
-    return tuple(np.stack(x).astype(np.float32) for x in zip(*held, strict=True))
+    rows = [(t.prior, t.likelihoods, t.costs, t.payoffs) for t in tables]
+    return tuple(np.stack(x).astype(np.float32) for x in zip(*rows, strict=True))
 
 
 def fleet(
@@ -223,11 +229,11 @@ def fleet(
     probability that is drawn for each fault, rarely near one half.
     """
     rng = np.random.default_rng(seed)
-    made = []
+    machines = []
     for _ in range(tables):
         positive = rng.beta(0.4, 0.4, (tests, faults)).clip(0.02, 0.98)
-        right = rng.permutation(np.arange(faults) % repairs)
-        made.append(
+        best = rng.permutation(np.arange(faults) % repairs)
+        machines.append(
             Table(
                 tuple(f"fault {i}" for i in range(faults)),
                 tuple(f"test {i}" for i in range(tests)),
@@ -236,7 +242,7 @@ def fleet(
                 rng.dirichlet(np.full(faults, 4.0)),
                 np.stack([1 - positive, positive], 1),
                 np.zeros(tests),
-                np.where(np.arange(repairs)[:, None] == right, 1.0, -1.0),
+                np.where(np.arange(repairs)[:, None] == best, 1.0, -1.0),
             )
         )
-    return Fleet(tuple(made), held_out, budget)
+    return Fleet(tuple(machines), held_out, budget)

@@ -33,7 +33,7 @@ class Variable(NamedTuple):
 
     @property
     def certain(self) -> bool:
-        """Whether the parents settle it."""
+        """True if the parents settle it."""
         return bool(np.isin(self.chances, (0.0, 1.0)).all())
 
 
@@ -41,7 +41,7 @@ Network = Mapping[str, Variable]
 
 
 class Found(NamedTuple):
-    """What a network says: the columns of faults.csv and of tests.csv."""
+    """The tables of a network: the columns of faults.csv and of tests.csv."""
 
     faults: dict[str, list[Any]]
     tests: dict[str, list[Any]]
@@ -66,21 +66,21 @@ def read_network(given: AnyPath | Any) -> Network:
     from pgmpy.readwrite import BIFReader
 
     try:
-        found = _of_tables(BIFReader(str(path)).get_model().get_cpds())
+        network = _of_tables(BIFReader(str(path)).get_model().get_cpds())
     except Exception as error:
         raise UserError(f"{path} is no network in BIF that pgmpy reads: {error!r:.100}") from None
-    if not found:
+    if not network:
         raise UserError(f"{path} is no network in BIF that pgmpy reads: it has no variables")
-    return found
+    return network
 
 
 def _of_tables(tables: Iterable[Any]) -> Network:
-    found = {}
+    network = {}
     for table in tables:
-        own, *parents = map(str, table.variables)
+        name, *parents = map(str, table.variables)
         states = tuple(map(str, table.state_names[table.variables[0]]))
-        found[own] = Variable(states, tuple(parents), np.asarray(table.values, float))
-    return found
+        network[name] = Variable(states, tuple(parents), np.asarray(table.values, float))
+    return network
 
 
 def columns_of(
@@ -107,21 +107,21 @@ def columns_of(
     for name, state in given.items():
         if state not in network[name].states:
             raise unknown(f"state of {name}", str(state), network[name].states)
-    asked = [*faults, *tests, *given]
-    if twice := [name for name in asked if asked.count(name) > 1]:
-        raise UserError(f"network: {twice[0]!r} must be a fault, a test or given, and only one")
+    variables = [*faults, *tests, *given]
+    if repeats := [name for name in variables if variables.count(name) > 1]:
+        raise UserError(f"network: {repeats[0]!r} must be a fault, a test or given, and only one")
     if not faults or not tests:
         raise UserError("network: there must be a variable for faults, and one to test")
     hidden = [*faults, *_dependent(network, [*faults, *given], list(tests))]
     number = int(np.prod([len(network[name].states) for name in hidden], dtype=float))
     if number > MOST_STATES:
-        more = f", with tests that depend on one another ({', '.join(hidden[len(faults) :])})"
-        what = more if len(hidden) > len(faults) else ""
-        raise UserError(f"network: {number:,} faults are more than {MOST_STATES:,}{what}")
+        remark = f", with tests that depend on one another ({', '.join(hidden[len(faults) :])})"
+        suffix = remark if len(hidden) > len(faults) else ""
+        raise UserError(f"network: {number:,} faults are more than {MOST_STATES:,}{suffix}")
     prior = _joint(network, hidden, given).reshape(-1)
     if not prior.any():
         raise UserError("network: what is given is impossible")
-    there = prior > 0
+    possible = prior > 0
     names = [_name(network, hidden, states) for states in _states(network, hidden)]
     kinds = [_name(network, faults, s[: len(faults)]) for s in _states(network, hidden)]
     columns: dict[str, list[Any]] = {"test": [], "cost": [], "outcome": []}
@@ -133,18 +133,18 @@ def columns_of(
             columns["outcome"].append(state)
             if test in hidden:
                 chances = np.array([s[hidden.index(test)] for s in _states(network, hidden)])
-                rows.append((chances == place)[there].astype(float))
+                rows.append((chances == place)[possible].astype(float))
         if test not in hidden:
-            both = _joint(network, [test, *hidden], given).reshape(len(network[test].states), -1)
-            rows.extend(both[:, there] / both[:, there].sum(0))
-    kept = [name for name, possible in zip(names, there, strict=True) if possible]
-    for name, chances in zip(kept, np.array(rows).T.tolist(), strict=True):
+            joint = _joint(network, [test, *hidden], given).reshape(len(network[test].states), -1)
+            rows.extend(joint[:, possible] / joint[:, possible].sum(0))
+    labels = [name for name, flag in zip(names, possible, strict=True) if flag]
+    for name, chances in zip(labels, np.array(rows).T.tolist(), strict=True):
         columns[name] = chances
-    weights = (prior[there] / prior.sum()).tolist()
+    weights = (prior[possible] / prior.sum()).tolist()
     return Found(
-        {"fault": kept, "prior": weights},
+        {"fault": labels, "prior": weights},
         columns,
-        {name: kind for name, kind, on in zip(names, kinds, there, strict=True) if on},
+        {name: kind for name, kind, flag in zip(names, kinds, possible, strict=True) if flag},
         tuple(dict.fromkeys(kinds)),
     )
 
@@ -159,74 +159,74 @@ def _name(network: Network, names: Sequence[str], states: Sequence[int]) -> str:
 
 
 def _joint(
-    network: Network, names: Sequence[str], given: Mapping[str, str]
+    network: Network, names: Sequence[str], evidence: Mapping[str, str]
 ) -> Float[np.ndarray, "..."]:
     """Return P(names, given), an axis for each of the names."""
-    needed = _ancestors(network, {*names, *given})
-    if len(needed) > MOST_VARIABLES:
-        raise UserError(f"network: {len(needed)} variables matter, more than {MOST_VARIABLES}")
-    index = {name: place for place, name in enumerate(sorted(needed))}
+    variables = _ancestors(network, {*names, *evidence})
+    if len(variables) > MOST_VARIABLES:
+        raise UserError(f"network: {len(variables)} variables matter, more than {MOST_VARIABLES}")
+    index = {name: place for place, name in enumerate(sorted(variables))}
     inputs: list[Any] = []
     for name in index:
         inputs += [network[name].chances, [index[n] for n in (name, *network[name].parents)]]
-    for name, state in given.items():
+    for name, state in evidence.items():
         inputs += [np.array([each == state for each in network[name].states], float), [index[name]]]
     return np.einsum(*inputs, [index[name] for name in names], optimize="greedy")
 
 
 def _ancestors(network: Network, names: Iterable[str]) -> set[str]:
     """Return variables and all that they depend on."""
-    found, left = set[str](), list(names)
-    while left:
-        name = left.pop()
-        if name not in found:
-            found.add(name)
-            left.extend(network[name].parents)
-    return found
+    ancestors, queue = set[str](), list(names)
+    while queue:
+        name = queue.pop()
+        if name not in ancestors:
+            ancestors.add(name)
+            queue.extend(network[name].parents)
+    return ancestors
 
 
-def _dependent(network: Network, known: Sequence[str], tests: Sequence[str]) -> list[str]:
+def _dependent(network: Network, evidence: Sequence[str], tests: Sequence[str]) -> list[str]:
     """Return tests that, once they are known too, leave all others independent."""
-    joined: list[str] = []
+    hidden: list[str] = []
     while True:
-        left = [test for test in tests if test not in joined]
+        rest = [test for test in tests if test not in hidden]
         pairs = [
             pair
-            for pair in itertools.combinations(left, 2)
-            if not _separated(network, *pair, {*known, *joined})
+            for pair in itertools.combinations(rest, 2)
+            if not _separated(network, *pair, {*evidence, *hidden})
         ]
         if not pairs:
-            return joined
-        joined.append(max(left, key=lambda test: sum(test in pair for pair in pairs)))
+            return hidden
+        hidden.append(max(rest, key=lambda test: sum(test in pair for pair in pairs)))
 
 
-def _separated(network: Network, one: str, other: str, known: set[str]) -> bool:
+def _separated(network: Network, first: str, second: str, evidence: set[str]) -> bool:
     """Return whether two variables are independent given others: D-separation.
 
     In the moral graph of their ancestors no path avoids what is known (Lauritzen et al. 1990), or
     what that settles (Geiger, Verma and Pearl 1990).
     """
-    around: dict[str, set[str]] = {}
-    for name in _ancestors(network, {one, other, *known}):
+    neighbours: dict[str, set[str]] = {}
+    for name in _ancestors(network, {first, second, *evidence}):
         family = {name, *network[name].parents}
         for each in family:
-            around.setdefault(each, set()).update(family)
-    settled = set(known)
+            neighbours.setdefault(each, set()).update(family)
+    barrier = set(evidence)
     while True:
-        more = {
+        additions = {
             name
-            for name in around
-            if name not in settled
+            for name in neighbours
+            if name not in barrier
             and network[name].certain
-            and settled.issuperset(network[name].parents)
+            and barrier.issuperset(network[name].parents)
         }
-        if not more:
+        if not additions:
             break
-        settled |= more
-    found, left = set[str](), [one]
-    while left:
-        name = left.pop()
-        if name not in found and name not in settled:
-            found.add(name)
-            left.extend(around[name])
-    return other not in found
+        barrier |= additions
+    component, queue = set[str](), [first]
+    while queue:
+        name = queue.pop()
+        if name not in component and name not in barrier:
+            component.add(name)
+            queue.extend(neighbours[name])
+    return second not in component

@@ -29,7 +29,7 @@ FILES = ("faults.csv", "tests.csv", "repairs.csv", "settings.json", NETWORK)
 
 
 class Settings(NamedTuple):
-    """What settings.json may say."""
+    """The settings of settings.json."""
 
     tests: int = 0
     """At most so many tests an episode; 0: as many as there are."""
@@ -53,24 +53,24 @@ class Columns(NamedTuple):
         return UserError(f"{self.where}, row {self.rows[row]}, column {column!r}: {what}")
 
     def text(self, row: int, column: str) -> str:
-        found = self.cells[column][row]
-        text = "" if found is None or found != found else str(found).strip()
+        cell = self.cells[column][row]
+        text = "" if cell is None or cell != cell else str(cell).strip()
         if not text:
             raise self.fault(row, column, "the cell is empty")
         return text
 
     def number(self, row: int, column: str) -> float:
-        found = self.cells[column][row]
-        if isinstance(found, str):
+        cell = self.cells[column][row]
+        if isinstance(cell, str):
             self.text(row, column)
         try:
-            value = float(found)
+            value = float(cell)
         except (TypeError, ValueError):
-            if found is None:
+            if cell is None:
                 raise self.fault(row, column, "the cell is empty") from None
-            raise self.fault(row, column, f"{shown(found)} is not a number") from None
+            raise self.fault(row, column, f"{shown(cell)} is not a number") from None
         if not math.isfinite(value):
-            raise self.fault(row, column, f"{shown(found)} is not a finite number")
+            raise self.fault(row, column, f"{shown(cell)} is not a finite number")
         return value
 
     def probability(self, row: int, column: str) -> float:
@@ -81,14 +81,14 @@ class Columns(NamedTuple):
 
     def names(self, column: str) -> tuple[str, ...]:
         """Return the names in a column, each of which may be there once."""
-        found = [self.text(row, column) for row in range(len(self.rows))]
+        names = [self.text(row, column) for row in range(len(self.rows))]
         first: dict[str, int] = {}
-        for row, name in enumerate(found):
+        for row, name in enumerate(names):
             if name in first:
-                what = f"{name!r} is there twice, first in row {self.rows[first[name]]}"
-                raise self.fault(row, column, what)
+                message = f"{name!r} is there twice, first in row {self.rows[first[name]]}"
+                raise self.fault(row, column, message)
             first[name] = row
-        return tuple(found)
+        return tuple(names)
 
 
 def read_folder(folder: AnyPath) -> tuple[Table, Settings]:
@@ -102,11 +102,11 @@ def read_folder(folder: AnyPath) -> tuple[Table, Settings]:
     """
     path = Path(folder)
     if not path.is_dir():
-        where = "" if path.is_absolute() else f" in {Path.cwd()}"
+        location = "" if path.is_absolute() else f" in {Path.cwd()}"
         files = "faults.csv, tests.csv and repairs.csv"
-        raise UserError(f"there is no folder {path}{where}, with {files}")
-    most = {"faults": MOST_FAULTS, "tests": MOST_NUMBERS, "repairs": MOST_NUMBERS}
-    columns = [_read_csv(path / f"{name}.csv", rows) for name, rows in most.items()]
+        raise UserError(f"there is no folder {path}{location}, with {files}")
+    limits = {"faults": MOST_FAULTS, "tests": MOST_NUMBERS, "repairs": MOST_NUMBERS}
+    columns = [_read_csv(path / f"{name}.csv", rows) for name, rows in limits.items()]
     if not (path / NETWORK).exists():
         table = _table(*columns)
         return table, _read_settings(path / "settings.json", table.tests)
@@ -119,10 +119,10 @@ def _network_folder(path: Path, faults: Columns, tests: Columns, repairs: Column
     _check_columns(tests, ("test", "cost"), ())
     variables = faults.names("variable")
     states = faults.cells.get("given", [""] * len(variables))
-    given = {name: state for name, state in zip(variables, states, strict=True) if state}
-    asked = [name for name in variables if name not in given]
+    evidence = {name: state for name, state in zip(variables, states, strict=True) if state}
+    hidden = [name for name in variables if name not in evidence]
     costs = {name: _cost(tests, [row]) for row, name in enumerate(tests.names("test"))}
-    return _network_table(path, asked, costs, repairs, given)
+    return _network_table(path, hidden, costs, repairs, evidence)
 
 
 def read_network_table(
@@ -145,16 +145,19 @@ def _network_table(
     faults: Sequence[str],
     tests: Mapping[str, float | int],
     repairs: Columns,
-    given: Mapping[str, str],
+    evidence: Mapping[str, str],
 ) -> Table:
-    found = columns_of(read_network(network), faults, tests, given)
-    needed = dict.fromkeys(found.kinds.values())
-    impossible = [name for name in found.known if name not in needed]
-    cells = {name: held for name, held in repairs.cells.items() if name not in impossible}
-    _check_columns(repairs._replace(cells=cells), ("repair",), tuple(needed))
-    paid = {"repair": cells["repair"], **{name: cells[kind] for name, kind in found.kinds.items()}}
-    read = _columns("faults", found.faults), _columns("tests", found.tests)
-    return _table(*read, repairs._replace(cells=paid))
+    columns = columns_of(read_network(network), faults, tests, evidence)
+    kinds = dict.fromkeys(columns.kinds.values())
+    impossible = [name for name in columns.known if name not in kinds]
+    cells = {name: column for name, column in repairs.cells.items() if name not in impossible}
+    _check_columns(repairs._replace(cells=cells), ("repair",), tuple(kinds))
+    payoffs = {
+        "repair": cells["repair"],
+        **{name: cells[kind] for name, kind in columns.kinds.items()},
+    }
+    inputs = _columns("faults", columns.faults), _columns("tests", columns.tests)
+    return _table(*inputs, repairs._replace(cells=payoffs))
 
 
 def read_columns(faults: Any, tests: Any, repairs: Any) -> Table:
@@ -163,8 +166,8 @@ def read_columns(faults: Any, tests: Any, repairs: Any) -> Table:
     Raises:
         UserError: For what is missing or wrong, with table, row (counted from 0) and column.
     """
-    given = {"faults": faults, "tests": tests, "repairs": repairs}
-    return _table(*(_columns(name, value) for name, value in given.items()))
+    frames = {"faults": faults, "tests": tests, "repairs": repairs}
+    return _table(*(_columns(name, value) for name, value in frames.items()))
 
 
 def checked_settings(
@@ -181,35 +184,35 @@ def checked_settings(
     return Settings(tests, outcomes, _groups(where, exclusive, known))
 
 
-def _groups(where: str, given: Any, known: tuple[str, ...]) -> Groups:
+def _groups(source: str, value: Any, tests: tuple[str, ...]) -> Groups:
     """Return groups of tests that exclude one another."""
-    if not isinstance(given, list | tuple) or not all(isinstance(g, list | tuple) for g in given):
+    if not isinstance(value, list | tuple) or not all(isinstance(g, list | tuple) for g in value):
         example = '[["run it", "take it apart"]]'
-        raise UserError(f"{where}: exclusive must be lists of tests, as {example}")
-    for group in given:
-        if strange := [test for test in group if test not in known]:
-            raise unknown(f"test in exclusive of {where}", str(strange[0]), known)
+        raise UserError(f"{source}: exclusive must be lists of tests, as {example}")
+    for group in value:
+        if strange := [test for test in group if test not in tests]:
+            raise unknown(f"test in exclusive of {source}", str(strange[0]), tests)
         if len(set(group)) < max(2, len(group)):
-            what = f"holds {shown(list(group))}: it must be two or more tests, each once"
-            raise UserError(f"{where}: exclusive {what}")
-    return tuple(tuple(group) for group in given)
+            message = f"holds {shown(list(group))}: it must be two or more tests, each once"
+            raise UserError(f"{source}: exclusive {message}")
+    return tuple(tuple(group) for group in value)
 
 
-def _read_csv(path: Path, most: int) -> Columns:
+def _read_csv(path: Path, limit: int) -> Columns:
     """Return what is in a file; it is not read on where it has more rows than `most`."""
     if not path.is_file():
         raise UserError(f"{path} is missing")
     try:
         # Spreadsheets begin a file with a byte order mark.
         with path.open(newline="", encoding="utf-8-sig") as file:
-            filled = ((number, row) for number, row in enumerate(csv.reader(file), 1) if any(row))
-            lines = list(itertools.islice(filled, most + 2))
+            pairs = ((number, row) for number, row in enumerate(csv.reader(file), 1) if any(row))
+            lines = list(itertools.islice(pairs, limit + 2))
     except (UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"{path} is not a CSV file in UTF-8: {error}") from None
     if len(lines) < 2:
         raise UserError(f"{path} has {'no rows below its heading' if lines else 'no heading'}")
-    if len(lines) > most + 1:
-        raise UserError(f"{path}: there are more than {most:,} {path.stem}")
+    if len(lines) > limit + 1:
+        raise UserError(f"{path}: there are more than {limit:,} {path.stem}")
     heading = [name.strip() for name in lines[0][1]]
     while heading and not heading[-1]:
         heading.pop()
@@ -219,20 +222,20 @@ def _read_csv(path: Path, most: int) -> Columns:
             raise UserError(f"{path}, row {number}: there are {cells}: quote names with commas")
     for place, name in enumerate(heading):
         if not name or name in heading[:place]:
-            what = f"{name!r} is there twice" if name else f"column {place + 1} has no name"
-            raise UserError(f"{path}, row {lines[0][0]}: {what}")
+            message = f"{name!r} is there twice" if name else f"column {place + 1} has no name"
+            raise UserError(f"{path}, row {lines[0][0]}: {message}")
     rows = [row + [""] * (len(heading) - len(row)) for _, row in lines[1:]]
     columns = {name: [row[place] for row in rows] for place, name in enumerate(heading)}
     return Columns(str(path), columns, [number for number, _ in lines[1:]])
 
 
-def _columns(name: str, given: Any) -> Columns:
-    columns: Iterable[Any] | None = getattr(given, "columns", None)
-    if columns is None and isinstance(given, Mapping):
-        columns = given
+def _columns(name: str, value: Any) -> Columns:
+    columns: Iterable[Any] | None = getattr(value, "columns", None)
+    if columns is None and isinstance(value, Mapping):
+        columns = value
     if columns is None:
-        raise UserError(f"{name} must be a frame or a mapping of columns, is {shown(given)}")
-    cells = {str(column).strip(): list(np.asarray(given[column]).tolist()) for column in columns}
+        raise UserError(f"{name} must be a frame or a mapping of columns, is {shown(value)}")
+    cells = {str(column).strip(): list(np.asarray(value[column]).tolist()) for column in columns}
     lengths = {len(cell) for cell in cells.values()}
     if len(lengths) != 1 or lengths == {0}:
         raise UserError(f"{name}: columns must be as long as one another, are {sorted(lengths)}")
@@ -240,24 +243,24 @@ def _columns(name: str, given: Any) -> Columns:
 
 
 def _read_settings(
-    path: Path, known: tuple[str, ...], outcomes: str = Settings().outcomes
+    path: Path, tests: tuple[str, ...], outcomes: str = Settings().outcomes
 ) -> Settings:
     """Return what settings.json says; `outcomes` are as they are where it does not say."""
     if not path.exists():
         return Settings(outcomes=outcomes)
     try:
-        held = json.loads(path.read_text(encoding="utf-8-sig"))
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as error:
         raise UserError(f"{path} is not JSON: {error}") from None
-    if not isinstance(held, dict):
+    if not isinstance(content, dict):
         raise UserError(f'{path} must be an object, as {{"tests": 10, "outcomes": "fresh"}}')
-    if strange := sorted(held.keys() - set(Settings._fields)):
+    if strange := sorted(content.keys() - set(Settings._fields)):
         raise unknown(f"setting in {path}", strange[0], Settings._fields)
-    given = {"outcomes": outcomes, **held}
-    found = checked_settings(str(path), **Settings(**given)._asdict(), known=known)
-    if held.get("tests") == 0:
+    values = {"outcomes": outcomes, **content}
+    settings = checked_settings(str(path), **Settings(**values)._asdict(), known=tests)
+    if content.get("tests") == 0:
         raise UserError(f"{path}: tests must be at least 1, is 0")
-    return found
+    return settings
 
 
 def _table(faults: Columns, tests: Columns, repairs: Columns) -> Table:
@@ -288,13 +291,13 @@ def _table(faults: Columns, tests: Columns, repairs: Columns) -> Table:
 def _check_columns(columns: Columns, first: tuple[str, ...], faults: tuple[str, ...]) -> None:
     for name in first:
         if name not in columns.cells:
-            found = ", ".join(map(repr, list(columns.cells)[:5]))
-            raise UserError(f"{columns.where} has no column {name!r}: it has {found}")
+            words = ", ".join(map(repr, list(columns.cells)[:5]))
+            raise UserError(f"{columns.where} has no column {name!r}: it has {words}")
     for name in faults:
         if name not in columns.cells:
             raise UserError(f"{columns.where} has no column for the fault {name!r}")
-    known = {*first, *faults, "outcome"} if "test" in first else {*first, *faults}
-    if faults and (strange := [name for name in columns.cells if name not in known]):
+    labels = {*first, *faults, "outcome"} if "test" in first else {*first, *faults}
+    if faults and (strange := [name for name in columns.cells if name not in labels]):
         raise UserError(f"{columns.where}: column {strange[0]!r} is no fault of faults.csv")
 
 
@@ -302,40 +305,40 @@ def _tests(tests: Columns, faults: tuple[str, ...]) -> tuple[Any, Any, dict[str,
     """Return P(outcome | fault), costs, and the outcomes of each test."""
     _check_columns(tests, ("test", "cost"), faults)
     groups: dict[str, list[int]] = {}
-    named: list[str] = []
+    names: list[str] = []
     for row in range(len(tests.rows)):
-        found = tests.cells["outcome"][row] if "outcome" in tests.cells else None
-        named.append("" if found is None or found != found else str(found).strip())
+        cell = tests.cells["outcome"][row] if "outcome" in tests.cells else None
+        names.append("" if cell is None or cell != cell else str(cell).strip())
         groups.setdefault(tests.text(row, "test"), []).append(row)
     outcomes: dict[str, tuple[str, ...]] = {}
     costs, tables = [], []
     for test, rows in groups.items():
         costs.append(_cost(tests, rows))
         chances = np.array([[tests.probability(row, fault) for fault in faults] for row in rows])
-        if not any(named[row] for row in rows):
+        if not any(names[row] for row in rows):
             if len(rows) > 1:
-                what = f"{test!r} is there twice, first in row {tests.rows[rows[0]]}"
-                more = ": rows of one test are told apart by a column 'outcome'"
-                raise tests.fault(rows[1], "test", what + more)
+                message = f"{test!r} is there twice, first in row {tests.rows[rows[0]]}"
+                remark = ": rows of one test are told apart by a column 'outcome'"
+                raise tests.fault(rows[1], "test", message + remark)
             outcomes[test] = (NEGATIVE, POSITIVE)
             tables.append(np.concatenate([1 - chances, chances]))
             continue
-        words = tuple(named[row] for row in rows)
+        words = tuple(names[row] for row in rows)
         for place, (row, word) in enumerate(zip(rows, words, strict=True)):
             if not word or word in words[:place]:
-                what = f"{word!r} of {test!r} is there twice" if word else "the cell is empty"
-                raise tests.fault(row, "outcome", what)
+                message = f"{word!r} of {test!r} is there twice" if word else "the cell is empty"
+                raise tests.fault(row, "outcome", message)
         if len(rows) == 1:
             raise tests.fault(rows[0], "outcome", f"{test!r} has but one outcome")
         sums = chances.sum(0)
         if (wrong := np.abs(sums - 1) > TOLERANCE).any():
             fault = faults[int(wrong.argmax())]
-            what = f"the outcomes of {test!r} sum to {sums[wrong][0]:g}, and not to 1"
-            raise tests.fault(rows[-1], fault, what)
+            message = f"the outcomes of {test!r} sum to {sums[wrong][0]:g}, and not to 1"
+            raise tests.fault(rows[-1], fault, message)
         outcomes[test] = words
         tables.append(chances / sums)
-    most = max(len(table) for table in tables)
-    likelihoods = np.zeros((len(tables), most, len(faults)))
+    width = max(len(table) for table in tables)
+    likelihoods = np.zeros((len(tables), width, len(faults)))
     for each, table in zip(likelihoods, tables, strict=True):
         each[: len(table)] = table
     return likelihoods, np.array(costs), outcomes
@@ -348,8 +351,8 @@ def _cost(tests: Columns, rows: list[int]) -> float:
         raise tests.fault(rows[0], "cost", f"{cost:g} is negative: a cost is 0 or more")
     for row in rows[1:]:
         empty = tests.cells["cost"][row] in ("", None)
-        if not empty and (other := tests.number(row, "cost")) == other != cost:
-            raise tests.fault(row, "cost", f"{other:g} differs from {cost:g}, the test's above")
+        if not empty and (value := tests.number(row, "cost")) == value != cost:
+            raise tests.fault(row, "cost", f"{value:g} differs from {cost:g}, the test's above")
     return cost
 
 
@@ -360,12 +363,14 @@ def _repairs(repairs: Columns, faults: tuple[str, ...]) -> tuple[Any, tuple[str,
         [[repairs.number(row, fault) for fault in faults] for row in range(len(names))]
     )
     best, second = payoffs.max(0), np.sort(payoffs, 0)[-2:][0]
-    for row, own in enumerate(payoffs):
+    for row, payoff in enumerate(payoffs):
         # A repair that pays more than all others for one fault is needed.
-        if len(names) == 1 or ((own == best) & (best > second)).any():
+        if len(names) == 1 or ((payoff == best) & (best > second)).any():
             continue
-        for other in np.flatnonzero((payoffs >= own).all(1)):
-            if other != row and (other < row or (payoffs[other] > own).any()):
-                what = f"nobody needs {names[row]!r}: {names[other]!r} pays as much for each fault"
-                raise repairs.fault(row, "repair", what)
+        for rival in np.flatnonzero((payoffs >= payoff).all(1)):
+            if rival != row and (rival < row or (payoffs[rival] > payoff).any()):
+                message = (
+                    f"nobody needs {names[row]!r}: {names[rival]!r} pays as much for each fault"
+                )
+                raise repairs.fault(row, "repair", message)
     return payoffs, names

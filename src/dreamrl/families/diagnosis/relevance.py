@@ -79,26 +79,26 @@ def reduced(whole: Decision) -> Decision:
     while True:
         kinds = _kinds(whole, relevant)
         prior = np.bincount(kinds, whole.prior)
-        mixed = np.zeros((len(whole.chances), len(prior)))
-        np.add.at(mixed.T, kinds, (whole.chances * whole.prior).T)
-        mixed /= prior
-        tells = (np.abs(mixed - mixed[:, :1]) > 10.0**-DECIMALS).any(1)
-        more = relevant.copy()
-        more[whole.owners[tells]] = True
-        if (more == relevant).all():
+        means = np.zeros((len(whole.chances), len(prior)))
+        np.add.at(means.T, kinds, (whole.chances * whole.prior).T)
+        means /= prior
+        informative = (np.abs(means - means[:, :1]) > 10.0**-DECIMALS).any(1)
+        candidate = relevant.copy()
+        candidate[whole.owners[informative]] = True
+        if (candidate == relevant).all():
             break
-        relevant = more
+        relevant = candidate
     if not _independent(whole, kinds, ~relevant):
         relevant = np.ones_like(relevant)
         kinds = _kinds(whole, relevant)
         prior = np.bincount(kinds, whole.prior)
     first = np.unique(kinds, return_index=True)[1]
-    kept = relevant[whole.owners]
+    mask = relevant[whole.owners]
     return whole._replace(
         tests=whole.tests[relevant],
-        owners=(np.cumsum(relevant) - 1)[whole.owners[kept]],
+        owners=(np.cumsum(relevant) - 1)[whole.owners[mask]],
         prior=prior,
-        chances=whole.chances[kept][:, first],
+        chances=whole.chances[mask][:, first],
         costs=whole.costs[relevant],
         payoffs=whole.payoffs[:, first],
         barred=whole.barred[np.ix_(relevant, relevant)],
@@ -112,12 +112,12 @@ def _kinds(whole: Decision, relevant: Bool[np.ndarray, " tests"]) -> Int[np.ndar
 
 
 def _independent(
-    whole: Decision, kinds: Int[np.ndarray, " faults"], left: Bool[np.ndarray, " tests"]
+    whole: Decision, kinds: Int[np.ndarray, " faults"], rest: Bool[np.ndarray, " tests"]
 ) -> bool:
     """Return whether all outcomes of the tests left are, jointly, as likely in each kind."""
-    rows = _distinct(whole.chances[left[whole.owners]].T)
+    rows = _distinct(whole.chances[rest[whole.owners]].T)
     if (kinds.max() + 1) * (rows.max() + 1) > MOST:
-        return not left.any()
+        return not rest.any()
     shares = np.zeros((kinds.max() + 1, rows.max() + 1))
     np.add.at(shares, (kinds, rows), whole.prior)
     shares /= shares.sum(1, keepdims=True)

@@ -1,4 +1,4 @@
-"""What is known of a machine: faults, tests and repairs, as arrays."""
+"""The table of a machine: faults, tests and repairs, as arrays."""
 
 import dataclasses
 import functools
@@ -29,10 +29,12 @@ class Table:
     @functools.cached_property
     def digest(self) -> str:
         """A checksum of all that the table holds."""
-        held = hashlib.sha256(repr((self.faults, self.tests, self.outcomes, self.repairs)).encode())
+        checksum = hashlib.sha256(
+            repr((self.faults, self.tests, self.outcomes, self.repairs)).encode()
+        )
         for array in (self.prior, self.likelihoods, self.costs, self.payoffs):
-            held.update(np.ascontiguousarray(array).tobytes())
-        return held.hexdigest()
+            checksum.update(np.ascontiguousarray(array).tobytes())
+        return checksum.hexdigest()
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Table) and self.digest == other.digest

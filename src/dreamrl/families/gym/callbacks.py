@@ -20,14 +20,14 @@ def call(function: Callable[..., Any], shapes: Any, *inputs: Any) -> Any:
     inputs = tuple(jax.lax.stop_gradient(jnp.asarray(x)) for x in inputs)
 
     @functools.wraps(function)
-    def told(*inputs: Any) -> Any:
+    def wrapper(*inputs: Any) -> Any:
         try:
             return function(*inputs)
         except UserError as error:
             remember_raised(error)
             raise
 
-    return jax.pure_callback(told, shapes, *inputs, vmap_method="broadcast_all")
+    return jax.pure_callback(wrapper, shapes, *inputs, vmap_method="broadcast_all")
 
 
 def _quieten() -> None:
@@ -62,28 +62,28 @@ class Vector:
         return call(self.all_of, shape, problem_id)
 
     def all_of(self, ids: Any) -> Float[np.ndarray, "*ids features"]:
-        found = []
+        vectors = []
         for i in np.ravel(ids).tolist():
-            found.append(self._of(i))
-            if len(found[-1]) != self.length:
+            vectors.append(self._of(i))
+            if len(vectors[-1]) != self.length:
                 raise HostError(
                     f"{self.name}({i}) must return {self.length} numbers, as that of the first "
-                    f"problem, returned {len(found[-1])}"
+                    f"problem, returned {len(vectors[-1])}"
                 )
-        return np.reshape(found, (*np.shape(ids), self.length))
+        return np.reshape(vectors, (*np.shape(ids), self.length))
 
     def _of(self, problem_id: int) -> np.ndarray:
-        given = asked(self.name, self.function, problem_id)
+        value = asked(self.name, self.function, problem_id)
         try:
-            found = np.asarray(given, np.float32)
+            vector = np.asarray(value, np.float32)
         except (TypeError, ValueError):
-            found = np.array(np.nan)
-        if found.ndim != 1 or not np.isfinite(found).all():
+            vector = np.array(np.nan)
+        if vector.ndim != 1 or not np.isfinite(vector).all():
             raise HostError(
                 f"{self.name}({problem_id}) must return a vector of finite numbers, returned "
-                f"{shown(given)}"
+                f"{shown(value)}"
             )
-        return found
+        return vector
 
 
 def asked(name: str, function: Callable[[int], Any], problem_id: int) -> Any:

@@ -19,7 +19,7 @@ OPEN, KEPT = 8, 16
 
 
 class Answer(NamedTuple):
-    """What the last step of each episode led to."""
+    """The outcome of each episode's last step."""
 
     observations: np.ndarray
     rewards: np.ndarray
@@ -45,9 +45,9 @@ class Batch:
     tries: np.ndarray
     """Of an exploration of several episodes: those before the one that goes on."""
     begun: np.ndarray
-    """How many of the steps were taken before that one."""
+    """Steps taken before that one."""
     ended: np.ndarray
-    """Whether it has ended, and the next step begins another one."""
+    """True where it has ended, and the next step begins another one."""
     calls: int = 0
     block: Block | None = None
     """None once the environments were given back."""
@@ -101,8 +101,8 @@ class Episodes:
 
     def _reset(self, problems: np.ndarray, seeds: np.ndarray) -> tuple[np.ndarray, ...]:
         for batch in list(self.batches.values())[-1:]:
-            same = batch.calls == 0 and np.array_equal(batch.problems, problems)
-            if same and np.array_equal(batch.seeds, seeds):
+            is_same = batch.calls == 0 and np.array_equal(batch.problems, problems)
+            if is_same and np.array_equal(batch.seeds, seeds):
                 break
         else:
             batch = self._begin(problems, seeds)
@@ -123,15 +123,15 @@ class Episodes:
         episodes: int = 1,
     ) -> tuple[np.ndarray, ...]:
         # The newest that can go on from there: often the batch that the handles name.
-        known = [batch for batch in reversed(self.batches.values()) if len(row) == batch.size]
-        batch = next((b for b in known if self._goes_on(b, number, row, steps)), None)
+        candidates = [batch for batch in reversed(self.batches.values()) if len(row) == batch.size]
+        batch = next((b for b in candidates if self._goes_on(b, number, row, steps)), None)
         if batch is None:
             batch = self._again(number, row, steps, goals, episodes)
         self.batches.move_to_end(batch.number)
-        before = steps < batch.steps
-        live = ~before & ~batch.over
+        past = steps < batch.steps
+        live = ~past & ~batch.over
         self._advance(batch, actions, live, goals, episodes)
-        return self._answer(batch, before | live)
+        return self._answer(batch, past | live)
 
     def _goes_on(
         self, batch: Batch, number: np.ndarray, row: np.ndarray, steps: np.ndarray
@@ -141,32 +141,32 @@ class Episodes:
         It was taken already, or is to be. Handles of another batch will do where that has the same
         episodes up to `steps`: whoever stops while others go on still holds the handle of before.
         """
-        ahead = batch.steps - steps
-        if not np.isin(ahead, (0, 1)).all():
+        lead = batch.steps - steps
+        if not np.isin(lead, (0, 1)).all():
             return False
-        if batch.block is None and ((ahead == 0) & ~batch.over).any():
+        if batch.block is None and ((lead == 0) & ~batch.over).any():
             return False
-        for other in np.unique(number).tolist():
-            here = np.flatnonzero(number == other)
-            old, there = self._find(other), row[here]
-            if old is batch and np.array_equal(there, here):
+        for source in np.unique(number).tolist():
+            places = np.flatnonzero(number == source)
+            origin, rows = self._find(source), row[places]
+            if origin is batch and np.array_equal(rows, places):
                 continue
-            taken = np.arange(self.longest)[:, None] < steps[here]
-            acted = old.actions[:, there] == batch.actions[:, here]
+            mask = np.arange(self.longest)[:, None] < steps[places]
+            equal = origin.actions[:, rows] == batch.actions[:, places]
             if not (
-                np.array_equal(old.problems[there], batch.problems[here])
-                and np.array_equal(old.seeds[there], batch.seeds[here])
-                and (acted.reshape(*taken.shape, -1).all(-1) | ~taken).all()
+                np.array_equal(origin.problems[rows], batch.problems[places])
+                and np.array_equal(origin.seeds[rows], batch.seeds[places])
+                and (equal.reshape(*mask.shape, -1).all(-1) | ~mask).all()
             ):
                 return False
         return True
 
-    def _answer(self, batch: Batch, stepped: np.ndarray) -> tuple[np.ndarray, ...]:
+    def _answer(self, batch: Batch, mask: np.ndarray) -> tuple[np.ndarray, ...]:
         """Return what the last step of each led to; after an end there is no more reward."""
         last = batch.last
-        rewards = np.where(stepped, last.rewards, np.float32(0.0))
-        told = last.observations, rewards, last.terminated, last.truncated
-        return *_handles(batch), *told, *self._masks(batch)
+        rewards = np.where(mask, last.rewards, np.float32(0.0))
+        result = last.observations, rewards, last.terminated, last.truncated
+        return *_handles(batch), *result, *self._masks(batch)
 
     def _masks(self, batch: Batch) -> tuple[np.ndarray, ...]:
         return (batch.last.allowed,) if self.interface.masked else ()
@@ -177,17 +177,26 @@ class Episodes:
         self._make_room(size)
         block = idle.pop() if idle else Block(size, self.interface, self.stock)
         try:
-            seen = block.reset(problems, seeds)
+            observations = block.reset(problems, seeds)
         except BaseException:
             block.drop()
             raise
-        over = np.zeros(size, bool)
+        no_flags = np.zeros(size, bool)
         self.count = (self.count + 1) % 2**31
         actions = np.zeros((self.longest, size, *done.space.shape), done.space.dtype)
-        last = Answer(seen, np.zeros(size, np.float32), over, over, block.allowed)
+        last = Answer(observations, np.zeros(size, np.float32), no_flags, no_flags, block.allowed)
         none, all_ = np.zeros(size, np.int32), (problems, seeds)
         batch = Batch(
-            self.count, *all_, none, over, actions, last, none, none, ended=over, block=block
+            self.count,
+            *all_,
+            none,
+            no_flags,
+            actions,
+            last,
+            none,
+            none,
+            ended=no_flags,
+            block=block,
         )
         self.batches[self.count] = batch
         self._tidy()
@@ -209,12 +218,14 @@ class Episodes:
         batch.calls += 1
         if block is not None and live.any():
             batch.actions[batch.steps[live], live] = actions[live]
-            again = live & batch.ended
-            tries = batch.tries + again
+            restarts = live & batch.ended
+            tries = batch.tries + restarts
             try:
-                seen, rewards, ends = block.step(actions, live, goals, _seeds(batch, again, tries))
+                observations, rewards, ends = block.step(
+                    actions, live, goals, _seeds(batch, restarts, tries)
+                )
                 batch.steps, batch.tries = batch.steps + live, tries
-                batch.begun = np.where(again, batch.steps, batch.begun)
+                batch.begun = np.where(restarts, batch.steps, batch.begun)
                 terminated, truncated = ends.T
                 # The family's horizon is a truncation too.
                 late = batch.steps - batch.begun >= self.horizon
@@ -230,7 +241,7 @@ class Episodes:
                 raise
             rewards = np.where(live, rewards, batch.last.rewards)
             allowed = block.allowed | (batch.over | batch.ended)[:, None]
-            batch.last = Answer(seen, rewards, terminated, truncated, allowed)
+            batch.last = Answer(observations, rewards, terminated, truncated, allowed)
         if batch.over.all() or batch.calls >= self.longest:
             self._close(batch)
 
@@ -243,12 +254,12 @@ class Episodes:
         episodes: int,
     ) -> Batch:
         """Return the same episodes up to `steps`, in environments of their own."""
-        old = {n: self._find(n) for n in np.unique(number).tolist()}
-        pairs = [(old[n], r) for n, r in zip(number.tolist(), row.tolist(), strict=True)]
+        origin = {n: self._find(n) for n in np.unique(number).tolist()}
+        pairs = [(origin[n], r) for n, r in zip(number.tolist(), row.tolist(), strict=True)]
         problems = np.array([batch.problems[r] for batch, r in pairs])
         batch = self._begin(problems, np.array([batch.seeds[r] for batch, r in pairs]))
         for t in range(steps.max()):
-            actions = np.stack([old.actions[t, r] for old, r in pairs])
+            actions = np.stack([origin.actions[t, r] for origin, r in pairs])
             self._advance(batch, actions, (t < steps) & ~batch.over, goals, episodes)
         return batch
 
@@ -288,12 +299,14 @@ def _handles(batch: Batch) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return number, np.arange(batch.size, dtype=np.int32), batch.steps.astype(np.int32)
 
 
-def _seeds(batch: Batch, again: np.ndarray, tries: np.ndarray) -> list[int | None] | None:
+def _seeds(batch: Batch, restarts: np.ndarray, tries: np.ndarray) -> list[int | None] | None:
     """Return seeds of episodes that begin after others, settled by that of the first."""
-    if not again.any():
+    if not restarts.any():
         return None
     seeds = (batch.seeds.astype(np.int64) + tries.astype(np.int64) * FAR) % 2**31
-    return [seed if on else None for seed, on in zip(seeds.tolist(), again.tolist(), strict=True)]
+    return [
+        seed if flag else None for seed, flag in zip(seeds.tolist(), restarts.tolist(), strict=True)
+    ]
 
 
 def _flat(x: np.ndarray, lead: int) -> np.ndarray:

@@ -95,13 +95,13 @@ class GymFamily:
         """
         self.train_ids = _checked_ids(name, "train_ids", train_ids)
         self.test_ids = _checked_ids(name, "test_ids", test_ids)
-        for what, value in (("horizon", horizon), ("kept", kept)):
-            whole = isinstance(value, int | np.integer)
-            if not whole or value < 1:
-                least = "at least 1" if whole else "a whole number"
-                raise UserError(f"family {name!r}: {what} must be {least}, is {shown(value)}")
+        for field, value in (("horizon", horizon), ("kept", kept)):
+            is_whole = isinstance(value, int | np.integer)
+            if not is_whole or value < 1:
+                bound = "at least 1" if is_whole else "a whole number"
+                raise UserError(f"family {name!r}: {field} must be {bound}, is {shown(value)}")
         rest = (int(horizon), describe, goals, goal_space, int(kept), False, context)
-        self._asked = (name, make, self.train_ids, self.test_ids, *rest)
+        self._arguments = (name, make, self.train_ids, self.test_ids, *rest)
         self.name, self.horizon = name, int(horizon)
         self.goal_space = goal_space
         self.at_once = max(1, int(kept) // 2)
@@ -124,20 +124,22 @@ class GymFamily:
                 self._context = Vector("context", context, self.train_ids[0])
                 self.context = _context_of
             if check:
-                some = [*_few(self.train_ids), *_few(self.test_ids)]
-                host.call(probe, name, self._interface, stock, some, self.horizon)
+                ids = [*_few(self.train_ids), *_few(self.test_ids)]
+                host.call(probe, name, self._interface, stock, ids, self.horizon)
         except BaseException as error:
             host.close()
             if isinstance(error, UserError) and not isinstance(error, FamilyError):
                 raise UserError(f"family {name!r}: {error}") from None
             raise
-        self._own = frozenset(vars(self))
+        self._attributes = frozenset(vars(self))
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle and copy what was asked for: there it has environments of its own."""
-        more = {name: value for name, value in vars(self).items() if name not in self._own}
-        more.pop("_own")
-        return _again, (type(self), self._asked, self._episodes.explorations), more
+        additions = {
+            name: value for name, value in vars(self).items() if name not in self._attributes
+        }
+        additions.pop("_attributes")
+        return _again, (type(self), self._arguments, self._episodes.explorations), additions
 
     def close(self) -> None:
         """Close all environments; whatever is played later makes new ones."""
@@ -161,8 +163,8 @@ class GymFamily:
         no action and pays nothing shows the first observation of the next episode.
         """
         if explorations not in self._explored_in:
-            made = _again(type(self), self._asked, explorations)
-            self._explored_in[explorations] = made
+            family = _again(type(self), self._arguments, explorations)
+            self._explored_in[explorations] = family
         return self._explored_in[explorations]
 
     def _explore_in(self, explorations: int) -> None:
@@ -170,23 +172,23 @@ class GymFamily:
         self._explored_in: dict[int, GymFamily] = {}
 
     def observation(self, observation: Any) -> Shaped[np.ndarray, "..."]:
-        """Return what an environment shows, as agents of this family are to be shown it.
+        """Return an environment's observation, as agents of this family are to see it.
 
-        For a loop of one's own: `explorer.observe(family.observation(env.reset()[0]))`.
+        For custom loops: `explorer.observe(family.observation(env.reset()[0]))`.
         """
-        seen = self._interface.seen
+        adapter = self._interface.seen
         try:
-            batch = seen.read(observation)[None]
+            batch = adapter.read(observation)[None]
         except Unfit as error:
             raise UserError(f"family {self.name!r}: {error}") from None
-        if (found := seen.strange(batch)) is not None:
-            raise UserError(f"family {self.name!r}: {found[1]}")
-        return np.asarray(seen(batch)[0])
+        if (fault := adapter.strange(batch)) is not None:
+            raise UserError(f"family {self.name!r}: {fault[1]}")
+        return np.asarray(adapter(batch)[0])
 
     def action(self, chosen: Any) -> Any:
         """Return what agents of this family choose, as an environment takes it."""
-        done = self._interface.done
-        return done(np.asarray(chosen, done.space.dtype)[None])[0]
+        adapter = self._interface.done
+        return adapter(np.asarray(chosen, adapter.space.dtype)[None])[0]
 
     def allowed(self, info: Any) -> Bool[np.ndarray, " actions"] | None:
         """Return which actions an environment's `info` allows, for `explorer.observe(allowed=)`."""
@@ -220,21 +222,21 @@ class GymFamily:
         # Many environments take no seed from 2^31 on.
         seed = jax.random.bits(key, dtype=jnp.uint32) & jnp.uint32(2**31 - 1)
         shapes = (*_handle_shapes(), self._seen_shape, *self._mask_shape)
-        batch, row, steps, seen, *allowed = call(
+        batch, row, steps, observation, *allowed = call(
             self._episodes.reset, shapes, _number(problem), seed
         )
-        return GymState(batch, row, steps, *allowed), seen
+        return GymState(batch, row, steps, *allowed), observation
 
     def step(
         self, key: Key, problem: Int[Array, ""] | Told, goal: Goal, state: GymState, action: Action
     ) -> tuple[GymState, Step]:
-        yes = jax.ShapeDtypeStruct((), jnp.bool_)
+        flag = jax.ShapeDtypeStruct((), jnp.bool_)
         reward = jax.ShapeDtypeStruct((), jnp.float32)
-        shapes = (*_handle_shapes(), self._seen_shape, reward, yes, yes, *self._mask_shape)
-        told = () if goal is None or self._goals is None else (goal,)
+        shapes = (*_handle_shapes(), self._seen_shape, reward, flag, flag, *self._mask_shape)
+        goals = () if goal is None or self._goals is None else (goal,)
         take = self._episodes.explore if goal is None else self._episodes.step
-        found = call(take, shapes, *state[:3], action, *told)
-        return GymState(*found[:3], *found[7:]), Step(*found[3:7])
+        results = call(take, shapes, *state[:3], action, *goals)
+        return GymState(*results[:3], *results[7:]), Step(*results[3:7])
 
     @property
     def _seen_shape(self) -> jax.ShapeDtypeStruct:
@@ -248,33 +250,33 @@ class GymFamily:
     def _draw(self, ids: Any, bits: Any) -> np.ndarray:
         ids, bits = np.asarray(ids), np.asarray(bits)
         space = self.goal_space
-        drawn = []
+        results = []
         for i, number in zip(ids.ravel().tolist(), bits.ravel().tolist(), strict=True):
-            given = () if self._goals is None else asked("goals", self._goals, i)
+            values = () if self._goals is None else asked("goals", self._goals, i)
             try:
-                goals = list(given)
+                goals = list(values)
             except TypeError:
                 goals = []
             if not goals:
-                raise HostError(f"goals({i}) must return some goals, returned {shown(given)}")
-            chosen = goals[number % len(goals)]
+                raise HostError(f"goals({i}) must return some goals, returned {shown(values)}")
+            choice = goals[number % len(goals)]
             try:
-                goal = np.asarray(chosen, space.dtype)
+                goal = np.asarray(choice, space.dtype)
                 fits = space.contains(goal)
             except (TypeError, ValueError, OverflowError):
                 fits = False
             if not fits:
-                raise HostError(f"goals({i}): {shown(chosen)} is not in goal_space {space}")
-            drawn.append(goal)
-        return np.reshape(drawn, (*ids.shape, *space.shape))
+                raise HostError(f"goals({i}): {shown(choice)} is not in goal_space {space}")
+            results.append(goal)
+        return np.reshape(results, (*ids.shape, *space.shape))
 
 
-def _again(kind: type[GymFamily], asked: tuple[Any, ...], explorations: int) -> GymFamily:
-    made = kind.__new__(kind)
+def _again(kind: type[GymFamily], arguments: tuple[Any, ...], explorations: int) -> GymFamily:
+    family = kind.__new__(kind)
     # Subclasses ask for other things.
-    GymFamily.__init__(made, *asked)
-    made._explore_in(explorations)
-    return made
+    GymFamily.__init__(family, *arguments)
+    family._explore_in(explorations)
+    return family
 
 
 def _interface(stock: Stock, problem_id: int, has_goals: bool) -> Interface:
@@ -297,12 +299,12 @@ def _few(ids: Sequence[int]) -> Sequence[int]:
 
 def _checked_ids(name: str, split: str, ids: Any) -> tuple[int, ...] | range:
     try:
-        found = plain_ids(ids)
+        numbers = plain_ids(ids)
     except (TypeError, ValueError) as error:
         raise UserError(f"family {name!r}: {split} {error}") from None
-    if not found:
+    if not numbers:
         raise UserError(f"family {name!r}: {split} is empty")
-    return found
+    return numbers
 
 
 def _context_of(problem: Told) -> Float[Array, " said"]:

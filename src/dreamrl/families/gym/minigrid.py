@@ -1,4 +1,4 @@
-"""What MiniGrid's observations mean: tiles by codes, and a mission, which is text.
+"""The meaning of MiniGrid's observations: tiles by codes, and a mission, which is text.
 
 It is known by the shape of its spaces; MiniGrid itself is not needed.
 """
@@ -41,8 +41,8 @@ def codes_of() -> tuple[int, ...]:
     constants = sys.modules.get("minigrid.core.constants")
     if constants is None:
         return CODES
-    added = (constants.OBJECT_TO_IDX, constants.COLOR_TO_IDX, constants.STATE_TO_IDX)
-    return tuple(max(n, 1 + max(codes.values())) for n, codes in zip(CODES, added, strict=True))
+    tables = (constants.OBJECT_TO_IDX, constants.COLOR_TO_IDX, constants.STATE_TO_IDX)
+    return tuple(max(n, 1 + max(codes.values())) for n, codes in zip(CODES, tables, strict=True))
 
 
 def words_of(space: Any) -> tuple[str, ...] | None:
@@ -51,10 +51,10 @@ def words_of(space: Any) -> tuple[str, ...] | None:
     A kind of its own, as BabyAI's, does not tell what it has: it counts as none. Returns None for
     what is no space of missions.
     """
-    if not callable(say := getattr(space, "mission_func", None)):
+    if not callable(mission := getattr(space, "mission_func", None)):
         return None
     lists = getattr(space, "ordered_placeholders", None) or []
     if type(space).__name__ != "MissionSpace" or math.prod(map(len, lists)) > MISSIONS:
         return ()
-    words = tuple(dict.fromkeys(str(say(*chosen)) for chosen in itertools.product(*lists)))
+    words = tuple(dict.fromkeys(str(mission(*choice)) for choice in itertools.product(*lists)))
     return words if len(words) > 1 else ()

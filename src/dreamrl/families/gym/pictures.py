@@ -16,27 +16,27 @@ CHANNELS = 32
 
 
 class Picture(NamedTuple):
-    """How a batch of arrays becomes one of pictures."""
+    """The conversion of a batch of arrays into pictures."""
 
     space: Image
     axes: tuple[int, ...]
     """The axes of an array in the order height, width, channels."""
     bottom: float
     top: float
-    """What is 0 in a picture, and what is 255."""
+    """Values that become 0 in a picture, and 255."""
 
     def __call__(
         self, batch: Shaped[np.ndarray, "batch ..."]
     ) -> UInt8[np.ndarray, "batch height width channels"]:
         batch = batch.transpose(0, *(axis + 1 for axis in self.axes))
         batch = batch.reshape(*batch.shape[:3], -1)
-        missing = [(0, n - m) for n, m in zip(self.space.shape, batch.shape[1:], strict=True)]
-        if any(after for _, after in missing):
-            batch = np.pad(batch, [(0, 0), *missing], "edge")
+        padding = [(0, n - m) for n, m in zip(self.space.shape, batch.shape[1:], strict=True)]
+        if any(pad for _, pad in padding):
+            batch = np.pad(batch, [(0, 0), *padding], "edge")
         if batch.dtype == np.uint8 and (self.bottom, self.top) == (0, 255):
             return batch
-        scaled = (batch.astype(np.float32) - self.bottom) * (255 / (self.top - self.bottom))
-        return np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
+        values = (batch.astype(np.float32) - self.bottom) * (255 / (self.top - self.bottom))
+        return np.clip(np.rint(values), 0, 255).astype(np.uint8)
 
 
 def picture_of(space: spaces.Box) -> Picture | None:
@@ -51,8 +51,8 @@ def picture_of(space: spaces.Box) -> Picture | None:
     bottom, top = float(space.low.flat[0]), float(space.high.flat[0])
     if (space.low != space.low.flat[0]).any() or (space.high != space.high.flat[0]).any():
         return None
-    whole = np.dtype(space.dtype).kind in "biu"
-    if not (0 < top - bottom <= 255 if whole else bottom == 0 and top in (1, 255)):
+    is_whole = np.dtype(space.dtype).kind in "biu"
+    if not (0 < top - bottom <= 255 if is_whole else bottom == 0 and top in (1, 255)):
         return None
     height, width, *rest = (space.shape[axis] for axis in axes)
     channels = int(np.prod(rest))

@@ -26,11 +26,11 @@ def _faults(interface: Interface, stock: Stock, problem_id: int, horizon: int) -
         yield str(error)
         return
     stock.give(problem_id, env)
-    found = list(_space_faults(interface, env, problem_id))
+    faults = list(_space_faults(interface, env, problem_id))
     if interface.has_goals and not _has(env, "set_goal"):
-        found.append(f"problem {problem_id}: its environment needs a method set_goal(goal)")
-    yield from found
-    if found:
+        faults.append(f"problem {problem_id}: its environment needs a method set_goal(goal)")
+    yield from faults
+    if faults:
         return
     try:
         _play(interface, stock, problem_id, horizon)
@@ -39,11 +39,11 @@ def _faults(interface: Interface, stock: Stock, problem_id: int, horizon: int) -
 
 
 def _space_faults(interface: Interface, env: gymnasium.Env, problem_id: int) -> Iterator[str]:
-    for what in ("observation", "action"):
-        first, own = getattr(interface, what), getattr(env, f"{what}_space")
-        if own != first:
+    for kind in ("observation", "action"):
+        first, space = getattr(interface, kind), getattr(env, f"{kind}_space")
+        if space != first:
             yield (
-                f"problem {problem_id}: its {what}_space is {own}, and that of the first problem "
+                f"problem {problem_id}: its {kind}_space is {space}, and that of the first problem "
                 f"is {first}; all problems must have the same"
             )
 
@@ -52,12 +52,12 @@ def _chance_faults(
     interface: Interface, stock: Stock, problem_id: int, horizon: int
 ) -> Iterator[str]:
     """Yield faults unless the same seed leads to the same: else runs are not reproducible."""
-    first, again = (_play(interface, stock, problem_id, horizon) for _ in range(2))
-    for t, (a, b) in enumerate(zip(first, again, strict=False)):
+    first, second = (_play(interface, stock, problem_id, horizon) for _ in range(2))
+    for t, (a, b) in enumerate(zip(first, second, strict=False)):
         if not np.array_equal(a, b):
-            where = f"step {t}" if t else "reset"
+            moment = f"step {t}" if t else "reset"
             yield (
-                f"problem {problem_id}, {where}: the same seed leads to other observations: "
+                f"problem {problem_id}, {moment}: the same seed leads to other observations: "
                 "draw from self.np_random, which super().reset(seed=seed) makes anew "
                 "(or GymFamily(..., check=False), and runs cannot be reproduced)"
             )
@@ -72,25 +72,25 @@ def _play(interface: Interface, stock: Stock, problem_id: int, horizon: int) -> 
     block = Block(1, interface, stock)
     rng = np.random.default_rng(0)
     space = interface.done.space
-    live = np.ones(1, bool)
+    mask = np.ones(1, bool)
     try:
-        seen = [block.reset(np.array([problem_id]), np.array([0]))]
-        ended = False
-        while not ended:
+        observations = [block.reset(np.array([problem_id]), np.array([0]))]
+        is_over = False
+        while not is_over:
             if isinstance(space, Box):
                 actions = np.asarray(rng.uniform(-1, 1, (1, *space.shape)), space.dtype)
             else:
-                possible = np.flatnonzero(block.allowed[0])
-                actions = possible[rng.integers(len(possible), size=1)].astype(space.dtype)
-            after, _, ends = block.step(actions, live, None)
-            seen.append(after)
-            ended = bool(ends.any()) or len(seen) > horizon
-            block.check_possible(np.array([ended]))
+                choices = np.flatnonzero(block.allowed[0])
+                actions = choices[rng.integers(len(choices), size=1)].astype(space.dtype)
+            observation, _, ends = block.step(actions, mask, None)
+            observations.append(observation)
+            is_over = bool(ends.any()) or len(observations) > horizon
+            block.check_possible(np.array([is_over]))
     except BaseException:
         block.drop()
         raise
     block.leave()
-    return seen
+    return observations
 
 
 def _has(env: gymnasium.Env, name: str) -> bool:

@@ -21,16 +21,16 @@ from dreamrl.values import flag, number, shown
 
 
 class Interface(NamedTuple):
-    """What all problems of a family have in common."""
+    """The interface that all problems of a family share."""
 
     observation: gymnasium.Space
     action: gymnasium.Space
     seen: ObservationAdapter
     done: ActionAdapter
     has_goals: bool
-    """Whether environments are told a goal: `set_goal`."""
+    """True if environments are told a goal: `set_goal`."""
     masked: bool = False
-    """Whether `info` says which actions are possible: `action_mask`."""
+    """True if `info` says which actions are possible: `action_mask`."""
 
     @classmethod
     def of(cls, env: gymnasium.Env, has_goals: bool) -> "Interface":
@@ -58,14 +58,14 @@ class Slot(gymnasium.Env):
         """Of the next reset."""
         self.steps = 0
         self.live = True
-        """Whether the next step is to be taken; else it stands still."""
+        """True if the next step is to be taken; else it stands still."""
         self.goal: Any = None
-        """What the environment is told before its first step, if it has goals."""
+        """The goal that the environment is told before its first step, if it has goals."""
         self.seen: Any = None
         self.ends = False, False
-        """Whether the last step terminated or truncated the episode."""
+        """Flags: the last step terminated the episode, or truncated it."""
         self.allowed = np.ones(interface.done.space.features, bool)
-        """Which actions are possible now."""
+        """Flags of the actions that are possible now."""
         self.again: int | None = None
         """The seed of another episode, which the next step begins in place of an action."""
 
@@ -106,8 +106,8 @@ class Slot(gymnasium.Env):
                 f"{self.where} must return (observation, reward, terminated, truncated, info), "
                 f"returned {shown(result)}"
             )
-        seen, reward, terminated, truncated, info = cast(tuple[Any, ...], result)
-        self.seen = self._fitting(seen)
+        observation, reward, terminated, truncated, info = cast(tuple[Any, ...], result)
+        self.seen = self._fitting(observation)
         try:
             reward = number(reward)
         except ValueError:
@@ -122,16 +122,16 @@ class Slot(gymnasium.Env):
         self._told_allowed(info)
         return self.seen, reward, False, False, {}
 
-    def _must_be(self, what: str, value: Any, kind: str) -> HostError:
-        return HostError(f"{self.where}: {what} is {shown(value)}, and must be {kind}")
+    def _must_be(self, name: str, value: Any, kind: str) -> HostError:
+        return HostError(f"{self.where}: {name} is {shown(value)}, and must be {kind}")
 
     @property
     def where(self) -> str:
         return f"problem {self.problem_id}, {f'step {self.steps}' if self.steps else 'reset'}"
 
-    def _fitting(self, seen: Any) -> np.ndarray:
+    def _fitting(self, observation: Any) -> np.ndarray:
         try:
-            return self.interface.seen.read(seen)
+            return self.interface.seen.read(observation)
         except Unfit as error:
             raise HostError(f"{self.where}: {error}") from None
 
@@ -192,19 +192,19 @@ class Block:
         """Return the first observations, in environments of those problems."""
         for slot, problem_id in zip(self.slots, problems.tolist(), strict=True):
             slot.problem_id = problem_id
-        seen, _ = cast(tuple[Any, Any], self.vector.reset(seed=seeds.tolist()))
+        batch, _ = cast(tuple[Any, Any], self.vector.reset(seed=seeds.tolist()))
         self.check_possible(np.zeros(len(self.slots), bool))
-        return self._converted(seen)
+        return self._converted(batch)
 
     @property
     def allowed(self) -> Bool[np.ndarray, "slots actions"]:
-        """Which actions are possible now."""
+        """Flags of the actions that are possible now."""
         return np.array([slot.allowed for slot in self.slots])
 
     def check_possible(self, over: Bool[np.ndarray, " slots"]) -> None:
         """Raise HostError where no action is possible in an episode that goes on."""
-        for slot, ended in zip(self.slots, over.tolist(), strict=True):
-            if not (ended or slot.allowed.any()):
+        for slot, is_over in zip(self.slots, over.tolist(), strict=True):
+            if not (is_over or slot.allowed.any()):
                 raise HostError(
                     f"{slot.where}: info['action_mask'] leaves no action, and the episode goes on"
                 )
@@ -222,18 +222,18 @@ class Block:
 
         Those with a seed in `again` begin another episode in place of taking their action.
         """
-        for i, (slot, go) in enumerate(zip(self.slots, live.tolist(), strict=True)):
-            slot.live, slot.goal = go, None if goals is None else goals[i]
+        for i, (slot, is_live) in enumerate(zip(self.slots, live.tolist(), strict=True)):
+            slot.live, slot.goal = is_live, None if goals is None else goals[i]
             slot.again = None if again is None else again[i]
         result: Any = self.vector.step(self.interface.done(actions))
-        seen = self._converted(result[0])
+        batch = self._converted(result[0])
         with np.errstate(over="ignore"):
             rewards = result[1].astype(np.float32)
         if not (finite := np.isfinite(rewards)).all():
             row = int(finite.argmin())
-            where = self.slots[row].where
-            raise HostError(f"{where}: the reward is {rewards[row]}, and must be finite")
-        return seen, rewards, np.array([slot.ends for slot in self.slots])
+            place = self.slots[row].where
+            raise HostError(f"{place}: the reward is {rewards[row]}, and must be finite")
+        return batch, rewards, np.array([slot.ends for slot in self.slots])
 
     def leave(self) -> None:
         """Give all environments back."""
@@ -246,7 +246,7 @@ class Block:
             slot.drop()
 
     def _converted(self, batch: np.ndarray) -> np.ndarray:
-        if (found := self.interface.seen.strange(batch)) is not None:
-            row, what = found
-            raise HostError(f"{self.slots[row].where}: {what}")
+        if (fault := self.interface.seen.strange(batch)) is not None:
+            row, message = fault
+            raise HostError(f"{self.slots[row].where}: {message}")
         return self.interface.seen(batch)

@@ -36,9 +36,9 @@ class Part(NamedTuple):
     source: gymnasium.Space
     space: Space
     keys: tuple[Any, ...] = ()
-    """Where in the observation it is."""
+    """Its place in the observation."""
     start: Any = 0
-    """What is taken off a value."""
+    """The number that is subtracted from a value."""
     low: Any = None
     """The least that a value may be, and the largest; None where its type says it all."""
     high: Any = None
@@ -73,25 +73,29 @@ class Part(NamedTuple):
 
     def read(self, observation: Any) -> Shaped[np.ndarray, "..."]:
         """Return the value as an array of the shape and type that its space says, or Unfit."""
-        seen = self.pick(observation)
+        value = self.pick(observation)
         if self.words:
-            if not isinstance(seen, str) or seen not in self.words:
-                raise Unfit(f"the {self.name} is {shown(seen)}, none of {shown(self.words)}")
-            return np.array(self.words.index(seen))
-        if isinstance(seen, np.ndarray) and seen.shape == self.shape and seen.dtype == self.dtype:
-            return seen
+            if not isinstance(value, str) or value not in self.words:
+                raise Unfit(f"the {self.name} is {shown(value)}, none of {shown(self.words)}")
+            return np.array(self.words.index(value))
+        if (
+            isinstance(value, np.ndarray)
+            and value.shape == self.shape
+            and value.dtype == self.dtype
+        ):
+            return value
         try:
-            found = np.asarray(seen)
+            array = np.asarray(value)
         except Exception:
-            found = np.empty((0,), object)
-        if found.shape != self.shape or not np.can_cast(found.dtype, self.dtype, "same_kind"):
-            is_array = isinstance(seen, np.ndarray | np.generic)
-            kind = f"{type(seen).__name__} {shown(seen)}"
+            array = np.empty((0,), object)
+        if array.shape != self.shape or not np.can_cast(array.dtype, self.dtype, "same_kind"):
+            is_array = isinstance(value, np.ndarray | np.generic)
+            kind = f"{type(value).__name__} {shown(value)}"
             raise Unfit(
                 f"the {self.name} must be {self.dtype}{self.shape}, as observation_space says, is "
-                f"{f'{seen.dtype}{seen.shape}' if is_array else kind}"
+                f"{f'{value.dtype}{value.shape}' if is_array else kind}"
             )
-        return found.astype(self.dtype)
+        return array.astype(self.dtype)
 
     def strange(self, batch: Shaped[np.ndarray, "batch ..."]) -> tuple[int, str] | None:
         """Return the first row with a value outside of the space, and what is wrong with it."""
@@ -125,7 +129,7 @@ class Part(NamedTuple):
 
 
 class ObservationAdapter(NamedTuple):
-    """How observations become ones of `space`: each is read, then a batch of them converted."""
+    """The conversion of observations: each is read, then a batch becomes one of `space`."""
 
     space: Space
     parts: tuple[Part, ...]
@@ -148,8 +152,8 @@ class ObservationAdapter(NamedTuple):
 
     def strange(self, batch: Shaped[np.ndarray, "batch ..."]) -> tuple[int, str] | None:
         """Return the first row with a value that its space has not, and what is wrong with it."""
-        found = (part.strange(piece) for part, piece in self._pieces(batch))
-        return next((each for each in found if each is not None), None)
+        faults = (part.strange(piece) for part, piece in self._pieces(batch))
+        return next((each for each in faults if each is not None), None)
 
     def __call__(self, batch: Shaped[np.ndarray, "batch ..."]) -> Shaped[np.ndarray, "batch ..."]:
         pieces = [part.convert(piece) for part, piece in self._pieces(batch)]
@@ -170,12 +174,12 @@ class ObservationAdapter(NamedTuple):
 
 
 class ActionAdapter(NamedTuple):
-    """How a batch of actions of `space` becomes one of the environment's own."""
+    """The conversion of actions of `space` into the environment's own, in batches."""
 
     space: ActionSpace
     start: Any
     scale: Any = None
-    """Of a Box: what the width 2 from -1 to 1 is stretched by."""
+    """Of a Box: the factor by which the width 2 from -1 to 1 is stretched."""
     dtype: Any = np.int64
     ns: tuple[int, ...] = ()
     """Of a MultiDiscrete: how many values each part has; a number stands for a combination."""
@@ -190,19 +194,19 @@ class ActionAdapter(NamedTuple):
 
     def mask(self, info: Any) -> Bool[np.ndarray, " actions"]:
         """Return which actions an environment's `info` says are possible; Unfit if it does not."""
-        given = info.get("action_mask") if isinstance(info, dict) else None
-        if given is None:
+        value = info.get("action_mask") if isinstance(info, dict) else None
+        if value is None:
             raise Unfit("info has no 'action_mask', as the first reset has")
-        wanted = self.ns if self.ns and isinstance(given, tuple | list) else (self.space.features,)
+        sizes = self.ns if self.ns and isinstance(value, tuple | list) else (self.space.features,)
         try:
-            parts = [np.asarray(x) for x in (given if wanted is self.ns else [given])]
-            fits = [x.shape for x in parts] == [(n,) for n in wanted]
+            parts = [np.asarray(x) for x in (value if sizes is self.ns else [value])]
+            fits = [x.shape for x in parts] == [(n,) for n in sizes]
             fits = fits and all(((x == 0) | (x == 1)).all() for x in parts)
         except (TypeError, ValueError):
             fits = False
         if not fits:
-            kind = " and ".join(map(str, wanted))
-            raise Unfit(f"info['action_mask'] must be {kind} flags, 0 or 1, is {shown(given)}")
+            kind = " and ".join(map(str, sizes))
+            raise Unfit(f"info['action_mask'] must be {kind} flags, 0 or 1, is {shown(value)}")
         return functools.reduce(np.multiply.outer, parts).astype(bool).ravel()
 
 
@@ -233,36 +237,36 @@ def observations(space: Any, inner: Any = None) -> ObservationAdapter:
     return ObservationAdapter(Product(tuple(kinds)), parts)
 
 
-def _minigrid(inside: dict[str, Any]) -> ObservationAdapter:
+def _minigrid(members: dict[str, Any]) -> ObservationAdapter:
     """Return a view of tiles, and beside it the direction and the mission, if it is of a few."""
-    image, ns = inside["image"], codes_of()
+    image, ns = members["image"], codes_of()
     width, height, _ = image.shape
     view = MultiDiscrete(ns * (width * height))
-    parts = [Part(image, view, ("image",) if len(inside) > 1 else (), 0, 0, np.array(ns) - 1)]
-    for key in ("direction", "mission") if len(inside) > 1 else ():
-        parts += _parts(inside[key], inside[key], (key,))
-    beside = tuple(part.space.features for part in parts[1:])
-    return ObservationAdapter(Tiles(width * height, ns, beside), tuple(parts))
+    parts = [Part(image, view, ("image",) if len(members) > 1 else (), 0, 0, np.array(ns) - 1)]
+    for key in ("direction", "mission") if len(members) > 1 else ():
+        parts += _parts(members[key], members[key], (key,))
+    extra = tuple(part.space.features for part in parts[1:])
+    return ObservationAdapter(Tiles(width * height, ns, extra), tuple(parts))
 
 
-def _parts(space: Any, whole: Any, keys: tuple[Any, ...] = ()) -> Iterator[Part]:
+def _parts(space: Any, root: Any, keys: tuple[Any, ...] = ()) -> Iterator[Part]:
     match space:
         case spaces.Dict():
             for key, inner in space.spaces.items():
-                yield from _parts(inner, whole, (*keys, key))
+                yield from _parts(inner, root, (*keys, key))
         case spaces.Tuple():
             for number, inner in enumerate(space.spaces):
-                yield from _parts(inner, whole, (*keys, number))
+                yield from _parts(inner, root, (*keys, number))
         case spaces.Discrete() if int(space.n) <= MOST:
             start, n = int(space.start), int(space.n)
             yield Part(space, Discrete(n), keys, start, start, start + n - 1)
         case spaces.MultiDiscrete() if space.nvec.sum() <= MOST:
-            seen, low = MultiDiscrete(tuple(space.nvec.ravel().tolist())), space.start
-            yield Part(space, seen, keys, low.ravel(), low, low + (space.nvec - 1))
+            kind, low = MultiDiscrete(tuple(space.nvec.ravel().tolist())), space.start
+            yield Part(space, kind, keys, low.ravel(), low, low + (space.nvec - 1))
         case spaces.MultiBinary():
             yield Part(space, MultiDiscrete((2,) * int(np.prod(space.shape))), keys, 0, 0, 1)
         case spaces.Box() if (np.isposinf(space.low) | np.isneginf(space.high)).any():
-            raise _unseen(space, whole, "has no finite values")
+            raise _unseen(space, root, "has no finite values")
         case spaces.Box() if np.dtype(space.dtype).kind in "biuf":
             yield _box(space, keys)
         case _ if (words := words_of(space)) is not None:
@@ -270,31 +274,31 @@ def _parts(space: Any, whole: Any, keys: tuple[Any, ...] = ()) -> Iterator[Part]
             if words:
                 yield Part(space, Discrete(len(words)), keys, 0, 0, len(words) - 1, words=words)
         case spaces.Discrete() | spaces.MultiDiscrete():
-            raise _unseen(space, whole, "has too many values to be seen one by one")
+            raise _unseen(space, root, "has too many values to be seen one by one")
         case _:
-            raise _unseen(space, whole, "is none that agents can look at")
+            raise _unseen(space, root, "is none that agents can look at")
 
 
 def _box(space: spaces.Box, keys: tuple[Any, ...]) -> Part:
     low: Any = np.asarray(space.low, np.float64)
     high: Any = np.asarray(space.high, np.float64)
-    bounded = (np.maximum(np.abs(low), np.abs(high)) < UNBOUNDED) & (low <= high)
-    low, high = np.where(bounded, low, 0.0), np.where(bounded, high, 0.0)
+    has_bounds = (np.maximum(np.abs(low), np.abs(high)) < UNBOUNDED) & (low <= high)
+    low, high = np.where(has_bounds, low, 0.0), np.where(has_bounds, high, 0.0)
     width = high - low
     room = FAR * np.where(width > 0, width, 1.0)
-    least = np.where(bounded, low - room, -LARGEST)
-    most = np.where(bounded, high + room, LARGEST)
+    lowest = np.where(has_bounds, low - room, -LARGEST)
+    highest = np.where(has_bounds, high + room, LARGEST)
     picture = picture_of(space)
     if picture is not None:
-        whole = space.dtype == np.uint8 and picture.top == 255
-        low, high = (None, None) if whole else (_one(least), _one(most))
+        is_full = space.dtype == np.uint8 and picture.top == 255
+        low, high = (None, None) if is_full else (_one(lowest), _one(highest))
         return Part(space, picture.space, keys, 0, low, high, picture)
-    seen: Space = Box(-np.inf, np.inf, space.shape)
-    if bounded.any():
+    kind: Space = Box(-np.inf, np.inf, space.shape)
+    if has_bounds.any():
         middle = (low + high) / 2
         half = np.where(width > 0, width / 2, 1.0)
-        seen = Scaled(_tuple(middle), _tuple(half), space.shape)
-    return Part(space, seen, keys, 0, _one(least), _one(most))
+        kind = Scaled(_tuple(middle), _tuple(half), space.shape)
+    return Part(space, kind, keys, 0, _one(lowest), _one(highest))
 
 
 def _one(values: Any) -> Any:
@@ -307,11 +311,11 @@ def _tuple(values: Any) -> tuple[float, ...]:
     return tuple(np.atleast_1d(_one(values)).ravel().tolist())
 
 
-def _unseen(space: Any, whole: Any, what: str) -> UserError:
+def _unseen(space: Any, root: Any, fault: str) -> UserError:
     """Return the error, with advice that works for the space at hand."""
-    within = "" if space is whole else f" in {shown(whole)}"
+    place = "" if space is root else f" in {shown(root)}"
     try:
-        flat = spaces.flatten_space(whole)
+        flat = spaces.flatten_space(root)
         can = isinstance(flat, spaces.Box) and 0 < flat.shape[0] <= MOST
     except Exception:
         can = False
@@ -322,7 +326,7 @@ def _unseen(space: Any, whole: Any, what: str) -> UserError:
         "an array of one length of each observation, and whose space is a gymnasium.spaces.Box"
     )
     return UserError(
-        f"observation_space {shown(space)}{within} {what}: let make(problem_id) return {wrapper}"
+        f"observation_space {shown(space)}{place} {fault}: let make(problem_id) return {wrapper}"
     )
 
 

@@ -1,4 +1,4 @@
-"""The environments of a family: who made them closes them, and never has more than it may."""
+"""The environments of a family: whoever makes them closes them, and has no more than allowed."""
 
 import logging
 from collections import OrderedDict
@@ -25,12 +25,12 @@ class Stock:
         """{id of the object: (problem ID, environment)}"""
         self.count = 0
         self.ended = False
-        """Whether no more are to be made, as the program ends."""
+        """True once no more are to be made, as the program ends."""
 
     def take(self, problem_id: int) -> gymnasium.Env:
         """Return one that was made before, or else a new one; HostError where it cannot be made."""
-        if found := self.of.get(problem_id):
-            env = self.idle.pop(found.pop())[1]
+        if numbers := self.of.get(problem_id):
+            env = self.idle.pop(numbers.pop())[1]
         else:
             env = self._new(problem_id)
         self.busy[id(env)] = problem_id, env
@@ -46,16 +46,16 @@ class Stock:
 
     def drop(self, env: gymnasium.Env) -> None:
         """Close one in use: what went wrong in it may go wrong again."""
-        if (found := self.busy.pop(id(env), None)) is not None:
-            _close(*found)
+        if (entry := self.busy.pop(id(env), None)) is not None:
+            _close(*entry)
 
     def close(self) -> None:
         """Close all, whatever that raises."""
-        everything = [*self.busy.values(), *self.idle.values()]
+        entries = [*self.busy.values(), *self.idle.values()]
         self.busy.clear()
         self.idle.clear()
         self.of.clear()
-        for problem_id, env in everything:
+        for problem_id, env in entries:
             _close(problem_id, env)
 
     def _new(self, problem_id: int) -> gymnasium.Env:
@@ -67,9 +67,9 @@ class Stock:
                 f"{self.most} is all that there may be at once"
             )
         while len(self.busy) + len(self.idle) >= self.most:
-            oldest, (of, env) = self.idle.popitem(last=False)
-            self.of[of].remove(oldest)
-            _close(of, env)
+            oldest, (owner, env) = self.idle.popitem(last=False)
+            self.of[owner].remove(oldest)
+            _close(owner, env)
         try:
             env = self.make(problem_id)
         except Exception as error:
@@ -89,5 +89,5 @@ def _close(problem_id: int, env: gymnasium.Env) -> None:
     try:
         env.close()
     except Exception as error:
-        told = f"dreamrl: problem {problem_id}, close raised {raised(error)}"
-        logging.getLogger("dreamrl").warning(told)
+        message = f"dreamrl: problem {problem_id}, close raised {raised(error)}"
+        logging.getLogger("dreamrl").warning(message)

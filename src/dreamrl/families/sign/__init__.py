@@ -26,17 +26,17 @@ NOISE = 1 / 4
 
 class SignProblem(NamedTuple):
     color: Int[Array, ""]
-    """What the sign says: 0 BLUE, 1 RED, 2 GREEN."""
+    """The word on the sign: 0 BLUE, 1 RED, 2 GREEN."""
 
 
 class SignState(NamedTuple):
     pose: Pose
     turns: Float[Array, "6"]
-    """How the objects are turned, drawn anew in each episode."""
+    """Headings of the objects, drawn anew in each episode."""
     light: Float[Array, "2 3"]
     """Contrast and brightness of red, green and blue; drawn anew where there is jitter."""
     grain: UInt32[Array, ""]
-    """Seed of the noise, and of who wrote the sign; likewise."""
+    """Seed of the noise, and of the hand that wrote the sign; likewise."""
     steps: Int[Array, ""]
 
 
@@ -96,8 +96,8 @@ class Sign:
             key_light, key_grain = jax.random.split(jax.random.fold_in(key, 2))
             grain = jax.random.bits(key_grain)
             light += self.jitter * jax.random.uniform(key_light, light.shape, minval=-1.0)
-        turned = turns(key_turns, len(OBJECTS))
-        state = SignState(start(key_pose), turned, light, grain, jnp.array(0))
+        headings = turns(key_turns, len(OBJECTS))
+        state = SignState(start(key_pose), headings, light, grain, jnp.array(0))
         return state, self.observe(problem, state)
 
     def step(
@@ -107,9 +107,9 @@ class Sign:
         touches = touched(pose.position)
         reward = jnp.array(0.0)
         if goal is not None:
-            wanted = jnp.arange(len(OBJECTS)) == 3 * goal + problem.color
+            is_target = jnp.arange(len(OBJECTS)) == 3 * goal + problem.color
             # No two objects stand near enough to be touched at once.
-            reward = (touches * jnp.where(wanted, 1.0, -1.0)).sum()
+            reward = (touches * jnp.where(is_target, 1.0, -1.0)).sum()
         terminated = touches.any() | (action == self.end_action)
         truncated = (steps >= self.horizon) & ~terminated
         state = SignState(pose, state.turns, state.light, state.grain, steps)
@@ -126,8 +126,8 @@ class Sign:
         # A number a pixel, cut in three: drawing three takes longer than the picture itself.
         bits = jax.random.bits(key, picture.shape[:2])
         noise = jax.lax.bitcast_convert_type(bits, jnp.uint8)[..., :3] / 127.5 - 1
-        lifted = brightness + NOISE * self.jitter * noise
-        return jnp.clip(picture * contrast + 255 * lifted, 0, 255).astype(jnp.uint8)
+        offset = brightness + NOISE * self.jitter * noise
+        return jnp.clip(picture * contrast + 255 * offset, 0, 255).astype(jnp.uint8)
 
     def statistics(
         self, problem: SignProblem, exploration: Trajectory
@@ -139,5 +139,5 @@ class Sign:
         """
         if self.jitter:
             return {}
-        read = jax.vmap(sign_seen)(exploration.observations) & exploration.seen
-        return {"sign_read": read.any().astype(jnp.float32)}
+        readings = jax.vmap(sign_seen)(exploration.observations) & exploration.seen
+        return {"sign_read": readings.any().astype(jnp.float32)}

@@ -1,4 +1,4 @@
-"""What the sign says: letters of 5 x 7 squares, each in the middle of its square metre."""
+"""The words of the sign: letters of 5 x 7 squares, each in the middle of its square metre."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What the agent sees, in two passes: along each column of the picture, then row by row.
+"""The agent's view, in two passes: along each column of the picture, then row by row.
 
 Walls, boxes and keys stand upright and the camera is level. So one ray a column says how far
 everything in it is, and between which heights of the picture it lies; what remains to be done for
@@ -79,7 +79,7 @@ class Columns(NamedTuple):
     wall: Column
     """Depth."""
     along: Column
-    """How strong the streaks are."""
+    """Strength of the streaks."""
     bright: Column
     board: Column
     """Depth of the sign; FAR where it is not seen."""
@@ -114,7 +114,7 @@ def render(
 ) -> UInt8[Array, "height width 3"]:
     """Return the picture from `pose`: `word` is what the sign says, `turns` the objects' headings.
 
-    `hand` is who wrote the word, of `letters.HANDS`; 0 writes neatly.
+    `hand` is the one that wrote the word, of `letters.HANDS`; 0 writes neatly.
 
     Turned by 0, a box faces along the axes, and a key's length lies along z with its teeth at the
     far end.
@@ -131,8 +131,8 @@ def render(
         row = jax.tree.map(lambda x: x[i], rows)
         return picture.at[i].set(_paint(unpack(flat), pose, row, pixel))
 
-    packed = jax.lax.fori_loop(0, height, paint, jnp.zeros((height, width), jnp.int32))
-    return jax.lax.bitcast_convert_type(packed, jnp.uint8)[..., :3]
+    pixels = jax.lax.fori_loop(0, height, paint, jnp.zeros((height, width), jnp.int32))
+    return jax.lax.bitcast_convert_type(pixels, jnp.uint8)[..., :3]
 
 
 def sign_seen(picture: UInt8[Array, "height width 3"]) -> Bool[Array, ""]:
@@ -145,8 +145,8 @@ def sign_seen(picture: UInt8[Array, "height width 3"]) -> Bool[Array, ""]:
     # Nothing but the sign is a pure gray.
     gray = (picture[..., 0] == picture[..., 1]) & (picture[..., 1] == picture[..., 2])
     tall = gray.sum(0)
-    whole = (tall >= READABLE * height) & ~gray[0] & ~gray[-1]
-    return whole.sum() >= jnp.minimum(2 * (tall * whole).max(), width / 2).clip(1)
+    is_whole = (tall >= READABLE * height) & ~gray[0] & ~gray[-1]
+    return is_whole.sum() >= jnp.minimum(2 * (tall * is_whole).max(), width / 2).clip(1)
 
 
 def readable(
@@ -166,20 +166,20 @@ def _look(
 ) -> Columns:
     x, z = pose.position
     right = jnp.sin(pose.heading), jnp.cos(pose.heading)
-    sideways = np.float32(pixel * (np.arange(width) + 0.5 - width / 2))
-    ray = right[1] + sideways * right[0], -right[0] + sideways * right[1]
+    offsets = np.float32(pixel * (np.arange(width) + 0.5 - width / 2))
+    ray = right[1] + offsets * right[0], -right[0] + offsets * right[1]
 
     x0, x1, z0, z1 = SLAB
     half = (SIZE[0] / 2, SIZE[1] / 2)
-    _, out, out_across = _crossing((x - half[0], z - half[1]), ray, half)
+    _, room_end, room_across = _crossing((x - half[0], z - half[1]), ray, half)
     middle, half = ((x0 + x1) / 2, (z0 + z1) / 2), ((x1 - x0) / 2, (z1 - z0) / 2)
-    into, past, into_across = _crossing((x - middle[0], z - middle[1]), ray, half)
-    before = (into > 0) & (into < past)
-    wall = jnp.where(before, into, out)
-    across = jnp.where(before, into_across, out_across)
+    slab_entry, slab_end, slab_across = _crossing((x - middle[0], z - middle[1]), ray, half)
+    is_slab = (slab_entry > 0) & (slab_entry < slab_end)
+    wall = jnp.where(is_slab, slab_entry, room_end)
+    is_across = jnp.where(is_slab, slab_across, room_across)
     # A wall that is met across z runs along x.
-    along = 150 * _wave(0.6 * jnp.where(across, x + wall * ray[0], z + wall * ray[1]))
-    bright = _lit(-LIGHT * jnp.sign(jnp.where(across, ray[1], ray[0])))
+    streaks = 150 * _wave(0.6 * jnp.where(is_across, x + wall * ray[0], z + wall * ray[1]))
+    bright = _lit(-LIGHT * jnp.sign(jnp.where(is_across, ray[1], ray[0])))
 
     board_x, board_z, _, _ = BOARD
     length = jnp.asarray(LENGTHS)[word]
@@ -191,17 +191,17 @@ def _look(
         square = jnp.where(square < 0, COLUMNS.shape[-1], square)
         ink += jnp.asarray(COLUMNS)[hand, word].at[square].get(mode="fill", fill_value=0)
     depth = (board_x - x) / _nonzero(ray[0])
-    seen = (depth > 0) & (depth < wall)
-    seen &= jnp.abs(z + depth * ray[1] - board_z) < length / 2
-    board = jnp.where(seen, depth, FAR)
+    is_seen = (depth > 0) & (depth < wall)
+    is_seen &= jnp.abs(z + depth * ray[1] - board_z) < length / 2
+    board = jnp.where(is_seen, depth, FAR)
 
     def objects(parts: tuple[Part, ...], places: np.ndarray, turns: Array) -> Object:
         origins = x - jnp.float32(places[:, 0]), z - jnp.float32(places[:, 1])
-        see = functools.partial(_object, parts, ray=ray, wall=wall)
-        return jax.vmap(see)(origins, turns)
+        trace = functools.partial(_object, parts, ray=ray, wall=wall)
+        return jax.vmap(trace)(origins, turns)
 
     boxes, keys = objects(BOX, BOXES, turns[:3]), objects(KEY, KEYS, turns[3:])
-    return Columns(ray, wall, along, bright, board, ink.astype(jnp.float32), boxes, keys)
+    return Columns(ray, wall, streaks, bright, board, ink.astype(jnp.float32), boxes, keys)
 
 
 def _crossing(
@@ -217,32 +217,32 @@ def _crossing(
     reach = [h * jnp.abs(i) for h, i in zip(half, inverse, strict=True)]
     near = [m - r for m, r in zip(middle, reach, strict=True)]
     far = [m + r for m, r in zip(middle, reach, strict=True)]
-    into, out = jnp.maximum(*near), jnp.minimum(*far)
-    return into, out, jnp.where(into > 0, near[1] > near[0], far[1] < far[0])
+    entry, end = jnp.maximum(*near), jnp.minimum(*far)
+    return entry, end, jnp.where(entry > 0, near[1] > near[0], far[1] < far[0])
 
 
 def _object(parts: tuple[Part, ...], origin: Flat, turn: Array, ray: Flat, wall: Column) -> Object:
     cos, sin = jnp.cos(turn), jnp.sin(turn)
 
-    def turned(x: Array, z: Array) -> Flat:
+    def rotate(x: Array, z: Array) -> Flat:
         return cos * x - sin * z, sin * x + cos * z
 
-    origin, ray = turned(*origin), turned(*ray)
+    origin, ray = rotate(*origin), rotate(*ray)
     is_key = parts is KEY
-    light = [(KEY_SHINE if is_key else 1) * part for part in turned(*jnp.float32([LIGHT, LIGHT]))]
+    light = [(KEY_SHINE if is_key else 1) * part for part in rotate(*jnp.float32([LIGHT, LIGHT]))]
     depth = jnp.full(wall.shape, FAR)
     low, crest, high, side = depth, -depth, -depth, jnp.zeros(wall.shape)
     for middle, length, thick, foot, top in parts:
-        into, out, across = _crossing((origin[0], origin[1] - middle), ray, (thick, length))
-        met = (into > 0) & (into < out) & (into < wall)
-        facing = jnp.where(across, -light[1] * jnp.sign(ray[1]), -light[0] * jnp.sign(ray[0]))
-        side = jnp.where(met & (into < depth), _lit(facing), side)
-        depth = jnp.where(met, jnp.minimum(depth, into), depth)
-        low = jnp.where(met, jnp.minimum(low, (foot - EYE) / into), low)
-        crest = jnp.where(met, jnp.maximum(crest, (top - EYE) / into), crest)
-        high = jnp.where(met, jnp.maximum(high, (top - EYE) / out), high)
-    through = _through(origin, ray) if is_key else None
-    return Object(depth, low, crest, high, jnp.round(255 * side), through)
+        entry, end, is_across = _crossing((origin[0], origin[1] - middle), ray, (thick, length))
+        hits = (entry > 0) & (entry < end) & (entry < wall)
+        facing = jnp.where(is_across, -light[1] * jnp.sign(ray[1]), -light[0] * jnp.sign(ray[0]))
+        side = jnp.where(hits & (entry < depth), _lit(facing), side)
+        depth = jnp.where(hits, jnp.minimum(depth, entry), depth)
+        low = jnp.where(hits, jnp.minimum(low, (foot - EYE) / entry), low)
+        crest = jnp.where(hits, jnp.maximum(crest, (top - EYE) / entry), crest)
+        high = jnp.where(hits, jnp.maximum(high, (top - EYE) / end), high)
+    ring = _through(origin, ray) if is_key else None
+    return Object(depth, low, crest, high, jnp.round(255 * side), ring)
 
 
 def _through(origin: Flat, ray: Flat) -> tuple[Column, Column]:
@@ -251,34 +251,34 @@ def _through(origin: Flat, ray: Flat) -> tuple[Column, Column]:
     inverse = 1 / _nonzero(ray[0])
     near = -origin[0] * inverse - thick * jnp.abs(inverse)
     far = near + 2 * thick * jnp.abs(inverse)
-    into, out = (jnp.abs(origin[1] + t * ray[1] - middle) < length for t in (near, far))
-    high = jnp.where(into & out & (near > 0), (top - EYE) / near, -FAR)
+    front, back = (jnp.abs(origin[1] + t * ray[1] - middle) < length for t in (near, far))
+    high = jnp.where(front & back & (near > 0), (top - EYE) / near, -FAR)
     return (foot - EYE) / far, high
 
 
 def _rows(pixel: float, height: int) -> Row:
     """Return [height] each."""
     v = pixel * (height / 2 - 0.5 - np.arange(height))
-    below = v < 0
+    is_floor = v < 0
     # An odd number of rows has one that looks at neither.
     v = np.where(v == 0, 1e-6, v)
-    depth = np.where(below, -EYE, WALL_HEIGHT - EYE) / v
+    depth = np.where(is_floor, -EYE, WALL_HEIGHT - EYE) / v
     footprint = depth * pixel / np.abs(v)
     return Row(
         v=jnp.float32(v),
         ground=jnp.float32(depth),
-        mean=jnp.where(below, 135.0, 106.0),
-        contrast=jnp.where(below, 87.0, 3.0),
+        mean=jnp.where(is_floor, 135.0, 106.0),
+        contrast=jnp.where(is_floor, 87.0, 3.0),
         sharp=jnp.float32(0.85 / np.maximum(footprint, 0.02)),
-        blue=jnp.where(below, 0.965, 1.012),
+        blue=jnp.where(is_floor, 0.965, 1.012),
     )
 
 
 def _paint(columns: Columns, pose: Pose, row: Row, pixel: float) -> Int[Array, " width"]:
     """Return one row of pixels, each of them red, green and blue in one number."""
     squares = [
-        jnp.clip(row.sharp * _wave(2 * (here + row.ground * ray) - 0.25), -1, 1)
-        for here, ray in zip(pose.position, columns.ray, strict=True)
+        jnp.clip(row.sharp * _wave(2 * (place + row.ground * ray) - 0.25), -1, 1)
+        for place, ray in zip(pose.position, columns.ray, strict=True)
     ]
     gray = row.mean + row.contrast * squares[0] * squares[1]
 
@@ -289,11 +289,11 @@ def _paint(columns: Columns, pose: Pose, row: Row, pixel: float) -> Int[Array, "
 
     _, _, low, high = BOARD
     bits = columns.ink.astype(jnp.int32)
-    down = (high - EYE - row.v * columns.board) * GRAIN
-    is_board = (down > 0) & (down < (high - low) * GRAIN)
+    offset = (high - EYE - row.v * columns.board) * GRAIN
+    is_board = (offset > 0) & (offset < (high - low) * GRAIN)
     ink = jnp.zeros_like(bits)
     for third in THIRDS:
-        square = jnp.floor(down - TOP + third * pixel * GRAIN * columns.board)
+        square = jnp.floor(offset - TOP + third * pixel * GRAIN * columns.board)
         ink += (bits >> 2 * square.astype(jnp.int32)) & 3
     gray = jnp.where(is_board, WHITE * (1 - 0.1 * ink), gray)
     blue = jnp.where(is_board, 1.0, blue)
@@ -307,8 +307,8 @@ def _paint(columns: Columns, pose: Pose, row: Row, pixel: float) -> Int[Array, "
         hit = (row.v > thing.low) & (row.v < thing.high) & (thing.depth < depth)
         if thing.through is not None:
             hit &= (row.v < thing.through[0]) | (row.v > thing.through[1])
-        shown = jnp.where(row.v > thing.crest, 255, thing.side).astype(jnp.int32) << shift
-        color, depth = jnp.where(hit, shown, color), jnp.where(hit, thing.depth, depth)
+        shade = jnp.where(row.v > thing.crest, 255, thing.side).astype(jnp.int32) << shift
+        color, depth = jnp.where(hit, shade, color), jnp.where(hit, thing.depth, depth)
     return color
 
 

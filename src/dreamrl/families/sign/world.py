@@ -30,7 +30,7 @@ AGENT_RADIUS = 0.4
 STRIDE = 0.7
 TURN = math.pi / 4
 TOUCH = np.float32(RADII + AGENT_RADIUS + 1.1 * STRIDE)
-"""How near to each object's centre the agent touches it."""
+"""Distance from each object's centre at which the agent touches it."""
 START = np.array([(3.6, 3.6), (5.4, 6.4)])
 """Lowest and highest (x, z) of a start: as recorded, the definition's rectangle and the agent's
 radius around it."""
@@ -63,18 +63,18 @@ def move(pose: Pose, action: Int[Array, ""]) -> Pose:
     number. Objects stop nobody: they are touched, which ends the episode, a stride before that.
     """
     left, right, ahead, back = (jnp.float32(action == i) for i in range(4))
-    forward = jnp.stack([jnp.cos(pose.heading), -jnp.sin(pose.heading)])
-    position = pose.position + STRIDE * (ahead - back) * forward
+    direction = jnp.stack([jnp.cos(pose.heading), -jnp.sin(pose.heading)])
+    position = pose.position + STRIDE * (ahead - back) * direction
     position = jnp.where(blocked(position), pose.position, position)
     return Pose(position, pose.heading + TURN * (left - right))
 
 
 def blocked(position: Float[Array, "2"]) -> Bool[Array, ""]:
     """Return whether an agent that stood here would stand in a wall."""
-    outside = (position < AGENT_RADIUS) | (position > jnp.array(SIZE) - AGENT_RADIUS)
+    is_outside = (position < AGENT_RADIUS) | (position > jnp.array(SIZE) - AGENT_RADIUS)
     slab = jnp.array(SLAB)
     nearest = jnp.clip(position, slab[0::2], slab[1::2])
-    return outside.any() | (jnp.linalg.norm(position - nearest) < AGENT_RADIUS)
+    return is_outside.any() | (jnp.linalg.norm(position - nearest) < AGENT_RADIUS)
 
 
 def touched(position: Float[Array, "2"]) -> Bool[Array, "6"]:
