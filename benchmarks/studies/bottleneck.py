@@ -67,6 +67,11 @@ CASES = {
         LARGE | READS,
         "none, and with the default: 0.65, gray 0.7, as it is read now; early: 0.80 in 10 steps",
     ),
+    "reads": Case(
+        "distracting-bus",
+        READS,
+        "after the case before was seen: none 0.45, gray 1.0; with the default 0.7, gray 0.3",
+    ),
     "training 144": Case(
         "distracting-bus:training=144",
         LARGE,
@@ -109,7 +114,7 @@ HEADS = (
 )
 TABLES = {
     "near": ("near", "near, short"),
-    "large": ("large", "large, reads", "short", "shorter"),
+    "large": ("large", "large, reads", "reads", "short", "shorter"),
     "training": ("large", "training 144", "long", "training 576"),
     "kitchen": ("kitchen", "kitchen, sums", "walls"),
 }

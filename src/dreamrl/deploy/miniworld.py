@@ -60,7 +60,7 @@ class Original:
         self.begin(0)
 
     def begin(self, word: int, goal: int | None = None, seed: int = 0) -> None:
-        """Begin the next episode; return its word, 0 BLUE, 1 RED, 2 GREEN, and its goal."""
+        """Say what the next episode is: its word (0 BLUE, 1 RED, 2 GREEN), its goal, its seed."""
         self.word, self.goal, self.seed = word, goal, seed
         self.sign_read = False
 

@@ -92,7 +92,7 @@ class InitialPolicy(eqx.Module):
 
 
 def surrogate(initial: InitialPolicy, explored: Explored) -> Float[Array, ""]:
-    """Return a function whose gradient is the policy gradient of one exploration.
+    """Return a value whose gradient is the policy gradient of one exploration.
 
     A mean over the steps taken. Second derivatives differ by objective. `maml` is about the
     expected step, so sampling counts: mean of pi(a) / pi_old(a) A, whose second derivative holds
