@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from dreamrl.errors import UserError
-from dreamrl.families.diagnosis import fleet, from_columns
+from dreamrl.families.diagnosis import fleet, fleet_of, from_columns
 from dreamrl.families.family import HasDescriptions, prior_of
 from dreamrl.references import references
 from dreamrl.testing import check_family
@@ -92,3 +92,32 @@ def test_tables_of_different_sizes_are_refused():
         dataclasses.replace(SMALL, held_out=6)
     with pytest.raises(UserError, match="budget must be at least 1, is 0"):
         dataclasses.replace(SMALL, budget=0)
+
+
+def _written(folder, positive, settings=None):
+    folder.mkdir(parents=True)
+    (folder / "faults.csv").write_text("fault,prior\nworn,0.5\nloose,0.5\n")
+    (folder / "tests.csv").write_text(f"test,cost,worn,loose\nlisten,0,{positive},0.1\n")
+    (folder / "repairs.csv").write_text("repair,worn,loose\nreplace,1,-1\ntighten,-1,1\n")
+    if settings:
+        (folder / "settings.json").write_text(settings)
+
+
+def test_machines_are_read_from_folders(tmp_path):
+    plants = tmp_path / "plants"
+    for number, positive in enumerate((0.7, 0.8, 0.9)):
+        _written(plants / f"plant-{number}", positive)
+    (plants / "notes.txt").write_text("no machine")
+    family = fleet_of(plants, held_out=1)
+    assert (family.budget, len(family.tables), family.test_ids) == (1, 3, range(4, 6))
+    positives = [float(table.likelihoods[0, :, 0].max()) for table in family.tables]
+    assert positives == pytest.approx([0.7, 0.8, 0.9])
+    check_family(family)
+    _written(plants / "plant-3", 0.9, '{"outcomes": "fixed"}')
+    with pytest.raises(UserError, match="plant-3: outcomes of a fleet are fresh"):
+        fleet_of(plants, held_out=1)
+    _written(plants / "plant-2b", 1.9)
+    with pytest.raises(UserError, match=r"plant-2b.tests\.csv"):
+        fleet_of(plants, held_out=1)
+    with pytest.raises(UserError, match="holds no folders"):
+        fleet_of(plants / "plant-0", held_out=1)

@@ -9,7 +9,7 @@ from dreamrl.families.diagnosis.family import (
     from_columns,
     from_network,
 )
-from dreamrl.families.diagnosis.fleet import Fleet, fleet
+from dreamrl.families.diagnosis.fleet import Fleet, fleet, fleet_of
 from dreamrl.families.diagnosis.table import Table, posterior
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "Table",
     "diagnosis",
     "fleet",
+    "fleet_of",
     "from_columns",
     "from_network",
     "posterior",

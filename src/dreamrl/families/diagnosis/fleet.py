@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import jax
@@ -12,10 +13,12 @@ from jaxtyping import Array, Float, Int, Scalar
 
 from dreamrl.errors import UserError
 from dreamrl.families.diagnosis.family import Diagnosis
+from dreamrl.families.diagnosis.reading import read_folder
 from dreamrl.families.diagnosis.table import Table, posterior
 from dreamrl.families.one_goal import ONE_GOAL, the_goal
 from dreamrl.spaces import Discrete, PerAction
 from dreamrl.types import Goal, Key, Step
+from dreamrl.values import AnyPath
 
 SIZE = "tests, outcomes, faults and repairs"
 
@@ -212,6 +215,30 @@ def _size(table: Table) -> tuple[int, ...]:
 def _stacked(tables: tuple[Table, ...]) -> tuple[Float[np.ndarray, "..."], ...]:
     rows = [(t.prior, t.likelihoods, t.costs, t.payoffs) for t in tables]
     return tuple(np.stack(x).astype(np.float32) for x in zip(*rows, strict=True))
+
+
+def fleet_of(folder: AnyPath, held_out: int, budget: int = 0) -> Fleet:
+    """Return the fleet of the machines whose tables are in the folders of a folder.
+
+    Args:
+        folder: Holds a folder a machine, as `diagnosis` takes it; in the order of their names.
+        held_out: So many of them, the last ones, are for meta-test alone.
+        budget: At most so many tests an episode; 0: as many as a machine has.
+
+    Raises:
+        UserError: For what is missing or wrong in a machine's files, and for machines of different
+            sizes, or whose outcomes are not drawn anew at each test.
+    """
+    machines = sorted(path for path in Path(folder).glob("*") if path.is_dir())
+    if not machines:
+        raise UserError(f"{folder} holds no folders: one for each machine, with its table")
+    tables = []
+    for machine in machines:
+        table, settings = read_folder(machine)
+        if settings.outcomes != "fresh" or settings.exclusive:
+            raise UserError(f"{machine}: outcomes of a fleet are fresh, and no tests exclusive")
+        tables.append(table)
+    return Fleet(tuple(tables), held_out, budget or len(tables[0].tests))
 
 
 def fleet(
