@@ -65,8 +65,8 @@ CASES = {
     "large, reads": Case(
         "distracting-bus",
         LARGE | READS,
-        "none, and with the default: 0.65, gray 0.7, as it is read now; early: 0.80 in 10 steps; by "
-        "the norm, said after these were seen: 0.75, gray 0.1",
+        "none, and with the default: 0.65, gray 0.7, as it is read now; early: 0.80 in 10 steps; "
+        "by the norm, said after these were seen: 0.75, gray 0.1",
     ),
     "reads": Case(
         "distracting-bus",
