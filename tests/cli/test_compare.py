@@ -139,7 +139,7 @@ def test_the_board_shows_the_whole_table(fake):
     board.done(asked[0], result)
     board.begin(asked[1], (0,))
     record = {"seed": 0, "iteration": 3, "seconds": 40.0, "compile_seconds": 10.0}
-    board.show([{**record, "steps_per_second": 100.0, "return_unseen": 0.125}])
+    board.chunk([{**record, "steps_per_second": 100.0, "return_unseen": 0.125}])
     said = shown(board)
     assert "done, 0.250" in said
     assert "50%, 0.125" in said

@@ -101,15 +101,13 @@ def rising_and_falling(monkeypatch):
     """The return on training problems, by iteration."""
     real = sessions.train
 
-    def train(*inputs):
-        *first, keep, devices = inputs
-
+    def train(*inputs, keep, **more):
         def told(training):
             value = RETURNS[training.iteration - 1]
             records = [{**record, "return_train": value} for record in training.records]
             keep(training._replace(records=records))
 
-        return real(*first, told, devices)
+        return real(*inputs, keep=told, **more)
 
     monkeypatch.setattr(sessions, "train", train)
 
