@@ -86,6 +86,9 @@ def test_a_run_is_never_of_another_family_of_that_name(fake, tmp_path):
     with pytest.raises(UserError, match=r"'bus' names another family.*bus:FIELD=VALUE"):
         dreamrl.train("fake", dreamrl.make("bus", exploration=12), out=out)
     assert not out.exists()
+    with pytest.raises(UserError, match=r"'bus' names another family.*bus:FIELD=VALUE"):
+        dreamrl.compare("fake", dreamrl.make("bus", exploration=12), out=out)
+    assert not out.exists()
     assert dreamrl.train("fake", dreamrl.make("bus"), seeds=1, out=out).out == out
 
 

@@ -161,6 +161,18 @@ def measured(agent, family, changes, seeds, out):
     return {"seconds": round(seconds), "seeds": rows}
 
 
+def mean(rows, key):
+    """Return the mean over seeds."""
+    return statistics.fmean(row[key] for row in rows)
+
+
+def bits(rows, key):
+    """Return the mean over seeds of bits that z holds, and of how many, where there are any."""
+    if rows[0][key] is None:
+        return "–"
+    return f"{statistics.fmean(row[key][0] for row in rows):.2f} of {rows[0][key][1]:.2f}"
+
+
 def table(results):
     """Return the results as Markdown: means over seeds, and the lowest return."""
     lines = []
@@ -168,23 +180,17 @@ def table(results):
         for kind, held in kinds.items():
             rows = held["seeds"]
 
-            def mean(key, rows=rows):
-                return statistics.fmean(row[key] for row in rows)
-
-            bits = [
-                f"{statistics.fmean(row[n][0] for row in rows):.2f} of {rows[0][n][1]:.2f}"
-                if rows[0][n]
-                else "–"
-                for n in ("relevant", "irrelevant")
-            ]
             lowest = min(row["return_unseen"] for row in rows)
             returns = (
-                f"{mean('return_unseen'):.3f} ({lowest:.3f})",
-                f"{mean('return_training'):.3f}",
+                f"{mean(rows, 'return_unseen'):.3f} ({lowest:.3f})",
+                f"{mean(rows, 'return_training'):.3f}",
             )
-            seen = next((name for name in DISTRACTIONS if name in rows[0]), None)
-            seen = f"{mean('steps'):.1f}", "–" if seen is None else f"{mean(seen):.0%}"
-            lines.append((name, kind, len(rows), *returns, *seen, *bits))
+            distraction = next((name for name in DISTRACTIONS if name in rows[0]), None)
+            share = "–" if distraction is None else f"{mean(rows, distraction):.0%}"
+            held = bits(rows, "relevant"), bits(rows, "irrelevant")
+            lines.append(
+                (name, kind, len(rows), *returns, f"{mean(rows, 'steps'):.1f}", share, *held)
+            )
     return pages.table(HEADS, lines, 2)
 
 

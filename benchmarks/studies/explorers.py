@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from benchmarks import pages
 from benchmarks.program import DOCS, command, keep, kept, parser, program
-from benchmarks.studies.bottleneck import measured
+from benchmarks.studies.bottleneck import bits, mean, measured
 
 PAID = "exploration.objective"
 LATE = {"exploration.discount": 0.99}
@@ -123,28 +123,18 @@ def table(family: str, found: dict[str, Any]) -> str:
             statistics.fmean(unseen),
             min(unseen),
             max(unseen),
-            _mean(rows, "return_training"),
+            mean(rows, "return_training"),
         )
-        gray = f"{_mean(rows, 'gray_line_ridden'):.2f}" if "gray_line_ridden" in rows[0] else "–"
+        gray = f"{mean(rows, 'gray_line_ridden'):.2f}" if "gray_line_ridden" in rows[0] else "–"
         # Where nothing is learned from the encoder's z, it holds what it began with.
-        bits = [_bits(rows, n) if name != "end-to-end" else "–" for n in ("relevant", "irrelevant")]
+        held = [bits(rows, n) if name != "end-to-end" else "–" for n in ("relevant", "irrelevant")]
         lines.append(
             (
                 *(f"`{name}`", len(rows), *(f"{x:.3f}" for x in returns)),
-                *(f"{_mean(rows, 'steps'):.1f}", gray, *bits, found[name]["expected"]),
+                *(f"{mean(rows, 'steps'):.1f}", gray, *held, found[name]["expected"]),
             )
         )
     return pages.table(HEADS, lines)
-
-
-def _mean(rows: list[dict[str, Any]], key: str) -> float:
-    return statistics.fmean(row[key] for row in rows)
-
-
-def _bits(rows: list[dict[str, Any]], key: str) -> str:
-    if rows[0][key] is None:
-        return "–"
-    return f"{statistics.fmean(row[key][0] for row in rows):.2f} of {rows[0][key][1]:.2f}"
 
 
 @program

@@ -208,7 +208,7 @@ def compare(
     """
     agents = [agents] if isinstance(agents, str) else list(agents)
     several = [families] if isinstance(families, str | Family) else families
-    names = [f if isinstance(f, str) else f.name for f in several]
+    names = [_name_of(family) for family in several]
     if not (agents and names):
         raise UserError("there is nothing to compare: give agents and families")
     table = cells(agents, names, seeds, budget, trials, agents[0])
@@ -252,8 +252,8 @@ def _name_of(family: str | Family) -> str:
     name = family.name
     if families.make(name) != family:
         raise UserError(
-            f"{name!r} names another family than this one: with out, give its name with its "
-            f"fields, as {name}:FIELD=VALUE, or dreamrl.register_family(NAME, family) and NAME"
+            f"{name!r} names another family than this one: give its name with its fields, as "
+            f"{name}:FIELD=VALUE, or dreamrl.register_family(NAME, family) and NAME"
         )
     return name
 

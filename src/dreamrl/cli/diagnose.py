@@ -9,11 +9,11 @@ import tyro
 
 from dreamrl.cli.serving import check_serving, door, say_address, serve
 from dreamrl.cli.values import print_json, print_rows
-from dreamrl.deploy import TrainedAgent, load
+from dreamrl.deploy import load
 from dreamrl.deploy.consultation import Consultation, summary
 from dreamrl.deploy.wording import likeliest, wording
 from dreamrl.errors import UserError
-from dreamrl.families.diagnosis import Diagnosis, diagnosis
+from dreamrl.families.diagnosis import diagnosis
 from dreamrl.runs import only, tell_family
 
 EXAMPLES = """\
@@ -58,11 +58,12 @@ class Options:
 
 
 def run(options: Options) -> None:
-    tell_family(only(options.run).path, options.family)
+    path = only(options.run).path
+    tell_family(path, options.family)
     if options.serve:
-        _serve(options)
+        _serve(path, options)
         return
-    consultation = _begun(load(only(options.run).path), options)
+    consultation = _begun(path, options)
     if options.json:
         print_json(summary(consultation))
         return
@@ -73,32 +74,27 @@ def run(options: Options) -> None:
     print(texts.pays)
 
 
-def _serve(options: Options) -> None:
+def _serve(path: Path, options: Options) -> None:
     check_serving(options.port)
     from dreamrl.studio.diagnosis import application
 
-    run = only(options.run).path
     # Whatever keeps it from proposing is told here; and the first page is not waited for.
-    consultation = _begun(load(run), options)
+    consultation = _begun(path, options)
     wording(consultation)
     gate = door(options.host, options.port)
-    say_address([("diagnosis", gate.address()), ("run", str(run))], options.json, options.open)
-    app = application(
-        consultation.agent, str(run), gate.names, gate.token, consultation.told, _machine(options)
-    )
+    say_address([("diagnosis", gate.address()), ("run", str(path))], options.json, options.open)
+    agent, told, machine = consultation.agent, consultation.told, consultation.machine
+    app = application(agent, str(path), gate.names, gate.token, told, machine)
     serve(app, gate.listener)
 
 
-def _begun(agent: TrainedAgent, options: Options) -> Consultation:
+def _begun(path: Path, options: Options) -> Consultation:
     """Return a consultation with the outcomes that the command was given."""
-    consultation = Consultation(agent.with_stop(options.stop), machine=_machine(options))
+    machine = None if options.machine is None else diagnosis(str(options.machine))
+    consultation = Consultation(load(path).with_stop(options.stop), machine=machine)
     for outcome in options.outcome:
         consultation.tell(outcome)
     return consultation
-
-
-def _machine(options: Options) -> Diagnosis | None:
-    return None if options.machine is None else diagnosis(str(options.machine))
 
 
 def _asked(consultation: Consultation) -> bool:

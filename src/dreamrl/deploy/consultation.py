@@ -67,6 +67,7 @@ class Consultation:
     """
 
     def __init__(self, agent: TrainedAgent, seed: Whole = 0, machine: Diagnosis | None = None):
+        self.machine = machine
         self.family: Diagnosis = _machine_of(agent.family, machine)
         self.agent, self._results, self._tests = agent, list[int](), list[int]()
         self.told: list[tuple[str, str]] = []

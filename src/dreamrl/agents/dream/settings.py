@@ -14,6 +14,7 @@ from dreamrl.agents.settings import (
 )
 from dreamrl.configuration import COUNT, SHARE, Range, check_divides, check_order, check_ranges
 from dreamrl.learners.ppo import PPO, PolicyObjective
+from dreamrl.networks.encoder import HIDDEN
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Encoding:
     """Standard deviation of the noise on z."""
     scale: Annotated[float, Range(1e-6, 1e6)] = 1.0
     """Mean |f|^2 at the start."""
-    hidden: int = 64
+    hidden: int = HIDDEN
     """Width of the layer between a description and its encoding, where problems are described. 0:
     none, so that encodings of what problems are made of add up, in new combinations too."""
 
@@ -227,16 +228,15 @@ LATE = Constrained(begin=0.8, weight_begin=0.5, weight_end=0.8)
 """The bottleneck where exploitation learns late, as its policy is kept random for longer."""
 
 _DEFAULT = DreamSettings()
+_COOKING = dataclasses.replace(cooked(_DEFAULT, iterations=800), bottleneck=LATE)
 
 PRESETS = {
     "default": _DEFAULT,
     "bus": dataclasses.replace(_DEFAULT, budget=Budget(iterations=500, learning_rate=5e-3)),
     "map": dataclasses.replace(_DEFAULT, budget=Budget(iterations=500, learning_rate=5e-3)),
-    "cooking": dataclasses.replace(cooked(_DEFAULT, iterations=800), bottleneck=LATE),
+    "cooking": _COOKING,
     # Recipes are for any two drawers: what is in each must add up, in kitchens never seen too.
-    "described-cooking": dataclasses.replace(
-        cooked(_DEFAULT, iterations=800), bottleneck=LATE, encoding=Encoding(hidden=0)
-    ),
+    "described-cooking": dataclasses.replace(_COOKING, encoding=Encoding(hidden=0)),
     # c was 0 there.
     "sign": dataclasses.replace(
         pictures(_DEFAULT, gae_lambda=0.95),
