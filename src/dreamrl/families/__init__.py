@@ -22,7 +22,13 @@ from dreamrl.families.point_robot import PointRobot
 from dreamrl.families.sign import Sign
 from dreamrl.families.tabular import TabularDidactic
 from dreamrl.families.treasure import Treasure
-from dreamrl.families.user_families import import_family, is_own, lookup, register_user_family
+from dreamrl.families.user_families import (
+    import_family,
+    is_own,
+    lookup,
+    makes_families,
+    register_user_family,
+)
 from dreamrl.values import plain_value, shown
 
 _FAMILIES: dict[str, Callable[..., Family]] = {
@@ -72,11 +78,8 @@ def register_family(name: str, family: Family | Callable[..., Family]) -> None:
         raise UserError(f"a family's name has no colon: {name!r}")
     if _FAMILIES.get(name, family) is not family and name in NAMES:
         raise UserError(f"family {name!r} is built in: choose another name")
-    # A class has its instances' attributes, and would be taken for a family.
-    if isinstance(family, Family) and not isinstance(family, type):
-        _FAMILIES[name] = lambda: family
-    else:
-        _FAMILIES[name] = family
+    value: Any = family
+    _FAMILIES[name] = value if makes_families(value) else lambda: value
 
 
 def make(name: str, **fields: Any) -> Family:

@@ -40,8 +40,7 @@ def import_family(name: str, **fields: Any) -> Family:
         if not hasattr(module, attribute):
             raise UserError(f"family {name}: {place} has no {attribute!r}")
         family = getattr(module, attribute)
-        # Classes have what their instances have.
-        if inspect.isclass(family) or (callable(family) and not isinstance(family, Family)):
+        if makes_families(family):
             family = family(**fields)
     except UserError:
         raise
@@ -53,6 +52,12 @@ def import_family(name: str, **fields: Any) -> Family:
         return plain(family)
     register_user_family(name, family)
     return _BROUGHT[name]
+
+
+def makes_families(value: Any) -> bool:
+    """Return whether this makes families when it is called, and is none itself."""
+    # Classes have what their instances have.
+    return inspect.isclass(value) or (callable(value) and not isinstance(value, Family))
 
 
 def register_user_family(name: str, family: Family) -> None:
