@@ -54,7 +54,8 @@ def small_dqn():
 @pytest.fixture(scope="session", params=["ppo", "dqn"])
 def untrained(request, irrelevant_fact, small, small_dqn):
     """An algorithm of either learner before any update, and what it makes of its first trials."""
-    algorithm = Dream(irrelevant_fact, small if request.param == "ppo" else small_dqn)
+    privileged = changed(small, {"exploration.critic": "privileged"})
+    algorithm = Dream(irrelevant_fact, privileged if request.param == "ppo" else small_dqn)
     state = jax.jit(Trainer(algorithm).init)(jax.random.key(0))
     # A belief from the start, and doubts about it: nothing is 0 by accident.
     params = state.params._replace(decoder=stirred(state.params.decoder, 1))

@@ -114,18 +114,32 @@ def test_episodes_on_the_decoders_z_leave_only_the_bottleneck(untrained):
 
 
 def test_the_stop_rule_does_not_move_what_it_reads(untrained):
-    policy, batch = untrained.params.exploration, untrained.trials.exploration
+    params, batch = untrained.params, untrained.trials.exploration
 
     @jax.jit
     def grads(continuation):
         stopping = batch._replace(continuation=continuation)
         loss = untrained.losses(exploration=stopping)["exploration"]
-        return eqx.filter_grad(lambda policy: loss(policy)[0])(policy)
+        return eqx.filter_grad(lambda policy: loss((policy, params.critic))[0])(params.exploration)
 
     first, second = grads(batch.continuation), grads(batch.continuation + 10)
     assert same(first.network, second.network)
     assert not same(first.stop, second.stop)
     assert largest(first.network) > 0
+
+
+def test_a_critic_that_is_told_the_problem_moves_advantages_alone(untrained):
+    if not untrained.ppo:
+        return
+    algorithm, params = untrained.algorithm, untrained.params
+    batch, experience = untrained.trials.exploration, untrained.trials.experience
+    other = params._replace(critic=jax.tree.map(lambda x: x + 0.3, params.critic))
+    now = Snapshot(other, jnp.array(1.0), untrained.state.memory, None)
+    varied = jax.jit(lambda now: algorithm.prepare(now, experience)[0].exploration)(now)
+    assert not same(varied.learner.advantages, batch.learner.advantages)
+    assert same(varied.continuation, batch.continuation)
+    rest = (varied.percepts, varied.beliefs, varied.means)
+    assert same(rest, (batch.percepts, batch.beliefs, batch.means))
 
 
 def test_explorations_are_paid_alike_whatever_exploitation_does(untrained):
@@ -168,15 +182,20 @@ def test_groups_hold_each_parameter_once(untrained):
     for name, changed_parts in LEARNERS.items():
         groups = algorithm.groups(params)
         groups[name] = jax.tree.map(lambda x: x + 1, groups[name])
-        assert moved(params, algorithm.merge(params, groups)) == changed_parts
+        assert moved(params, algorithm.merge(params, groups)) == changed_parts & components(params)
 
 
 LEARNERS = {
     "exploitation": {"encoder", "exploitation"},
-    "exploration": {"exploration"},
+    "exploration": {"exploration", "critic"},
     "decoder": {"decoder"},
 }
 """The components that learn from each kind of data."""
+
+
+def components(params):
+    """The names of the components that there are."""
+    return {name for name, part in params._asdict().items() if part is not None}
 
 
 def moved(before, after):
@@ -230,4 +249,5 @@ def update(untrained):
 
 @pytest.mark.parametrize(("disturbed", "learners"), LEARNERS.items())
 def test_an_update_teaches_from_one_kind_of_data_those_it_is_for(update, disturbed, learners):
-    assert moved(update(None), update(disturbed)) == learners
+    before = update(None)
+    assert moved(before, update(disturbed)) == learners & components(before)

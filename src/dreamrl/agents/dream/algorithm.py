@@ -7,11 +7,12 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, PyTree
+from jaxtyping import Array, Bool, Float
 
 from dreamrl.agents.algorithm import Algorithm, Experience, Loss, Metrics, Snapshot
 from dreamrl.agents.dream import bottleneck, prices, regret
 from dreamrl.agents.dream.conditions import Conditions, Early, draw
+from dreamrl.agents.dream.critic import PrivilegedCritic
 from dreamrl.agents.dream.decoder import Decoder, belief_error, decoder_loss
 from dreamrl.agents.dream.dynamics import check_dynamics
 from dreamrl.agents.dream.exploration import (
@@ -26,6 +27,7 @@ from dreamrl.agents.dream.exploration import (
 from dreamrl.agents.dream.losses import (
     ExploitationBatch,
     ExplorationBatch,
+    exploitation_batch,
     exploitation_loss,
     exploration_loss,
     regret_loss,
@@ -126,7 +128,12 @@ class Dream(Algorithm):
             objective = regret.Regret(key_objective, family, z, settings.encoding.rho)
         elif explore.objective in OBJECTIVES:
             objective = OBJECTIVES[explore.objective](key_objective, family, width, z)
-        return Components(encoder, exploitation, exploration, decoder, objective), keys[4]
+        critic = None
+        if self._privileged:
+            key_critic = jax.random.fold_in(keys[2], 2)
+            critic = PrivilegedCritic(key_critic, explore.hidden, z, encoding.rho)
+        parts = (encoder, exploitation, exploration, decoder, objective, critic)
+        return Components(*parts), keys[4]
 
     def agent(self, params: Components) -> DreamAgent:
         """Return the agent of meta-test: all but the encoder."""
@@ -143,13 +150,17 @@ class Dream(Algorithm):
 
     def groups(self, params: Components) -> dict:
         """Return the groups that are trained apart."""
-        parts = ((params.encoder, params.exploitation), *params[2:])
+        exploit = (params.encoder, params.exploitation)
+        explore = (params.exploration, params.critic)
+        parts = (exploit, explore, params.decoder, params.objective)
         return dict(zip(self.group_names, parts, strict=False))
 
     def merge(self, params: Components, groups: dict) -> Components:
         encoder, exploitation = groups["exploitation"]
-        rest = {name: groups[name] for name in self.group_names[1:]}
-        return params._replace(encoder=encoder, exploitation=exploitation, **rest)
+        exploration, critic = groups["exploration"]
+        rest = {name: groups[name] for name in self.group_names[2:]}
+        own = dict(encoder=encoder, exploitation=exploitation, exploration=exploration)
+        return params._replace(**own, critic=critic, **rest)
 
     def target(self, params: Components) -> tuple[InstructedPolicy, ExplorationPolicy]:
         return params.exploitation, params.exploration
@@ -210,7 +221,8 @@ class Dream(Algorithm):
 
     def behave(self, now: Snapshot, conditions: Conditions) -> DreamBehaviour:
         agent, learner = self.agent(now.params), self.settings.learner
-        return DreamBehaviour(agent, conditions, now.progress, learner, now.params.encoder)
+        encoder, told = now.params.encoder, self._privileged
+        return DreamBehaviour(agent, conditions, now.progress, learner, encoder, told)
 
     def prepare(self, now: Snapshot, experience: Experience) -> tuple[Batch, Metrics]:
         """Return the data that each policy may learn from."""
@@ -230,6 +242,9 @@ class Dream(Algorithm):
             beliefs, records_x = trial.beliefs.mean, trial.extras.exploration
             before_acting, values = records_x.belief, records_x.continuation
             records = (records_x.learner, trial.extras.exploitation)
+            if params.critic is not None:
+                told = jax.lax.stop_gradient(params.critic(records_x.features, means))
+                records = (records_x.learner._replace(value=told), records[1])
         residuals = errors = belief_error(means[:, None], beliefs)
         if params.objective is not None:
             trials = Explored(trajectory, experience.problem_id)
@@ -238,7 +253,9 @@ class Dream(Algorithm):
         unit, share = self._found(residuals, on_purpose)
         cost = step_cost(explore.cost, share)
         contexts = jax.vmap(Conditions.beliefs)(conditions, beliefs)
-        exploitation = self._exploitation_batch(experience, contexts, records[1])
+        exploitation = exploitation_batch(
+            settings, experience, contexts, records[1], self._end_to_end
+        )
         returns, decoded = trial.exploitation.episode_return, conditions.decoded
         on_encoder = ~conditions.believed
 
@@ -269,9 +286,9 @@ class Dream(Algorithm):
             settings.learner.exploration,
             explore.discount,
         )
-        exploration = ExplorationBatch(
-            jax.vmap(before)(trajectory), before_acting, jax.lax.stop_gradient(continuation), batch
-        )
+        targets = jax.lax.stop_gradient(continuation)
+        percepts = jax.vmap(before)(trajectory)
+        exploration = ExplorationBatch(percepts, before_acting, targets, means, batch)
         ends = jax.vmap(stop_length)(values, trajectory.mask)
         informative = errors[:, 0].mean() > 4 * settings.encoding.rho**2
         is_late = progress > exploit.decoder_share_begin
@@ -306,8 +323,8 @@ class Dream(Algorithm):
 
         losses: dict[str, Loss] = {
             "exploitation": lambda nets: exploit_terms(nets, params.decoder),
-            "exploration": lambda policy: exploration_loss(
-                policy, explore_target, batch.exploration, settings, progress
+            "exploration": lambda nets: exploration_loss(
+                nets, explore_target, batch.exploration, settings, progress
             ),
             "decoder": decoder_terms,
         }
@@ -352,8 +369,9 @@ class Dream(Algorithm):
         return "never" if explore.stop == "rule" and free else explore.stop
 
     @property
-    def _episodes(self) -> int:
-        return self.settings.budget.episodes
+    def _privileged(self) -> bool:
+        """True if the exploration policy's critic is told the problem."""
+        return self.settings.exploration.critic == "privileged"
 
     @property
     def _end_to_end(self) -> bool:
@@ -375,25 +393,6 @@ class Dream(Algorithm):
     def _penalty_weight(self, now: Snapshot) -> Float[Array, ""]:
         kind = Unlimited() if self._end_to_end else self.settings.bottleneck
         return bottleneck.penalty_weight(kind, now.memory.dual, now.progress)
-
-    def _exploitation_batch(
-        self, experience: Experience, beliefs: Float[Array, "B N Z"], records: PyTree
-    ) -> ExploitationBatch:
-        """Return all exploitation episodes, [B * N, ...]."""
-        settings, trial, conditions = self.settings, experience.trial, experience.conditions
-        explorations = trial.exploration if self._end_to_end else None
-        problem_id, explorations = jax.tree.map(
-            lambda x: jnp.repeat(x, self._episodes, axis=0), (experience.problem_id, explorations)
-        )
-        zs = (beliefs, conditions.believed, conditions.noise)
-        (beliefs, believed, noise), goals, episodes, records = jax.tree.map(
-            lambda x: x.reshape(-1, *x.shape[2:]), (zs, trial.goals, trial.exploitation, records)
-        )
-        learner, discount = settings.learner, settings.exploitation.discount
-        batch = learner.prepare(episodes, records, learner.exploitation, discount)
-        percepts = jax.vmap(before)(episodes)
-        fields = (problem_id, beliefs, believed, noise, goals, percepts, batch)
-        return ExploitationBatch(*fields, episodes.episode_return, explorations)
 
 
 def _mean(x: Float[Array, "..."], mask: Bool[Array, "..."]) -> Float[Array, ""]:

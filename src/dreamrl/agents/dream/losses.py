@@ -4,10 +4,11 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, PyTree
 
-from dreamrl.agents.algorithm import Metrics, prefixed
+from dreamrl.agents.algorithm import Experience, Metrics, prefixed
 from dreamrl.agents.dream.bottleneck import penalty
+from dreamrl.agents.dream.critic import PrivilegedCritic
 from dreamrl.agents.dream.decoder import Decoder
 from dreamrl.agents.dream.exploration import ExplorationPolicy
 from dreamrl.agents.dream.networks import encoding
@@ -15,6 +16,7 @@ from dreamrl.agents.dream.regret import Regret
 from dreamrl.agents.dream.settings import DreamSettings
 from dreamrl.networks.encoder import Encoder
 from dreamrl.networks.policy import InstructedPolicy
+from dreamrl.trial import before
 from dreamrl.types import Percept, ProblemID, Trajectory
 
 
@@ -42,7 +44,34 @@ class ExplorationBatch(NamedTuple):
     beliefs: Float[Array, "B T Z"]
     continuation: Float[Array, "B T"]
     """The stop rule's targets."""
+    means: Float[Array, "B Z"]
+    """f(mu), for a critic that is told the problem."""
     learner: Any
+
+
+def exploitation_batch(
+    settings: DreamSettings,
+    experience: Experience,
+    beliefs: Float[Array, "B N Z"],
+    records: PyTree,
+    end_to_end: bool,
+) -> ExploitationBatch:
+    """Return all exploitation episodes, [B * N, ...]; end to end, with what was explored."""
+    trial, conditions = experience.trial, experience.conditions
+    explorations = trial.exploration if end_to_end else None
+    problem_id, explorations = jax.tree.map(
+        lambda x: jnp.repeat(x, settings.budget.episodes, axis=0),
+        (experience.problem_id, explorations),
+    )
+    zs = (beliefs, conditions.believed, conditions.noise)
+    (beliefs, believed, noise), goals, episodes, records = jax.tree.map(
+        lambda x: x.reshape(-1, *x.shape[2:]), (zs, trial.goals, trial.exploitation, records)
+    )
+    learner, discount = settings.learner, settings.exploitation.discount
+    batch = learner.prepare(episodes, records, learner.exploitation, discount)
+    percepts = jax.vmap(before)(episodes)
+    fields = (problem_id, beliefs, believed, noise, goals, percepts, batch)
+    return ExploitationBatch(*fields, episodes.episode_return, explorations)
 
 
 def exploitation_loss(
@@ -73,16 +102,19 @@ def exploitation_loss(
 
 
 def exploration_loss(
-    policy: ExplorationPolicy,
+    nets: tuple[ExplorationPolicy, PrivilegedCritic | None],
     target: ExplorationPolicy | None,
     batch: ExplorationBatch,
     settings: DreamSettings,
     progress: Float[Array, ""],
 ) -> tuple[Float[Array, ""], Metrics]:
     """Return the policy's loss and the stop rule's squared error."""
+    policy, critic = nets
     learner, objective = settings.learner, settings.learner.exploration
     inputs = (batch.percepts, batch.beliefs)
     decision = jax.vmap(policy.unroll)(*inputs)
+    if critic is not None:
+        decision = decision._replace(value=critic(decision.features, batch.means))
     target_decision = None if target is None else jax.vmap(target.unroll)(*inputs)
     loss, metrics = learner.loss(decision, target_decision, batch.learner, objective, progress)
     mask = batch.learner.mask

@@ -10,6 +10,7 @@ from jaxtyping import Array, Bool, Float, Int, Scalar
 from dreamrl.agents.acting import Behaviour, GreedyAgent, OnContext
 from dreamrl.agents.dream import exploration
 from dreamrl.agents.dream.conditions import Conditions
+from dreamrl.agents.dream.critic import PrivilegedCritic
 from dreamrl.agents.dream.decoder import Decoder
 from dreamrl.agents.dream.exploration import ExplorationPolicy, ExplorerCarry
 from dreamrl.agents.dream.objectives import Objective
@@ -31,6 +32,8 @@ class Components(NamedTuple):
     decoder: Decoder
     objective: Objective | Regret | None = None
     """The source of exploration's reward, if not information about z or exploitation."""
+    critic: PrivilegedCritic | None = None
+    """The exploration policy's value, where that is told the problem."""
 
 
 class DreamAgent(GreedyAgent):
@@ -96,12 +99,16 @@ class Recorded(NamedTuple):
     belief: Float[Array, " Z"]
     continuation: Float[Array, ""]
     """W, of the stop rule."""
+    features: Float[Array, " size"] | None
+    """What a privileged critic is told beside the problem, where there is one."""
 
 
 class DreamBehaviour(Behaviour):
     """Samples in both episodes; explorations are of full length, z is noisy."""
 
     encoder: Encoder
+    privileged: bool = eqx.field(static=True, default=False)
+    """Whether a critic is told the problem."""
 
     def explore(
         self, carry: ExplorerCarry, percept: Percept, key: Key
@@ -110,7 +117,8 @@ class DreamBehaviour(Behaviour):
         agent: DreamAgent = self.agent
         carry, decision = agent.decide_exploration(carry, percept)
         choice = self.learner.choose(decision, key, self.progress, self.conditions.random)
-        record = Recorded(choice.extras, carry.belief, agent.continuation(decision))
+        features = decision.features if self.privileged else None
+        record = Recorded(choice.extras, carry.belief, agent.continuation(decision), features)
         return carry, choice._replace(extras=record)
 
     def beliefs(self, exploration: Trajectory) -> Belief:

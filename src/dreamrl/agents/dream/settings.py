@@ -13,6 +13,8 @@ from dreamrl.agents.settings import (
     pictures,
 )
 from dreamrl.configuration import COUNT, SHARE, Range, check_divides, check_order, check_ranges
+from dreamrl.errors import UserError
+from dreamrl.learners.dqn import DQN
 from dreamrl.learners.ppo import PPO, PolicyObjective
 from dreamrl.networks.encoder import HIDDEN
 
@@ -155,6 +157,9 @@ class Exploration:
     gave alone (`end-to-end`); or one of the related objectives."""
     hidden: Annotated[int, COUNT] = 32
     """Width of the policy."""
+    critic: Literal["history", "privileged"] = "history"
+    """What the value is told that the policy's gains are compared with, by learner ppo: the history
+    alone; or, in training, the problem too, which leaves less noise where tests leave doubts."""
     discount: Annotated[float, SHARE] = 0.97
     """Discount of information gained."""
     cost: Annotated[float, SHARE] = 0.02
@@ -210,6 +215,11 @@ class DreamSettings:
     def __post_init__(self) -> None:
         check_ranges(self)
         check_learner(self.learner, self.budget)
+        if self.exploration.critic == "privileged" and isinstance(self.learner, DQN):
+            raise UserError(
+                "exploration.critic privileged is for learner ppo, as dqn has no critic but its Q: "
+                "choose exploration.critic=history"
+            )
         check_divides("decoder.replay", self.decoder.replay, "trials", self.budget.trials)
 
 
@@ -252,9 +262,12 @@ PRESETS = {
         exploration=Exploration(hidden=64, discount=0.99, cost=0.002),
     ),
     # Tests leave doubts, and beliefs between two faults must not look like a third: encodings that
-    # are as far from each other as the norm makes them (docs/lessons.md).
+    # are as far from each other as the norm makes them. What a test gains differs with the fault
+    # more than with the test (docs/lessons.md).
     "diagnosis": dataclasses.replace(
-        _DEFAULT, bottleneck=dataclasses.replace(BY_NORM, first_dual=0.1, least_dual=0.1)
+        _DEFAULT,
+        bottleneck=dataclasses.replace(BY_NORM, first_dual=0.1, least_dual=0.1),
+        exploration=Exploration(critic="privileged"),
     ),
     # c was 0.1, and |f|^2 was kept from growing above 10: a hundredth of it, once it is as large.
     # |f|^2 began at 22.
