@@ -157,15 +157,13 @@ def _episode(
 ) -> Episode:
     family, observations = story.family, np.asarray(episode.observations)
     end = "terminated" if bool(episode.terminated.any()) else "truncated"
+    if stopped(episode):
+        end = "stopped"
     space = family.observation_space
     return {
         "actions": [story.name_of(action, exploring) for action in episode.actions],
         "rewards": _numbers(episode.rewards),
-        "end": "stopped"
-        if stopped(episode)
-        else "terminated"
-        if end == "terminated"
-        else "truncated",
+        "end": end,
         "alternatives": _alternatives(record, len(episode.actions) + stopped(episode), q_learning),
         "seen": [] if boards.picture_space(space) else [words(x) for x in observations],
         "places": [(_short(x[0]), _short(x[1])) for x in observations]
