@@ -178,7 +178,7 @@ def _in_full(settings: Any, name: str, value: str) -> str:
             kind = _needed_kind(settings, new_paths[0])
             raise UserError(f"--{_dashed(name)} is called {flags} now{kind}")
         if not ends:
-            # Privileged with the flags that there are.
+            # What reads the flags says which there are.
             return f"--{_dashed(name)}{value}"
         plain = resolve(settings, plain)
     folder, dot, end = plain.rpartition(".")

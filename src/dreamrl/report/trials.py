@@ -156,9 +156,11 @@ def _episode(
     story: Story, exploring: bool, episode: Trajectory, record: Decided | None, q_learning: bool
 ) -> Episode:
     family, observations = story.family, np.asarray(episode.observations)
-    end = "terminated" if bool(episode.terminated.any()) else "truncated"
+    end: Literal["stopped", "terminated", "truncated"] = "truncated"
     if stopped(episode):
         end = "stopped"
+    elif bool(episode.terminated.any()):
+        end = "terminated"
     space = family.observation_space
     return {
         "actions": [story.name_of(action, exploring) for action in episode.actions],

@@ -126,3 +126,11 @@ def test_without_the_bottleneck_an_irrelevant_fact_stays_in_z(
     learned = well_compiled(learn, jax.random.key(0))
     assert float(learned.returns) >= 0.95 * BEST
     assert bits_about_symbol(np.asarray(learned.means), small.encoding.rho) > 1
+
+
+def test_a_critic_that_is_told_the_problem_teaches_to_find_out(relevant_fact, small, well_compiled):
+    settings = changed(small, {"exploration.critic": "privileged", "iterations": 150})
+    learn = partial(learner(settings), relevant_fact)
+    learned = well_compiled(learn, jax.random.key(0))
+    assert float(learned.returns) >= 0.95 * BEST
+    assert 2 <= float(learned.length) <= 3

@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 
 from dreamrl.agents import registry
+from dreamrl.agents.dream.algorithm import Dream
 from dreamrl.agents.dream.settings import DreamSettings
 from dreamrl.configuration import changed
 from dreamrl.errors import UserError
@@ -50,6 +51,13 @@ def test_refused(settings, said):
 def test_an_unknown_bottleneck_is_refused():
     with pytest.raises(UserError, match="'tight': it must be constrained or fixed or none"):
         changed(DreamSettings(), {"bottleneck": "tight"})
+
+
+def test_dqn_has_no_critic_to_tell_the_problem(relevant_fact, small_dqn):
+    settings = changed(small_dqn, {"exploration.critic": "privileged"})
+    with pytest.raises(UserError, match=r"choose exploration\.critic history") as caught:
+        Dream(relevant_fact, settings)
+    assert "\n" not in str(caught.value)
 
 
 PRESETS = registry.METHODS["dream"].presets

@@ -12,7 +12,7 @@ from jaxtyping import Array, Bool, Float
 from dreamrl.agents.algorithm import Algorithm, Experience, Loss, Metrics, Snapshot
 from dreamrl.agents.dream import bottleneck, prices, regret
 from dreamrl.agents.dream.conditions import Conditions, Early, draw
-from dreamrl.agents.dream.critic import PrivilegedCritic
+from dreamrl.agents.dream.critic import PrivilegedCritic, check_critic
 from dreamrl.agents.dream.decoder import Decoder, belief_error, decoder_loss
 from dreamrl.agents.dream.dynamics import check_dynamics
 from dreamrl.agents.dream.exploration import (
@@ -100,6 +100,7 @@ class Dream(Algorithm):
         if self.settings.exploration.objective == "predict-dynamics":
             check_dynamics(self.family)
         check_actions(self.family, self.settings.learner)
+        check_critic(self.settings)
 
     def init(self, key: Key) -> tuple[Components, Key]:
         """Return first components, each from a key of its own, and the key to go on with."""

@@ -9,9 +9,21 @@ import equinox as eqx
 import jax
 from jaxtyping import Array, Float
 
+from dreamrl.agents.dream.settings import DreamSettings
+from dreamrl.errors import UserError
+from dreamrl.learners.dqn import DQN
 from dreamrl.networks.encoder import HIDDEN
 from dreamrl.networks.layers import Dense
 from dreamrl.types import Key
+
+
+def check_critic(settings: DreamSettings) -> None:
+    """Raise UserError where a learner has no critic to tell anything."""
+    if settings.exploration.critic == "privileged" and isinstance(settings.learner, DQN):
+        raise UserError(
+            "exploration.critic privileged is for learner ppo, as dqn has no critic but its Q: "
+            "choose exploration.critic history"
+        )
 
 
 class PrivilegedCritic(eqx.Module):

@@ -13,8 +13,6 @@ from dreamrl.agents.settings import (
     pictures,
 )
 from dreamrl.configuration import COUNT, SHARE, Range, check_divides, check_order, check_ranges
-from dreamrl.errors import UserError
-from dreamrl.learners.dqn import DQN
 from dreamrl.learners.ppo import PPO, PolicyObjective
 from dreamrl.networks.encoder import HIDDEN
 
@@ -215,11 +213,6 @@ class DreamSettings:
     def __post_init__(self) -> None:
         check_ranges(self)
         check_learner(self.learner, self.budget)
-        if self.exploration.critic == "privileged" and isinstance(self.learner, DQN):
-            raise UserError(
-                "exploration.critic privileged is for learner ppo, as dqn has no critic but its Q: "
-                "choose exploration.critic=history"
-            )
         check_divides("decoder.replay", self.decoder.replay, "trials", self.budget.trials)
 
 
