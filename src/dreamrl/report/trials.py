@@ -1,7 +1,7 @@
 """Trials of a run's agent, with all that is to be seen of them."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Shaped
