@@ -177,9 +177,8 @@ def table(results):
     """Return the results as Markdown: means over seeds, and the lowest return."""
     lines = []
     for name, kinds in results.items():
-        for kind, held in kinds.items():
-            rows = held["seeds"]
-
+        for kind, found in kinds.items():
+            rows = found["seeds"]
             lowest = min(row["return_unseen"] for row in rows)
             returns = (
                 f"{mean(rows, 'return_unseen'):.3f} ({lowest:.3f})",

@@ -129,9 +129,10 @@ def test_the_stop_rule_does_not_move_what_it_reads(untrained):
 
 
 def test_a_critic_that_is_told_the_problem_moves_advantages_alone(untrained):
-    if not untrained.ppo:
-        return
     algorithm, params = untrained.algorithm, untrained.params
+    if not untrained.ppo:
+        assert params.critic is None
+        return
     batch, experience = untrained.trials.exploration, untrained.trials.experience
     other = params._replace(critic=jax.tree.map(lambda x: x + 0.3, params.critic))
     now = Snapshot(other, jnp.array(1.0), untrained.state.memory, None)

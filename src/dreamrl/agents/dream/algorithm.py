@@ -130,7 +130,7 @@ class Dream(Algorithm):
         elif explore.objective in OBJECTIVES:
             objective = OBJECTIVES[explore.objective](key_objective, family, width, z)
         critic = None
-        if self._privileged:
+        if explore.critic == "privileged":
             key_critic = jax.random.fold_in(keys[2], 2)
             critic = PrivilegedCritic(key_critic, explore.hidden, z, encoding.rho)
         parts = (encoder, exploitation, exploration, decoder, objective, critic)
@@ -159,9 +159,8 @@ class Dream(Algorithm):
     def merge(self, params: Components, groups: dict) -> Components:
         encoder, exploitation = groups["exploitation"]
         exploration, critic = groups["exploration"]
-        rest = {name: groups[name] for name in self.group_names[2:]}
-        own = dict(encoder=encoder, exploitation=exploitation, exploration=exploration)
-        return params._replace(**own, critic=critic, **rest)
+        decoder, objective = groups["decoder"], groups.get("objective", params.objective)
+        return Components(encoder, exploitation, exploration, decoder, objective, critic)
 
     def target(self, params: Components) -> tuple[InstructedPolicy, ExplorationPolicy]:
         return params.exploitation, params.exploration
@@ -222,8 +221,8 @@ class Dream(Algorithm):
 
     def behave(self, now: Snapshot, conditions: Conditions) -> DreamBehaviour:
         agent, learner = self.agent(now.params), self.settings.learner
-        encoder, told = now.params.encoder, self._privileged
-        return DreamBehaviour(agent, conditions, now.progress, learner, encoder, told)
+        parts = (now.params.encoder, now.params.critic is not None)
+        return DreamBehaviour(agent, conditions, now.progress, learner, *parts)
 
     def prepare(self, now: Snapshot, experience: Experience) -> tuple[Batch, Metrics]:
         """Return the data that each policy may learn from."""
@@ -232,12 +231,12 @@ class Dream(Algorithm):
         trial, conditions = experience.trial, experience.conditions
         trajectory, on_purpose = trial.exploration, conditions.on_purpose
         means = jax.lax.stop_gradient(params.encoder(experience.problem_id))
+        percepts = jax.vmap(before)(trajectory)
         records: Any = ((), ())
         if trial.beliefs is None:
             beliefs = jax.lax.stop_gradient(jax.vmap(params.decoder.unroll)(trajectory))
             before_acting = beliefs[:, :-1]
-            inputs = (jax.vmap(before)(trajectory), before_acting)
-            decision = jax.vmap(params.exploration.unroll)(*inputs)
+            decision = jax.vmap(params.exploration.unroll)(percepts, before_acting)
             values = params.exploration.stop(decision.features)
         else:
             beliefs, records_x = trial.beliefs.mean, trial.extras.exploration
@@ -288,7 +287,6 @@ class Dream(Algorithm):
             explore.discount,
         )
         targets = jax.lax.stop_gradient(continuation)
-        percepts = jax.vmap(before)(trajectory)
         exploration = ExplorationBatch(percepts, before_acting, targets, means, batch)
         ends = jax.vmap(stop_length)(values, trajectory.mask)
         informative = errors[:, 0].mean() > 4 * settings.encoding.rho**2
@@ -368,11 +366,6 @@ class Dream(Algorithm):
         # Where steps cost nothing, an error of the rule would be all that ends an exploration.
         free = explore.cost == 0 and not self._weight
         return "never" if explore.stop == "rule" and free else explore.stop
-
-    @property
-    def _privileged(self) -> bool:
-        """True if the exploration policy's critic is told the problem."""
-        return self.settings.exploration.critic == "privileged"
 
     @property
     def _end_to_end(self) -> bool:
