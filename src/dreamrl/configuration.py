@@ -58,7 +58,7 @@ def check_ranges(settings: Any) -> None:
         if (plain := plain_value(value)) is not value:
             value = plain
             object.__setattr__(settings, field.name, value)
-        words = _words(kind)
+        words = _literal_words(kind)
         if words and int in typing.get_args(kind):
             if value not in words:
                 _check_word_or_number(field.name, value, words, limits)
@@ -78,11 +78,11 @@ def _unwrapped(hint: Any) -> tuple[Any, Range]:
     return kind, next((r for r in rest if isinstance(r, Range)), Range())
 
 
-def _words(kind: Any) -> tuple[str, ...]:
+def _literal_words(kind: Any) -> tuple[str, ...]:
     """Return the words that a Literal allows, or one beside other types."""
     if typing.get_origin(kind) is Literal:
         return typing.get_args(kind)
-    return tuple(word for member in typing.get_args(kind) for word in _words(member))
+    return tuple(word for member in typing.get_args(kind) for word in _literal_words(member))
 
 
 def _check_word_or_number(name: str, value: Any, words: tuple[str, ...], limits: Range) -> None:
@@ -140,7 +140,7 @@ def from_dict(kind: Any, entries: dict[str, Any]) -> Any:
     Raises:
         UserError: For an unknown entry, or a value out of its range.
     """
-    target = _chosen(kind, entries)
+    target = _kind_named(kind, entries)
     fields: dict[str, Any] = {f.name: hints(target)[f.name] for f in dataclasses.fields(target)}
     if odd := sorted(entries.keys() - fields.keys() - {"kind"}):
         raise UserError(f"unknown setting {odd[0]!r} of {target.__name__}")
@@ -155,7 +155,7 @@ def from_dict(kind: Any, entries: dict[str, Any]) -> Any:
     return target(**values)
 
 
-def _chosen(kind: Any, entries: dict[str, Any]) -> type:
+def _kind_named(kind: Any, entries: dict[str, Any]) -> type:
     """Return the dataclass that an entry names, where several are possible."""
     kinds = kinds_of(kind)
     if "kind" not in entries or not kinds:
@@ -219,7 +219,7 @@ def changed(settings: S, changes: Mapping[str, Any]) -> S:
     result = settings
     for name, value in _kinds_first(settings, changes):
         result = _unchecked(result, resolve(result, name).split("."), value)
-    return _checked(result)
+    return _recheck(result)
 
 
 def changed_by_text(settings: S, changes: Mapping[str, str]) -> S:
@@ -228,7 +228,7 @@ def changed_by_text(settings: S, changes: Mapping[str, str]) -> S:
     for name, text in _kinds_first(settings, changes):
         path = resolve(result, name).split(".")
         result = _unchecked(result, path, _read(result, path, text))
-    return _checked(result)
+    return _recheck(result)
 
 
 def _kinds_first(settings: Any, changes: Mapping[str, Any]) -> list[tuple[str, Any]]:
@@ -277,8 +277,8 @@ def _unchecked(settings: S, path: list[str], value: Any) -> S:
     return result
 
 
-def _checked(settings: Any) -> Any:
+def _recheck(settings: Any) -> Any:
     """Return the same settings, made anew from the inside out: each checks itself."""
     values = {field.name: getattr(settings, field.name) for field in dataclasses.fields(settings)}
-    nested = {name: _checked(x) for name, x in values.items() if dataclasses.is_dataclass(x)}
+    nested = {name: _recheck(x) for name, x in values.items() if dataclasses.is_dataclass(x)}
     return dataclasses.replace(settings, **nested)

@@ -22,10 +22,10 @@ class UserError(Exception):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Come back from another process as it was raised there, however it is made."""
-        return _as_it_was, (type(self), self.args), vars(self)
+        return _rebuild, (type(self), self.args), vars(self)
 
 
-def _as_it_was(kind: type[UserError], args: tuple[Any, ...]) -> UserError:
+def _rebuild(kind: type[UserError], args: tuple[Any, ...]) -> UserError:
     return kind.__new__(kind, *args)
 
 

@@ -105,7 +105,7 @@ def evaluate(
     trials, episodes = whole("trials", trials, 2), whole("episodes", episodes, 1)
     problem_ids = spread(ids, trials, seed, prior_of(family, ids))
     keys = jax.random.split(jax.random.key(seed), trials)
-    results = per_family(_many, family, episodes)(agent, problem_ids, keys)
+    results = per_family(_batched_outcomes, family, episodes)(agent, problem_ids, keys)
     returns, lengths, counts = jax.tree.map(np.asarray, results)
     scores = returns.mean(1)
     return Evaluation(
@@ -213,7 +213,7 @@ def _compiled(
     return in_own_switches(jit(build(*inputs), **options))
 
 
-def _many(family: Family, episodes: int) -> Callable[..., Outcome]:
+def _batched_outcomes(family: Family, episodes: int) -> Callable[..., Outcome]:
     return lambda agent, ids, keys: outcomes(family, agent, ids, keys, episodes)
 
 

@@ -39,7 +39,7 @@ def interruptible(say: Callable[[], None] = lambda: None) -> Iterator[Callable[[
     The first signal calls `say`, in another thread; the second one leaves the program.
     """
     request = threading.Event()
-    with _heard(_twice(request, say), _ending(), lambda *_: request.set()):
+    with _handling(_stop_or_leave(request, say), _ending_signals(), lambda *_: request.set()):
         yield request.is_set
 
 
@@ -64,13 +64,15 @@ def prompt() -> Iterator[Callable[[], bool]]:
 
     begin = threading.Thread(target=soon, name="dreamrl-leaving", daemon=True).start
     try:
-        with _heard(_twice(request, begin), _ending(), once):
+        with _handling(_stop_or_leave(request, begin), _ending_signals(), once):
             yield request.is_set
     finally:
         end.set()
 
 
-def _twice(request: threading.Event, first_time: Callable[[], None]) -> Callable[[int], None]:
+def _stop_or_leave(
+    request: threading.Event, first_time: Callable[[], None]
+) -> Callable[[int], None]:
     """Return a function to call with signals: the second one that is not an echo leaves."""
     first: float | None = None
 
@@ -86,7 +88,7 @@ def _twice(request: threading.Event, first_time: Callable[[], None]) -> Callable
     return tell
 
 
-def _ending() -> list[int]:
+def _ending_signals() -> list[int]:
     """Return the signals that are to end a program; nohup has those ignored that it survives."""
     return [n for n in (*ALWAYS, *MAYBE) if n in ALWAYS or signal.getsignal(n) != signal.SIG_IGN]
 
@@ -133,7 +135,7 @@ def stand_back() -> None:
 
 
 @contextlib.contextmanager
-def _heard(
+def _handling(
     tell: Callable[[int], None], numbers: Sequence[int], handler: Callable[..., None]
 ) -> Iterator[None]:
     """Call `tell` with each signal, in a thread of its own; `handler` is Python's.

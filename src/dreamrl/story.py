@@ -93,7 +93,7 @@ def play_story(agent: TrainedAgent, problem_id: int, seed: int = 0) -> Story:
         beliefs,
         goal,
         exploitation.trajectory,
-        (_decided(exploration.extras), exploitation.decided),
+        (_decisions(exploration.extras), exploitation.decided),
         (_separate(exploration.states, beliefs.steps), exploitation.states),
     )
 
@@ -129,10 +129,10 @@ def _exploit(
     episode = exploit(agent.agent, problem, goal, beliefs.held.last, jax.random.key(seed))
     trajectory = without_padding(episode.trajectory)
     states = _separate(episode.states, len(trajectory.actions))
-    return Exploited(trajectory, _decided(episode.extras), states)
+    return Exploited(trajectory, _decisions(episode.extras), states)
 
 
-def _decided(extras: Any) -> Decided | None:
+def _decisions(extras: Any) -> Decided | None:
     """Return the record of decisions, if it is a trained agent's."""
     return jax.tree.map(np.asarray, extras) if isinstance(extras, Decided) else None
 

@@ -102,7 +102,7 @@ def _diverged(seed: int, training: Training, at: int, parts: Sequence[str]) -> s
     )
 
 
-def _parts(flags: dict[str, np.ndarray], place: int) -> list[str]:
+def _broken_parts(flags: dict[str, np.ndarray], place: int) -> list[str]:
     return [name.removeprefix("bad_") for name in flags if flags[name][place]]
 
 
@@ -175,7 +175,7 @@ def train(
             Failure(
                 i,
                 training.iteration,
-                _diverged(seeds[i], training, int(breaks[i]), _parts(flags, i)),
+                _diverged(seeds[i], training, int(breaks[i]), _broken_parts(flags, i)),
             )
             for i in training.healthy
             if breaks[i]
@@ -184,7 +184,7 @@ def train(
             raise TrainingDiverged(snapshot(training), failures)
         training = training._replace(failures=training.failures + failures)
         if training.failures:
-            states = _held(
+            states = _keep_failed_seeds(
                 np.isin(np.arange(places.padded), training.healthy), states, training.state
             )
         training = training._replace(
@@ -246,7 +246,7 @@ def complete(training: Training, iterations: int, until: int | None = None) -> b
 
 
 @jax.jit
-def _held(healthy: Bool[Array, " seeds"], new: PyTree, old: PyTree) -> PyTree:
+def _keep_failed_seeds(healthy: Bool[Array, " seeds"], new: PyTree, old: PyTree) -> PyTree:
     """Return the new states of healthy seeds beside the old ones of the others."""
     choose = jax.vmap(jnp.where)
     return jax.tree.map(lambda x, y: choose(healthy, x, y), new, old)

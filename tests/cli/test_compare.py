@@ -145,7 +145,7 @@ def test_the_board_shows_the_whole_table(fake):
     assert "50%, 0.125" in said
     assert said.count("to come") == 2
     # Of the running cell 30 more seconds, and twice the mean of 60 and 70.
-    assert board._left() == "3 of 4 to do, 3 min left"
+    assert board._time_left() == "3 of 4 to do, 3 min left"
 
 
 def shown(board):

@@ -11,7 +11,7 @@ from PIL import Image
 import dreamrl
 from dreamrl.deploy import TrainedAgent
 from dreamrl.families.sign.world import Pose
-from dreamrl.figures.sign import _free
+from dreamrl.figures.sign import _distance_to_wall
 from dreamrl.figures.trial import animate_trial, draw_trial, scene_of
 from dreamrl.story import Story, play_story
 from dreamrl.trial import Choice
@@ -137,9 +137,13 @@ def test_what_can_be_read_is_framed(jitter, monkeypatch):
 
 def test_the_view_ends_at_walls():
     east, south = np.array([[1.0, 0.0]]), np.array([[0.0, 1.0]])
-    assert _free(np.array([4.0, 3.0]), east) == pytest.approx(6)
-    assert _free(np.array([8.0, 3.0]), south) == pytest.approx(3.5), "the wall between the rooms"
-    assert _free(np.array([4.0, 3.0]), south) == pytest.approx(10), "through the passage"
+    assert _distance_to_wall(np.array([4.0, 3.0]), east) == pytest.approx(6)
+    assert _distance_to_wall(np.array([8.0, 3.0]), south) == pytest.approx(3.5), (
+        "the wall between the rooms"
+    )
+    assert _distance_to_wall(np.array([4.0, 3.0]), south) == pytest.approx(10), (
+        "through the passage"
+    )
 
 
 def test_that_the_agent_stopped_is_said(story):

@@ -72,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from dreamrl.cli.screen import streams
 
     with streams() as (out, err):
-        code = _told(words, alone=arguments is None)
+        code = _run_and_report(words, alone=arguments is None)
         out.flush()
         if code and (module := sys.modules.get("dreamrl.processes")):
             module.leave(code)
@@ -83,7 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return code or 1
 
 
-def _told(arguments: list[str], alone: bool) -> int:
+def _run_and_report(arguments: list[str], alone: bool) -> int:
     """Run one command, and tell what ends it in a line; `alone` is the program's only one."""
     try:
         with interruption.prompt() as stopped:

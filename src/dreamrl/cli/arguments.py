@@ -34,13 +34,13 @@ def parse(command: ModuleType, prog: str, arguments: list[str]) -> Any:
     _check_flags(kind, arguments)
     _check_number(kind, prog, arguments)
     stderr = io.StringIO()
-    # tyro draws its boxes by stdout's encoding, and `_plain` reads those of UTF-8.
+    # tyro draws its boxes by stdout's encoding, and `_box_text` reads those of UTF-8.
     utf8 = io.TextIOWrapper(io.BytesIO(), "utf-8")
     try:
         with contextlib.redirect_stderr(stderr), contextlib.redirect_stdout(utf8), _room():
             return tyro.cli(kind, args=arguments, prog=prog, config=style)
     except SystemExit:
-        raise UserError(f"{_plain(stderr.getvalue())} (see {prog} --help)") from None
+        raise UserError(f"{_box_text(stderr.getvalue())} (see {prog} --help)") from None
 
 
 @contextlib.contextmanager
@@ -115,7 +115,7 @@ def _is_positional(field: dataclasses.Field) -> bool:
     return tyro.conf.Positional in getattr(field.type, "__metadata__", ())
 
 
-def _plain(box: str) -> str:
+def _box_text(box: str) -> str:
     """Return the text in the first part of the box that tyro draws around an error."""
     lines = [line.strip("│ \t") for line in box.splitlines()]
     words = []

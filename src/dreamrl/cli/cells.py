@@ -67,18 +67,20 @@ class Board:
             words += f", {statistics.fmean(r['return_unseen'] for r in records):.3f}"
         self.states[key] = words
         rate = sum(record["steps_per_second"] for record in records)
-        self._say(f"{cell.name} on {cell.family}: {words}  {rate:,.0f} steps/s  {self._left()}")
+        self._say(
+            f"{cell.name} on {cell.family}: {words}  {rate:,.0f} steps/s  {self._time_left()}"
+        )
 
     def done(self, cell: Cell, result: Result) -> None:
         """Show the result of a cell, of this call or of an earlier one."""
-        key = self._ended(cell)
+        key = self._mark_ended(cell)
         score = statistics.fmean(seed["unseen"]["return"] for seed in result["seeds"])
         self.states[key] = f"done, {score:.3f}"
         self.seconds[key] = sum(each["wall_seconds"] for each in result["trainings"])
-        self._say(f"{cell.name} on {cell.family}: {self.states[key]}  {self._left()}")
+        self._say(f"{cell.name} on {cell.family}: {self.states[key]}  {self._time_left()}")
 
     def failed(self, cell: Cell, error: UserError) -> None:
-        key = self._ended(cell)
+        key = self._mark_ended(cell)
         self.states[key] = "failed"
         self.warn(f"{cell.name} on {cell.family}: {error}")
 
@@ -96,11 +98,11 @@ class Board:
             table.add_row(Text(name), *states)
         grid = Table.grid()
         grid.add_row(table)
-        for line in (self._left(), *self.notes):
+        for line in (self._time_left(), *self.notes):
             grid.add_row(Text(f"  {line}"))
         return Panel(grid, title="[bold]compare[/]", expand=False)
 
-    def _left(self) -> str:
+    def _time_left(self) -> str:
         """Return how long the cells that are running and to come will take, as the others did."""
         durations = {key: s for key, s in self.seconds.items() if s > 0}
         if not durations:
@@ -113,7 +115,7 @@ class Board:
         left /= max(1, len(self.running))
         return f"{len(open_)} of {len(self.cells)} to do, {_clock(left)} left"
 
-    def _ended(self, cell: Cell) -> Key:
+    def _mark_ended(self, cell: Cell) -> Key:
         key = cell.key
         self.cells[key] = cell
         self.running.pop(key, None)

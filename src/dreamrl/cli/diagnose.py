@@ -63,11 +63,11 @@ def run(options: Options) -> None:
     if options.serve:
         _serve(path, options)
         return
-    consultation = _begun(path, options)
+    consultation = _consultation(path, options)
     if options.json:
         print_json(summary(consultation))
         return
-    while _asked(consultation):
+    while _ask(consultation):
         pass
     texts = wording(consultation)
     print(f"\nrepair: {texts.advice.repair}")
@@ -79,7 +79,7 @@ def _serve(path: Path, options: Options) -> None:
     from dreamrl.studio.diagnosis import application
 
     # Whatever keeps it from proposing is told here; and the first page is not waited for.
-    consultation = _begun(path, options)
+    consultation = _consultation(path, options)
     wording(consultation)
     gate = door(options.host, options.port)
     say_address([("diagnosis", gate.address()), ("run", str(path))], options.json, options.open)
@@ -88,7 +88,7 @@ def _serve(path: Path, options: Options) -> None:
     serve(app, gate.listener)
 
 
-def _begun(path: Path, options: Options) -> Consultation:
+def _consultation(path: Path, options: Options) -> Consultation:
     """Return a consultation with the outcomes that the command was given."""
     machine = None if options.machine is None else diagnosis(str(options.machine))
     consultation = Consultation(load(path).with_stop(options.stop), machine=machine)
@@ -97,7 +97,7 @@ def _begun(path: Path, options: Options) -> Consultation:
     return consultation
 
 
-def _asked(consultation: Consultation) -> bool:
+def _ask(consultation: Consultation) -> bool:
     """Show what is known and ask for one outcome; return whether to go on."""
     texts = wording(consultation)
     print()

@@ -166,10 +166,10 @@ def _extra(extra: str, package: str) -> dict[str, Any]:
 
 def _locks() -> dict[str, dict[str, Any]]:
     """Compare installed packages with the locked versions, where this is a checkout with some."""
-    return {f"{lock.parent.name}/{lock.name}": _held(lock) for lock in sorted(LOCKS)}
+    return {f"{lock.parent.name}/{lock.name}": _compare_with_lock(lock) for lock in sorted(LOCKS)}
 
 
-def _held(lock: Path) -> dict[str, Any]:
+def _compare_with_lock(lock: Path) -> dict[str, Any]:
     pins = re.findall(r"^([\w.-]+)==(\S+)", lock.read_text(), re.MULTILINE)
     versions = {name: version(name) for name, _ in pins}
     missing = [name for name, number in versions.items() if number == NOWHERE]

@@ -75,7 +75,7 @@ class _Lines:
         for record in records:
             prefix = f"seed {record['seed']:.0f}  " if self.several else ""
             words = [f"{prefix}{self.goal.done(record)}"]
-            words += [f"{label} {text}" for label, text in _short(record, self.held_out)]
+            words += [f"{label} {text}" for label, text in _line_items(record, self.held_out)]
             words.append(f"{record['seconds']:.0f} s, {self.goal.left(record):.0f} s left")
             self._say("  ".join(words))
         if _collapsed(records) and not self.has_alarm:
@@ -147,16 +147,18 @@ class _LivePanel:
             walk = self.limits["no_exploration"]
             goal = f"  [dim](best {optimal:.2f}; without exploration {walk:.2f})[/]"
         suffix = ", unseen" if self.held_out else ""
-        rows.add_row(f"return{suffix}", f"[bold]{_all(records, 'return_unseen', '.3f')}[/]{goal}")
+        rows.add_row(
+            f"return{suffix}", f"[bold]{_over_seeds(records, 'return_unseen', '.3f')}[/]{goal}"
+        )
         if len(self.past) > 1:
             rows.add_row("", f"[green]{_spark(self.past)}[/]")
         if self.held_out:
-            rows.add_row("return, training", _all(records, "return_train", ".3f"))
-        length = _all(records, "exploration_length", ".1f")
+            rows.add_row("return, training", _over_seeds(records, "return_train", ".3f"))
+        length = _over_seeds(records, "exploration_length", ".1f")
         rows.add_row("steps of exploration", f"{length}  [dim]of {self.horizon}[/]")
         for name, label, form in METRICS:
             if name in first:
-                rows.add_row(label, _all(records, name, form))
+                rows.add_row(label, _over_seeds(records, name, form))
         rate = sum(record["steps_per_second"] for record in records)
         rows.add_row("environment steps/s", f"{rate:,.0f}")
 
@@ -169,7 +171,7 @@ METRICS = (
 """An algorithm's metrics that are shown, if it has them."""
 
 
-def _short(record: Record, held_out: bool) -> list[tuple[str, str]]:
+def _line_items(record: Record, held_out: bool) -> list[tuple[str, str]]:
     both = (("return_unseen", "unseen", ".3f"), ("return_train", "training", ".3f"))
     returns = both if held_out else (("return_unseen", "return", ".3f"),)
     columns = (*returns, ("exploration_length", "length", ".1f"), *METRICS)
@@ -177,7 +179,7 @@ def _short(record: Record, held_out: bool) -> list[tuple[str, str]]:
     return [*pairs, ("steps/s", f"{record['steps_per_second']:,.0f}")]
 
 
-def _all(records: Sequence[Record], name: str, form: str) -> str:
+def _over_seeds(records: Sequence[Record], name: str, form: str) -> str:
     """Return one seed's value; of several, the mean and the lowest and highest."""
     values = [record[name] for record in records if name in record]
     if not values:

@@ -69,24 +69,28 @@ def _number(value: float | None) -> str:
 
 def _tell_diagnosis(values: references.DiagnosisReference, as_json: bool) -> None:
     if as_json:
-        print_json(_plain(values))
+        print_json(_as_objects(values))
         return
     print(f"mean returns in {values.family}, after so many tests in the mean")
     best = values.bayes_optimal
     print_rows(
         [
             ("told the fault", f"{values.optimum:.4f}"),
-            ("best tests", _between(best)),
-            *([("most information on repairs", _way(values.informed))] if values.informed else []),
-            ("greedy information gain", _way(values.greedy_information)),
-            ("greedy value of information", _way(values.greedy_value)),
-            ("tests in the table's order", _way(values.fixed_order)),
-            ("tests at random", _way(values.random)),
+            ("best tests", _bounds_text(best)),
+            *(
+                [("most information on repairs", _way_text(values.informed))]
+                if values.informed
+                else []
+            ),
+            ("greedy information gain", _way_text(values.greedy_information)),
+            ("greedy value of information", _way_text(values.greedy_value)),
+            ("tests in the table's order", _way_text(values.fixed_order)),
+            ("tests at random", _way_text(values.random)),
             ("no test", f"{values.no_test:.4f}"),
         ]
     )
     print("\nbest return of at most so many tests")
-    print_rows([(str(n), _between(value)) for n, value in enumerate(values.by_budget)])
+    print_rows([(str(n), _bounds_text(value)) for n, value in enumerate(values.by_budget)])
     if values.frontier:
         print("\nbest return at a price of a test, which is not counted")
         points = [(f"{p.price:.4f}", f"{p.mean:.4f}  {p.tests:.2f}") for p in values.frontier]
@@ -95,18 +99,18 @@ def _tell_diagnosis(values: references.DiagnosisReference, as_json: bool) -> Non
         print(f"\nnothing about the repair is told by: {', '.join(values.useless)}")
 
 
-def _between(value: Any) -> str:
+def _bounds_text(value: Any) -> str:
     high = f" to {value.high:.4f}" if value.gap else ""
     return f"{value.low:.4f}{high}  {value.tests:.2f}"
 
 
-def _way(value: Any) -> str:
+def _way_text(value: Any) -> str:
     error = f" (error {value.error:.4f})" if value.error else ""
     return f"{value.mean:.4f}  {value.tests:.2f}{error}"
 
 
-def _plain(value: Any) -> Any:
+def _as_objects(value: Any) -> Any:
     """Return named tuples as objects, whatever they are in."""
     if hasattr(value, "_asdict"):
-        return {name: _plain(each) for name, each in value._asdict().items()}
-    return [_plain(each) for each in value] if isinstance(value, tuple) else value
+        return {name: _as_objects(each) for name, each in value._asdict().items()}
+    return [_as_objects(each) for each in value] if isinstance(value, tuple) else value

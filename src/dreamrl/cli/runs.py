@@ -50,7 +50,7 @@ def run(options: Options) -> None:
             print(f"{summary.run}: {summary.error}")
 
 
-def _done(iteration: int, iterations: int) -> str:
+def _iterations_done(iteration: int, iterations: int) -> str:
     """Return how far a run is; after its last iteration it goes on for steps alone."""
     return f"{iteration}/{iterations}" if iteration <= iterations else str(iteration)
 
@@ -62,7 +62,7 @@ def _words(summary: Summary) -> tuple[str, ...]:
         summary.agent,
         summary.family,
         str(len(summary.seeds)),
-        _done(summary.iteration, summary.iterations),
+        _iterations_done(summary.iteration, summary.iterations),
         f"{summary.steps:,}",
         "-" if value is None else f"{value:.3f}",
         summary.state + (f", {len(summary.failed)} failed" if summary.failed else ""),

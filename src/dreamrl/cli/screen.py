@@ -15,7 +15,7 @@ PLAIN = {"‖": "|", "–": "-", "—": "-", "×": "x", "·": ".", "…": "...",
 """Stand-ins for what a terminal cannot show; letters lose their accents, and others are a ?."""
 
 
-def _stand_in(error: UnicodeError) -> tuple[str | bytes, int]:
+def _encode_replacement(error: UnicodeError) -> tuple[str | bytes, int]:
     """Encode the letters that a stream's own encoding lacks."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
@@ -23,16 +23,16 @@ def _stand_in(error: UnicodeError) -> tuple[str | bytes, int]:
     if all("\udc80" <= letter <= "\udcff" for letter in letters):
         # Bytes of a path that Python could not read: they go out as they came in.
         return bytes(ord(letter) - 0xDC00 for letter in letters), error.end
-    return "".join(map(_plain, letters)), error.end
+    return "".join(map(_ascii, letters)), error.end
 
 
-def _plain(letter: str) -> str:
+def _ascii(letter: str) -> str:
     if letter in PLAIN:
         return PLAIN[letter]
     return unicodedata.normalize("NFKD", letter).encode("ascii", "ignore").decode() or "?"
 
 
-codecs.register_error("dreamrl-plain", _stand_in)
+codecs.register_error("dreamrl-plain", _encode_replacement)
 
 
 class Stream:

@@ -86,7 +86,7 @@ def run(options: Options) -> int:
     settle(options)
     plan = _plan(options)
     check_out(options.out, options)
-    plans.begin(_gone_on_with(plan))
+    plans.begin(_resume_plan(plan))
     return finish(options.out, options, options.family, options.json)
 
 
@@ -116,7 +116,7 @@ def _cells(options: Options, combinations: list[dict[str, str]]) -> list[Cell]:
     return cells(names, options.family, options.seeds, options.budget, options.trials)
 
 
-def _gone_on_with(plan: Plan) -> Plan:
+def _resume_plan(plan: Plan) -> Plan:
     """Return the plan with what was proposed in its directory before; UserError for another's."""
     if not (plan.directory / PLAN).exists():
         return plan

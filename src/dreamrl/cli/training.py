@@ -60,7 +60,7 @@ def train_run(out: Path, until: int | None, devices: Devices, as_json: bool) -> 
         if session is None:
             _tell_finished(out, as_json)
             return 0
-        with _shown(session, Console(stderr=as_json)) as listener:
+        with _progress_display(session, Console(stderr=as_json)) as listener:
             if not locks():
                 listener.warn(UNLOCKED)
             outcome = session.run(listener, cli.BEGAN, devices)
@@ -93,7 +93,7 @@ def _random_numbers_of(out: Path) -> contextlib.AbstractContextManager[Any]:
 
 
 @contextlib.contextmanager
-def _shown(session: Session, console: Console) -> Iterator[Callbacks]:
+def _progress_display(session: Session, console: Console) -> Iterator[Callbacks]:
     """Yield a listener that shows a training, and works out references while compilers run.
 
     A fault in showing is passed over, and the training goes on.

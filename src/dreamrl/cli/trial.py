@@ -92,11 +92,11 @@ def _draw(story: Story, source: Run, out: Path | None) -> list[Path]:
     return [draw_trial(scene, folder / "trial.png"), animate_trial(scene, folder / "trial.gif")]
 
 
-def _short(numbers: Any) -> str:
+def _rounded_text(numbers: Any) -> str:
     return str(np.round(numbers, 3).tolist())
 
 
-def _observed(story: Story, observation: Any) -> dict[str, Any]:
+def _observation_entry(story: Story, observation: Any) -> dict[str, Any]:
     """Return an observation to be written down; a picture is drawn, a table of actions too wide."""
     space = without_said(story.family.observation_space)
     return {} if isinstance(space, Image | PerAction) else {"observation": observation.tolist()}
@@ -111,7 +111,7 @@ def _steps(story: Story) -> list[dict[str, Any]]:
         step: dict[str, Any] = {
             "step": t + 1,
             "action": story.name_of(action),
-            **_observed(story, exploration.observations[t + 1]),
+            **_observation_entry(story, exploration.observations[t + 1]),
             "belief_moved": float(shifts[t]),
         }
         if beliefs.errors is not None and gains is not None:
@@ -131,7 +131,7 @@ def _as_json(story: Story) -> dict[str, Any]:
         {
             "step": t + 1,
             "action": story.name_of(action, exploring=False),
-            **_observed(story, story.exploitation.observations[t + 1]),
+            **_observation_entry(story, story.exploitation.observations[t + 1]),
             "reward": float(story.exploitation.rewards[t]),
         }
         for t, action in enumerate(story.exploitation.actions)
@@ -159,10 +159,10 @@ def _print(story: Story) -> None:
         f"{'information gained':>19}{'belief error':>14}" if knows else f"{'belief moved':>14}"
     )
     columns += f"{'most like problem':>22}" if like else ""
-    first = _observed(story, story.beliefs.trajectory.observations[0])
+    first = _observation_entry(story, story.beliefs.trajectory.observations[0])
     heading = "observation" if first else ""
     for step in (first, *(steps := [*content["exploitation"], *content["exploration"]])):
-        step["observation"] = _short(step["observation"]) if heading else ""
+        step["observation"] = _rounded_text(step["observation"]) if heading else ""
     width = max(len(step["observation"]) for step in steps)
     wide = max(8, *(len(step["action"]) for step in steps))
     print(f"{'step':>5}  {'action':<{wide}}  {heading:<{width}}{columns}")

@@ -97,7 +97,7 @@ def complete(
     if listener.stop():
         return None
     try:
-        result = _made(cell, results, runs, listener, command)
+        result = _make_cell(cell, results, runs, listener, command)
     except UserError:
         raise
     except Exception as error:
@@ -121,7 +121,7 @@ def _usable(cell: Cell, results: Path) -> Result | None:
     return stored if stored is not None and not cells.difference(cell, stored) else None
 
 
-def _made(
+def _make_cell(
     cell: Cell, results: Path, runs: Path, listener: CellListener, command: str
 ) -> Result | None:
     """Return the result of a cell that lacks seeds; None if its training was stopped."""

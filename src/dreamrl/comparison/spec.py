@@ -142,7 +142,7 @@ def cells(
             request = contender(name)
             settings = request.settings(family_name)
             if shared is not None and (budget is not None or not request.sets("iterations")):
-                settings = _within(shared, settings, family, name)
+                settings = _fit_to_budget(shared, settings, family, name)
             try:
                 registry.make_trainer(request.agent, family, settings, seeds)
             except UserError as error:
@@ -264,7 +264,7 @@ def _paths(cell: Cell, settings: dict[str, Any] | None) -> dict[str, Any]:
         return {}
 
 
-def _within(budget: int, settings: Any, family: Family, name: str) -> Any:
+def _fit_to_budget(budget: int, settings: Any, family: Family, name: str) -> Any:
     each = settings.budget.steps(family)
     if budget < each:
         raise UserError(

@@ -45,7 +45,9 @@ def probability_of_improvement(x: Scores, y: Float[np.ndarray, "others families"
 
 def iqm_interval(scores: Scores, resamples: int = RESAMPLES, seed: int = 0) -> Interval:
     """Return the interquartile mean, with its interval; the same seed gives the same interval."""
-    return _few(iqm(scores), [scores]) or _interval(iqm(scores), _iqm, [scores], resamples, seed)
+    return _welch_interval(iqm(scores), [scores]) or _interval(
+        iqm(scores), _iqm, [scores], resamples, seed
+    )
 
 
 def improvement_interval(
@@ -76,11 +78,11 @@ def gap_interval(
 ) -> Interval:
     """Return by how much the interquartile mean of X lies above that of Y; seeds drawn apart."""
     estimate = iqm(x) - iqm(y)
-    few = _few(estimate, [x, y])
+    few = _welch_interval(estimate, [x, y])
     return few or _interval(estimate, lambda x, y: _iqm(x) - _iqm(y), [x, y], resamples, seed)
 
 
-def _few(estimate: float, samples: list[np.ndarray]) -> Interval | None:
+def _welch_interval(estimate: float, samples: list[np.ndarray]) -> Interval | None:
     """Return Student's t by Welch, for sums of means; None where seeds are many.
 
     No interval where there is no variance at all, and a t of zero width would be certainty.

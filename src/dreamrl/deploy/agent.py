@@ -122,7 +122,7 @@ class TrainedAgent:
         self, belief: ExplorationRecord, goal: Any, seed: Whole = 0
     ) -> Driver[ExplorationRecord]:
         """Return a `Driver` for any loop; the goal is one of the family's `goal_space`."""
-        goal = self._asked(goal, belief)
+        goal = self._check_goal(goal, belief)
         number = np.uint32(seed_from(seed))
         decide = functools.partial(self._exploit, number, goal)
         memory = self._begin_exploiting(number, belief.held.last)
@@ -155,13 +155,13 @@ class TrainedAgent:
             exploiter = self.exploiter(belief, goal, seed)
             drive(exploiter, where)
             return exploiter.trajectory
-        goal = self._asked(goal, belief)
+        goal = self._check_goal(goal, belief)
         problem, key = problem_of(self.family, where), jax.random.key(seed_from(seed))
         play = per_family(exploitation_of, self.family, soon=True)
         episode = play(self.agent, problem, goal, belief.held.last, key)
         return without_padding(episode.trajectory)
 
-    def _asked(self, goal: Any, belief: ExplorationRecord) -> Shaped[np.ndarray, "..."]:
+    def _check_goal(self, goal: Any, belief: ExplorationRecord) -> Shaped[np.ndarray, "..."]:
         """Return a goal as training had it; UserError where it, or the belief, is another's."""
         if belief.agent != self.fingerprint:
             raise UserError(

@@ -73,7 +73,9 @@ class Consultation:
         self.told: list[tuple[str, str]] = []
         """Tests done, and their outcomes."""
         self._explorer = agent.explorer(seed)
-        self._explorer.observe(self._seen(), allowed=self.family.actions_after(self._done))
+        self._explorer.observe(
+            self._observation(), allowed=self.family.actions_after(self._tests_done)
+        )
         self._test = -1
         self._next()
 
@@ -108,7 +110,7 @@ class Consultation:
     def advice(self) -> Advice:
         """The agent's repair on what it believes now."""
         exploiter = self.agent.exploiter(self._explorer.belief, 0)
-        exploiter.observe(self._seen())
+        exploiter.observe(self._observation())
         action, table = int(exploiter.act()), self.family.table
         name = self.family.exploitation_names[action]
         if action == self.family.end_action:
@@ -141,7 +143,7 @@ class Consultation:
         test_name = table.tests[self._test]
         if test is not None and _one_line(test) != _one_line(test_name):
             raise UserError(f"the outcome is of {test!r}, and the agent asked for {test_name!r}")
-        name = _meant(_one_line(outcome), names)
+        name = _matching_name(_one_line(outcome), names)
         if name is None:
             raise unknown(f"outcome of {test_name!r}", outcome, names)
         number = names.index(name)
@@ -151,8 +153,8 @@ class Consultation:
         self._tests.append(self._test)
         result = int(table.offsets[self._test]) + number
         self._results.append(result)
-        cost, allowed = float(table.costs[self._test]), self.family.actions_after(self._done)
-        observation = self._seen(self._results)
+        cost, allowed = float(table.costs[self._test]), self.family.actions_after(self._tests_done)
+        observation = self._observation(self._results)
         self._explorer.observe(observation, -cost, False, self.exhausted, allowed)
         self._next()
 
@@ -160,7 +162,9 @@ class Consultation:
     def exhausted(self) -> bool:
         """True once there are no more tests, worth it or not."""
         family = self.family
-        return len(self.told) >= family.horizon or not bool(family.tests_after(self._done).any())
+        return len(self.told) >= family.horizon or not bool(
+            family.tests_after(self._tests_done).any()
+        )
 
     def _valued(
         self,
@@ -172,12 +176,12 @@ class Consultation:
         return Advice(repair, float(payoffs @ belief), float(belief @ better))
 
     @property
-    def _done(self) -> Bool[Array, " tests"]:
+    def _tests_done(self) -> Bool[Array, " tests"]:
         """Flags of the tests that were done."""
         tests = np.arange(len(self.family.table.tests))
         return jnp.asarray(np.isin(tests, self._tests))
 
-    def _seen(self, results: Sequence[int] = ()) -> Any:
+    def _observation(self, results: Sequence[int] = ()) -> Any:
         """Return what the agent sees after these outcomes."""
         if isinstance(self.agent.family, Fleet):
             return np.asarray(self.agent.family.observation(self.family.table, results))
@@ -189,7 +193,7 @@ class Consultation:
             return
         action = int(self._explorer.act())
         if action == self.family.end_action:
-            self._explorer.observe(self._seen(), 0.0, True, False)
+            self._explorer.observe(self._observation(), 0.0, True, False)
         else:
             self._test = action % len(self.family.table.tests)
 
@@ -207,7 +211,7 @@ def _machine_of(family: Family, machine: Diagnosis | None) -> Diagnosis:
     return family
 
 
-def _meant(text: str, names: Sequence[str]) -> str | None:
+def _matching_name(text: str, names: Sequence[str]) -> str | None:
     """Return the one name that was said: as it is, in letters of either size, or begun."""
     small = text.lower()
     for matches in (

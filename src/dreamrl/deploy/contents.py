@@ -57,12 +57,12 @@ def contents(
     weights = np.full(len(ids), 1 / len(ids)) if prior is None else prior / prior.sum()
     rng = np.random.default_rng(seed)
     if not isinstance(family, HasFacts):
-        [problem] = _held(encodings, rho, weights, [numbers], rng)
+        [problem] = _information(encodings, rho, weights, [numbers], rng)
         return Contents(problem, None, None, {})
     matters, rest = _facts(family, ids)
     all_facts = matters | rest
-    groups = [numbers, _together(matters, len(ids)), *all_facts.values()]
-    problem, relevant, *parts = _held(encodings, rho, weights, groups, rng)
+    groups = [numbers, _joint_fact(matters, len(ids)), *all_facts.values()]
+    problem, relevant, *parts = _information(encodings, rho, weights, groups, rng)
     irrelevant = Held(max(problem.bits - relevant.bits, 0.0), problem.whole - relevant.whole)
     facts = dict(zip(all_facts, parts, strict=True))
     return Contents(problem, relevant, irrelevant if rest else None, facts)
@@ -87,13 +87,13 @@ def _facts(
     return jax.tree.map(np.asarray, (facts.relevant, facts.irrelevant))
 
 
-def _together(facts: dict[str, np.ndarray], count: int) -> Int[np.ndarray, " problems"]:
+def _joint_fact(facts: dict[str, np.ndarray], count: int) -> Int[np.ndarray, " problems"]:
     """Return one number for all facts: equal where they are."""
     columns = [np.zeros(count), *facts.values()]
     return np.unique(np.stack(columns, 1), axis=0, return_inverse=True)[1].reshape(-1)
 
 
-def _held(
+def _information(
     encodings: np.ndarray,
     rho: float,
     weights: np.ndarray,
@@ -104,10 +104,10 @@ def _held(
     groups = [np.unique(x, return_inverse=True)[1].reshape(-1) for x in labels]
     entropies = np.zeros(len(groups))
     for posterior in _posteriors(encodings, rho, weights, rng):
-        entropies += [_entropy(_summed(posterior, group)).sum() for group in groups]
+        entropies += [_entropy(_sum_by_group(posterior, group)).sum() for group in groups]
     results = []
     for group, remainder in zip(groups, entropies / DRAWS, strict=True):
-        total = float(_entropy(_summed(weights[None], group))[0])
+        total = float(_entropy(_sum_by_group(weights[None], group))[0])
         results.append(Held(float(min(max(total - remainder, 0.0), total)), total))
     return results
 
@@ -129,7 +129,7 @@ def _posteriors(
         yield shares / shares.sum(-1, keepdims=True)
 
 
-def _summed(shares: np.ndarray, group: np.ndarray) -> Float[np.ndarray, "rows groups"]:
+def _sum_by_group(shares: np.ndarray, group: np.ndarray) -> Float[np.ndarray, "rows groups"]:
     """Return the shares of problems, added up by group."""
     order = np.argsort(group, kind="stable")
     starts = np.flatnonzero(np.diff(group[order], prepend=-1))

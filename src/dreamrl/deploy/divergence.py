@@ -32,7 +32,7 @@ def divergence(agent: TrainedAgent, trials: int = 500, seed: int = 0) -> float |
     ids = spread(family.train_ids, trials, seed, prior_of(family, family.train_ids))
     # Other explorations than those that the confidence is fitted on.
     keys = jax.random.split(jax.random.fold_in(jax.random.key(seed), 1), trials)
-    outputs = per_family(_explored, family)(agent.agent, np.asarray(ids, np.int32), keys)
+    outputs = per_family(_exploration_player, family)(agent.agent, np.asarray(ids, np.int32), keys)
     means, observations = jax.tree.map(np.asarray, outputs)
     # An observation of 0 shows no outcome.
     outcomes = [[int(number) - 1 for number in row if number] for row in observations]
@@ -43,7 +43,7 @@ def divergence(agent: TrainedAgent, trials: int = 500, seed: int = 0) -> float |
     return float((target * ratio).sum(-1).mean())
 
 
-def _explored(family: Family) -> Callable[..., Any]:
+def _exploration_player(family: Family) -> Callable[..., Any]:
     """Return (agent, ids, keys) -> last beliefs, and what was seen, 0 where nothing was."""
 
     def one(agent, problem_id, key):

@@ -117,13 +117,16 @@ class Driver(Generic[TBelief]):
                 "with the reward of the action" if self._has_begun else "alone, before any reward"
             )
             raise UserError(f"{self._name}: observation {self._count} is to come {form}")
-        payoff = 0.0 if reward is None else self._told(_finite, "reward", reward)
-        ends = self._told(flag, "terminated", terminated), self._told(flag, "truncated", truncated)
+        payoff = 0.0 if reward is None else self._parse(_finite, "reward", reward)
+        ends = (
+            self._parse(flag, "terminated", terminated),
+            self._parse(flag, "truncated", truncated),
+        )
         space = self._family.observation_space
         value = checked(space, observation, f"{self._name}: observation {self._count}")
         self._record(value, payoff, *ends, self._possible(allowed, is_over=any(ends)))
 
-    def _told(self, parse: Callable[[Any], Value], label: str, value: Any) -> Value:
+    def _parse(self, parse: Callable[[Any], Value], label: str, value: Any) -> Value:
         try:
             return parse(value)
         except ValueError as error:
@@ -148,7 +151,9 @@ class Driver(Generic[TBelief]):
         if flags.dtype.kind in "iu" and np.isin(flags, (0, 1)).all():
             flags = flags.astype(bool)
         if flags.shape != (number,) or flags.dtype != bool or not flags.any():
-            raise UserError(f"{label} must be {number} flags, one at least True: {_short(allowed)}")
+            raise UserError(
+                f"{label} must be {number} flags, one at least True: {_short_text(allowed)}"
+            )
         return flags
 
     @property
@@ -209,7 +214,7 @@ def drive(driver: Driver[TBelief], environment: Environment) -> None:
         if not isinstance(outcome, tuple | list) or len(outcome) != 4:
             raise UserError(
                 f"{type(environment).__name__}.step(action) must return "
-                f"(observation, reward, terminated, truncated), returned {_short(outcome)}"
+                f"(observation, reward, terminated, truncated), returned {_short_text(outcome)}"
             )
         driver.observe(*outcome, allowed=allowed_in(environment))
 
@@ -239,7 +244,7 @@ def checked(space: Space, value: Any, what: str) -> Shaped[np.ndarray, "..."]:
     except (TypeError, ValueError, OverflowError):
         fits = False
     if not fits:
-        raise UserError(f"{what} is {_short(value)}, which is not in {space}")
+        raise UserError(f"{what} is {_short_text(value)}, which is not in {space}")
     return array
 
 
@@ -250,6 +255,6 @@ def _finite(value: Any) -> float:
     return result
 
 
-def _short(value: Any) -> str:
+def _short_text(value: Any) -> str:
     words = repr(value.tolist() if isinstance(value, np.ndarray) else value)
     return words if len(words) <= 80 else f"{words[:70]} ... ({type(value).__name__})"

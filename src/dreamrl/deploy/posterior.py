@@ -88,7 +88,7 @@ def known_beliefs(
     prior = prior_of(family, family.train_ids)
     rows = spread(range(len(family.train_ids)), number, seed, prior)
     ids = np.asarray(family.train_ids, np.int32)[rows]
-    explore = per_family(_explored, family, soon=True)
+    explore = per_family(_exploration_player, family, soon=True)
     means, mask = jax.tree.map(np.asarray, explore(agent, ids, jax.random.key(seed)))
     is_step = np.concatenate([np.ones_like(mask[:, :1]), mask], axis=1)
     return means[is_step], np.broadcast_to(rows[:, None], is_step.shape)[is_step]
@@ -150,7 +150,7 @@ def _weights(
     return weights if prior is None else weights * np.maximum(np.asarray(prior, float), 1e-300)
 
 
-def _explored(family: Family) -> Callable[..., Any]:
+def _exploration_player(family: Family) -> Callable[..., Any]:
     """Return (agent, ids, key) -> beliefs and mask, of explorations as trials begin with."""
 
     def one(agent, problem_id, key):

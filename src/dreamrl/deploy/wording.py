@@ -59,7 +59,7 @@ def wording(consultation: Consultation) -> Wording:
         proposal,
         test,
         worth,
-        tuple(map(_said, proposal.prospects if proposal else ())),
+        tuple(map(_prospect_cells, proposal.prospects if proposal else ())),
     )
 
 
@@ -77,6 +77,6 @@ def _likeliest_first(shares: list[Share]) -> tuple[Share, ...]:
     return tuple(sorted(shares, key=lambda share: share.value, reverse=True))
 
 
-def _said(prospect: Prospect) -> tuple[str, str, str]:
+def _prospect_cells(prospect: Prospect) -> tuple[str, str, str]:
     repair = prospect.repair if prospect.probability else "impossible by the table"
     return prospect.outcome, f"{prospect.probability:.0%}", repair

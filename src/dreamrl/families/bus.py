@@ -186,9 +186,9 @@ class Bus:
             places[..., axes] = SIZE - 1 - places[..., axes]
             return places
 
-        problems = _renamed(mirror, self._useful.stops, DESTINATIONS)
+        problems = _mirror_permutations(mirror, self._useful.stops, DESTINATIONS)
         if self.distractors:
-            extra = _renamed(mirror, self._gray.stops, OTHER_DESTINATIONS)
+            extra = _mirror_permutations(mirror, self._gray.stops, OTHER_DESTINATIONS)
             problems = (24 * extra[:, None] + problems).reshape(-1)
         return Symmetry(problems, mirror, keeps_actions=not axes)
 
@@ -266,7 +266,7 @@ def _partners(stops: np.ndarray, destinations: np.ndarray) -> np.ndarray:
     return np.stack(rows)
 
 
-def _renamed(
+def _mirror_permutations(
     mirror: Callable[[np.ndarray], np.ndarray], stops: np.ndarray, destinations: np.ndarray
 ) -> np.ndarray:
     """Return [24]: the permutation that each permutation becomes when all places are mirrored."""

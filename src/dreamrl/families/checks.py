@@ -139,13 +139,13 @@ class _Trial:
         goal, start = results["sample_goal"], results["reset"]
         if goal is not None:
             first = f"sample_goal: problem {self.ids[0]}, goal"
-            yield from _outside(family, "goal_space", first, goal)
+            yield from _membership_faults(family, "goal_space", first, goal)
         if start is None:
             return
         if not isinstance(start, tuple) or len(start) != 2:
             yield f"reset must return (state, observation), returned {_show(start)}"
             return
-        yield from _outside(family, "observation_space", "reset: observation", start[1])
+        yield from _membership_faults(family, "observation_space", "reset: observation", start[1])
         actions = getattr(family, "action_space", None)
         if not isinstance(actions, ActionSpace) or not _bounded(actions):
             return
@@ -221,7 +221,7 @@ class _Trial:
             return
         scalars = {"reward": reward, "terminated": terminated, "truncated": truncated}
         label = f"{name}: observation"
-        faults = list(_outside(self.family, "observation_space", label, observation))
+        faults = list(_membership_faults(self.family, "observation_space", label, observation))
         for field, value in scalars.items():
             kind = jnp.floating if field == "reward" else jnp.bool_
             value = jnp.asarray(value)
@@ -229,11 +229,11 @@ class _Trial:
                 faults.append(f"{name}: {field} must be one {kind.__name__}, is {_show(value)}")
         yield from faults
         if not faults and isinstance(getattr(self.family, "horizon", None), int):
-            episodes = self._episodes(name, exploring=inputs[2] is None)
             try:
-                yield from episodes
+                yield from self._episodes(name, exploring=inputs[2] is None)
             except Exception as error:
-                yield f"{name}: an episode of problems {self.ids[: self._number]} {_raised(error)}"
+                ids = self.ids[: self._number]
+                yield f"{name}: an episode of problems {ids} {_error_text(error)}"
 
     @property
     def _number(self) -> int:
@@ -248,10 +248,11 @@ class _Trial:
         goal = None if exploring else lift(family.sample_goal)(keys, problem)
         if goal is not None:
             for i, sample in zip(self.ids, goal, strict=False):
-                yield from _outside(family, "goal_space", f"sample_goal: problem {i}, goal", sample)
+                label = f"sample_goal: problem {i}, goal"
+                yield from _membership_faults(family, "goal_space", label, sample)
         state, observation = lift(family.reset)(keys, problem)
         for i, first in zip(self.ids, observation, strict=False):
-            yield from _outside(
+            yield from _membership_faults(
                 family, "observation_space", f"reset: problem {i}, observation", first
             )
         masks = lift(family.action_mask) if isinstance(family, HasActionMask) else None
@@ -286,7 +287,7 @@ class _Trial:
 
 def _result_faults(family: Any, steps: list[str], alive: np.ndarray, result: Step) -> Iterator[str]:
     for i in np.flatnonzero(alive)[:4]:
-        yield from _outside(
+        yield from _membership_faults(
             family, "observation_space", f"{steps[i]}: observation", result.observation[i]
         )
     reward = np.asarray(result.reward)
@@ -320,11 +321,11 @@ def _attempt(label: str, function: Callable, *inputs: Any) -> Faults:
         hint = "uses an array's value in Python (if, int(), range, NumPy); jnp.where or lax.cond do"
         yield f"{label}: {hint} ({type(error).__name__})"
     except Exception as error:
-        yield f"{label}: {_raised(error)}"
+        yield f"{label}: {_error_text(error)}"
     return None
 
 
-def _raised(error: Exception) -> str:
+def _error_text(error: Exception) -> str:
     user_error = raised_on_host(error)
     if user_error is not None:
         return str(user_error)
@@ -362,7 +363,7 @@ def _one_by_one(function: Callable) -> Callable:
     return mapped
 
 
-def _outside(family: Any, space_name: str, label: str, value: Any) -> Iterator[str]:
+def _membership_faults(family: Any, space_name: str, label: str, value: Any) -> Iterator[str]:
     space = getattr(family, space_name, None)
     if not isinstance(space, Space):
         return
@@ -381,14 +382,13 @@ def _equal(a: Any, b: Any) -> bool:
     if _signature(a) != _signature(b):
         return False
     pairs = zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True)
-    return all(np.array_equal(_plain(x), _plain(y), equal_nan=True) for x, y in pairs)
+    return all(np.array_equal(_comparable(x), _comparable(y), equal_nan=True) for x, y in pairs)
 
 
-def _plain(leaf: Any) -> np.ndarray:
+def _comparable(leaf: Any) -> np.ndarray:
     leaf = jnp.asarray(leaf)
-    if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
-        leaf = jax.random.key_data(leaf)
-    return np.asarray(leaf)
+    is_key = jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+    return np.asarray(jax.random.key_data(leaf) if is_key else leaf)
 
 
 def _show(value: Any) -> str:

@@ -37,10 +37,10 @@ class WithContext(Wrapper):
         """Take over what the family may have beside the rest."""
         if fault := context_fault(self.family):
             raise UserError(f"family {self.family.name!r}: {fault}")
-        wrap = functools.partial(functools.partial, self._unaware)
+        wrap = functools.partial(functools.partial, self._count_without_context)
         pass_on(self, statistics=wrap, exploitation_statistics=wrap)
         if isinstance(self.family, CanObserve):
-            object.__setattr__(self, "observe", self._observed)
+            object.__setattr__(self, "observe", self._observe_with_context)
 
     @functools.cached_property
     def observation_space(self) -> Privileged:
@@ -65,25 +65,25 @@ class WithContext(Wrapper):
 
     def reset(self, key: Key, problem: Problem) -> tuple[State, Float[Array, " both"]]:
         state, observation = self.family.reset(key, problem)
-        return state, self._informed(problem, observation)
+        return state, self._with_context(problem, observation)
 
     def step(
         self, key: Key, problem: Problem, goal: Goal, state: State, action: Action
     ) -> tuple[State, Step]:
         state, outcome = self.family.step(key, problem, goal, state, action)
-        view = self._informed(problem, outcome.observation)
+        view = self._with_context(problem, outcome.observation)
         return state, outcome._replace(observation=view)
 
     def _first(self, problem_id: Array) -> Float[Array, " said"]:
         return context_of(self.family, self.family.problem(problem_id))
 
-    def _informed(self, problem: Problem, observation: Observation) -> Float[Array, " both"]:
+    def _with_context(self, problem: Problem, observation: Observation) -> Float[Array, " both"]:
         return self.observation_space.join(observation, context_of(self.family, problem))
 
-    def _observed(self, problem: Problem, state: State) -> Observation:
-        return self._informed(problem, self.family.observe(problem, state))  # type: ignore[attr-defined]
+    def _observe_with_context(self, problem: Problem, state: State) -> Observation:
+        return self._with_context(problem, self.family.observe(problem, state))  # type: ignore[attr-defined]
 
-    def _unaware(
+    def _count_without_context(
         self, count: Callable[..., Any], problem: Problem, episode: Trajectory
     ) -> dict[str, Shaped[Array, ""]]:
         """Return what the family counts of an episode, given it without the context."""

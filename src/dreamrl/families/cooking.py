@@ -194,7 +194,7 @@ class Cooking:
 
         progress, reward = state.progress, jnp.array(STEP_COST)
         if goal is not None:
-            progress, reward = _follow(goal, progress, hand, bowl, picks)
+            progress, reward = _follow_recipe(goal, progress, hand, bowl, picks)
         terminated = (progress == DONE) | (action == GridAction.END)
         last = self.horizon if goal is not None else self.exploration_horizon
         truncated = (steps >= last) & ~terminated
@@ -234,7 +234,7 @@ class DescribedCooking(Cooking):
         return jnp.concatenate([drawers, jax.nn.one_hot(problem.colour, self.colours)])
 
 
-def _follow(
+def _follow_recipe(
     goal: Int[Array, "2"],
     progress: Int[Array, ""],
     hand: Int[Array, ""],

@@ -71,7 +71,9 @@ def plain(family: Any) -> Any:
         return family
     try:
         rest = {name: value for name, value in vars(family).items() if name not in changes}
-        return _made(_with(cast(Hashable, type(family)), tuple(changes.items())), rest)
+        return _instance_of(
+            _class_with_fields(cast(Hashable, type(family)), tuple(changes.items())), rest
+        )
     except TypeError:  # Made in C, or with slots.
         return family
 
@@ -81,25 +83,25 @@ def _kinds(value: Any) -> set[type]:
 
 
 @functools.cache
-def _with(kind: Any, fields: tuple[tuple[str, Any], ...]) -> type:
+def _class_with_fields(kind: Any, fields: tuple[tuple[str, Any], ...]) -> type:
     """Return a class like `kind`, of which some attributes are just values.
 
     The same one each time, so that families of it can be equal.
     """
     # Pickle finds a class by its name, and would find `kind`.
-    reduce = lambda self: (_remade, (kind, fields, vars(self)))  # noqa: E731
+    reduce = lambda self: (_rebuild, (kind, fields, vars(self)))  # noqa: E731
     members = {"__module__": kind.__module__, "__reduce__": reduce, **dict(fields)}
     return type(kind)(kind.__name__, (kind,), members)
 
 
-def _made(kind: type, attributes: dict[str, Any]) -> Any:
+def _instance_of(kind: type, attributes: dict[str, Any]) -> Any:
     family: Any = object.__new__(kind)
     vars(family).update(attributes)
     return family
 
 
-def _remade(kind: Any, fields: tuple[tuple[str, Any], ...], attributes: dict[str, Any]) -> Any:
-    return _made(_with(kind, fields), attributes)
+def _rebuild(kind: Any, fields: tuple[tuple[str, Any], ...], attributes: dict[str, Any]) -> Any:
+    return _instance_of(_class_with_fields(kind, fields), attributes)
 
 
 def holds_out(family: "Family") -> bool:

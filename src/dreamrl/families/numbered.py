@@ -35,7 +35,7 @@ class Numbered(Wrapper):
                 raise UserError("end_action must be None, as actions have several parts")
         except UserError as error:
             raise UserError(f"family {self.family.name!r}: {error}") from None
-        decode = functools.partial(functools.partial, self._decoded)
+        decode = functools.partial(functools.partial, self._count_with_own_actions)
         names = functools.partial(combined_names, self._ns)
         pass_on(
             self,
@@ -80,7 +80,7 @@ class Numbered(Wrapper):
     ) -> tuple[State, Step]:
         return self.family.step(key, problem, goal, state, self.action(action))
 
-    def _decoded(
+    def _count_with_own_actions(
         self, count: Callable[..., Any], problem: Problem, episode: Trajectory
     ) -> dict[str, Shaped[Array, ""]]:
         """Return what the family counts of an episode, given it with its own actions."""

@@ -134,7 +134,7 @@ class Paddle:
 
     def reset(self, key: Key, problem: Bool[Array, "8"]) -> tuple[Game, Int[Array, "5"]]:
         zero = jnp.array(0)
-        game = Game(_served(zero), jnp.array(MIDDLE), zero, zero, zero)
+        game = Game(_serve(zero), jnp.array(MIDDLE), zero, zero, zero)
         return game, self.observe(problem, game)
 
     def step(
@@ -177,7 +177,7 @@ class Paddle:
         return {"programs_right": (right.sum() == len(Bug)).astype(jnp.float32)}
 
 
-def _served(serves: Int[Array, ""]) -> Ball:
+def _serve(serves: Int[Array, ""]) -> Ball:
     """Return a new ball, about to fall."""
     x = jnp.asarray(SERVES)[serves % len(SERVES)]
     return Ball(x, jnp.array(TOP), jnp.array(0), jnp.array(-1))
@@ -189,22 +189,22 @@ def _played(bugs: Bool[Array, "8"], game: Game, action: Int[Array, ""]) -> Game:
     way = jnp.where(bugs[Bug.SWAPPED], -way, way) * jnp.where(bugs[Bug.JUMPS], 2, 1)
     paddle = jnp.clip(game.paddle + way, 0, PLACES - 1)
     game = game._replace(paddle=paddle, steps=game.steps + 1, point=jnp.array(0))
-    first = _moved(bugs, game)
+    first = _move_ball(bugs, game)
     # A fast ball stops where it is lost or has scored: rows are even, so only after a whole step.
-    second = _moved(bugs, first)
+    second = _move_ball(bugs, first)
     is_new_ball = first.serves != game.serves
     fast = bugs[Bug.FAST] & ~is_new_ball & (first.ball.y < LOST)
-    result = _where(fast, second._replace(point=first.point | second.point), first)
-    return _where(game.steps > KICKOFF, result, game)
+    result = _choose(fast, second._replace(point=first.point | second.point), first)
+    return _choose(game.steps > KICKOFF, result, game)
 
 
-def _moved(bugs: Bool[Array, "8"], game: Game) -> Game:
+def _move_ball(bugs: Bool[Array, "8"], game: Game) -> Game:
     """Return the game after the ball has moved by one cell."""
     ball = game.ball
     is_lost = (ball.y == 0) & (ball.dy < 0)
-    next_serve = game._replace(ball=_served(game.serves + 1), serves=game.serves + 1)
+    next_serve = game._replace(ball=_serve(game.serves + 1), serves=game.serves + 1)
     no_ball = game._replace(ball=Ball(*map(jnp.array, (0, LOST, 0, 0))))
-    after_miss = _where(bugs[Bug.NO_NEW_BALL], no_ball, next_serve)
+    after_miss = _choose(bugs[Bug.NO_NEW_BALL], no_ball, next_serve)
 
     x, dx = ball.x + ball.dx, ball.dx
     is_outside = (x < 0) | (x >= COLUMNS)
@@ -220,11 +220,11 @@ def _moved(bugs: Bool[Array, "8"], game: Game) -> Game:
         ball=Ball(x, y, dx, jnp.where(hit, 1, ball.dy)), point=point.astype(jnp.int32)
     )
     is_scored = (ball.y == TOP) & (ball.dy > 0)
-    result = _where(is_lost, after_miss, _where(is_scored, next_serve, flight))
-    return _where(ball.y == LOST, game, result)
+    result = _choose(is_lost, after_miss, _choose(is_scored, next_serve, flight))
+    return _choose(ball.y == LOST, game, result)
 
 
-def _where(condition: Bool[Array, ""], first: Game, second: Game) -> Game:
+def _choose(condition: Bool[Array, ""], first: Game, second: Game) -> Game:
     """Return one of two games."""
     pick = lambda a, b: jnp.where(condition, a, b)  # noqa: E731
     return Game(Ball(*map(pick, first.ball, second.ball)), *map(pick, first[1:], second[1:]))

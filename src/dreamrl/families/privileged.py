@@ -64,7 +64,7 @@ class WithTaskInfo(Wrapper):
 
     @property
     def observation_space(self) -> Privileged:
-        size = jax.eval_shape(self._said, jnp.array(0)).shape[0]
+        size = jax.eval_shape(self._description, jnp.array(0)).shape[0]
         return Privileged(self.family.observation_space, size)
 
     def action_mask(
@@ -81,26 +81,26 @@ class WithTaskInfo(Wrapper):
 
     def problem(self, problem_id: Int[Scalar, ""]) -> Problem:
         """Return the family's own problem, and what is said of it."""
-        return self.family.problem(problem_id), self._said(problem_id)
+        return self.family.problem(problem_id), self._description(problem_id)
 
     def sample_goal(self, key: Key, problem: Problem) -> Shaped[Array, "..."]:
         return self.family.sample_goal(key, problem[0])
 
     def reset(self, key: Key, problem: Problem) -> tuple[State, Float[Array, " both"]]:
         state, observation = self.family.reset(key, problem[0])
-        return state, self._informed(problem, observation)
+        return state, self._with_description(problem, observation)
 
     def step(
         self, key: Key, problem: Problem, goal: Goal, state: State, action: Action
     ) -> tuple[State, Step]:
         state, outcome = self.family.step(key, problem[0], goal, state, action)
-        view = self._informed(problem, outcome.observation)
+        view = self._with_description(problem, outcome.observation)
         return state, outcome._replace(observation=view)
 
-    def _informed(self, problem: Problem, observation: Array) -> Float[Array, " both"]:
+    def _with_description(self, problem: Problem, observation: Array) -> Float[Array, " both"]:
         return self.observation_space.join(observation, problem[1])
 
-    def _said(self, problem_id: Int[Scalar, ""]) -> Float[Array, " said"]:
+    def _description(self, problem_id: Int[Scalar, ""]) -> Float[Array, " said"]:
         """Return the family's own description, or else one made of all entries of the problem."""
         if isinstance(self.family, HasDescriptions):
             return self.family.describe(problem_id)

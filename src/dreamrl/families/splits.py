@@ -28,7 +28,7 @@ def validation_ids(family: Family) -> tuple[int, ...] | range:
     Where fewer than 50 are held out, or none, they are the same as `unseen_ids`.
     """
     ids = plain_ids(family.test_ids)
-    return ids[EVERY - 1 :: EVERY] if _parted(family) else ids
+    return ids[EVERY - 1 :: EVERY] if _has_validation_split(family) else ids
 
 
 def unseen_ids(family: Family) -> tuple[int, ...] | range:
@@ -37,10 +37,10 @@ def unseen_ids(family: Family) -> tuple[int, ...] | range:
     Where none is held out, they are those of training.
     """
     ids = plain_ids(family.test_ids)
-    if not _parted(family):
+    if not _has_validation_split(family):
         return ids
     return tuple(problem for i, problem in enumerate(ids) if i % EVERY != EVERY - 1)
 
 
-def _parted(family: Family) -> bool:
+def _has_validation_split(family: Family) -> bool:
     return len(plain_ids(family.test_ids)) >= ENOUGH and holds_out(family)

@@ -20,10 +20,10 @@ def in_turns(play: Callable[..., PyTree], most: int | None) -> Callable[..., PyT
 
     Nothing is differentiated through it. What it comes to is the same as without.
     """
-    return play if most is None else lambda *inputs: _hoisted(play, most, *inputs)
+    return play if most is None else lambda *inputs: _hoist_constants(play, most, *inputs)
 
 
-def _hoisted(play: Callable[..., PyTree], most: int, *inputs: PyTree) -> PyTree:
+def _hoist_constants(play: Callable[..., PyTree], most: int, *inputs: PyTree) -> PyTree:
     """Make inputs of arrays that `play` knows and that are mapped over, as parameters of agents."""
     jaxpr, shapes = jax.make_jaxpr(play, return_shape=True)(*inputs)
     leaves = tuple(map(jnp.asarray, jax.tree.leaves(inputs)))

@@ -98,7 +98,7 @@ class XMiniGridFamily:
     def reset(self, key: Key, problem: RuleSet) -> tuple[State, Int[Array, " entries"]]:
         first = self._begin(self.params.replace(ruleset=problem), key)
         # Of the key nothing is read after the reset.
-        return first.state.replace(key=()), _observed(first)
+        return first.state.replace(key=()), _observe(first)
 
     def step(
         self, key: Key, problem: RuleSet, goal: Goal, state: State, action: Action
@@ -112,7 +112,7 @@ class XMiniGridFamily:
         # The discount tells the end of the goal from that of the time.
         terminated = next_timestep.last() & (next_timestep.discount == 0)
         truncated = next_timestep.last() & ~terminated
-        return state, Step(_observed(next_timestep), next_timestep.reward, terminated, truncated)
+        return state, Step(_observe(next_timestep), next_timestep.reward, terminated, truncated)
 
     def _description(self, problem_id: Int[Scalar, ""]) -> Float[Array, " features"]:
         """Return what differs between rulesets: for each value of an entry, whether it has it."""
@@ -156,7 +156,7 @@ def hidden_objects(
     return RuleSet(goal=jnp.stack(goals), rules=rules, init_tiles=jnp.asarray(np.array(contents)))
 
 
-def _observed(timestep: TimeStep) -> Int[Array, " entries"]:
+def _observe(timestep: TimeStep) -> Int[Array, " entries"]:
     agent = timestep.state.agent
     tiles = jnp.asarray(timestep.observation).reshape(-1)
     return jnp.concatenate([tiles, agent.direction[None], agent.pocket]).astype(jnp.int32)

@@ -230,7 +230,7 @@ def _draw_object(axes: Axes, i: int, turn: float) -> None:
 
 def _draw_reach(axes: Axes, i: int, **look: Any) -> None:
     """Draw the circle in which an object is touched."""
-    _inside(axes, Circle(OBJECTS[i], np.asarray(TOUCH)[i], **look))
+    _add_clipped(axes, Circle(OBJECTS[i], np.asarray(TOUCH)[i], **look))
 
 
 def _draw_way(axes: Axes, places: np.ndarray, headings: np.ndarray, half_angle: float) -> None:
@@ -246,7 +246,7 @@ def _draw_way(axes: Axes, places: np.ndarray, headings: np.ndarray, half_angle: 
     place, spread = places[-1], math.radians(half_angle)
     angles = headings[-1] + np.linspace(-spread, spread, RAYS)
     rays = np.stack([np.cos(angles), -np.sin(angles)], axis=1)
-    edge = place + _free(place, rays)[:, None] * rays
+    edge = place + _distance_to_wall(place, rays)[:, None] * rays
     sight = np.concatenate([[place], edge])
     axes.add_patch(Polygon(sight, color=LIGHT, alpha=0.35, lw=0, zorder=0.8))
     axes.add_patch(Circle(place, AGENT_RADIUS, color="0.1", lw=0, zorder=5))
@@ -254,7 +254,7 @@ def _draw_way(axes: Axes, places: np.ndarray, headings: np.ndarray, half_angle: 
     axes.plot(*nose, color="w", lw=2, solid_capstyle="butt", zorder=6)
 
 
-def _free(place: np.ndarray, rays: np.ndarray) -> np.ndarray:
+def _distance_to_wall(place: np.ndarray, rays: np.ndarray) -> np.ndarray:
     """Return how far each ray goes before it meets a wall, in metres."""
     rays = np.where(np.abs(rays) < 1e-9, 1e-9, rays)
     to_outer = np.maximum(-place / rays, (np.array(SIZE) - place) / rays).min(1)
@@ -265,7 +265,7 @@ def _free(place: np.ndarray, rays: np.ndarray) -> np.ndarray:
     return np.where((enters > 0) & (enters < leaves), np.minimum(enters, to_outer), to_outer)
 
 
-def _inside(axes: Axes, patch: Patch) -> None:
+def _add_clipped(axes: Axes, patch: Patch) -> None:
     """Add what ends at the outer walls."""
     axes.add_patch(patch)
     patch.set_clip_path(Rectangle((0, 0), *SIZE, transform=axes.transData))

@@ -67,7 +67,7 @@ class PatchEncoder(eqx.Module):
 
     def __call__(self, observation: Observation) -> Float[Array, "... features"]:
         picture = observation.astype(jnp.float32) / 255
-        x = jax.nn.relu(self.pixels(_squares(_evened(picture), PATCH)))
+        x = jax.nn.relu(self.pixels(_squares(_standardised(picture), PATCH)))
         x = jax.nn.relu(self.patches(_squares(x, BLOCK)))
         x = jax.nn.relu(self.all(x.reshape(*x.shape[:-3], -1)))
         if self.space.light:
@@ -204,7 +204,7 @@ def gate_tiles(
     return jnp.concatenate([products, seen[..., tiles * TILE :]], axis=-1)
 
 
-def _evened(
+def _standardised(
     picture: Float[Array, "... height width channels"],
 ) -> Float[Array, "... height width channels"]:
     """Return each channel with mean 0 and deviation `CONTRAST`, or less where it hardly varies."""

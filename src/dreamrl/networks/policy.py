@@ -38,7 +38,7 @@ class PerceptEncoder(eqx.Module):
 
     def scores(self, key: Key, size: int) -> ActionScores | None:
         """Return what scores actions by what is seen of them; None where nothing is."""
-        shapes = jax.eval_shape(per_action, self.observation, _any(self.observation.space))
+        shapes = jax.eval_shape(per_action, self.observation, _shape_of(self.observation.space))
         return None if shapes is None else ActionScores(key, size)
 
     def scored(self, scores: ActionScores | None, decision: Decision, percept: Percept) -> Decision:
@@ -144,7 +144,7 @@ class InstructedPolicy(eqx.Module):
         return jnp.concatenate([features, task_everywhere], axis=-1), _gate(self.context, task)
 
 
-def _any(space: Space) -> jax.ShapeDtypeStruct:
+def _shape_of(space: Space) -> jax.ShapeDtypeStruct:
     return jax.ShapeDtypeStruct(space.shape, space.dtype)
 
 

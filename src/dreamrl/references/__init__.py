@@ -83,7 +83,7 @@ def references(family: Family, number: int = 1000, seed: int = 0) -> Reference |
 def optimum(family: Family, ids: GivenIDs | None = None) -> float:
     """Return the best return of a policy that is told the problem."""
     if isinstance(family, Diagnosis):
-        return diagnosis.optimum(family, _chosen(family, ids))
+        return diagnosis.optimum(family, _problem_ids(family, ids))
     exploitation, ids = _prepared(family, ids)
     return sum(map(exploitation.optimum, ids)) / len(ids)
 
@@ -94,7 +94,7 @@ def no_exploration(family: Family, ids: GivenIDs | None = None) -> float:
     It may learn within the exploitation episode: this is the Bayes-adaptive optimum.
     """
     if isinstance(family, Diagnosis):
-        return diagnosis.no_test(family, _chosen(family, ids))
+        return diagnosis.no_test(family, _problem_ids(family, ids))
     exploitation, ids = _prepared(family, ids)
     return exploitation.value(ids)
 
@@ -166,15 +166,15 @@ def _unless_too_large(value: Callable[[Family], float], family: Family) -> float
 
 def _prepared(family: Family, ids: GivenIDs | None) -> tuple[Exploitation, tuple[int, ...]]:
     family = adapted(family)
-    numbers = _chosen(family, ids)
+    numbers = _problem_ids(family, ids)
     try:
-        return _kept(cast(Hashable, family)), numbers
+        return _exploitation_of(cast(Hashable, family)), numbers
     except TypeError:
         # A family that cannot be hashed is worked out anew each time.
         return Exploitation(family, {*family.train_ids, *family.test_ids}), numbers
 
 
-def _chosen(family: Family, ids: GivenIDs | None) -> tuple[int, ...]:
+def _problem_ids(family: Family, ids: GivenIDs | None) -> tuple[int, ...]:
     all_ids = {*family.train_ids, *family.test_ids}
     numbers = tuple(sorted(all_ids if ids is None else set(plain_ids(ids))))
     if strange := set(numbers) - all_ids:
@@ -185,5 +185,5 @@ def _chosen(family: Family, ids: GivenIDs | None) -> tuple[int, ...]:
 
 
 @functools.lru_cache(maxsize=1)
-def _kept(family: Family) -> Exploitation:
+def _exploitation_of(family: Family) -> Exploitation:
     return Exploitation(family, {*family.train_ids, *family.test_ids})

@@ -63,11 +63,13 @@ class BeliefSearch:
         """
         limit = self.decision.budget if budget is None else min(budget, self.decision.budget)
         depth = min(limit, len(self.layers) - 1)
-        low, tests = self._backwards(depth, self.decision.costs + price, self._returned)
+        low, tests = self._backwards(depth, self.decision.costs + price, self._expected_return)
         if depth == limit or self.exact:
             return Bounds(low, low, tests)
         payoffs = self.decision.payoffs.max(0)
-        high, _ = self._backwards(depth, self.decision.costs, self._returned, lambda w: w @ payoffs)
+        high, _ = self._backwards(
+            depth, self.decision.costs, self._expected_return, lambda w: w @ payoffs
+        )
         return Bounds(low, high, tests)
 
     def informed(self) -> tuple[float, float]:
@@ -91,7 +93,7 @@ class BeliefSearch:
             len(self.layers) - 1, self.decision.costs, lambda weights: worth * knowledge(weights)
         )
 
-    def _returned(self, weights: np.ndarray) -> np.ndarray:
+    def _expected_return(self, weights: np.ndarray) -> np.ndarray:
         return (weights @ self.decision.payoffs.T).max(1, initial=-np.inf)
 
     def _backwards(
@@ -113,7 +115,7 @@ class BeliefSearch:
             if last and score_last is not None:
                 stop = np.repeat(score_last(layer.weights)[:, None], 2, 1)
             else:
-                stop = np.stack([score(layer.weights), self._returned(layer.weights)], 1)
+                stop = np.stack([score(layer.weights), self._expected_return(layer.weights)], 1)
             stop = np.concatenate([stop, np.zeros((len(stop), 1))], 1)
             if last or not len(decision.costs):
                 values = stop

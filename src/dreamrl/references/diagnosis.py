@@ -199,7 +199,7 @@ def _most_informative(
     owners = np.eye(len(decision.costs))[decision.owners]
     gain = _entropies(belief @ decision.chances.T) @ owners
     gain -= belief @ (_entropies(decision.chances).T @ owners)
-    return _chosen(decision, np.maximum(gain, 0.0), done)
+    return _best_test(decision, np.maximum(gain, 0.0), done)
 
 
 def _most_valuable(
@@ -210,10 +210,10 @@ def _most_valuable(
     gain = np.repeat(-(belief @ decision.payoffs.T).max(1)[:, None], len(decision.costs), 1)
     for chance, owner in zip(decision.chances, decision.owners, strict=True):
         gain[:, owner] += ((belief * chance) @ decision.payoffs.T).max(1)
-    return _chosen(decision, gain - decision.costs, done)
+    return _best_test(decision, gain - decision.costs, done)
 
 
-def _chosen(decision: Decision, gain: np.ndarray, done: np.ndarray) -> np.ndarray:
+def _best_test(decision: Decision, gain: np.ndarray, done: np.ndarray) -> np.ndarray:
     gain = np.where(decision.barred_by(done), -np.inf, gain)
     return np.where(gain.max(1) > 1e-12, gain.argmax(1), STOP)
 
@@ -248,7 +248,7 @@ def _walk(decision: Decision, choose: Choose, seed: int) -> tuple[float, float, 
         # Ways that lead to the same belief are joined.
         parents, result, sums = (x[is_possible] for x in (parents, result, sums))
         moves = weights[parents] * decision.chances[result]
-        weights = np.add.reduceat(moves[np.argsort(sums, kind="stable")], _starts(sums))
+        weights = np.add.reduceat(moves[np.argsort(sums, kind="stable")], _first_of_each(sums))
         done = done[parents[first]]
         done[np.arange(len(first)), decision.owners[result[first]]] = True
         limit = max(1, MOST // (len(decision.prior) * len(decision.owners)))
@@ -263,6 +263,6 @@ def _walk(decision: Decision, choose: Choose, seed: int) -> tuple[float, float, 
     return float(value), float(tests), is_sample
 
 
-def _starts(names: np.ndarray) -> np.ndarray:
+def _first_of_each(names: np.ndarray) -> np.ndarray:
     """Return where each distinct name begins, once they are sorted."""
     return np.unique(np.sort(names), return_index=True)[1]

@@ -17,7 +17,7 @@ def distinct(
 
     Each array holds one or more columns, [rows, ...].
     """
-    keys, size = _packed([np.asarray(column) for column in columns])
+    keys, size = _one_number_a_row([np.asarray(column) for column in columns])
     if keys.dtype == np.int64 and size <= LARGEST_INDEX:
         is_key = np.zeros(size, bool)
         is_key[keys] = True
@@ -30,7 +30,7 @@ def distinct(
     return rows, inverse.reshape(-1)
 
 
-def _packed(columns: list[np.ndarray]) -> tuple[np.ndarray, int]:
+def _one_number_a_row(columns: list[np.ndarray]) -> tuple[np.ndarray, int]:
     """Return all columns as one number a row, below the returned size; or as bytes."""
     blocks = [_integers(c).reshape(len(c), math.prod(c.shape[1:])) for c in columns]
     keys, size = np.zeros(len(columns[0]), np.int64), 1

@@ -42,7 +42,7 @@ def thompson(exploitation: Exploitation, ids: Sequence[int]) -> float:
     for goal in goals:
         chances = weights[goal][weights[goal] > 0]
         for weight, told_apart in zip(
-            chances, _told_apart(tables, episodes[goal].actions), strict=True
+            chances, _groups_by_looks(tables, episodes[goal].actions), strict=True
         ):
             key = told_apart.tobytes()
             if key not in values:
@@ -99,7 +99,7 @@ def _choices(tables: SharedTables) -> list[np.ndarray]:
     return [(b >= b.max(-1, keepdims=True) - TOLERANCE).argmax(-1) for b in best]
 
 
-def _told_apart(tables: Tables, actions: np.ndarray) -> np.ndarray:
+def _groups_by_looks(tables: Tables, actions: np.ndarray) -> np.ndarray:
     """Return [policies, problems]: equal numbers in a row where an exploration looks the same."""
     shape = actions.shape[1:]
     policy, rows = np.indices(shape).reshape(2, -1)

@@ -160,7 +160,7 @@ class Tabulator:
         while len(owners):
             last = len(layers) + 1 == horizon_of(self.family, exploring=goal is None)
             next_states, result = _in_chunks(self._step, (key, goal), (positions[owners], states))
-            ends = _ended(result, masks) | last
+            ends = _is_over(result, masks) | last
             going, heirs = _going(ends, owners, next_states)
             next_masks = self._possible(goal, positions[heirs], going)
             layer, owners, indices = _layer(result, masks, ends, owners, going, next_masks)
@@ -187,7 +187,7 @@ class Tabulator:
             inputs = np.repeat(positions, len(kinds)), tiles
             next_states, result = _in_chunks(self._step, (key, goal), inputs)
             masks = self._possible(goal, *inputs)
-            ends = _ended(result, masks)
+            ends = _is_over(result, masks)
             ends = ends.reshape(-1) | (len(tables.following) + 1 == self.family.horizon)
             states = jax.tree.map(
                 lambda x, mask=~ends: x.reshape(-1, *x.shape[2:])[mask], next_states
@@ -226,7 +226,7 @@ def parts(labels: Int[np.ndarray, " rows"]) -> list[Int[np.ndarray, " part"]]:
     return [np.flatnonzero(labels == label) for label in np.unique(labels)]
 
 
-def _ended(result: Step, masks: np.ndarray | None) -> np.ndarray:
+def _is_over(result: Step, masks: np.ndarray | None) -> np.ndarray:
     """Return where an episode is over, or could not have come to."""
     ends = np.asarray(result.terminated | result.truncated)
     return ends if masks is None else ends | ~masks

@@ -81,7 +81,7 @@ def _explores_in_vain(facts: Facts) -> str | None:
     )
 
 
-def _lost_on_the_way(facts: Facts) -> str | None:
+def _decoder_loses_return(facts: Facts) -> str | None:
     best, score = facts.record.get("return_encoder"), facts.record.get("return_train")
     if best is None or score is None or facts.worth is None:
         return None
@@ -151,7 +151,7 @@ ALARMS: tuple[tuple[Callable[[Facts], str | None], str], ...] = (
         "belief change the exploitation? Then train longer.",
     ),
     (
-        _lost_on_the_way,
+        _decoder_loses_return,
         "Raise exploitation.decoder_share, or begin earlier with exploitation.decoder_share_begin, "
         "so that exploitation learns to live with the decoder's errors.",
     ),

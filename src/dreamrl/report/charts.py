@@ -45,12 +45,14 @@ def _chart(
 def _series(histories: Histories, key: str, label: str) -> Series:
     lines: list[Line] = []
     for seed, records in histories.items():
-        points = _thinned([(int(r["steps"]), r[key]) for r in records if key in r and "steps" in r])
+        points = _subsample(
+            [(int(r["steps"]), r[key]) for r in records if key in r and "steps" in r]
+        )
         if points:
             line: Line = {
                 "seed": seed,
                 "x": [x for x, _ in points],
-                "y": [_short(y) for _, y in points],
+                "y": [_rounded(y) for _, y in points],
             }
             lines.append(line)
     return {"label": label, "lines": lines, "band": _band(histories, key)}
@@ -67,7 +69,7 @@ def _band(histories: Histories, key: str) -> Band | None:
                 groups.setdefault(int(record["iteration"]), []).append(
                     (record["steps"], record[key])
                 )
-    rows = _thinned([values for _, values in sorted(groups.items()) if len(values) > 1])
+    rows = _subsample([values for _, values in sorted(groups.items()) if len(values) > 1])
     if not rows:
         return None
     band: Band = {"x": [], "mean": [], "low": [], "high": []}
@@ -77,17 +79,17 @@ def _band(histories: Histories, key: str) -> Band | None:
         # Few seeds that agree exactly have no interval: nothing is drawn around them.
         low, high = interval or (mean, mean)
         band["x"].append(round(float(steps.mean())))
-        band["mean"].append(_short(mean))
-        band["low"].append(_short(low))
-        band["high"].append(_short(high))
+        band["mean"].append(_rounded(mean))
+        band["low"].append(_rounded(low))
+        band["high"].append(_rounded(high))
     return band
 
 
-def _thinned(points: Sequence[T]) -> list[T]:
+def _subsample(points: Sequence[T]) -> list[T]:
     if len(points) <= POINTS:
         return list(points)
     return [points[i] for i in np.linspace(0, len(points) - 1, POINTS).round().astype(int)]
 
 
-def _short(value: float | int) -> float:
+def _rounded(value: float | int) -> float:
     return float(f"{value:.5g}")

@@ -71,17 +71,17 @@ def diagnosis_html(title: str, body: str) -> str:
         body: HTML, in which the text of others is escaped.
     """
     style = _part("style.css") + _part("diagnosis.css")
-    return _around(escape(title), body, style, "", "'self'")
+    return _document(escape(title), body, style, "", "'self'")
 
 
 def _page(title: str, modules: Sequence[str], data: str, extra: str = "") -> str:
     code = bundle(modules)
     body = DRAWN.format(code=code, data=data)
     script = f"script-src {_allowed(code)}; "
-    return _around(title, body, _part("style.css"), script, f"'none'{extra}")
+    return _document(title, body, _part("style.css"), script, f"'none'{extra}")
 
 
-def _around(title: str, body: str, style: str, script: str, form: str) -> str:
+def _document(title: str, body: str, style: str, script: str, form: str) -> str:
     policy = (
         f"default-src 'none'; {script}style-src {_allowed(style)}; "
         f"img-src data:; base-uri 'none'; form-action {form}"

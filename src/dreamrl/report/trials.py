@@ -31,7 +31,7 @@ class Plane(NamedTuple):
 
     def points(self, means: Float[np.ndarray, "n Z"]) -> list[Point]:
         """Return where encodings or beliefs are."""
-        return [(_short(x), _short(y)) for x, y in (means - self.mean) @ self.axes.T]
+        return [(_rounded(x), _rounded(y)) for x, y in (means - self.mean) @ self.axes.T]
 
 
 def plane(encodings: Float[np.ndarray, "problems Z"]) -> Plane:
@@ -42,19 +42,19 @@ def plane(encodings: Float[np.ndarray, "problems Z"]) -> Plane:
     directions = np.zeros((2, encodings.shape[1]))
     directions[: len(axes[:2])] = axes[:2]
     shares = [*(np.square(spread) / total), 0.0, 0.0]
-    return Plane(mean, directions, (_short(shares[0]), _short(shares[1])))
+    return Plane(mean, directions, (_rounded(shares[0]), _rounded(shares[1])))
 
 
 def choose(family: Family, number: int, seed: int) -> list[int]:
     """Return problems to look at: unseen ones, and as many of training, where errors are known."""
     rng = np.random.default_rng(seed)
-    unseen = [i for i in _some(family.test_ids, rng, 4 * number) if i not in family.train_ids]
+    unseen = [i for i in _sample_ids(family.test_ids, rng, 4 * number) if i not in family.train_ids]
     unseen = unseen[: number // 2]
-    training = _some(family.train_ids, rng, number - len(unseen))
+    training = _sample_ids(family.train_ids, rng, number - len(unseen))
     return [*unseen, *training]
 
 
-def _some(ids: Sequence[int], rng: np.random.Generator, number: int) -> list[int]:
+def _sample_ids(ids: Sequence[int], rng: np.random.Generator, number: int) -> list[int]:
     places = rng.choice(len(ids), min(number, len(ids)), replace=False)
     return [int(ids[place]) for place in places]
 
@@ -136,7 +136,7 @@ def _trial(
         "problem": story.problem_id,
         "kind": "training" if story.problem_id in family.train_ids else "unseen",
         "goal": words(story.goal),
-        "goal_place": (_short(story.goal[0]), _short(story.goal[1])) if has_lines else None,
+        "goal_place": (_rounded(story.goal[0]), _rounded(story.goal[1])) if has_lines else None,
         "explored": _episode(story, True, exploration, story.decided[0], q_learning),
         "beliefs": beliefs,
         "exploited": _episode(story, False, exploitation, story.decided[1], q_learning),
@@ -168,7 +168,7 @@ def _episode(
         "end": end,
         "alternatives": _alternatives(record, len(episode.actions) + stopped(episode), q_learning),
         "seen": [] if boards.picture_space(space) else [words(x) for x in observations],
-        "places": [(_short(x[0]), _short(x[1])) for x in observations]
+        "places": [(_rounded(x[0]), _rounded(x[1])) for x in observations]
         if isinstance(family, HasDrawing)
         else None,
         "pictures": boards.pictures(space, observations),
@@ -197,6 +197,6 @@ def _numbers(values: Any, digits: int = 4) -> list[float]:
     return np.round(np.nan_to_num(np.asarray(values, float)), digits).tolist()
 
 
-def _short(value: Any, digits: int = 4) -> float:
+def _rounded(value: Any, digits: int = 4) -> float:
     """Return a number of few decimals; what is not finite would be no JSON."""
     return round(float(np.nan_to_num(value)), digits)

@@ -69,7 +69,9 @@ def load(stem: Path, owner: Of, like: PyTree) -> Checkpoint:
         raise UserError(f"{path} is damaged: it has no checksum")
     positions = content.get("metrics")
     counters: list[Any] = [content.get(name) for name in COUNTERS]
-    if not (_counted(counters, len(owner["seeds"])) and _positions(positions, len(owner["seeds"]))):
+    if not (
+        _are_counters(counters, len(owner["seeds"])) and _positions(positions, len(owner["seeds"]))
+    ):
         raise UserError(f"{path} is damaged: a counter is missing")
     iteration, chunks, steps, seconds, compile_seconds = counters
     failures = _failures(content.get("failures", []), len(owner["seeds"]))
@@ -198,7 +200,7 @@ class Keeper:
         self.due = end + (self.every and max(self.every, RATIO * (end - begin)))
 
 
-def _counted(counters: list[Any], seeds: int) -> bool:
+def _are_counters(counters: list[Any], seeds: int) -> bool:
     iteration, chunks, steps, *seconds = counters
     if not isinstance(steps, list) or len(steps) != seeds:
         return False

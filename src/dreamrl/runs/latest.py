@@ -39,14 +39,14 @@ def newest(path: Path, algorithm: Trainable) -> Training | None:
             if whole == path:
                 return training
             [seed] = seeds_of(read_json(path / MANIFEST), path / MANIFEST)
-            return _alone(training, seeds.index(seed))
+            return _single_seed(training, seeds.index(seed))
         if fault is None:
             return None
     assert fault is not None
     raise fault
 
 
-def _alone(training: Training, place: int) -> Training:
+def _single_seed(training: Training, place: int) -> Training:
     """Return the training of one of its seeds."""
     ends = [failure.iteration for failure in training.failures if failure.place == place]
     return training._replace(

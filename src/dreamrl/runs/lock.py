@@ -76,15 +76,15 @@ def claim(file: Path, wait: bool = False, note: str = "") -> Iterator[bool]:
         while not (success := _take(handle, alone=True)) and wait:
             time.sleep(0.05)
         if success:
-            _put(handle, note)
+            _overwrite(handle, note)
         yield success
         if success:
-            _put(handle, "")
+            _overwrite(handle, "")
     finally:
         os.close(handle)
 
 
-def _put(handle: int, text: str) -> None:
+def _overwrite(handle: int, text: str) -> None:
     with contextlib.suppress(OSError):
         os.ftruncate(handle, 0)
         os.pwrite(handle, text.encode(), 0)

@@ -45,7 +45,7 @@ def records(path: Path) -> list[Record]:
     lines = _content(path).split(b"\n")[:-1]
     entries = [_record(line) for line in lines]
     if None in entries:
-        raise _damaged(path, entries.index(None) + 1)
+        raise _damage_error(path, entries.index(None) + 1)
     return [record for record in entries if record is not None]
 
 
@@ -53,7 +53,7 @@ def last(path: Path) -> Record | None:
     """Return the last whole line alone, if there is one; what stands before it is not looked at."""
     if not path.exists():
         return None
-    with _opened(path) as file:
+    with _open(path) as file:
         size = file.seek(0, os.SEEK_END)
         file.seek(max(size - NEAR_END, 0))
         whole, _, _ = file.read().rpartition(b"\n")
@@ -90,7 +90,7 @@ class Tail:
         if not self.path.exists():
             self._forget()
             return []
-        with _opened(self.path) as file:
+        with _open(self.path) as file:
             if not self._goes_on(file):
                 self._forget()
             file.seek(self._end)
@@ -117,7 +117,7 @@ class Tail:
             record = _record(line)
             if record is None:
                 self._forget()  # It may have been restored by the next time.
-                raise _damaged(self.path, number + 1)
+                raise _damage_error(self.path, number + 1)
             if number % self._stride == 0:
                 self._samples[number] = record
             self._line, self._newest = line, {number: record}
@@ -169,7 +169,7 @@ def _position(content: bytes) -> Position:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[BinaryIO]:
+def _open(path: Path) -> Iterator[BinaryIO]:
     if not path.is_file():
         raise UserError(f"{path} is not a file")
     try:
@@ -179,7 +179,7 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
         raise UserError(f"{path} cannot be read: {error.strerror or error}") from None
 
 
-def _damaged(path: Path, line: int) -> UserError:
+def _damage_error(path: Path, line: int) -> UserError:
     return UserError(f"{path} is damaged in line {line}: restore it, or remove that line")
 
 

@@ -123,7 +123,7 @@ class Session:
         whole: dict[str, Any] = {"error": errors[0]} if errors else {}
         if not errors:
             results = [outcome["result"] for outcome in evaluations.values()]
-            whole = {"result": over_seeds(results, self._failed(training.failures))}
+            whole = {"result": over_seeds(results, self._failed_seeds(training.failures))}
         if len(self.runs) > 1:
             Run(self.out).close(status, **_clock(training), **whole)
         return SessionResult(training, status, whole.get("result", {}))
@@ -213,10 +213,10 @@ class Session:
             each.close("failed", error=f"{failure.error}; {self._way_on(each.path)}", **ends)
         if failures and len(self.runs) > 1:
             whole = Run(self.out)
-            failed = {*whole.manifest.get("failed", []), *self._failed(failures)}
+            failed = {*whole.manifest.get("failed", []), *self._failed_seeds(failures)}
             whole.update(failed=sorted(failed))
 
-    def _failed(self, failures: Sequence[Failure]) -> list[int]:
+    def _failed_seeds(self, failures: Sequence[Failure]) -> list[int]:
         return [self.seeds[failure.place] for failure in failures]
 
     def _way_on(self, path: Path) -> str:

@@ -142,7 +142,7 @@ def save_tree(stem: Path, tree: PyTree, **entries: Any) -> None:
     The second, which is written last, holds `entries` too. Raises Unwritable.
     """
     named = _named(tree)
-    arrays = {name: _plain(leaf) for name, leaf in named.items()}
+    arrays = {name: _as_numpy(leaf) for name, leaf in named.items()}
     content = safetensors.numpy.save(arrays)
     write(stem.with_suffix(".safetensors"), content)
     manifest = {
@@ -172,7 +172,7 @@ def load_tree(stem: Path, like: PyTree) -> PyTree:
         raise UserError(f"{path} is not a safetensors file: {error}") from None
     stored = {name: {"shape": list(a.shape), "dtype": str(a.dtype)} for name, a in arrays.items()}
     _compare(path, stored, {name: _stored(leaf) for name, leaf in template.items()})
-    leaves = iter([_restored(arrays[name], leaf) for name, leaf in template.items()])
+    leaves = iter([_as_jax(arrays[name], leaf) for name, leaf in template.items()])
     return jax.tree.map(lambda leaf: next(leaves) if _is_array(leaf) else leaf, like)
 
 
@@ -230,11 +230,11 @@ def _stored(leaf: Any) -> dict[str, Any]:
     return _kind(jax.eval_shape(jax.random.key_data, leaf) if _is_key(leaf) else leaf)
 
 
-def _plain(leaf: Any) -> np.ndarray:
+def _as_numpy(leaf: Any) -> np.ndarray:
     return np.array(jax.random.key_data(leaf) if _is_key(leaf) else leaf, order="C")
 
 
-def _restored(array: np.ndarray, leaf: Any) -> jax.Array:
+def _as_jax(array: np.ndarray, leaf: Any) -> jax.Array:
     # Not by asarray, which `JAX_DEBUG_NANS` watches: files of before have NaN and infinity.
     value = jax.device_put(array)
     return jax.random.wrap_key_data(value) if _is_key(leaf) else value

@@ -87,14 +87,14 @@ def summary(path: Path) -> Summary:
             entry(settings.get("budget", settings), "iterations", int, where),
             int(min((record.get("steps", 0) for record in last), default=0)),
             _return(manifest, last, where),
-            manifest.get("error") or _why(path, failed),
+            manifest.get("error") or _error_of(path, failed),
             failed,
         )
     except UserError as error:
         return Summary(str(path), "-", "-", (), "damaged", 0, 0, 0, None, str(error))
 
 
-def _why(path: Path, failed: Sequence[int]) -> str | None:
+def _error_of(path: Path, failed: Sequence[int]) -> str | None:
     return Run(path / f"seed-{failed[0]}").manifest.get("error") if failed else None
 
 

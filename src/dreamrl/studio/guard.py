@@ -86,7 +86,7 @@ class Guard:
         return self.token is not None
 
     def _without_token(self, scope: Scope, headers: Headers) -> Response | None:
-        if self.token is None or self._is_token(_held(headers.get("cookie", ""), self.cookie)):
+        if self.token is None or self._is_token(_cookie(headers.get("cookie", ""), self.cookie)):
             return None
         [token] = parse_qs(scope["query_string"].decode("latin-1")).get(TOKEN, [""])[:1]
         if scope["path"] not in PAGES or not self._is_token(token):
@@ -111,7 +111,7 @@ def _name(host: str) -> str:
     return name[1:-1] if name.startswith("[") and name.endswith("]") else name
 
 
-def _held(header: str, name: str) -> str:
+def _cookie(header: str, name: str) -> str:
     try:
         cookies = SimpleCookie(header)
     except CookieError:

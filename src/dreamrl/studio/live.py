@@ -32,7 +32,7 @@ async def changes(shelf: Shelf, keys: Sequence[str], wait: float = WAIT) -> Asyn
             if signatures.get(key) != signature:
                 # Taken before the run is read: what is written meanwhile changes it again.
                 signatures[key] = signature
-                view = await run_in_threadpool(_shown, shelf, key)
+                view = await run_in_threadpool(_group_page, shelf, key)
                 yield event("run", view)
                 groups[key] = view["group"]
                 has_changes = True
@@ -64,6 +64,6 @@ def _signature(shelf: Shelf, key: str) -> Signature:
         return ("gone",)
 
 
-def _shown(shelf: Shelf, key: str) -> Shown:
+def _group_page(shelf: Shelf, key: str) -> Shown:
     group = shelf.group(key)
     return {"key": key, "group": group, "choices": choices(group)}

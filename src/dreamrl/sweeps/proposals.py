@@ -49,7 +49,7 @@ def propose(directory: Path) -> bool:
         # Another worker may have been here since.
         plan = plans.read(directory)
         if more := left(plan) > 0:
-            _added(plan, *_next(plan)).save()
+            _add_proposal(plan, *_next(plan)).save()
         return more
 
 
@@ -71,7 +71,7 @@ def _next(plan: Plan) -> tuple[str, str]:
     return min(streams, key=lambda stream: number[stream])
 
 
-def _added(plan: Plan, agent: str, family: str) -> Plan:
+def _add_proposal(plan: Plan, agent: str, family: str) -> Plan:
     question = plan.asked
     choice, attributes = _asked_of_optuna(plan, agent, family)
     name = named(agent, choice)

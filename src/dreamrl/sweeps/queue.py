@@ -58,17 +58,17 @@ def work(
         tally["held"] = count = 0
         for cell in [cell for cell in plan.cells if cell.key not in settled_keys]:
             if listener.stop() or tally["done"] + tally["failed"] == most:
-                return _worked(tally, listener.stop())
+                return _tally_result(tally, listener.stop())
             state = _attend(plan, cell, listener)
             tally[state] += 1
             if state == "stopped":
-                return _worked(tally, True)
+                return _tally_result(tally, True)
             if state != "held":
                 settled_keys.add(cell.key)
                 count += state != "known"
         if not count and not proposals.propose(directory):
             if not (tally["held"] and wait):
-                return _worked(tally, False)
+                return _tally_result(tally, False)
             time.sleep(PAUSE)
         plan = plans.read(directory)
 
@@ -98,5 +98,5 @@ def _attend(plan: Plan, cell: Cell, listener: CellListener) -> str:
         return state
 
 
-def _worked(tally: collections.Counter[str], stopped: bool) -> Worked:
+def _tally_result(tally: collections.Counter[str], stopped: bool) -> Worked:
     return Worked(tally["done"], tally["failed"], tally["held"], stopped)

@@ -93,7 +93,7 @@ class Processes:
                 log = logs / f"{i}.log"
                 last = (log.read_text(errors="replace").splitlines() or [""])[-1]
                 listener.warn(
-                    f"worker {i} {_ending(process.exitcode)}; the last line of {log}: {last}"
+                    f"worker {i} {_exit_text(process.exitcode)}; the last line of {log}: {last}"
                 )
         if plans.look(plans.read(directory)).open:
             raise WorkersLost(f"no worker is left; {directory} keeps what is done: run it again")
@@ -159,7 +159,7 @@ def _begin(main: Main, arguments: list[str], log: str) -> None:
     sys.exit(main(arguments))
 
 
-def _ending(code: int | None) -> str:
+def _exit_text(code: int | None) -> str:
     if code is not None and code < 0:
         with contextlib.suppress(ValueError):
             return f"was ended by {signal.Signals(-code).name}"

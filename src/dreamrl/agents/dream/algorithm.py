@@ -250,7 +250,7 @@ class Dream(Algorithm):
             trials = Explored(trajectory, experience.problem_id)
             residuals = regret.left(params.objective, trials, means, beliefs, trial.goals)
         on_policy = trajectory.mask & on_purpose[:, None]
-        unit, share = self._found(residuals, on_purpose)
+        unit, share = self._share_found(residuals, on_purpose)
         cost = step_cost(explore.cost, share)
         contexts = jax.vmap(Conditions.beliefs)(conditions, beliefs)
         exploitation = exploitation_batch(
@@ -295,7 +295,7 @@ class Dream(Algorithm):
         metrics = {
             "return_encoder": _mean(returns.reshape(-1), on_encoder.reshape(-1)),
             "return_decoder": _mean(returns.reshape(-1), decoded.reshape(-1)),
-            "information": self._found(errors, on_purpose)[1],
+            "information": self._share_found(errors, on_purpose)[1],
             "z_squared": jnp.square(means).sum(-1).mean(),
             "z_nats": bottleneck.lower_bound(means, settings.encoding.rho),
             "stop_length": _mean(ends, on_purpose),
@@ -377,7 +377,7 @@ class Dream(Algorithm):
         """True if exploration is paid in returns, by a critic."""
         return self.settings.exploration.objective == "regret"
 
-    def _found(
+    def _share_found(
         self, residuals: Float[Array, "B times"], on_purpose: Bool[Array, " B"]
     ) -> tuple[Float[Array, ""], Float[Array, ""]]:
         """Return all there is to find out, and the share of it that explorations find."""

@@ -33,7 +33,7 @@ class Dynamics(EmbeddingEncoder):
         key_visit, key_try, key_project = jax.random.split(key, 3)
         super().__init__(key_project, family.train_ids, size)
         ids = jnp.array(self.ids)
-        states, weights = _visited(family, ids, key_visit)
+        states, weights = _random_states(family, ids, key_visit)
         actions = _actions(family, key_try)
 
         def vector_of(problem_id: Array) -> Float[Array, " everything"]:
@@ -83,7 +83,7 @@ def _actions(family: Family, key: Key) -> Action:
     return jnp.array([action for action in range(space.n) if action != family.end_action])
 
 
-def _visited(family: Family, ids: Array, key: Key) -> tuple[State, Float[Array, " states"]]:
+def _random_states(family: Family, ids: Array, key: Key) -> tuple[State, Float[Array, " states"]]:
     """Return states of random explorations, and weights: those that look alike have 1 together."""
     key_ids, key_play, key_code = jax.random.split(key, 3)
     space = family.action_space

@@ -145,7 +145,7 @@ class PredictionError(eqx.Module):
 
     def left(self, explored: Explored) -> Float[Array, "B times"]:
         errors = self._errors(explored)
-        return _less(errors.sum(1).mean(), errors)
+        return _remainder(errors.sum(1).mean(), errors)
 
     def loss(self, explored: Explored) -> Float[Array, ""]:
         return self._errors(explored).mean()
@@ -177,7 +177,7 @@ class DynamicsInformation(eqx.Module):
 
     def left(self, explored: Explored) -> Float[Array, "B times"]:
         reader_errors, encoder_errors = self._errors(explored)
-        return _less(reader_errors.sum(1).mean(), reader_errors - encoder_errors)
+        return _remainder(reader_errors.sum(1).mean(), reader_errors - encoder_errors)
 
     def loss(self, explored: Explored) -> Float[Array, ""]:
         reader_errors, encoder_errors = self._errors(explored)
@@ -205,7 +205,7 @@ class Novelty(eqx.Module):
         )
         matches = (observations[:, :, None] == observations[:, None]).all(-1)
         repeats = jnp.tril(matches, -1).any(-1)[:, 1:]
-        return _less(
+        return _remainder(
             jnp.array(float(self.horizon)), (trajectory.mask & ~repeats).astype(jnp.float32)
         )
 
@@ -225,7 +225,7 @@ LEARNED = tuple(name for name in OBJECTIVES if name != "novelty")
 """Those with parameters."""
 
 
-def _less(total: Float[Array, ""], gains: Float[Array, "B T"]) -> Float[Array, "B times"]:
+def _remainder(total: Float[Array, ""], gains: Float[Array, "B T"]) -> Float[Array, "B times"]:
     """Return what is left of it after each step."""
     begin = jnp.zeros_like(gains[:, :1])
     return total - jnp.concatenate([begin, jnp.cumsum(gains, 1)], axis=1)

@@ -158,10 +158,12 @@ class WholeTrial(Algorithm):
 
         def loss(nets: Nets) -> tuple[Float[Array, ""], Metrics]:
             hidden = read(nets, trial)
-            decisions = decide(nets, trial, self._again(nets, batch), hidden)
+            decisions = decide(nets, trial, self._differentiable_context(nets, batch), hidden)
             targets: Any = (None, None)
             if target is not None:
-                targets = decide(target, trial, self._again(target, batch), read(target, trial))
+                targets = decide(
+                    target, trial, self._differentiable_context(target, batch), read(target, trial)
+                )
             value, metrics = policy_loss(decisions, targets, batch, learner, now.progress)
             trials = Trials(batch.problem_id, trial)
             if isinstance(recalled, Trials):
@@ -176,7 +178,7 @@ class WholeTrial(Algorithm):
         """Weight of an exploration's rewards."""
         return exploration_weight(self.family) or float(self.include_exploration_reward)
 
-    def _again(self, nets: Nets, batch: Batch) -> PrivilegedContext | None:
+    def _differentiable_context(self, nets: Nets, batch: Batch) -> PrivilegedContext | None:
         """Work out z again, for its gradient; which trials are informed stays."""
         context = self.context(nets, batch.problem_id)
         if context is None or batch.context is None:

@@ -295,10 +295,10 @@ def from_columns(
         UserError: For what is missing or wrong, with table, row (counted from 0) and column.
     """
     table = read_columns(faults, tests, repairs)
-    return _made(table, budget, outcomes, exclusive)
+    return _from_table(table, budget, outcomes, exclusive)
 
 
-def _made(
+def _from_table(
     table: Table, budget: int, outcomes: str, exclusive: Sequence[Sequence[str]]
 ) -> Diagnosis:
     settings = checked_settings("diagnosis", budget, outcomes, exclusive, table.tests)
@@ -334,4 +334,4 @@ def from_network(
         UserError: For what is missing or wrong, and without pgmpy, if there is a file to read.
     """
     table = read_network_table(network, faults, tests, repairs, given or {})
-    return _made(table, budget, "fixed", exclusive)
+    return _from_table(table, budget, "fixed", exclusive)

@@ -144,14 +144,14 @@ class Fleet:
         arrays = (table.prior, table.likelihoods, table.costs, table.payoffs)
         machine = Machine(jnp.array(0), *(jnp.asarray(x, jnp.float32) for x in arrays))
         belief = jnp.asarray(posterior(table, list(results)), jnp.float32)
-        return self._seen(machine, State(jnp.array(len(results)), belief))
+        return self._observe(machine, State(jnp.array(len(results)), belief))
 
     def reset(
         self, key: Key, problem: Machine
     ) -> tuple[State, Float[Array, "tests faults numbers"]]:
         """Show the table."""
         state = State(jnp.array(0), problem.prior)
-        return state, self._seen(problem, state)
+        return state, self._observe(problem, state)
 
     def step(
         self,
@@ -165,7 +165,7 @@ class Fleet:
         if goal is not None:
             payoff = problem.payoffs[action % problem.payoffs.shape[0], problem.fault]
             return next_state, Step(
-                self._seen(problem, state), payoff, jnp.array(True), jnp.array(False)
+                self._observe(problem, state), payoff, jnp.array(True), jnp.array(False)
             )
         test = action % len(problem.costs)
         chances = problem.likelihoods[test]
@@ -175,10 +175,10 @@ class Fleet:
         next_state = next_state._replace(belief=belief / belief.sum())
         truncated = next_state.steps >= self.budget
         return next_state, Step(
-            self._seen(problem, next_state), -problem.costs[test], jnp.array(False), truncated
+            self._observe(problem, next_state), -problem.costs[test], jnp.array(False), truncated
         )
 
-    def _seen(self, problem: Machine, state: State) -> Float[Array, "tests faults numbers"]:
+    def _observe(self, problem: Machine, state: State) -> Float[Array, "tests faults numbers"]:
         space = self.observation_space
         lead = space.shape[:2]
         parts = [

@@ -193,14 +193,14 @@ def _dependent(network: Network, evidence: Sequence[str], tests: Sequence[str]) 
         pairs = [
             pair
             for pair in itertools.combinations(rest, 2)
-            if not _separated(network, *pair, {*evidence, *hidden})
+            if not _d_separated(network, *pair, {*evidence, *hidden})
         ]
         if not pairs:
             return hidden
         hidden.append(max(rest, key=lambda test: sum(test in pair for pair in pairs)))
 
 
-def _separated(network: Network, first: str, second: str, evidence: set[str]) -> bool:
+def _d_separated(network: Network, first: str, second: str, evidence: set[str]) -> bool:
     """Return whether two variables are independent given others: D-separation.
 
     In the moral graph of their ancestors no path avoids what is known (Lauritzen et al. 1990), or

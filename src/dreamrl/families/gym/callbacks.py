@@ -55,7 +55,7 @@ class Vector:
 
     def __init__(self, name: str, function: Callable[[int], Any], first: int):
         self.name, self.function = name, function
-        self.length = len(self._of(first))
+        self.length = len(self._vector_of(first))
 
     def __call__(self, problem_id: Int[Scalar, ""]) -> Float[Array, " features"]:
         shape = jax.ShapeDtypeStruct((self.length,), jnp.float32)
@@ -64,7 +64,7 @@ class Vector:
     def all_of(self, ids: Any) -> Float[np.ndarray, "*ids features"]:
         vectors = []
         for i in np.ravel(ids).tolist():
-            vectors.append(self._of(i))
+            vectors.append(self._vector_of(i))
             if len(vectors[-1]) != self.length:
                 raise HostError(
                     f"{self.name}({i}) must return {self.length} numbers, as that of the first "
@@ -72,7 +72,7 @@ class Vector:
                 )
         return np.reshape(vectors, (*np.shape(ids), self.length))
 
-    def _of(self, problem_id: int) -> np.ndarray:
+    def _vector_of(self, problem_id: int) -> np.ndarray:
         value = asked(self.name, self.function, problem_id)
         try:
             vector = np.asarray(value, np.float32)

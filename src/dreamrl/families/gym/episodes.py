@@ -124,16 +124,16 @@ class Episodes:
     ) -> tuple[np.ndarray, ...]:
         # The newest that can go on from there: often the batch that the handles name.
         candidates = [batch for batch in reversed(self.batches.values()) if len(row) == batch.size]
-        batch = next((b for b in candidates if self._goes_on(b, number, row, steps)), None)
+        batch = next((b for b in candidates if self._continues(b, number, row, steps)), None)
         if batch is None:
-            batch = self._again(number, row, steps, goals, episodes)
+            batch = self._replay(number, row, steps, goals, episodes)
         self.batches.move_to_end(batch.number)
         past = steps < batch.steps
         live = ~past & ~batch.over
         self._advance(batch, actions, live, goals, episodes)
         return self._answer(batch, past | live)
 
-    def _goes_on(
+    def _continues(
         self, batch: Batch, number: np.ndarray, row: np.ndarray, steps: np.ndarray
     ) -> bool:
         """Return whether the batch has the handles' episodes, each in place, and their next step.
@@ -245,7 +245,7 @@ class Episodes:
         if batch.over.all() or batch.calls >= self.longest:
             self._close(batch)
 
-    def _again(
+    def _replay(
         self,
         number: np.ndarray,
         row: np.ndarray,

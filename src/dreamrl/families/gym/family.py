@@ -124,7 +124,7 @@ class GymFamily:
                 self._context = Vector("context", context, self.train_ids[0])
                 self.context = _context_of
             if check:
-                ids = [*_few(self.train_ids), *_few(self.test_ids)]
+                ids = [*_three_of(self.train_ids), *_three_of(self.test_ids)]
                 host.call(probe, name, self._interface, stock, ids, self.horizon)
         except BaseException as error:
             host.close()
@@ -139,7 +139,7 @@ class GymFamily:
             name: value for name, value in vars(self).items() if name not in self._attributes
         }
         additions.pop("_attributes")
-        return _again, (type(self), self._arguments, self._episodes.explorations), additions
+        return _rebuild, (type(self), self._arguments, self._episodes.explorations), additions
 
     def close(self) -> None:
         """Close all environments; whatever is played later makes new ones."""
@@ -163,7 +163,7 @@ class GymFamily:
         no action and pays nothing shows the first observation of the next episode.
         """
         if explorations not in self._explored_in:
-            family = _again(type(self), self._arguments, explorations)
+            family = _rebuild(type(self), self._arguments, explorations)
             self._explored_in[explorations] = family
         return self._explored_in[explorations]
 
@@ -271,7 +271,7 @@ class GymFamily:
         return np.reshape(results, (*ids.shape, *space.shape))
 
 
-def _again(kind: type[GymFamily], arguments: tuple[Any, ...], explorations: int) -> GymFamily:
+def _rebuild(kind: type[GymFamily], arguments: tuple[Any, ...], explorations: int) -> GymFamily:
     family = kind.__new__(kind)
     # Subclasses ask for other things.
     GymFamily.__init__(family, *arguments)
@@ -292,7 +292,7 @@ def _handle_shapes() -> tuple[jax.ShapeDtypeStruct, ...]:
     return (jax.ShapeDtypeStruct((), jnp.int32),) * 3
 
 
-def _few(ids: Sequence[int]) -> Sequence[int]:
+def _three_of(ids: Sequence[int]) -> Sequence[int]:
     """Return three of them, the first and the last included."""
     return [ids[i] for i in sorted({0, len(ids) // 2, len(ids) - 1})]
 

@@ -194,7 +194,7 @@ class Block:
             slot.problem_id = problem_id
         batch, _ = cast(tuple[Any, Any], self.vector.reset(seed=seeds.tolist()))
         self.check_possible(np.zeros(len(self.slots), bool))
-        return self._converted(batch)
+        return self._convert(batch)
 
     @property
     def allowed(self) -> Bool[np.ndarray, "slots actions"]:
@@ -226,7 +226,7 @@ class Block:
             slot.live, slot.goal = is_live, None if goals is None else goals[i]
             slot.again = None if again is None else again[i]
         result: Any = self.vector.step(self.interface.done(actions))
-        batch = self._converted(result[0])
+        batch = self._convert(result[0])
         with np.errstate(over="ignore"):
             rewards = result[1].astype(np.float32)
         if not (finite := np.isfinite(rewards)).all():
@@ -245,7 +245,7 @@ class Block:
         for slot in self.slots:
             slot.drop()
 
-    def _converted(self, batch: np.ndarray) -> np.ndarray:
+    def _convert(self, batch: np.ndarray) -> np.ndarray:
         if (fault := self.interface.seen.strange(batch)) is not None:
             row, message = fault
             raise HostError(f"{self.slots[row].where}: {message}")

@@ -291,24 +291,24 @@ def _box(space: spaces.Box, keys: tuple[Any, ...]) -> Part:
     picture = picture_of(space)
     if picture is not None:
         is_full = space.dtype == np.uint8 and picture.top == 255
-        low, high = (None, None) if is_full else (_one(lowest), _one(highest))
+        low, high = (None, None) if is_full else (_single_value(lowest), _single_value(highest))
         return Part(space, picture.space, keys, 0, low, high, picture)
     kind: Space = Box(-np.inf, np.inf, space.shape)
     if has_bounds.any():
         middle = (low + high) / 2
         half = np.where(width > 0, width / 2, 1.0)
         kind = Scaled(_tuple(middle), _tuple(half), space.shape)
-    return Part(space, kind, keys, 0, _one(lowest), _one(highest))
+    return Part(space, kind, keys, 0, _single_value(lowest), _single_value(highest))
 
 
-def _one(values: Any) -> Any:
+def _single_value(values: Any) -> Any:
     """Return one number in place of many that are the same."""
     values = np.asarray(values)
     return values.flat[0] if values.size and (values == values.flat[0]).all() else values
 
 
 def _tuple(values: Any) -> tuple[float, ...]:
-    return tuple(np.atleast_1d(_one(values)).ravel().tolist())
+    return tuple(np.atleast_1d(_single_value(values)).ravel().tolist())
 
 
 def _unseen(space: Any, root: Any, fault: str) -> UserError:

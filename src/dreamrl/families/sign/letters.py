@@ -25,7 +25,7 @@ HANDS = 64
 """Ways to write the letters. The first is neat, each other has letters of its own."""
 
 
-def _scrawled(letter: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _distort(letter: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Return a letter as somebody might write it: mirrored, moved, with squares wrong."""
     letter = letter ^ (rng.random(letter.shape) < SLIPS)
     letter = letter[:, ::-1] if rng.random() < 0.5 else letter
@@ -41,7 +41,7 @@ def _columns(word: str, rng: np.random.Generator | None) -> np.ndarray:
     bits = np.zeros((max(map(len, WORDS)), GRAIN), np.int32)
     for place, name in enumerate(word):
         letter = np.array([[square == "#" for square in row] for row in _LETTERS[name]])
-        letter = letter if rng is None else _scrawled(letter, rng)
+        letter = letter if rng is None else _distort(letter, rng)
         for row, black in enumerate(letter):
             bits[place, LEFT : LEFT + 5] += black << 2 * row
     return bits.reshape(-1)

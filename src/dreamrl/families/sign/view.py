@@ -179,7 +179,7 @@ def _look(
     is_across = jnp.where(is_slab, slab_across, room_across)
     # A wall that is met across z runs along x.
     streaks = 150 * _wave(0.6 * jnp.where(is_across, x + wall * ray[0], z + wall * ray[1]))
-    bright = _lit(-LIGHT * jnp.sign(jnp.where(is_across, ray[1], ray[0])))
+    bright = _brightness(-LIGHT * jnp.sign(jnp.where(is_across, ray[1], ray[0])))
 
     board_x, board_z, _, _ = BOARD
     length = jnp.asarray(LENGTHS)[word]
@@ -236,16 +236,16 @@ def _object(parts: tuple[Part, ...], origin: Flat, turn: Array, ray: Flat, wall:
         entry, end, is_across = _crossing((origin[0], origin[1] - middle), ray, (thick, length))
         hits = (entry > 0) & (entry < end) & (entry < wall)
         facing = jnp.where(is_across, -light[1] * jnp.sign(ray[1]), -light[0] * jnp.sign(ray[0]))
-        side = jnp.where(hits & (entry < depth), _lit(facing), side)
+        side = jnp.where(hits & (entry < depth), _brightness(facing), side)
         depth = jnp.where(hits, jnp.minimum(depth, entry), depth)
         low = jnp.where(hits, jnp.minimum(low, (foot - EYE) / entry), low)
         crest = jnp.where(hits, jnp.maximum(crest, (top - EYE) / entry), crest)
         high = jnp.where(hits, jnp.maximum(high, (top - EYE) / end), high)
-    ring = _through(origin, ray) if is_key else None
+    ring = _ring_opening(origin, ray) if is_key else None
     return Object(depth, low, crest, high, jnp.round(255 * side), ring)
 
 
-def _through(origin: Flat, ray: Flat) -> tuple[Column, Column]:
+def _ring_opening(origin: Flat, ray: Flat) -> tuple[Column, Column]:
     """Return heights seen through a key's ring: above its lower edge, below its upper one."""
     middle, length, thick, foot, top = HOLE
     inverse = 1 / _nonzero(ray[0])
@@ -312,7 +312,7 @@ def _paint(columns: Columns, pose: Pose, row: Row, pixel: float) -> Int[Array, "
     return color
 
 
-def _lit(facing: Float[Array, "..."]) -> Float[Array, "..."]:
+def _brightness(facing: Float[Array, "..."]) -> Float[Array, "..."]:
     """Return brightness of a surface, 0 to 1, by how much it faces the light."""
     return jnp.minimum(AMBIENT + DIFFUSE * jnp.maximum(facing, 0), 1)
 
