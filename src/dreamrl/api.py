@@ -12,11 +12,16 @@ from dreamrl.agents.algorithm import Agent, Algorithm
 from dreamrl.agents.dream.stopping import with_stop
 from dreamrl.agents.loop import Trainable
 from dreamrl.agents.method import Method
-from dreamrl.agents.registry import make_trainer, method_of, settings_for, trainer_of
+from dreamrl.agents.registry import (
+    make_trainer,
+    method_of,
+    settings_for,
+    trainer_of,
+    with_changes,
+)
 from dreamrl.comparison.fill import fill
 from dreamrl.comparison.spec import Result, cells
 from dreamrl.comparison.table import Row, in_words, rows
-from dreamrl.configuration import changed
 from dreamrl.deploy import TrainedAgent, load, prepare
 from dreamrl.devices import check_devices, check_division
 from dreamrl.errors import UserError
@@ -276,10 +281,10 @@ def _trainer(
     if isinstance(agent, str):
         settings = settings_for(agent, instance.name) if settings is None else settings
         method_of(agent)
-        return make_trainer(agent, instance, changed(settings, changes), seeds)
+        return make_trainer(agent, instance, with_changes(settings, changes), seeds)
     if settings is None:
         settings = agent.presets[agent.preset_of(instance.name)]
-    return trainer_of(agent.algorithm(instance, changed(settings, changes)), seeds)
+    return trainer_of(agent.algorithm(instance, with_changes(settings, changes)), seeds)
 
 
 __all__ = ["Comparison", "TrainingResult", "compare", "evaluate", "train"]

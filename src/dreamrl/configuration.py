@@ -15,10 +15,11 @@ from collections.abc import Iterable, Mapping
 from operator import attrgetter
 from typing import Any, Literal, NamedTuple, TypeVar
 
-from dreamrl.errors import UserError, unknown
+from dreamrl.errors import UserError, nearest_of
 from dreamrl.values import plain_value
 
 S = TypeVar("S")
+T = TypeVar("T")
 
 
 class Range(NamedTuple):
@@ -203,8 +204,33 @@ def resolve(settings: Any, name: str) -> str:
     if len(ends) > 1:
         raise UserError(f"setting {name} is one of {', '.join(ends)}: say which")
     if not ends:
-        raise unknown("setting", name, paths)
+        raise UnknownSetting(settings, name)
     return ends[0]
+
+
+class UnknownSetting(UserError):
+    """A setting that there is not, with the nearest one that there is."""
+
+    def __init__(self, settings: Any, name: str):
+        self.settings, self.name = settings, name
+        paths = paths_of(settings)
+        super().__init__(f"unknown setting {name!r}: {nearest_of(name, paths)}")
+
+
+def kinds_with(settings: Any, name: str) -> list[tuple[str, str]]:
+    """Return which choices of kind would bring a setting, as `("bottleneck", "fixed")`."""
+    found = []
+    for field in dataclasses.fields(settings):
+        for kind, settings_type in kinds_of(hints(type(settings))[field.name]).items():
+            other = dataclasses.replace(settings, **{field.name: settings_type()})
+            if has(other, name):
+                found.append((field.name, kind))
+    return found
+
+
+def has(settings: Any, name: str) -> bool:
+    """Return whether there is such a setting, by path or the end of it."""
+    return any(f".{path}".endswith(f".{name}") for path in paths_of(settings))
 
 
 def changed(settings: S, changes: Mapping[str, Any]) -> S:
@@ -231,14 +257,18 @@ def changed_by_text(settings: S, changes: Mapping[str, str]) -> S:
     return _recheck(result)
 
 
-def _kinds_first(settings: Any, changes: Mapping[str, Any]) -> list[tuple[str, Any]]:
+def kinds_among(settings: Any, changes: Mapping[str, T]) -> dict[str, T]:
+    """Return those changes that choose a kind."""
     paths = paths_of(settings)
+    return {
+        name: value
+        for name, value in changes.items()
+        if name in paths and dataclasses.is_dataclass(attrgetter(name)(settings))
+    }
 
-    def rank(change: tuple[str, Any]) -> bool:
-        name, _ = change
-        return not (name in paths and dataclasses.is_dataclass(attrgetter(name)(settings)))
 
-    return sorted(changes.items(), key=rank)
+def _kinds_first(settings: Any, changes: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    return [*(kinds_among(settings, changes) | dict(changes)).items()]
 
 
 def _read(settings: Any, path: list[str], text: str) -> Any:

@@ -61,11 +61,11 @@ class Evaluation:
     exploration_length_mean: float
     statistics: dict[str, float]
     """Means of the family's own counts."""
-    ids: np.ndarray
+    ids: np.ndarray = dataclasses.field(repr=False)
     """[trials]: the problem of each trial."""
-    returns: np.ndarray
+    returns: np.ndarray = dataclasses.field(repr=False)
     """[trials, episodes]: with what the exploration was paid, where that counts."""
-    lengths: np.ndarray
+    lengths: np.ndarray = dataclasses.field(repr=False)
     """[trials]"""
 
 

@@ -125,14 +125,28 @@ def test_help_of_training_lists_the_settings(fake, capsys):
         ("train", "AGENT and FAMILY missing"),
         ("train fake", "FAMILY missing"),
         ("train fak bus", "unknown agent 'fak': did you mean 'fake'?"),
+        ("train bus fake", "the agent comes first: dreamrl train fake bus"),
+        ("train fake diagnosis:pth=x", "unknown field of diagnosis 'pth': did you mean 'path'?"),
         ("train fake busy", "unknown family 'busy': did you mean 'bus'?"),
         ("train fake bus --preset lon", "unknown preset 'lon': did you mean 'long'?"),
         ("train fake bus --ratte 0.1", "unknown setting '--ratte': did you mean '--rate'?"),
-        ("train fake bus --rate much", "--rate: could not convert"),
+        (
+            "train fake bus --cost 0.1",
+            "'--cost': it is a setting of dream, random-exploration, not",
+        ),
+        ("train rl2 bus --exploration.cost 0", "'--exploration.cost': it is a setting of dream"),
+        ("train dream bus --weight 0", "unknown setting '--weight': it needs --bottleneck fixed"),
+        (
+            "train rl2 bus --learner.clip 0 --learner dqn",
+            "'--learner.clip': it needs --learner ppo",
+        ),
+        ("train rl2 bus --lr 0", "unknown setting '--lr': here it is --learning-rate"),
+        ("train fake bus --zzzzz 1", "unknown setting '--zzzzz' (see dreamrl train --help)"),
+        ("train fake bus --rate much", "--rate: 'much' is not a number"),
         ("train fake bus --rate 1.5", "rate must be from 0 to 1, is 1.5"),
         ("train fake bus --rate nan", "rate must be from 0 to 1, is nan"),
         ("train fake bus --mode medium", "invalid choice 'medium'"),
-        ("train fake bus --iterations 2.5", "--budget.iterations: invalid literal"),
+        ("train fake bus --iterations 2.5", "--budget.iterations: '2.5' is not a whole number"),
         ("train fake bus --rate", "Missing value for argument '--rate'"),
         ("train fake bus --seed -1", "seed must be 0 or more"),
         ("train fake bus --seeds 0", "seeds must be at least 1"),
@@ -264,3 +278,11 @@ def test_what_needs_no_jax_does_not_import_it(arguments):
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout.splitlines()[-1] == "False"
+
+
+def test_what_comes_next_after_a_diagnosis(tmp_path, capsys):
+    budget = ["--iterations", "1", "--trials", "8", "--evaluation-trials", "8"]
+    assert main(["train", "rl2", "diagnosis", "--out", "pump", *budget]) == 0
+    said = capsys.readouterr().out
+    assert "next:\n  dreamrl diagnose pump\n" in said
+    assert said.endswith("  dreamrl evaluate pump\n"), "nothing is held out: there is one split"

@@ -245,7 +245,7 @@ def test_mistakes_end_with_2_and_a_line(fake, tmp_path, capsys, words):
 def test_mistakes_read_alike_on_all_terminals(fake, monkeypatch, capsys, encoding):
     monkeypatch.setattr("sys.stdout", io.TextIOWrapper(io.BytesIO(), encoding))
     assert main(["train", "fake", "bus", "--rate", "much"]) == 2
-    words = "--rate: could not convert string to float: 'much' (see dreamrl train --help)"
+    words = "--rate: 'much' is not a number (see dreamrl train --help)"
     assert capsys.readouterr().err == f"dreamrl: {words}\n"
 
 

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from dreamrl.agents.dream.settings import Fixed
 from dreamrl.comparison.contender import contender
 from dreamrl.configuration import changed
 from dreamrl.errors import UserError
@@ -20,11 +21,22 @@ def test_settings_are_read_by_their_types(fake):
     )
 
 
+def test_a_kind_may_be_chosen_beside_what_it_brings():
+    for text in (
+        "dream:bottleneck=fixed,bottleneck.weight=0.25",
+        "dream:weight=0.25,bottleneck=fixed",
+    ):
+        assert contender(text).settings("bus").bottleneck == Fixed(0.25)
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
         ("fak:rate=1", "unknown agent 'fak': did you mean 'fake'?"),
         ("fake:ratte=1", "fake:ratte=1: unknown setting 'ratte': did you mean 'rate'?"),
+        ("dream:bottleneck.weight=1", "'bottleneck.weight': it needs bottleneck=fixed"),
+        ("rl2:decoder.replay=8", "'decoder.replay': it is a setting of dream, random-exploration"),
+        ("maml:gamma=1", "unknown setting 'gamma': here it is discount"),
         ("fake:rate=much", "fake:rate=much: rate is 'much': it must be a number"),
         ("fake:trials=2.5", "trials is '2.5': it must be a whole number"),
         ("fake:mode=medium", "mode is 'medium': it must be fast or slow"),

@@ -270,7 +270,7 @@ REPAIRS_CSV = "repair,dry,stuck,burnt\nfill,1,-1,{}\n{},{},-2,0\n"
             "row 5, column 'prior': 'odd' never happens: leave it out",
         ),
         ({"faults": "fault,prior\ndry,1\n"}, "with one fault there is nothing to find out"),
-        ({"faults": "fault;prior\ndry;1\n"}, "faults.csv has no column 'fault': it has 'fault;pr"),
+        ({"faults": "fault;prior\ndry;1\n"}, "'fault;prior'; columns are separated by commas"),
         ({"faults": "fault,prior\n"}, "faults.csv has no rows below its heading"),
         ({"faults": "fault,prior,prior\na,1,1"}, "faults.csv, row 1: 'prior' is there twice"),
         ({"faults": "fault,prior\na,b,0.5\nc,0.5"}, "row 2: there are 3 cells, and the heading 2"),
@@ -279,6 +279,10 @@ REPAIRS_CSV = "repair,dry,stuck,burnt\nfill,1,-1,{}\n{},{},-2,0\n"
         ({"tests": TESTS_CSV.format(0, "", "tap")}, "row 2, column 'dry': the cell is empty"),
         ({"tests": TESTS_CSV.format(0, 0, "look")}, "row 3, column 'test': 'look' is there twice"),
         ({"tests": "test,cost,dry,stuck\nlook,0,1,1\n"}, "no column for the fault 'burnt'"),
+        (
+            {"tests": "test,cost,dry,stuck,burned\nlook,0,1,1,0\n"},
+            "no column for the fault 'burnt'; column 'burned' is no fault of faults.csv",
+        ),
         (
             {"tests": "test,cost,dry,stuck,burnt,wet\nlook,0,1,1,0,0\n"},
             "tests.csv: column 'wet' is no fault of faults.csv",
@@ -380,3 +384,16 @@ def test_the_built_in_table_is_copied_by_the_page_s_first_command(tmp_path):
     [code] = shlex.split(command)
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
     assert dreamrl.make("diagnosis", path=tmp_path / "plant").table == diagnosis().table
+
+
+def test_the_files_on_the_page_are_the_table_beside_them(tmp_path):
+    page = (Path(__file__).parents[2] / "docs" / "diagnosis.md").read_text()
+    files = re.findall(r"```csv\n(.*?)```", page, re.DOTALL)
+    for name, text in zip(("faults", "tests", "repairs"), files, strict=True):
+        (tmp_path / f"{name}.csv").write_text(text)
+    code = re.search(
+        r"```python\n(from dreamrl\.families\.diagnosis import from_columns.*?)```", page, re.DOTALL
+    )
+    names: dict = {}
+    exec(code.group(1), names)
+    assert diagnosis(str(tmp_path)).table == names["family"].table

@@ -122,7 +122,11 @@ def test_a_damaged_manifest_is_refused(made, name, content):
 @pytest.mark.parametrize(
     ("entry", "value", "words"),
     [
-        ("agent", "nobody", "unknown agent"),
+        (
+            "agent",
+            "nobody",
+            r"unknown agent 'nobody': .*register_method\('nobody', ...\) was called",
+        ),
         ("family", "nowhere", "unknown family"),
         ("family", 3, "'family' is 3"),
         ("settings", {"rate": 0.25}, r"agent\.json is of another run"),

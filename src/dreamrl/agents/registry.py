@@ -1,6 +1,7 @@
 """The methods by name, and the trainers that they make. Adding a method adds one line here."""
 
 import dataclasses
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from dreamrl.agents.algorithm import Algorithm
@@ -12,6 +13,7 @@ from dreamrl.agents.method import Method
 from dreamrl.agents.pearl import PEARL
 from dreamrl.agents.rl2 import E_RL2, NO_EXPLORATION, ORACLE, RL2
 from dreamrl.agents.varibad import VARIBAD
+from dreamrl.configuration import UnknownSetting, changed, has, kinds_with
 from dreamrl.errors import UserError, unknown
 from dreamrl.families.adapted import adapted
 from dreamrl.families.family import Family
@@ -62,6 +64,42 @@ def settings_for(agent: str, family_name: str = "", preset: str | None = None) -
     if preset not in method.presets:
         raise unknown("preset", preset, method.presets)
     return method.presets[preset]
+
+
+ELSEWHERE = {"lr": "learning_rate", "c": "cost", "gamma": "discount", "batch_size": "trials"}
+"""What settings are called in other programs and papers, and here."""
+
+
+def whereabouts(settings: Any, name: str, flags: bool = False) -> str | None:
+    """Return a phrase on a setting that these settings have not, if it is anywhere.
+
+    It names settings as the command line has them, or as Python has.
+    """
+    dashes, equals = ("--", " ") if flags else ("", "=")
+    if kinds := kinds_with(settings, name):
+        return f"it needs {' or '.join(f'{dashes}{field}{equals}{kind}' for field, kind in kinds)}"
+    if owners := [agent for agent, method in METHODS.items() if _may_have(method, name)]:
+        return f"it is a setting of {', '.join(owners)}, not of this agent"
+    if (usual := ELSEWHERE.get(name)) and has(settings, usual):
+        return f"here it is {dashes}{usual.replace('_', '-') if flags else usual}"
+    return None
+
+
+def _may_have(method: Method, name: str) -> bool:
+    default = method.presets["default"]
+    return has(default, name) or bool(kinds_with(default, name))
+
+
+def with_changes(
+    settings: Any, changes: Mapping[str, Any], change: Callable[..., Any] = changed
+) -> Any:
+    """Return changed settings; raise UserError for those of others, and say whose they are."""
+    try:
+        return change(settings, changes)
+    except UnknownSetting as error:
+        if (phrase := whereabouts(error.settings, error.name)) is None:
+            raise
+        raise UserError(f"unknown setting {error.name!r}: {phrase}") from None
 
 
 def make_trainer(agent: str, family: Family, settings: Any, seeds: int = 1) -> Trainable:

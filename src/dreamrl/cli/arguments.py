@@ -31,7 +31,7 @@ def parse(command: ModuleType, prog: str, arguments: list[str]) -> Any:
             print(f"kinds, each with settings of its own (ask for its help too):\n{choices}")
         print(f"examples:\n{command.EXAMPLES.rstrip()}")
         return None
-    _check_flags(kind, arguments)
+    _check_flags(kind, prog, arguments)
     _check_number(kind, prog, arguments)
     stderr = io.StringIO()
     # tyro draws its boxes by stdout's encoding, and `_box_text` reads those of UTF-8.
@@ -71,12 +71,13 @@ def positionals(kind: type, arguments: list[str]) -> list[str]:
     return words
 
 
-def _check_flags(kind: type, arguments: list[str]) -> None:
+def _check_flags(kind: type, prog: str, arguments: list[str]) -> None:
     flags = _flags(kind)
     for argument in arguments:
         flag = argument.split("=", 1)[0].replace("_", "-")
         if re.match(r"--\w", flag) and flag not in flags:
-            raise unknown("setting", flag, flags)
+            error = unknown("setting", flag, flags)
+            raise UserError(f"{str(error).partition(': known')[0]} (see {prog} --help)")
 
 
 def _check_number(kind: type, prog: str, arguments: list[str]) -> None:
@@ -95,15 +96,15 @@ def _flags(kind: Any, prefix: str = "") -> dict[str, bool]:
     """Return {--flag: whether a value follows it}, those of nested dataclasses included."""
     flags: dict[str, bool] = {}
     for field in dataclasses.fields(kind):
-        if dataclasses.is_dataclass(field.default):
+        value = getattr(kind, field.name, field.default)
+        if dataclasses.is_dataclass(value):
             # The settings' own fields stand beside the command's.
             inner = "" if field.name == "settings" else f"{prefix}{field.name}."
-            flags |= _flags(field.default, inner.replace("_", "-"))
+            flags |= _flags(value, inner.replace("_", "-"))
             continue
         if _is_positional(field):
             continue
         name = f"{prefix}{field.name.rstrip('_').replace('_', '-')}"
-        value = getattr(kind, field.name, field.default)
         flags[f"--{name}"] = not isinstance(value, bool)
         if isinstance(value, bool):
             negated = f"{prefix}no-{field.name.replace('_', '-')}"
@@ -113,6 +114,13 @@ def _flags(kind: Any, prefix: str = "") -> dict[str, bool]:
 
 def _is_positional(field: dataclasses.Field) -> bool:
     return tyro.conf.Positional in getattr(field.type, "__metadata__", ())
+
+
+NOT_NUMBERS = {
+    r"invalid literal for int\(\) with base 10": "a whole number",
+    "could not convert string to float": "a number",
+}
+"""How Python says it, and what the user is told."""
 
 
 def _box_text(box: str) -> str:
@@ -126,4 +134,6 @@ def _box_text(box: str) -> str:
             break
         words.append(line)
     text = " ".join(words).removeprefix("Error parsing ").strip()
+    for python, plain in NOT_NUMBERS.items():
+        text = re.sub(rf"{python}: ('[^']*')", rf"\1 is not {plain}", text)
     return text or "these arguments cannot be understood"

@@ -94,7 +94,10 @@ def options_for(arguments: list[str], helping: bool) -> tuple[type[Options], lis
         agent = next(iter(registry.METHODS))
     preset = _value_of("--preset", arguments)
     settings, flags = spell_out(registry.settings_for(agent, ""), arguments)
-    names = positionals(_with_settings(settings), flags)[1:2]
+    words = positionals(_with_settings(settings), flags)
+    if words[1:2] == [agent] != words[:1]:
+        raise UserError(f"the agent comes first: dreamrl train {agent} {words[0]}")
+    names = words[1:2]
     if names:
         families.check_name(names[0])
     if origin := _value_of("--from", arguments):
@@ -178,6 +181,8 @@ def _in_full(settings: Any, name: str, value: str) -> str:
             kind = _needed_kind(settings, new_paths[0])
             raise UserError(f"--{_dashed(name)} is called {flags} now{kind}")
         if not ends:
+            if phrase := registry.whereabouts(settings, plain, flags=True):
+                raise UserError(f"unknown setting '--{_dashed(name)}': {phrase}")
             # What reads the flags says which there are.
             return f"--{_dashed(name)}{value}"
         plain = resolve(settings, plain)

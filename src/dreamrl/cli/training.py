@@ -16,7 +16,8 @@ from dreamrl.cli.progress import Goal, Limits, progress
 from dreamrl.cli.values import command_line, describe, drawn, print_json, print_rows
 from dreamrl.devices import Devices
 from dreamrl.errors import UserError
-from dreamrl.families.family import holds_out, horizon_of
+from dreamrl.families.diagnosis import Diagnosis
+from dreamrl.families.family import Family, holds_out, horizon_of
 from dreamrl.interruption import STOPPED, interruptible
 from dreamrl.listener import Callbacks, Record
 from dreamrl.runs import Run
@@ -68,7 +69,7 @@ def train_run(out: Path, until: int | None, devices: Devices, as_json: bool) -> 
     if as_json:
         print_json({**outcome.result, "run": str(out), "status": outcome.status})
     else:
-        _summary(out, figure, outcome, session.manifest["family"])
+        _summary(out, figure, outcome, session.manifest["family"], session.family)
     return 0 if outcome.status == "finished" else STOPPED
 
 
@@ -150,7 +151,9 @@ def _best(out: Path) -> list[str]:
     return [", ".join(map(str, iterations))] if iterations else []
 
 
-def _summary(out: Path, figure: Path | None, outcome: SessionResult, family: str) -> None:
+def _summary(
+    out: Path, figure: Path | None, outcome: SessionResult, name: str, family: Family
+) -> None:
     training, result = outcome.training, outcome.result
     if outcome.status != "finished":
         best = ", or the best before" if _best(out) else ""
@@ -160,10 +163,12 @@ def _summary(out: Path, figure: Path | None, outcome: SessionResult, family: str
     rows += [("best in training", f"iteration {best}") for best in _best(out)]
     print_rows(rows if figure is None else [*rows, ("figure", str(figure))])
     single = next(r.path for r in runs.find(out) if r.manifest.get("status") != "failed")
-    where = ["--family", family] if families.is_own(family) else []
+    where = ["--family", name] if families.is_own(name) else []
     print("\nnext:")
     if outcome.status != "finished":
         print(f"  {command_line('dreamrl', 'resume', out, *where)}")
+    if isinstance(family, Diagnosis):
+        print(f"  {command_line('dreamrl', 'diagnose', single, *where)}")
     print(f"  {command_line('dreamrl', 'trial', single, *where)}")
-    split = ["--split", "train"] if result else []
+    split = ["--split", "train"] if result and holds_out(family) else []
     print(f"  {command_line('dreamrl', 'evaluate', out, *split, *where)}")

@@ -3,7 +3,7 @@
 from typing import Any, NamedTuple
 
 from dreamrl.agents import registry
-from dreamrl.configuration import changed_by_text, resolve
+from dreamrl.configuration import changed_by_text, kinds_among, resolve
 from dreamrl.errors import UserError
 from dreamrl.runs.migration import called_now
 
@@ -26,14 +26,15 @@ class Contender(NamedTuple):
         """
         try:
             preset = registry.settings_for(self.agent, family_name, self.preset)
-            return changed_by_text(preset, self._in_full(preset))
+            return registry.with_changes(preset, self.changes, self._changed)
         except UserError as error:
             raise UserError(f"{self.name}: {error}") from None
 
-    def _in_full(self, preset: Any) -> dict[str, str]:
-        """Return the changes by path; results of before name settings as they were called then."""
+    def _changed(self, preset: Any, changes: dict[str, str]) -> Any:
+        """Return changed settings; results of before name some as they were called then."""
         texts: dict[str, str] = {}
-        for name, text in self.changes.items():
+        preset = changed_by_text(preset, kinds_among(preset, changes))
+        for name, text in changes.items():
             try:
                 paths: tuple[str, ...] = (resolve(preset, name),)
             except UserError:
@@ -41,7 +42,7 @@ class Contender(NamedTuple):
                 if not paths:
                     raise
             texts |= dict.fromkeys(paths, text)
-        return texts
+        return changed_by_text(preset, texts)
 
     def sets(self, name: str) -> bool:
         """Tell whether a setting is among the changes, by its path or the end of it."""

@@ -5,7 +5,7 @@ import functools
 import inspect
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +103,7 @@ def make(name: str, **fields: Any) -> Family:
     defaults = {k: v.default for k, v in inspect.signature(build).parameters.items() if k != "name"}
     texts = {field for field, default in defaults.items() if isinstance(default, str)}
     overrides = {field: plain_value(value) for field, value in fields.items()}
-    fields = _fields(name, spec, texts) | overrides
+    fields = _fields(name, spec, texts, set(defaults)) | overrides
     if strange := sorted(fields.keys() - set(defaults)):
         raise unknown(f"field of {name}", strange[0], defaults or ["none"])
     for field, value in fields.items():
@@ -146,7 +146,9 @@ def of_run(name: str, tables: Path | None = None) -> Family:
     return dataclasses.replace(family, name=name)
 
 
-def _fields(name: str, text: str, texts: set[str]) -> dict[str, int | float | str]:
+def _fields(
+    name: str, text: str, texts: set[str], known: Collection[str] = ()
+) -> dict[str, int | float | str]:
     """Return FIELD=NUMBER,FIELD=NUMBER as it follows a family's name; `texts` hold text."""
     fields: dict[str, int | float | str] = {}
     for part in text.split(",") if text else ():
@@ -155,6 +157,8 @@ def _fields(name: str, text: str, texts: set[str]) -> dict[str, int | float | st
             fields[field] = value
             continue
         if not re.fullmatch(r"-?\d{1,12}(\.\d+)?", value):
+            if value and known and field not in known:
+                raise unknown(f"field of {name}", field, known)
             raise _no_field(name, part)
         fields[field] = float(value) if "." in value else int(value)
     return fields

@@ -235,8 +235,10 @@ def called_now(kind: type, name: str) -> tuple[str, ...]:
     """Return the paths of a flat setting of before, mostly one; none if it was none."""
     if issubclass(kind, WholeTrialSettings) and name in _BOTH:
         return tuple(f"learner.{part}.{name}" for part in ("exploration", "exploitation"))
-    tables: list[Mapping[str, str]] = [_DREAM, _DREAM_PPO, *_BOTTLENECKS.values(), _DQN]
-    if issubclass(kind, WholeTrialSettings):
+    tables: list[Mapping[str, str]] = []
+    if issubclass(kind, DreamSettings):
+        tables = [_DREAM, _DREAM_PPO, *_BOTTLENECKS.values(), _DQN]
+    elif issubclass(kind, WholeTrialSettings):
         tables = [_WHOLE, _WHOLE_PPO, _DQN]
     elif issubclass(kind, MamlSettings):
         tables = [_MAML]

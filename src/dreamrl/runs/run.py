@@ -342,6 +342,11 @@ def _is_arraylike(leaf: Any) -> bool:
 
 def _settings(agent: str, entries: dict[str, Any], where: Path) -> Any:
     """Return the settings that a run holds; those that it lacks have their default."""
+    if agent not in registry.METHODS:
+        raise UserError(
+            f"{where}: unknown agent {agent!r}: a user-defined method is known where "
+            f"dreamrl.register_method({agent!r}, ...) was called, so use its runs from that program"
+        )
     try:
         return stored_settings(agent, entries)
     except UserError as error:
