@@ -38,9 +38,9 @@ SLOW = {("treasure", "varibad")}
 SEEDS = PAPER | SANITY
 MARKS = {"rl2": "¹", "e-rl2": "¹", "maml": "²"}
 NOTE = (
-    "Explorations pay the same here whatever is done in them. ¹ So both maximise the same, but "
-    "for a constant: two samples of one method. ² It adapts on what explorations pay, which here "
-    "tells nothing: that it gains nothing is so by construction."
+    "An exploration's own rewards are the same here whatever is done in it. ¹ So RL² and E-RL² "
+    "maximise the same, but for a constant: two samples of one method. ² MAML adapts on what "
+    "explorations pay, which here tells nothing: that it gains nothing is so by construction."
 )
 """What is said of families where explorations are not paid for anything."""
 PLACE = "table: "

@@ -14,6 +14,7 @@ import optax
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from dreamrl.agents.algorithm import Agent, Algorithm, Experience, Metrics, Snapshot
+from dreamrl.agents.mistakes import check_parameters, checked_loss
 from dreamrl.families.family import Family
 from dreamrl.learners import replay
 from dreamrl.learners.dqn import DQN
@@ -93,12 +94,9 @@ class Trainer:
         """Return a training state."""
         algorithm, learner = self.algorithm, self.settings.learner
         params, key = algorithm.init(key)
-        optimisers = {
-            name: adam.init(group)
-            for (name, adam), group in zip(
-                algorithm.optimisers().items(), algorithm.groups(params).values(), strict=True
-            )
-        }
+        check_parameters(algorithm, params)
+        groups, steps = algorithm.groups(params), algorithm.optimisers()
+        optimisers = {name: steps[name].init(group) for name, group in groups.items()}
         snapshot = Snapshot(params, jnp.array(0.0), algorithm.memory(params))
         target = ring = None
         if isinstance(learner, DQN):
@@ -201,7 +199,7 @@ class Trainer:
         losses = self.algorithm.losses(current, batch, memories, own_key(key))
         groups = self.algorithm.groups(current.params)
         return {
-            name: eqx.filter_value_and_grad(loss, has_aux=True)(groups[name])
+            name: eqx.filter_value_and_grad(checked_loss(name, loss), has_aux=True)(groups[name])
             for name, loss in losses.items()
         }
 

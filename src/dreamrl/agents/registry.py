@@ -36,7 +36,10 @@ METHODS: dict[str, Method] = {
 
 
 def register_method(name: str, method: Method) -> None:
-    """Make a method known by name, for `dreamrl.training`, runs and the command line's process.
+    """Make a method known by name in this process: to `train`, `compare` and `load` of its runs.
+
+    Commands know it only in a program that registers it first, and then calls
+    `main(["evaluate", "runs/mine"])` of `dreamrl.cli`.
 
     Raises:
         UserError: If the name is taken by another method.

@@ -227,10 +227,11 @@ def make_batch(
 
 
 def ppo_loss(decision: Decision, batch: Batch, clip: float) -> PPOLoss:
-    """Return the clipped surrogate (eq. 7), the value error and the entropy, means over steps.
+    """Return the clipped surrogate, the value error and the entropy, means over steps.
 
-    Where targets spread more widely than 1, the value error is in units of their variance: it
-    must not drown the policy's gradient, whatever a family's rewards are counted in.
+    The surrogate is that of Schulman et al. (2017), eq. 7. Where targets spread more widely than 1,
+    the value error is in units of their variance: it must not drown the policy's gradient, whatever
+    a family's rewards are counted in.
     """
     count = jnp.maximum(batch.mask.sum(), 1)
 

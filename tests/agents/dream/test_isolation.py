@@ -46,14 +46,14 @@ def test_exploitation_teaches_neither_decoder_nor_exploration(untrained, part):
         return loss_of_exploitation(untrained, informed(params), new.exploitation)
 
     grads = eqx.filter_jit(eqx.filter_grad(loss))(getattr(params, part))
-    assert untrained.trials.exploitation.decoded.any()
+    assert untrained.trials.exploitation.believed.any()
     assert largest(grads) == 0
 
 
 def test_beliefs_are_used_but_not_taught(untrained):
     """A decoder that believes otherwise makes another loss, and no gradient flows back to it."""
     params, batch = untrained.params, untrained.trials.exploitation
-    batch = batch._replace(decoded=jnp.ones_like(batch.decoded))
+    batch = batch._replace(believed=jnp.ones_like(batch.believed))
 
     def loss(decoder):
         beliefs = jax.vmap(decoder.unroll)(untrained.trials.explored.trajectory)[:, -1]
@@ -81,7 +81,7 @@ def test_the_decoder_does_not_teach_the_encoder(untrained):
 
 def encoder_gradient(untrained, decoded, dual):
     params, batch = untrained.params, untrained.trials.exploitation
-    batch = batch._replace(decoded=decoded)
+    batch = batch._replace(believed=decoded)
 
     def loss(encoder):
         return loss_of_exploitation(untrained, (encoder, params.exploitation), batch, dual)
@@ -100,7 +100,7 @@ def test_the_encoder_learns_from_episodes_on_its_own_z(untrained):
 
 def test_episodes_on_the_decoders_z_leave_only_the_bottleneck(untrained):
     batch, encoder = untrained.trials.exploitation, untrained.params.encoder
-    all_decoded = jnp.ones_like(batch.decoded)
+    all_decoded = jnp.ones_like(batch.believed)
     assert largest(encoder_gradient(untrained, all_decoded, 0.0)) == 0
     dual, rho = 0.7, untrained.algorithm.settings.encoding.rho
 

@@ -74,7 +74,7 @@ def returns(relevant_fact, small):
 
 
 def test_paid_by_returns_trials_on_the_encoders_z_teach_exploration_nothing(returns):
-    decoded = returns.exploitation.decoded
+    decoded = returns.exploitation.believed
     taught = returns.exploration.learner.mask.any(1)
     assert decoded.any()
     assert not decoded.all()
@@ -83,7 +83,7 @@ def test_paid_by_returns_trials_on_the_encoders_z_teach_exploration_nothing(retu
 
 def test_paid_by_returns_an_exploration_is_worth_what_exploitation_returned(returns):
     """The values are those of a new critic, near 0, and the discount is near 1."""
-    taught = returns.exploitation.decoded
+    taught = returns.exploitation.believed
     first = returns.exploration.learner.targets[:, 0][taught]
     # Of an episode of one step, the exploitation's target is its return.
     after = returns.exploitation.learner.targets[:, 0][taught]
@@ -102,7 +102,7 @@ def largest(tree):
 def test_end_to_end_exploitation_teaches_what_reads_the_exploration(relevant_fact, small):
     """Every episode acts on the decoder's z, the decoder learns from that alone, and f nothing."""
     found = first(relevant_fact, changed(small, {"episodes": 2}), "end-to-end")
-    assert found.batch.exploitation.decoded.all()
+    assert found.batch.exploitation.believed.all()
     groups, losses = found.algorithm.groups(found.params), found.losses()
     to_decoder = eqx.filter_grad(lambda decoder: losses["decoder"](decoder)[0])(groups["decoder"])
     assert largest(to_decoder) > 0

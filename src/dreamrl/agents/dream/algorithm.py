@@ -42,6 +42,7 @@ from dreamrl.agents.dream.stopping import (
     continuation_targets,
     stop_length,
 )
+from dreamrl.agents.mistakes import checked_reward
 from dreamrl.agents.settings import check_actions
 from dreamrl.families.family import Family, exploration_weight, horizon_of
 from dreamrl.learners import replay
@@ -259,7 +260,7 @@ class Dream(Algorithm):
         returns, decoded = trial.exploitation.episode_return, conditions.decoded
         on_encoder = ~conditions.believed
 
-        reward_of = jax.vmap(self.reward, in_axes=(0, 0, None, None))
+        reward_of = jax.vmap(checked_reward(self.reward), in_axes=(0, 0, None, None))
         # An explorer that can end its episode otherwise than by the masked action must not be
         # charged before the decoder has made longer explorations worth their cost.
         exploit = settings.exploitation

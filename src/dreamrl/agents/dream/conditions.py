@@ -21,12 +21,13 @@ class Conditions(NamedTuple):
     on_purpose: Bool[Array, ""]
     """True where the exploration is the policy's: only then are last beliefs acted on."""
     decoded: Bool[Array, " N"]
-    """Which exploitation episodes act on the last belief; the others on the encoder's z."""
+    """Which exploitation episodes act on the last belief; the others on an early one, where
+    there are any, or on the encoder's z."""
     noise: Float[Array, "N Z"]
     """Of z, in each exploitation episode."""
     early: Int[Array, " N"] | None = None
-    """The steps of the exploration after which an episode's belief stands; -1: it is decoded, or
-    acts on the encoder's z. None: no episode acts on an early belief."""
+    """After how many steps of the exploration the belief stands that an episode acts on; -1: it
+    acts on the last one, or on the encoder's z. None: no episode acts on an early belief."""
 
     @property
     def believed(self) -> Bool[Array, "*B N"]:

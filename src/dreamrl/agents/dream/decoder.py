@@ -93,7 +93,7 @@ def belief_error(
 def decoder_loss(
     decoder: Decoder, trajectories: Trajectory, means: Float[Array, "B Z"]
 ) -> Float[Array, ""]:
-    """Return sum_t |stop(f_psi(mu)) - g_omega(tau_:t)|^2, a mean over t = 0 .. T (eq. 4).
+    """Return |stop(f_psi(mu)) - g_omega(tau_:t)|^2, its mean over t = 0 .. T (eq. 4: the sum).
 
     After the end of an exploration its last belief stands and counts on: it is what exploitation
     acts on. Else an exploration that ends where it finds what it looked for would count least.

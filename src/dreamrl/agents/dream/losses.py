@@ -26,7 +26,8 @@ class ExploitationBatch(NamedTuple):
     problem_id: ProblemID
     beliefs: Float[Array, "B Z"]
     """The decoder's reading of the exploration: data here, nothing flows back into it."""
-    decoded: Bool[Array, " B"]
+    believed: Bool[Array, " B"]
+    """Which acted on the decoder's z, the last or an early one; the others on the encoder's."""
     noise: Float[Array, "B Z"]
     goals: Array
     percepts: Percept
@@ -90,7 +91,7 @@ def exploitation_loss(
     encoder, policy = nets
     learner, objective = settings.learner, settings.learner.exploitation
     if decoder is None or batch.explorations is None:
-        z = encoding(encoder, batch.problem_id, batch.beliefs, batch.decoded, batch.noise)
+        z = encoding(encoder, batch.problem_id, batch.beliefs, batch.believed, batch.noise)
     else:
         z = jax.vmap(decoder.unroll)(batch.explorations)[:, -1] + batch.noise
     inputs = (batch.percepts, batch.goals, z)
@@ -126,5 +127,5 @@ def exploration_loss(
 def regret_loss(critic: Regret, batch: ExploitationBatch, encoder: Encoder) -> Float[Array, ""]:
     """Return the error of the critic about what came of the z that each episode acted on."""
     means = jax.lax.stop_gradient(encoder(batch.problem_id))
-    contexts = jnp.where(batch.decoded[:, None], batch.beliefs, means)
+    contexts = jnp.where(batch.believed[:, None], batch.beliefs, means)
     return critic.loss(means, contexts, batch.goals, batch.returns)

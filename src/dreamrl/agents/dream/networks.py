@@ -122,7 +122,10 @@ class DreamBehaviour(Behaviour):
         return carry, choice._replace(extras=record)
 
     def beliefs(self, exploration: Trajectory) -> Belief:
-        """Return the agent's; where some are early, with those that exploitations act on."""
+        """Return the agent's beliefs.
+
+        Where exploitations may act on early ones, `extra` holds those that each acts on.
+        """
         belief = self.agent.beliefs(exploration)
         if self.conditions.early is None:
             return belief
@@ -145,12 +148,12 @@ def encoding(
     encoder: Encoder,
     problem_id: ProblemID,
     beliefs: Float[Array, "*B Z"],
-    decoded: Bool[Array, "*B"],
+    believed: Bool[Array, "*B"],
     noise: Float[Array, "*B Z"],
 ) -> Float[Array, "*B Z"]:
-    """Return z ~ N(f_psi(mu), rho^2 I), or around the decoder's mean where `decoded`.
+    """Return z ~ N(f_psi(mu), rho^2 I), or around the decoder's mean where `believed`.
 
     The decoder's mean is data here: nothing that is done on z flows back into it.
     """
     beliefs = jax.lax.stop_gradient(beliefs)
-    return jnp.where(decoded[..., None], beliefs, encoder(problem_id)) + noise
+    return jnp.where(believed[..., None], beliefs, encoder(problem_id)) + noise

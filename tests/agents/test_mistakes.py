@@ -1,0 +1,65 @@
+"""Mistakes in a user-defined method are told in a line, before anything is compiled."""
+
+import functools
+
+import equinox as eqx
+import jax.numpy as jnp
+import pytest
+
+import dreamrl
+from dreamrl import Method
+from dreamrl.configuration import changed
+from dreamrl.errors import UserError
+from examples.toy_method import Tally, TallySettings
+
+QUICK = changed(TallySettings(), {"iterations": 1, "trials": 8})
+
+
+class KeepsAFunction(Tally):
+    def init(self, key):
+        params, key = super().init(key)
+        return {"policy": params, "mlp": eqx.nn.MLP(2, 2, 4, 1, key=key)}, key
+
+
+class NamesAnotherGroup(Tally):
+    @property
+    def group_names(self):
+        return ("policy", "value")
+
+
+class ForgetsMetrics(Tally):
+    def losses(self, now, batch, recalled, key):
+        loss = super().losses(now, batch, recalled, key)["policy"]
+        return {"policy": lambda policy: loss(policy)[0]}
+
+
+class LosesAVector(Tally):
+    def losses(self, now, batch, recalled, key):
+        return {"policy": lambda policy: (jnp.zeros(3), {})}
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        (KeepsAFunction, "KeepsAFunction: parameters must be arrays only, and mlp.* is a "),
+        (NamesAnotherGroup, r"group_names are \['policy', 'value'\], groups \['policy'\] and"),
+        (ForgetsMetrics, "the loss 'policy' must return its value and a dict of metrics"),
+        (LosesAVector, r"the loss 'policy' must be one number, is an array of shape \(3,\)"),
+    ],
+)
+def test_a_method_is_told_what_is_wrong_with_it(kind, words):
+    method = Method(TallySettings, kind, {"default": QUICK})
+    with pytest.raises(UserError, match=words) as error:
+        dreamrl.train(method, "bandit")
+    assert "\n" not in str(error.value)
+
+
+def test_a_reward_is_one_number_a_step():
+    def errors_alone(exploration, errors, unit, cost):
+        return errors
+
+    settings = changed(dreamrl.settings_for("dream", "bandit"), {"iterations": 1, "trials": 64})
+    make = functools.partial(dreamrl.Dream, reward=errors_alone)
+    method = Method(type(settings), make, {"default": settings})
+    with pytest.raises(UserError, match=r"one number a step, .* errors_alone returned an array"):
+        dreamrl.train(method, "bandit")
