@@ -92,7 +92,7 @@ def _tell_diagnosis(values: references.DiagnosisReference, as_json: bool) -> Non
     print("\nbest return of at most so many tests")
     print_rows([(str(n), _bounds_text(value)) for n, value in enumerate(values.by_budget)])
     if values.frontier:
-        print("\nbest return at a price of a test, which is not counted")
+        print("\nbest return and its number of tests, were each test charged so much more")
         points = [(f"{p.price:.4f}", f"{p.mean:.4f}  {p.tests:.2f}") for p in values.frontier]
         print_rows(points)
     if values.useless:

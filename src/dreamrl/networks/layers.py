@@ -38,6 +38,11 @@ def product(
     return (x.astype(jnp.bfloat16) @ weight.astype(jnp.bfloat16)).astype(jnp.float32)
 
 
+def gated(x: Float[Array, "*shape"], y: Float[Array, "*other"]) -> Float[Array, "*both"]:
+    """Return relu(x + y + x * y), broadcast: what each of the two means depends on the other."""
+    return jax.nn.relu(x + y + x * y)
+
+
 class Dense(eqx.Module):
     """x W + b; W starts normal with variance gain^2 / inputs, b at 0.
 

@@ -7,7 +7,7 @@ from jaxtyping import Array, Float, PyTree
 
 from dreamrl.families.family import Family, exploration_weight
 from dreamrl.networks.actor_critic import ActorCritic, Decision, allow_actions, mask_action
-from dreamrl.networks.layers import Dense
+from dreamrl.networks.layers import Dense, gated
 from dreamrl.networks.observations import (
     TILE,
     ObservationEncoder,
@@ -134,7 +134,7 @@ class InstructedPolicy(eqx.Module):
             task = jax.nn.relu(projection)
         else:
             instruction = self.goal(self.goal_space.encode(goal))
-            task = jax.nn.relu(instruction + projection + instruction * projection)
+            task = gated(instruction, projection)
         task_everywhere = jnp.broadcast_to(task, (*percept.first.shape, task.shape[-1]))
         features = self.percept_encoder(percept)
         if self.attention is not None:

@@ -13,7 +13,7 @@ from dreamrl.agents.dream.settings import DreamSettings
 from dreamrl.errors import UserError
 from dreamrl.learners.dqn import DQN
 from dreamrl.networks.encoder import HIDDEN
-from dreamrl.networks.layers import Dense
+from dreamrl.networks.layers import Dense, gated
 from dreamrl.types import Key
 
 
@@ -46,4 +46,4 @@ class PrivilegedCritic(eqx.Module):
     ) -> Float[Array, "B T"]:
         """Return V of each step of B explorations."""
         seen, problem = self.features(features), self.problem(means / self.rho)[:, None]
-        return self.value(jax.nn.relu(seen + problem + seen * problem))[..., 0]
+        return self.value(gated(seen, problem))[..., 0]

@@ -20,7 +20,7 @@ from dreamrl.agents.dream.dynamics import Dynamics
 from dreamrl.errors import UserError
 from dreamrl.families.family import Family, horizon_of, plain_ids
 from dreamrl.networks.encoder import HIDDEN, Encoder, make_encoder
-from dreamrl.networks.layers import Dense
+from dreamrl.networks.layers import Dense, gated
 from dreamrl.spaces import ActionSpace, Space
 from dreamrl.types import Key, ProblemID, Trajectory
 
@@ -127,7 +127,7 @@ class Outcomes(eqx.Module):
         inputs = self.given(jnp.concatenate([observations[:, :-1], actions], axis=-1))
         known = self.known(known)
         # What is known matters in some states and not in others.
-        predictions = self.outcome(jax.nn.relu(inputs + known + inputs * known))
+        predictions = self.outcome(gated(inputs, known))
         outcomes = jnp.concatenate([observations[:, 1:], trajectory.rewards[..., None]], axis=-1)
         return jnp.square(predictions - outcomes).sum(-1) * trajectory.mask
 

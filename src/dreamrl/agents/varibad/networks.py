@@ -13,7 +13,7 @@ from jaxtyping import Array, Bool, Float
 from dreamrl.agents.varibad.settings import VaribadSettings
 from dreamrl.agents.whole_trial.networks import Nets, make_nets
 from dreamrl.families.family import Family
-from dreamrl.networks.layers import Dense
+from dreamrl.networks.layers import Dense, gated
 from dreamrl.networks.policy import encode_goal, goal_features
 from dreamrl.spaces import ActionSpace, Space
 from dreamrl.trial import Trial
@@ -111,7 +111,7 @@ class Decoder(eqx.Module):
     ) -> Float[Array, "samples steps size"]:
         """Return features in which z matters in some transitions and not in others."""
         inputs, z = inputs[None], z[:, None]
-        return jax.nn.relu(inputs + z + inputs * z)
+        return gated(inputs, z)
 
     def _episode(self, trajectory: Trajectory, goal: Goal) -> Transitions:
         observations = self.observation_space.encode(trajectory.observations)
