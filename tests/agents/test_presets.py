@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from dreamrl.agents.dream.settings import LATE, Constrained, Encoding
+from dreamrl.agents.dream.settings import KITCHEN, Constrained, Encoding
 from dreamrl.agents.registry import METHODS
 from dreamrl.runs.migration import settings_of
 
@@ -268,7 +268,7 @@ def test_a_preset_is_what_it_was(method, preset):
     if hasattr(now, "bottleneck") and preset not in ("sign", "paper"):
         # One bottleneck for all, which is another one now; its times follow the policy's.
         assert before.bottleneck.bound == "norm"
-        assert now.bottleneck == (LATE if preset == "cooking" else Constrained())
+        assert now.bottleneck == (KITCHEN if preset == "cooking" else Constrained())
         before = dataclasses.replace(before, bottleneck=now.bottleneck)
     if hasattr(now, "bottleneck") and preset == "paper":
         # As long as the released one, and as large at the start.

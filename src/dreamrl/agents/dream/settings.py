@@ -227,11 +227,17 @@ BY_NORM = Constrained(
 )
 """The bottleneck of before: lambda |f|^2 / 2, with a lambda that waits."""
 
+KITCHEN = dataclasses.replace(
+    BY_NORM, first_dual=0.1, least_dual=0.1, begin=0.7, weight_begin=0.2, weight_end=0.5
+)
+"""The bottleneck where exploitation learns late: by the norm, which draws encodings together and
+merges none, and not at once."""
+
 LATE = Constrained(begin=0.8, weight_begin=0.5, weight_end=0.8)
-"""The bottleneck where exploitation learns late, as its policy is kept random for longer."""
+"""The bottleneck of all families where exploitation learns late."""
 
 _DEFAULT = DreamSettings()
-_COOKING = dataclasses.replace(cooked(_DEFAULT, iterations=800), bottleneck=LATE)
+_COOKING = dataclasses.replace(cooked(_DEFAULT, iterations=800), bottleneck=KITCHEN)
 
 PRESETS = {
     "default": _DEFAULT,
@@ -239,7 +245,9 @@ PRESETS = {
     "map": dataclasses.replace(_DEFAULT, budget=Budget(iterations=500, learning_rate=5e-3)),
     "cooking": _COOKING,
     # Recipes are for any two drawers: what is in each must add up, in kitchens never seen too.
-    "described-cooking": dataclasses.replace(_COOKING, encoding=Encoding(hidden=0)),
+    "described-cooking": dataclasses.replace(
+        _COOKING, encoding=Encoding(hidden=0), bottleneck=LATE
+    ),
     # c was 0 there.
     "sign": dataclasses.replace(
         pictures(_DEFAULT, gae_lambda=0.95),
