@@ -233,9 +233,6 @@ KITCHEN = dataclasses.replace(
 """The bottleneck where exploitation learns late: by the norm, which draws encodings together and
 merges none, and not at once."""
 
-LATE = Constrained(begin=0.8, weight_begin=0.5, weight_end=0.8)
-"""The bottleneck of all families where exploitation learns late."""
-
 _DEFAULT = DreamSettings()
 _COOKING = dataclasses.replace(cooked(_DEFAULT, iterations=800), bottleneck=KITCHEN)
 
@@ -245,9 +242,7 @@ PRESETS = {
     "map": dataclasses.replace(_DEFAULT, budget=Budget(iterations=500, learning_rate=5e-3)),
     "cooking": _COOKING,
     # Recipes are for any two drawers: what is in each must add up, in kitchens never seen too.
-    "described-cooking": dataclasses.replace(
-        _COOKING, encoding=Encoding(hidden=0), bottleneck=LATE
-    ),
+    "described-cooking": dataclasses.replace(_COOKING, encoding=Encoding(hidden=0)),
     # c was 0 there.
     "sign": dataclasses.replace(
         pictures(_DEFAULT, gae_lambda=0.95),
