@@ -96,8 +96,9 @@ CASES = {
     "kitchen, sums": Case(
         "described-cooking:unseen=8",
         {},
-        "none: 0.35 or more, as encodings of new kitchens are sums of old ones' drawers; late: 0.35; "
-        "by the norm, which the preset has since seeds 20 and 21 returned 0.399: 0.39 on 25 to 29",
+        "none: 0.35 or more, as encodings of new kitchens are sums of old ones' drawers; late: "
+        "0.35; by the norm, which the preset has since seeds 20 and 21 returned 0.399: 0.39 on "
+        "25 to 29",
     ),
     "walls": Case(
         "described-cooking:colours=24,unseen=768,exploration=4",
