@@ -15,11 +15,10 @@ from collections.abc import Iterable, Mapping
 from operator import attrgetter
 from typing import Any, Literal, NamedTuple, TypeVar
 
-from dreamrl.errors import UserError, nearest_of
+from dreamrl.errors import UserError, nearest_path
 from dreamrl.values import plain_value
 
 S = TypeVar("S")
-T = TypeVar("T")
 
 
 class Range(NamedTuple):
@@ -209,28 +208,29 @@ def resolve(settings: Any, name: str) -> str:
 
 
 class UnknownSetting(UserError):
-    """A setting that there is not, with the nearest one that there is."""
+    """Raised for a setting that does not exist; names the nearest one."""
 
     def __init__(self, settings: Any, name: str):
         self.settings, self.name = settings, name
         paths = paths_of(settings)
-        super().__init__(f"unknown setting {name!r}: {nearest_of(name, paths)}")
+        near = nearest_path(name, paths)
+        hint = f"did you mean {near!r}?" if near else f"known: {', '.join(paths)}"
+        super().__init__(f"unknown setting {name!r}: {hint}")
 
 
 def kinds_with(settings: Any, name: str) -> list[tuple[str, str]]:
     """Return which choices of kind would bring a setting, as `("bottleneck", "fixed")`."""
-    found = []
-    for field in dataclasses.fields(settings):
-        for kind, settings_type in kinds_of(hints(type(settings))[field.name]).items():
-            other = dataclasses.replace(settings, **{field.name: settings_type()})
-            if has(other, name):
-                found.append((field.name, kind))
-    return found
+    return [
+        (field.name, kind)
+        for field in dataclasses.fields(settings)
+        for kind, settings_type in kinds_of(hints(type(settings))[field.name]).items()
+        if ends_with(paths_of(settings_type(), f"{field.name}."), name)
+    ]
 
 
-def has(settings: Any, name: str) -> bool:
-    """Return whether there is such a setting, by path or the end of it."""
-    return any(f".{path}".endswith(f".{name}") for path in paths_of(settings))
+def ends_with(paths: Iterable[str], name: str) -> list[str]:
+    """Return the paths that are a name, or end in it."""
+    return [path for path in paths if f".{path}".endswith(f".{name}")]
 
 
 def changed(settings: S, changes: Mapping[str, Any]) -> S:
@@ -257,8 +257,14 @@ def changed_by_text(settings: S, changes: Mapping[str, str]) -> S:
     return _recheck(result)
 
 
-def kinds_among(settings: Any, changes: Mapping[str, T]) -> dict[str, T]:
-    """Return those changes that choose a kind."""
+def with_kinds(settings: S, changes: Mapping[str, Any]) -> S:
+    """Return settings of the kinds that are among some changes, of which nothing is checked yet."""
+    for name, kind in _kinds_among(settings, changes).items():
+        settings = _unchecked(settings, name.split("."), kind)
+    return settings
+
+
+def _kinds_among(settings: Any, changes: Mapping[str, Any]) -> dict[str, Any]:
     paths = paths_of(settings)
     return {
         name: value
@@ -268,7 +274,7 @@ def kinds_among(settings: Any, changes: Mapping[str, T]) -> dict[str, T]:
 
 
 def _kinds_first(settings: Any, changes: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    return [*(kinds_among(settings, changes) | dict(changes)).items()]
+    return [*(_kinds_among(settings, changes) | dict(changes)).items()]
 
 
 def _read(settings: Any, path: list[str], text: str) -> Any:

@@ -54,21 +54,24 @@ class TooLarge(UserError):
 
 def unknown(kind: str, name: str, names: Iterable[str]) -> UserError:
     """Return the error for a name that does not exist, with the nearest one that does."""
-    return UserError(f"unknown {kind} {name!r}: {nearest_of(name, names)}")
+    names = list(names)
+    near = difflib.get_close_matches(str(name), names, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(names)}"
+    return UserError(f"unknown {kind} {name!r}: {hint}")
 
 
-def nearest_of(name: str, names: Iterable[str]) -> str:
-    """Return a question for the nearest of some names, or else the names.
+def nearest_path(name: str, paths: Iterable[str]) -> str | None:
+    """Return the dotted path that is most like a name, if any is; its last part may be, alone."""
+    text = name.lstrip("-")
 
-    Of dotted ones, as settings have, the last part alone may be near.
-    """
-    text, names = str(name), list(names)
-    by_part = {full.rpartition(".")[2]: full for full in names if "." in full}
-    near = difflib.get_close_matches(text, names, n=1, cutoff=0.5)
-    last = difflib.get_close_matches(text.rpartition(".")[2].lstrip("-"), by_part, n=1, cutoff=0.75)
-    if last:
-        near = [by_part[last[0]]]
-    return f"did you mean {near[0]!r}?" if near else f"known: {', '.join(names)}"
+    def likeness(path: str) -> tuple[float, float]:
+        path = path.lstrip("-")
+        whole = difflib.SequenceMatcher(None, text, path).ratio()
+        last = difflib.SequenceMatcher(None, text, path.rpartition(".")[2]).ratio()
+        return (whole if "." in text else max(whole, last)), whole
+
+    best = max(paths, key=likeness, default=None)
+    return None if best is None or likeness(best)[0] < 0.6 else best
 
 
 _ON_HOST: collections.deque[UserError] = collections.deque(maxlen=32)

@@ -102,15 +102,15 @@ def states_of_first(states: PyTree) -> PyTree:
         return x
 
     states = jax.tree.map(filled, states)
-    return jax.tree.map(_typed_key, _of_first(jax.tree.map(_bare, states)), states)
+    return jax.tree.map(_with_typed_keys, _of_first(jax.tree.map(_bare, states)), states)
 
 
 def spread(states: PyTree, shardings: PyTree) -> PyTree:
     """Return states that all processes have, each part on the devices where it is to be."""
     bare = jax.tree.map(_bare, states)
-    return jax.jit(lambda bare: jax.tree.map(_typed_key, bare, states), out_shardings=shardings)(
-        bare
-    )
+    return jax.jit(
+        lambda bare: jax.tree.map(_with_typed_keys, bare, states), out_shardings=shardings
+    )(bare)
 
 
 def whole(states: PyTree, mesh: Mesh) -> PyTree:
@@ -137,7 +137,7 @@ def _bare(x: jax.Array) -> np.ndarray:
     return np.asarray(jax.random.key_data(x) if _is_key(x) else x)
 
 
-def _typed_key(bare: Any, like: jax.Array) -> Any:
+def _with_typed_keys(bare: Any, like: jax.Array) -> Any:
     impl = jax.random.key_impl(like) if _is_key(like) else None
     return jnp.asarray(bare) if impl is None else jax.random.wrap_key_data(bare, impl=impl)
 

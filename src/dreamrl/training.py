@@ -184,7 +184,7 @@ def train(
             raise TrainingDiverged(snapshot(training), failures)
         training = training._replace(failures=training.failures + failures)
         if training.failures:
-            states = _keep_failed_seeds(
+            states = _update_healthy_seeds(
                 np.isin(np.arange(places.padded), training.healthy), states, training.state
             )
         training = training._replace(
@@ -246,7 +246,7 @@ def complete(training: Training, iterations: int, until: int | None = None) -> b
 
 
 @jax.jit
-def _keep_failed_seeds(healthy: Bool[Array, " seeds"], new: PyTree, old: PyTree) -> PyTree:
+def _update_healthy_seeds(healthy: Bool[Array, " seeds"], new: PyTree, old: PyTree) -> PyTree:
     """Return the new states of healthy seeds beside the old ones of the others."""
     choose = jax.vmap(jnp.where)
     return jax.tree.map(lambda x, y: choose(healthy, x, y), new, old)

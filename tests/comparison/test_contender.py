@@ -35,8 +35,11 @@ def test_a_kind_may_be_chosen_beside_what_it_brings():
         ("fak:rate=1", "unknown agent 'fak': did you mean 'fake'?"),
         ("fake:ratte=1", "fake:ratte=1: unknown setting 'ratte': did you mean 'rate'?"),
         ("dream:bottleneck.weight=1", "'bottleneck.weight': it needs bottleneck=fixed"),
-        ("rl2:decoder.replay=8", "'decoder.replay': it is a setting of dream, random-exploration"),
-        ("maml:gamma=1", "unknown setting 'gamma': here it is discount"),
+        (
+            "rl2:decoder.replay=8",
+            "'decoder.replay': this agent has none, dream and",
+        ),
+        ("maml:gamma=1", "unknown setting 'gamma': here it is inner.discount or discount"),
         ("fake:rate=much", "fake:rate=much: rate is 'much': it must be a number"),
         ("fake:trials=2.5", "trials is '2.5': it must be a whole number"),
         ("fake:mode=medium", "mode is 'medium': it must be fast or slow"),

@@ -281,11 +281,11 @@ REPAIRS_CSV = "repair,dry,stuck,burnt\nfill,1,-1,{}\n{},{},-2,0\n"
         ({"tests": "test,cost,dry,stuck\nlook,0,1,1\n"}, "no column for the fault 'burnt'"),
         (
             {"tests": "test,cost,dry,stuck,burned\nlook,0,1,1,0\n"},
-            "no column for the fault 'burnt'; column 'burned' is no fault of faults.csv",
+            "no column for the fault 'burnt'; column 'burned' is none of the faults",
         ),
         (
             {"tests": "test,cost,dry,stuck,burnt,wet\nlook,0,1,1,0,0\n"},
-            "tests.csv: column 'wet' is no fault of faults.csv",
+            "tests.csv: column 'wet' is none of the faults",
         ),
         (
             {"tests": "test,cost,outcome,dry,stuck,burnt\na,0,x,1,1,0\na,,y,0,0,0.9\n"},

@@ -14,7 +14,7 @@ import optax
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from dreamrl.agents.algorithm import Agent, Algorithm, Experience, Metrics, Snapshot
-from dreamrl.agents.mistakes import check_parameters, checked_loss
+from dreamrl.agents.mistakes import check_losses, check_parameters, checked_loss
 from dreamrl.families.family import Family
 from dreamrl.learners import replay
 from dreamrl.learners.dqn import DQN
@@ -197,6 +197,7 @@ class Trainer:
         """Return ((loss, metrics), gradients) of each group on a minibatch."""
         current, key = snapshot
         losses = self.algorithm.losses(current, batch, memories, own_key(key))
+        check_losses(self.algorithm, losses)
         groups = self.algorithm.groups(current.params)
         return {
             name: eqx.filter_value_and_grad(checked_loss(name, loss), has_aux=True)(groups[name])

@@ -17,10 +17,10 @@ def check_parameters(algorithm: Algorithm, params: PyTree) -> None:
     """Raise UserError for parameters that cannot be trained, and for groups without a name."""
     method = type(algorithm).__name__
     for path, leaf in jax.tree_util.tree_leaves_with_path(params):
-        if not eqx.is_array(leaf):
-            place = jax.tree_util.keystr(path, simple=True, separator=".") or "they"
+        if not eqx.is_array_like(leaf):
+            place = jax.tree_util.keystr(path, simple=True, separator=".") or "a leaf"
             raise UserError(
-                f"{method}: parameters must be arrays only, and {place} is {_shown(leaf)}: keep it "
+                f"{method}: parameters must be arrays only, and {place} is {_kind(leaf)}: keep it "
                 f"in a field of its module with eqx.field(static=True)"
             )
     names, groups = set(algorithm.group_names), set(algorithm.groups(params))
@@ -31,40 +31,50 @@ def check_parameters(algorithm: Algorithm, params: PyTree) -> None:
         )
 
 
+def check_losses(algorithm: Algorithm, losses: dict[str, Loss]) -> None:
+    """Raise UserError unless there is a loss for each group."""
+    if set(losses) != set(algorithm.group_names):
+        raise UserError(
+            f"{type(algorithm).__name__}: losses are of {sorted(losses)}, and group_names are "
+            f"{sorted(algorithm.group_names)}: each group of parameters needs a loss"
+        )
+
+
 def checked_loss(name: str, loss: Loss) -> Loss:
-    """Return the same loss; it raises UserError for what is no scalar with its metrics."""
+    """Return the same loss; it raises UserError unless it returns a number and its metrics."""
 
     def checked(params: PyTree) -> tuple[Float[Array, ""], Metrics]:
         result: Any = loss(params)
         if not (isinstance(result, tuple) and len(result) == 2 and isinstance(result[1], dict)):
             raise UserError(
                 f"the loss {name!r} must return its value and a dict of metrics, which may be "
-                f"empty, and returned {_shown(result)}"
+                f"empty, and returned {_kind(result)}"
             )
-        if getattr(result[0], "shape", None) != ():
-            raise UserError(f"the loss {name!r} must be one number, is {_shown(result[0])}")
-        return result
+        if not eqx.is_array_like(result[0]) or jnp.shape(result[0]) != ():
+            raise UserError(f"the loss {name!r} must be one number, and is {_kind(result[0])}")
+        return jnp.asarray(result[0], jnp.float32), result[1]
 
     return checked
 
 
 def checked_reward(reward: Callable[..., Array]) -> Callable[..., Array]:
-    """Return the same exploration reward; it raises UserError for other than one a step."""
+    """Return the same exploration reward; it raises UserError unless it returns one a step."""
 
     def checked(exploration: Trajectory, *inputs: Array) -> Array:
         result = reward(exploration, *inputs)
-        if jnp.shape(result) != exploration.rewards.shape:
-            name, steps = getattr(reward, "__name__", "it"), exploration.rewards.shape
+        shape = exploration.rewards.shape
+        if getattr(result, "shape", None) != shape:
+            name = getattr(reward, "__name__", "it")
             raise UserError(
-                f"an exploration reward must return one number a step, {steps}, and {name} "
-                f"returned {_shown(result)}"
+                f"an exploration reward must be of shape {shape}, one number a step, and {name} "
+                f"returned {_kind(result)}"
             )
         return result
 
     return checked
 
 
-def _shown(value: Any) -> str:
+def _kind(value: Any) -> str:
     if eqx.is_array(value):
         return f"an array of shape {value.shape}"
-    return f"a {type(value).__name__}"
+    return f"of type {type(value).__name__}"

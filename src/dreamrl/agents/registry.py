@@ -13,7 +13,7 @@ from dreamrl.agents.method import Method
 from dreamrl.agents.pearl import PEARL
 from dreamrl.agents.rl2 import E_RL2, NO_EXPLORATION, ORACLE, RL2
 from dreamrl.agents.varibad import VARIBAD
-from dreamrl.configuration import UnknownSetting, changed, has, kinds_with
+from dreamrl.configuration import UnknownSetting, changed, ends_with, kinds_with, paths_of
 from dreamrl.errors import UserError, unknown
 from dreamrl.families.adapted import adapted
 from dreamrl.families.family import Family
@@ -36,10 +36,11 @@ METHODS: dict[str, Method] = {
 
 
 def register_method(name: str, method: Method) -> None:
-    """Make a method known by name in this process: to `train`, `compare` and `load` of its runs.
+    """Make a method known by name in this process.
 
-    Commands know it only in a program that registers it first, and then calls
-    `main(["evaluate", "runs/mine"])` of `dreamrl.cli`.
+    `train` and `compare` then take it by name, and `load` reads its runs. Commands know it only in
+    a program that registers it first, and then calls `main(["evaluate", "runs/mine"])` of
+    `dreamrl.cli`.
 
     Raises:
         UserError: If the name is taken by another method.
@@ -69,12 +70,17 @@ def settings_for(agent: str, family_name: str = "", preset: str | None = None) -
     return method.presets[preset]
 
 
-ELSEWHERE = {"lr": "learning_rate", "c": "cost", "gamma": "discount", "batch_size": "trials"}
-"""What settings are called in other programs and papers, and here."""
+ELSEWHERE = {
+    "lr": ("learning_rate",),
+    "c": ("cost",),
+    "gamma": ("discount",),
+    "batch_size": ("learner.batch", "trials"),
+}
+"""What other programs and papers call a setting, and what it is called here: the first found."""
 
 
 def whereabouts(settings: Any, name: str, flags: bool = False) -> str | None:
-    """Return a phrase on a setting that these settings have not, if it is anywhere.
+    """Return where a setting is found that these settings lack, as a phrase, or None.
 
     It names settings as the command line has them, or as Python has.
     """
@@ -82,21 +88,27 @@ def whereabouts(settings: Any, name: str, flags: bool = False) -> str | None:
     if kinds := kinds_with(settings, name):
         return f"it needs {' or '.join(f'{dashes}{field}{equals}{kind}' for field, kind in kinds)}"
     if owners := [agent for agent, method in METHODS.items() if _may_have(method, name)]:
-        return f"it is a setting of {', '.join(owners)}, not of this agent"
-    if (usual := ELSEWHERE.get(name)) and has(settings, usual):
-        return f"here it is {dashes}{usual.replace('_', '-') if flags else usual}"
+        return f"this agent has none, {' and '.join(owners)} have"
+    for usual in ELSEWHERE.get(name, ()):
+        if paths := ends_with(paths_of(settings), usual):
+            words = [f"{dashes}{path.replace('_', '-') if flags else path}" for path in paths]
+            return f"here it is {' or '.join(words)}"
     return None
 
 
 def _may_have(method: Method, name: str) -> bool:
-    default = method.presets["default"]
-    return has(default, name) or bool(kinds_with(default, name))
+    presets = method.presets.values()
+    return any(ends_with(paths_of(p), name) or kinds_with(p, name) for p in presets)
 
 
 def with_changes(
     settings: Any, changes: Mapping[str, Any], change: Callable[..., Any] = changed
 ) -> Any:
-    """Return changed settings; raise UserError for those of others, and say whose they are."""
+    """Return changed settings.
+
+    Raises:
+        UserError: As `change` does; of a setting of another method or kind it says which.
+    """
     try:
         return change(settings, changes)
     except UnknownSetting as error:

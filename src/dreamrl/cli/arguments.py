@@ -13,7 +13,7 @@ from typing import Any
 
 import tyro
 
-from dreamrl.errors import UserError, unknown
+from dreamrl.errors import UserError, nearest_path
 
 
 def parse(command: ModuleType, prog: str, arguments: list[str]) -> Any:
@@ -76,8 +76,9 @@ def _check_flags(kind: type, prog: str, arguments: list[str]) -> None:
     for argument in arguments:
         flag = argument.split("=", 1)[0].replace("_", "-")
         if re.match(r"--\w", flag) and flag not in flags:
-            error = unknown("setting", flag, flags)
-            raise UserError(f"{str(error).partition(': known')[0]} (see {prog} --help)")
+            near = nearest_path(flag, flags)
+            hint = f": did you mean {near!r}?" if near else ""
+            raise UserError(f"unknown setting {flag!r}{hint} (see {prog} --help)")
 
 
 def _check_number(kind: type, prog: str, arguments: list[str]) -> None:
@@ -135,5 +136,6 @@ def _box_text(box: str) -> str:
         words.append(line)
     text = " ".join(words).removeprefix("Error parsing ").strip()
     for python, plain in NOT_NUMBERS.items():
-        text = re.sub(rf"{python}: ('[^']*')", rf"\1 is not {plain}", text)
+        text = re.sub(rf"{python}: ('[^']*'|\"[^\"]*\")", rf"\1 is not {plain}", text)
+    text = re.sub(r"no type matching .* could be instantiated from \[(.*)\]", r"not so: \1", text)
     return text or "these arguments cannot be understood"

@@ -14,7 +14,7 @@ from dreamrl.agents import registry
 from dreamrl.cli.arguments import positionals
 from dreamrl.cli.training import Machines, train_run
 from dreamrl.cli.values import TRIALS, check_number, check_seed
-from dreamrl.configuration import changed, hints, kinds_of, paths_of, resolve
+from dreamrl.configuration import ends_with, hints, kinds_of, paths_of, resolve, with_kinds
 from dreamrl.devices import check_devices, check_division
 from dreamrl.errors import UserError, unknown
 from dreamrl.runs import Terms
@@ -93,7 +93,8 @@ def options_for(arguments: list[str], helping: bool) -> tuple[type[Options], lis
             raise unknown("agent", words[0], registry.METHODS)
         agent = next(iter(registry.METHODS))
     preset = _value_of("--preset", arguments)
-    settings, flags = spell_out(registry.settings_for(agent, ""), arguments)
+    # Only to find out which family it is: preset and run may say otherwise what settings there are.
+    settings, flags = spell_out(registry.settings_for(agent, ""), arguments, strict=False)
     words = positionals(_with_settings(settings), flags)
     if words[1:2] == [agent] != words[:1]:
         raise UserError(f"the agent comes first: dreamrl train {agent} {words[0]}")
@@ -144,10 +145,11 @@ def _create(out: Path, options: Any, terms: Terms) -> None:
         raise UserError(str(error)) from None
 
 
-def spell_out(settings: Any, arguments: list[str]) -> tuple[Any, list[str]]:
+def spell_out(settings: Any, arguments: list[str], strict: bool = True) -> tuple[Any, list[str]]:
     """Return settings of the kinds that flags name, and the other flags by their full path.
 
-    `--learner dqn` is a kind; `--iterations` is `--budget.iterations`.
+    `--learner dqn` is a kind; `--iterations` is `--budget.iterations`. If `strict`, UserError is
+    raised for a flag of which it can be said where it belongs, and else it is left as it is.
     """
     options = {field.name.rstrip("_") for field in dataclasses.fields(Options)}
     kinds = {}
@@ -162,7 +164,10 @@ def spell_out(settings: Any, arguments: list[str]) -> tuple[Any, list[str]]:
             kinds[name] = value if equals else next(words, "")
         else:
             rest.append((name, f"{equals}{value}"))
-    settings = changed(settings, kinds)
+    settings = with_kinds(settings, kinds)
+    if strict:
+        for name, _ in (word for word in rest if not isinstance(word, str)):
+            _check_place(settings, name)
     return settings, [w if isinstance(w, str) else _in_full(settings, *w) for w in rest]
 
 
@@ -170,23 +175,27 @@ CHOICES = ("learner", "bottleneck")
 """Settings that are one of several kinds."""
 
 
-def _in_full(settings: Any, name: str, value: str) -> str:
+def _check_place(settings: Any, name: str) -> None:
+    """Raise UserError for a flag that has another name, or is of other settings."""
+    folder, dot, end = name.rpartition(".")
+    plain = f"{folder}{dot}{end.removeprefix('no_')}"
     paths = paths_of(settings)
+    ends = ends_with(paths, plain)
+    new_paths = called_now(type(settings), plain)
+    if plain not in paths and len(ends) != 1 and new_paths and new_paths != (plain,):
+        flags = " and ".join(f"--{_dashed(path)}" for path in new_paths)
+        kind = _needed_kind(settings, new_paths[0])
+        raise UserError(f"--{_dashed(name)} is called {flags} now{kind}")
+    if not ends and (phrase := registry.whereabouts(settings, plain, flags=True)):
+        raise UserError(f"unknown setting '--{_dashed(name)}': {phrase}")
+
+
+def _in_full(settings: Any, name: str, value: str) -> str:
+    """Return a flag by its full path; as it is, where there is none: its reader says which are."""
     negated, plain = "no_" if name.startswith("no_") else "", name.removeprefix("no_")
-    if plain not in paths:
-        new_paths = called_now(type(settings), plain)
-        ends = [path for path in paths if path.endswith(f".{plain}")]
-        if len(ends) != 1 and new_paths and new_paths != (plain,):
-            flags = " and ".join(f"--{_dashed(path)}" for path in new_paths)
-            kind = _needed_kind(settings, new_paths[0])
-            raise UserError(f"--{_dashed(name)} is called {flags} now{kind}")
-        if not ends:
-            if phrase := registry.whereabouts(settings, plain, flags=True):
-                raise UserError(f"unknown setting '--{_dashed(name)}': {phrase}")
-            # What reads the flags says which there are.
-            return f"--{_dashed(name)}{value}"
-        plain = resolve(settings, plain)
-    folder, dot, end = plain.rpartition(".")
+    if not ends_with(paths_of(settings), plain):
+        return f"--{_dashed(name)}{value}"
+    folder, dot, end = resolve(settings, plain).rpartition(".")
     return f"--{_dashed(f'{folder}{dot}{negated}{end}')}{value}"
 
 

@@ -3,7 +3,7 @@
 from typing import Any, NamedTuple
 
 from dreamrl.agents import registry
-from dreamrl.configuration import changed_by_text, kinds_among, resolve
+from dreamrl.configuration import changed_by_text, resolve, with_kinds
 from dreamrl.errors import UserError
 from dreamrl.runs.migration import called_now
 
@@ -33,10 +33,10 @@ class Contender(NamedTuple):
     def _changed(self, preset: Any, changes: dict[str, str]) -> Any:
         """Return changed settings; results of before name some as they were called then."""
         texts: dict[str, str] = {}
-        preset = changed_by_text(preset, kinds_among(preset, changes))
+        chosen = with_kinds(preset, changes)
         for name, text in changes.items():
             try:
-                paths: tuple[str, ...] = (resolve(preset, name),)
+                paths: tuple[str, ...] = (resolve(chosen, name),)
             except UserError:
                 paths = called_now(type(preset), name)
                 if not paths:

@@ -103,7 +103,7 @@ def make(name: str, **fields: Any) -> Family:
     defaults = {k: v.default for k, v in inspect.signature(build).parameters.items() if k != "name"}
     texts = {field for field, default in defaults.items() if isinstance(default, str)}
     overrides = {field: plain_value(value) for field, value in fields.items()}
-    fields = _fields(name, spec, texts, set(defaults)) | overrides
+    fields = _fields(name, spec, texts, tuple(defaults)) | overrides
     if strange := sorted(fields.keys() - set(defaults)):
         raise unknown(f"field of {name}", strange[0], defaults or ["none"])
     for field, value in fields.items():

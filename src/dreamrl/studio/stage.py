@@ -35,7 +35,7 @@ class Stage:
     def __init__(self, shelf: Shelf):
         self.shelf = shelf
         self._lock = threading.Lock()
-        self._load = functools.lru_cache(AGENTS)(_load_cached)
+        self._load = functools.lru_cache(AGENTS)(_load_for_state)
 
     def play(
         self,
@@ -98,7 +98,7 @@ class Stage:
         return self._load(path, *dates, *newest_first(program(path) / CHECKPOINTS)[:1])
 
 
-def _load_cached(path: Path, *state: object) -> TrainedAgent:
+def _load_for_state(path: Path, *state: object) -> TrainedAgent:
     """Return a seed's agent; `state` changes when another one is to be read."""
     return load(path)
 

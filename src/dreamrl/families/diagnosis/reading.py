@@ -292,16 +292,17 @@ def _check_columns(columns: Columns, first: tuple[str, ...], faults: tuple[str, 
     for name in first:
         if name not in columns.cells:
             words = ", ".join(map(repr, list(columns.cells)[:5]))
-            separated = "" if len(columns.cells) > 1 else "; columns are separated by commas"
+            apart = any(mark in column for column in columns.cells for mark in ";\t")
+            separated = "; columns are separated by commas" if apart else ""
             raise UserError(f"{columns.where} has no column {name!r}: it has {words}{separated}")
     labels = {*first, *faults, "outcome"} if "test" in first else {*first, *faults}
     strange = [name for name in columns.cells if name not in labels]
     for name in faults:
         if name not in columns.cells:
-            instead = f"; column {strange[0]!r} is no fault of faults.csv" if strange else ""
+            instead = f"; column {strange[0]!r} is none of the faults" if strange else ""
             raise UserError(f"{columns.where} has no column for the fault {name!r}{instead}")
     if faults and strange:
-        raise UserError(f"{columns.where}: column {strange[0]!r} is no fault of faults.csv")
+        raise UserError(f"{columns.where}: column {strange[0]!r} is none of the faults")
 
 
 def _tests(tests: Columns, faults: tuple[str, ...]) -> tuple[Any, Any, dict[str, tuple[str, ...]]]:
