@@ -12,6 +12,8 @@ from dreamrl.agents.algorithm import Algorithm, Loss, Metrics
 from dreamrl.errors import UserError
 from dreamrl.types import Trajectory
 
+Rewards = Float[Array, " T"]
+
 
 def check_parameters(algorithm: Algorithm, params: PyTree) -> None:
     """Raise UserError for parameters that cannot be trained, and for groups without a name."""
@@ -57,10 +59,10 @@ def checked_loss(name: str, loss: Loss) -> Loss:
     return checked
 
 
-def checked_reward(reward: Callable[..., Array]) -> Callable[..., Array]:
+def checked_reward(reward: Callable[..., Rewards]) -> Callable[..., Rewards]:
     """Return the same exploration reward; it raises UserError unless it returns one a step."""
 
-    def checked(exploration: Trajectory, *inputs: Array) -> Array:
+    def checked(exploration: Trajectory, *inputs: Float[Array, "..."]) -> Rewards:
         result = reward(exploration, *inputs)
         shape = exploration.rewards.shape
         if getattr(result, "shape", None) != shape:
