@@ -131,6 +131,7 @@ KINDS = {
         "bottleneck.weight_begin": 0.5,
         "bottleneck.weight_end": 0.8,
     },
+    "800 iterations": {"iterations": 800},
     "none": {"bottleneck": "none"},
 }
 """`constrained` is the preset's: in kitchens by the norm, where it was `late` before."""
