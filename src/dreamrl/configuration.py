@@ -199,7 +199,7 @@ def resolve(settings: Any, name: str) -> str:
     name = name.replace("-", "_")
     if name in paths:
         return name
-    ends = [path for path in paths if path.endswith(f".{name}")]
+    ends = ends_with(paths, name)
     if len(ends) > 1:
         raise UserError(f"setting {name} is one of {', '.join(ends)}: say which")
     if not ends:

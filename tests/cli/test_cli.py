@@ -136,7 +136,7 @@ def test_help_of_training_lists_the_settings(fake, capsys):
         ),
         (
             "train rl2 bus --exploration.cost 0",
-            "cost': this agent has none, dream and",
+            "'--exploration.cost': this agent has none, dream and random-exploration have",
         ),
         ("train dream bus --weight 0", "unknown setting '--weight': it needs --bottleneck fixed"),
         (

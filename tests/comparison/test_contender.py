@@ -37,7 +37,7 @@ def test_a_kind_may_be_chosen_beside_what_it_brings():
         ("dream:bottleneck.weight=1", "'bottleneck.weight': it needs bottleneck=fixed"),
         (
             "rl2:decoder.replay=8",
-            "'decoder.replay': this agent has none, dream and",
+            "'decoder.replay': this agent has none, dream and random-exploration have",
         ),
         ("maml:gamma=1", "unknown setting 'gamma': here it is inner.discount or discount"),
         ("fake:rate=much", "fake:rate=much: rate is 'much': it must be a number"),

@@ -1,6 +1,5 @@
 """Mistakes in a method of one's own, told where they are made and not deep within JAX."""
 
-from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
@@ -10,9 +9,6 @@ from jaxtyping import Array, Float, PyTree
 
 from dreamrl.agents.algorithm import Algorithm, Loss, Metrics
 from dreamrl.errors import UserError
-from dreamrl.types import Trajectory
-
-Rewards = Float[Array, " T"]
 
 
 def check_parameters(algorithm: Algorithm, params: PyTree) -> None:
@@ -22,8 +18,8 @@ def check_parameters(algorithm: Algorithm, params: PyTree) -> None:
         if not eqx.is_array_like(leaf):
             place = jax.tree_util.keystr(path, simple=True, separator=".") or "a leaf"
             raise UserError(
-                f"{method}: parameters must be arrays only, and {place} is {_kind(leaf)}: keep it "
-                f"in a field of its module with eqx.field(static=True)"
+                f"{method}: parameters must be arrays only, and {place} is {kind_of(leaf)}: keep "
+                f"it in a field of its module with eqx.field(static=True)"
             )
     names, groups = set(algorithm.group_names), set(algorithm.groups(params))
     if names != groups or names != set(algorithm.optimisers()):
@@ -50,33 +46,17 @@ def checked_loss(name: str, loss: Loss) -> Loss:
         if not (isinstance(result, tuple) and len(result) == 2 and isinstance(result[1], dict)):
             raise UserError(
                 f"the loss {name!r} must return its value and a dict of metrics, which may be "
-                f"empty, and returned {_kind(result)}"
+                f"empty, and returned {kind_of(result)}"
             )
         if not eqx.is_array_like(result[0]) or jnp.shape(result[0]) != ():
-            raise UserError(f"the loss {name!r} must be one number, and is {_kind(result[0])}")
+            raise UserError(f"the loss {name!r} must be one number, and is {kind_of(result[0])}")
         return jnp.asarray(result[0], jnp.float32), result[1]
 
     return checked
 
 
-def checked_reward(reward: Callable[..., Rewards]) -> Callable[..., Rewards]:
-    """Return the same exploration reward; it raises UserError unless it returns one a step."""
-
-    def checked(exploration: Trajectory, *inputs: Float[Array, "..."]) -> Rewards:
-        result = reward(exploration, *inputs)
-        shape = exploration.rewards.shape
-        if getattr(result, "shape", None) != shape:
-            name = getattr(reward, "__name__", "it")
-            raise UserError(
-                f"an exploration reward must be of shape {shape}, one number a step, and {name} "
-                f"returned {_kind(result)}"
-            )
-        return result
-
-    return checked
-
-
-def _kind(value: Any) -> str:
+def kind_of(value: Any) -> str:
+    """Return the shape or the type of a value, for messages."""
     if eqx.is_array(value):
         return f"an array of shape {value.shape}"
     return f"of type {type(value).__name__}"

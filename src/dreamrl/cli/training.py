@@ -17,7 +17,7 @@ from dreamrl.cli.values import command_line, describe, drawn, print_json, print_
 from dreamrl.devices import Devices
 from dreamrl.errors import UserError
 from dreamrl.families.diagnosis import Diagnosis
-from dreamrl.families.family import Family, holds_out, horizon_of
+from dreamrl.families.family import holds_out, horizon_of
 from dreamrl.interruption import STOPPED, interruptible
 from dreamrl.listener import Callbacks, Record
 from dreamrl.runs import Run
@@ -69,7 +69,7 @@ def train_run(out: Path, until: int | None, devices: Devices, as_json: bool) -> 
     if as_json:
         print_json({**outcome.result, "run": str(out), "status": outcome.status})
     else:
-        _summary(out, figure, outcome, session.manifest["family"], session.family)
+        _summary(session, figure, outcome)
     return 0 if outcome.status == "finished" else STOPPED
 
 
@@ -151,9 +151,8 @@ def _best(out: Path) -> list[str]:
     return [", ".join(map(str, iterations))] if iterations else []
 
 
-def _summary(
-    out: Path, figure: Path | None, outcome: SessionResult, name: str, family: Family
-) -> None:
+def _summary(session: Session, figure: Path | None, outcome: SessionResult) -> None:
+    out, name, family = session.out, session.manifest["family"], session.family
     training, result = outcome.training, outcome.result
     if outcome.status != "finished":
         best = ", or the best before" if _best(out) else ""

@@ -19,6 +19,7 @@ from dreamrl.agents.dream.exploration import (
     ExplorationPolicy,
     ExplorationReward,
     Script,
+    checked_reward,
     information_gain,
     return_of_trial,
     returns_as_rewards,
@@ -42,7 +43,6 @@ from dreamrl.agents.dream.stopping import (
     continuation_targets,
     stop_length,
 )
-from dreamrl.agents.mistakes import checked_reward
 from dreamrl.agents.settings import check_actions
 from dreamrl.families.family import Family, exploration_weight, horizon_of
 from dreamrl.learners import replay

@@ -10,6 +10,8 @@ from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from dreamrl.agents.dream.decoder import Decoder
 from dreamrl.agents.dream.stopping import ContinuationValue, StopRule
+from dreamrl.agents.mistakes import kind_of
+from dreamrl.errors import UserError
 from dreamrl.families.family import Family
 from dreamrl.networks.actor_critic import ActorCritic, Decision, allow_actions, mask_action
 from dreamrl.networks.distributions import Categorical
@@ -25,6 +27,23 @@ ExplorationReward = Callable[
     [Trajectory, Float[Array, " times"], Float[Array, ""], Float[Array, ""]], Float[Array, " T"]
 ]
 """(exploration, errors, unit, cost) -> rewards; see `information_gain`."""
+
+
+def checked_reward(reward: ExplorationReward) -> ExplorationReward:
+    """Return the same exploration reward; it raises UserError unless it returns one a step."""
+
+    def checked(exploration: Trajectory, *inputs: Float[Array, "..."]) -> Float[Array, " T"]:
+        result = reward(exploration, *inputs)
+        shape = exploration.rewards.shape
+        if getattr(result, "shape", None) != shape:
+            name = getattr(reward, "__name__", "it")
+            raise UserError(
+                f"an exploration reward must be of shape {shape}, one number a step, and {name} "
+                f"returned {kind_of(result)}"
+            )
+        return result
+
+    return checked
 
 
 class ExplorationPolicy(eqx.Module):
