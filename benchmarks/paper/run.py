@@ -36,6 +36,8 @@ BUDGETS = {"bandit": 1_800_000, "treasure": 6_000_000}
 SLOW = {("treasure", "varibad")}
 """What needs all of it."""
 SEEDS = PAPER | SANITY
+FRESH = 15
+"""The first seed of DREAM and of random exploration: DREAM's presets were made on lower ones."""
 MARKS = {"rl2": "¹", "e-rl2": "¹", "maml": "²"}
 NOTE = (
     "An exploration's own rewards are the same here whatever is done in it. ¹ So RL² and E-RL² "
@@ -58,7 +60,13 @@ def asked_for(asked: argparse.Namespace) -> list[Cell]:
         for group, short in ((others, BUDGETS.get(family)), (slow, None)):
             terms = (seeds, asked.budget or short, asked.trials)
             found += cells(group, [family], *terms, base="dream")
-    return found
+    return list(map(freshly_seeded, found))
+
+
+def freshly_seeded(cell: Cell) -> Cell:
+    """Return the cell with the seeds that are reported."""
+    fresh = cell.agent in ("dream", "random-exploration") and cell.family in SEEDS
+    return cell._replace(seeds=tuple(FRESH * fresh + seed for seed in cell.seeds))
 
 
 def differences(asked: list[Cell]) -> list[tuple[Cell, str]]:
