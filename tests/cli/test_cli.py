@@ -9,6 +9,7 @@ import sys
 
 import pytest
 
+from dreamrl.agents import registry
 from dreamrl.cli import COMMANDS, main
 from dreamrl.runs import Run
 from dreamrl.runs.session import Session
@@ -46,6 +47,15 @@ def test_training_leaves_a_whole_run(fake, tmp_path, capsys):
     said = capsys.readouterr().out
     for words in ("0.300", "with the problem known   0.800", "dreamrl trial runs/fake-"):
         assert words in said
+
+
+def test_the_preset_of_another_family_is_named(fake, monkeypatch, capsys):
+    presets = registry.METHODS["fake"].presets
+    monkeypatch.setitem(presets, "map", presets["default"])
+    for family, words in (("bus", "the preset map was made for that family; "), ("map", "")):
+        assert main(["train", "fake", family, "--preset", "map", *QUICK]) == 0
+        told = [line for line in capsys.readouterr().err.splitlines() if "preset" in line]
+        assert told == ([f"dreamrl: {words}without --preset, bus has default"] if words else [])
 
 
 def test_evaluate_prints_one_object(trained, capsys):
@@ -158,7 +168,7 @@ def test_help_of_training_lists_the_settings(fake, capsys):
         ("train fake bus --rate much", "--rate: 'much' is not a number"),
         ("train fake bus --rate 1.5", "rate must be from 0 to 1, is 1.5"),
         ("train fake bus --rate nan", "rate must be from 0 to 1, is nan"),
-        ("train fake bus --until many", "--until: not so: 'many'"),
+        ("train fake bus --until many", "--until: 'many' is not a whole number (see"),
         ("train fake bus --mode medium", "invalid choice 'medium'"),
         ("train fake bus --iterations 2.5", "--budget.iterations: '2.5' is not a whole number"),
         ("train fake bus --rate", "Missing value for argument '--rate'"),

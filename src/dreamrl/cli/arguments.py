@@ -118,10 +118,12 @@ def _is_positional(field: dataclasses.Field) -> bool:
 
 
 NOT_NUMBERS = {
-    r"invalid literal for int\(\) with base 10": "a whole number",
-    "could not convert string to float": "a number",
+    r"invalid literal for int\(\) with base 10: ('[^']*'|\"[^\"]*\")": "a whole number",
+    r"could not convert string to float: ('[^']*'|\"[^\"]*\")": "a number",
+    r"no type matching {None}\|INT could be instantiated from \[(.*)\]\.?": "a whole number",
+    r"no type matching {None}\|FLOAT could be instantiated from \[(.*)\]\.?": "a number",
 }
-"""How Python says it, and what the user is told."""
+"""How Python and tyro say it, and what the user is told."""
 
 
 def _box_text(box: str) -> str:
@@ -136,6 +138,5 @@ def _box_text(box: str) -> str:
         words.append(line)
     text = " ".join(words).removeprefix("Error parsing ").strip()
     for python, plain in NOT_NUMBERS.items():
-        text = re.sub(rf"{python}: ('[^']*'|\"[^\"]*\")", rf"\1 is not {plain}", text)
-    text = re.sub(r"no type matching .* could be instantiated from \[(.*)\]", r"not so: \1", text)
+        text = re.sub(python, rf"\1 is not {plain}", text)
     return text or "these arguments cannot be understood"

@@ -4,6 +4,7 @@ import dataclasses
 import itertools
 import os
 import re
+import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -128,7 +129,19 @@ def run(options: Any) -> int:
     out = options.out or _default_out(options)
     if processes.first():
         _create(out, options, terms)
+        _name_strange_preset(options)
     return train_run(out, options.until, devices, options.json)
+
+
+def _name_strange_preset(options: Any) -> None:
+    """Say it where a preset is asked for that was made for another family."""
+    own = registry.METHODS[options.agent].preset_of(options.family)
+    if options.preset in families.NAMES and options.preset != own:
+        print(
+            f"dreamrl: the preset {options.preset} was made for that family; without --preset, "
+            f"{options.family} has {own}",
+            file=sys.stderr,
+        )
 
 
 def _create(out: Path, options: Any, terms: Terms) -> None:

@@ -247,9 +247,11 @@ class Dream(Algorithm):
                 told = jax.lax.stop_gradient(params.critic(records_x.features, means))
                 records = (records_x.learner._replace(value=told), records[1])
         residuals = errors = belief_error(means[:, None], beliefs)
-        if params.objective is not None:
+        if self._regret:
+            residuals = jax.lax.stop_gradient(params.objective.left(means, beliefs, trial.goals))
+        elif params.objective is not None:
             trials = Explored(trajectory, experience.problem_id)
-            residuals = regret.left(params.objective, trials, means, beliefs, trial.goals)
+            residuals = jax.lax.stop_gradient(params.objective.left(trials))
         on_policy = trajectory.mask & on_purpose[:, None]
         unit, share = self._share_found(residuals, on_purpose)
         cost = step_cost(explore.cost, share)

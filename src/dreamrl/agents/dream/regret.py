@@ -11,7 +11,6 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Shaped
 
-from dreamrl.agents.dream.objectives import Explored, Objective
 from dreamrl.families.family import Family
 from dreamrl.networks.encoder import HIDDEN
 from dreamrl.networks.layers import Dense
@@ -91,16 +90,3 @@ class Regret(eqx.Module):
         """Return the squared error of V, in units of the returns' variance."""
         values = jax.vmap(self)(means, acted_on, goals)
         return jnp.square(values - returns).mean() / jnp.maximum(returns.var(), 1e-6)
-
-
-def left(
-    objective: Objective | Regret,
-    explored: Explored,
-    means: Float[Array, "B Z"],
-    beliefs: Float[Array, "B times Z"],
-    goals: Shaped[Array, "B N *goal"],
-) -> Float[Array, "B times"]:
-    """Return what an objective says is left to find out, without a gradient."""
-    if isinstance(objective, Regret):
-        return jax.lax.stop_gradient(objective.left(means, beliefs, goals))
-    return jax.lax.stop_gradient(objective.left(explored))
