@@ -7,6 +7,7 @@ or one device a seed, everything here leaves things as they are.
 from collections.abc import Callable
 
 import jax
+from jax.flatten_util import ravel_pytree
 from jax.sharding import PartitionSpec
 from jaxtyping import PyTree
 
@@ -46,7 +47,11 @@ def over_trials(function: Callable[..., PyTree], mean: bool = False) -> Callable
 
     def share(*inputs: PyTree) -> PyTree:
         result = function(*inputs)
-        return jax.lax.pmean(result, TRIALS) if mean else result
+        if not mean:
+            return result
+        # One message, as each that devices exchange has them wait for each other.
+        flat, unravel = ravel_pytree(result)
+        return unravel(jax.lax.pmean(flat, TRIALS))
 
     def spread(same: PyTree, *trials: PyTree) -> PyTree:
         if shares() == 1:
