@@ -8,7 +8,7 @@ from dreamrl.comparison.spec import held_out
 from dreamrl.comparison.table import ALL, as_json, base_of, in_words, rows, tables
 
 
-def result(name, family, returns, references=(0.3, 0.8)):
+def result(name, family, returns, references=(0.3, 0.8), first_seed=0):
     names = ("no_exploration", "optimal")
     return {
         "name": name,
@@ -17,7 +17,7 @@ def result(name, family, returns, references=(0.3, 0.8)):
         "references": dict(zip(names, references, strict=True)) if references else {},
         "seeds": [
             {
-                "seed": i,
+                "seed": first_seed + i,
                 "unseen": {"return": value, "exploration_length": 4.0 + i},
                 "train": {"return": value + 0.1, "exploration_length": 1.0},
                 "steps": 1000,
@@ -47,11 +47,11 @@ def test_rows_by_hand():
     assert rl2.details["seconds"] == 90
 
 
-def test_over_families_returns_are_scaled_and_seeds_shared():
+def test_over_families_returns_are_scaled_and_seeds_as_many():
     found = rows(
         [
             result("dream", "bus", [0.8, 0.8, 0.8]),
-            result("dream", "map", [0.55, 0.55], (0.3, 0.8)),
+            result("dream", "map", [0.55, 0.55], (0.3, 0.8), first_seed=10),
             result("rl2", "bus", [0.3, 0.3, 0.8]),
             result("rl2", "map", [0.3, 0.3]),
             result("only-bus", "bus", [0.3, 0.3]),

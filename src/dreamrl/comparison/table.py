@@ -152,17 +152,19 @@ def _worth_knowing(references: dict[str, float]) -> bool:
 
 
 def _scores(results: Sequence[Result], scaled: bool = False) -> Scores:
-    """Return [seeds, families] of the seeds that all of the results have."""
+    """Return [seeds, families] of as many seeds as all of the results have, the lowest first.
+
+    A seed of one family has nothing to do with that of another: they are drawn apart.
+    """
     columns = []
     for result in results:
         low, high = 0.0, 1.0
         if scaled:
             low, high = (result["references"][n] for n in ("no_exploration", "optimal"))
-        columns.append(
-            {s["seed"]: (s["unseen"]["return"] - low) / (high - low) for s in result["seeds"]}
-        )
-    common = sorted(set.intersection(*(set(column) for column in columns)))
-    return np.array([[column[seed] for column in columns] for seed in common], float)
+        seeds = sorted(result["seeds"], key=lambda seed: seed["seed"])
+        columns.append([(seed["unseen"]["return"] - low) / (high - low) for seed in seeds])
+    count = min(map(len, columns))
+    return np.array([column[:count] for column in columns], float).T
 
 
 def _details(result: Result) -> dict[str, float]:
