@@ -92,15 +92,19 @@ def dream() -> str:
     """Return the lowest and the highest seed of DREAM, and how long a new user waits."""
     heads = ("family", "seeds", "return, unseen", "return, training", "optimum")
     costs = ("exploration steps", "gray lines", "all seeds trained in (compiling)")
-    alone = kept("distracting-bus")
-    seconds = statistics.median(seed["seconds"] for seed in alone["seeds"])
-    compiling = statistics.median(seed["compile_seconds"] for seed in alone["seeds"])
+    alone, shared = kept("distracting-bus"), kept("distracting-bus-on-2-devices")
+
+    def median(result: Result, key: str) -> str:
+        return f"{statistics.median(seed[key] for seed in result['seeds']):.0f} s"
+
     return (
         f"{pages.table((*heads, *costs), map(row_of_dream, FAMILIES))}\n\n"
-        "One seed of DREAM on distracting-bus, with nothing compiled before: "
-        f"{alone['median_seconds_to_level']:.0f} s from `dreamrl train` to the first evaluation\n"
-        f"at {alone['level']}, {seconds:.0f} s to the end, {compiling:.0f} s of them compiling "
-        f"(medians of {len(alone['seeds'])})."
+        "One seed of DREAM on distracting-bus, with nothing compiled before, from `dreamrl train`\n"
+        f"to the first evaluation at {alone['level']}: {median(alone, 'seconds_to_level')}; to the "
+        f"end {median(alone, 'seconds')}, of them {median(alone, 'compile_seconds')} compiling.\n"
+        f"On both cores (`--devices-per-seed 2`): {median(shared, 'seconds_to_level')}, "
+        f"{median(shared, 'seconds')} and {median(shared, 'compile_seconds')} (medians of "
+        f"{len(alone['seeds'])} and {len(shared['seeds'])})."
     )
 
 

@@ -1,8 +1,10 @@
 """How long a new user waits for DREAM: one process a seed, with nothing compiled before.
 
     python -m benchmarks.speed.cold_start distracting-bus --seeds 5
+    python -m benchmarks.speed.cold_start distracting-bus --devices-per-seed 2
 
-The figures go to benchmarks/results/FAMILY.json. benchmarks.paper.run trains seeds side by side.
+The figures go to benchmarks/results/FAMILY.json, those of two devices to FAMILY-on-2-devices.json.
+benchmarks.paper.run trains seeds side by side.
 """
 
 import json
@@ -65,20 +67,23 @@ def main() -> None:
     arguments.add_argument("--seeds", type=int, default=5)
     arguments.add_argument("--trials", type=int, default=2000)
     arguments.add_argument("--level", type=float, default=0.75)
+    arguments.add_argument("--devices-per-seed", type=int, default=1)
     asked = arguments.parse_args()
+    sharing = ("--devices-per-seed", asked.devices_per_seed)
+    name = asked.family + f"-on-{sharing[1]}-devices" * (sharing[1] > 1)
     with tempfile.TemporaryDirectory() as scratch:
         root = pathlib.Path(scratch)
         directories = [root / f"seed-{seed}" for seed in range(asked.seeds)]
         for seed, out in enumerate(directories):
             # A cache of its own: compiling is part of what a new user waits for.
             words = ("train", "dream", asked.family, "--seed", seed, "--out", out)
-            run(*words, cache=root / f"cold-{seed}")
+            run(*words, *sharing, cache=root / f"cold-{seed}")
         seeds = [measure(directory, asked.trials, asked.level) for directory in directories]
         manifest = json.loads((directories[0] / "run.json").read_text())
     times = [s["seconds_to_level"] for s in seeds]
     median = None if None in times else statistics.median(times)
     keep(
-        asked.family,
+        name,
         command(__spec__.name),
         family=asked.family,
         level=asked.level,
@@ -88,7 +93,7 @@ def main() -> None:
     )
     for seed in seeds:
         print(json.dumps(seed))
-    print(f"{RESULTS / asked.family}.json: median {median} s to {asked.level}")
+    print(f"{RESULTS / name}.json: median {median} s to {asked.level}")
 
 
 if __name__ == "__main__":
