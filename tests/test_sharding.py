@@ -45,6 +45,14 @@ def test_each_trial_is_done_once_and_means_are_of_all(on_devices, count):
     assert mean == 3 * (np.arange(8.0) ** 2).mean()
 
 
+def test_means_of_counts_are_no_whole_numbers(on_devices):
+    def count(_, trials):
+        return {"many": (trials > 4).sum(), "most": trials.max()}
+
+    means = on_devices(2, over_trials(count, mean=True), jnp.array(0.0), jnp.arange(8.0))
+    assert means == {"many": 1.5, "most": 5.0}
+
+
 def test_each_share_draws_for_itself(on_devices):
     def draw(key, trials):
         return over_trials(lambda key, x: jax.random.uniform(own_key(key), x.shape))(key, trials)

@@ -69,15 +69,15 @@ def main() -> None:
     arguments.add_argument("--level", type=float, default=0.75)
     arguments.add_argument("--devices-per-seed", type=int, default=1)
     asked = arguments.parse_args()
-    sharing = ("--devices-per-seed", asked.devices_per_seed)
-    name = asked.family + f"-on-{sharing[1]}-devices" * (sharing[1] > 1)
+    devices = asked.devices_per_seed
+    name = f"{asked.family}-on-{devices}-devices" if devices > 1 else asked.family
     with tempfile.TemporaryDirectory() as scratch:
         root = pathlib.Path(scratch)
         directories = [root / f"seed-{seed}" for seed in range(asked.seeds)]
         for seed, out in enumerate(directories):
             # A cache of its own: compiling is part of what a new user waits for.
             words = ("train", "dream", asked.family, "--seed", seed, "--out", out)
-            run(*words, *sharing, cache=root / f"cold-{seed}")
+            run(*words, "--devices-per-seed", devices, cache=root / f"cold-{seed}")
         seeds = [measure(directory, asked.trials, asked.level) for directory in directories]
         manifest = json.loads((directories[0] / "run.json").read_text())
     times = [s["seconds_to_level"] for s in seeds]

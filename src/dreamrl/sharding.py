@@ -49,8 +49,9 @@ def over_trials(function: Callable[..., PyTree], mean: bool = False) -> Callable
         result = function(*inputs)
         if not mean:
             return result
-        # One message, as each that devices exchange has them wait for each other.
-        flat, unravel = ravel_pytree(result)
+        # One message, as each that devices exchange has them wait for each other; means of counts
+        # are no whole numbers.
+        flat, unravel = ravel_pytree(jax.tree.map(lambda x: 1.0 * x, result))
         return unravel(jax.lax.pmean(flat, TRIALS))
 
     def spread(same: PyTree, *trials: PyTree) -> PyTree:

@@ -139,4 +139,5 @@ def _box_text(box: str) -> str:
     text = " ".join(words).removeprefix("Error parsing ").strip()
     for python, plain in NOT_NUMBERS.items():
         text = re.sub(python, rf"\1 is not {plain}", text)
+    text = re.sub(r"no type matching .* could be instantiated from \[(.*)\]", r"not so: \1", text)
     return text or "these arguments cannot be understood"
