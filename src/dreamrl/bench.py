@@ -70,7 +70,7 @@ def train_speed(
 ) -> dict[str, Any]:
     """Return environment steps a second of training, and what a start costs, cold and from cache.
 
-    Two processes are started, one after the other, that share a fresh compilation cache. The
+    Two processes are started, one after the other, that share a fresh cache, as the command's. The
     first one gives the speed, as the median over chunks, the compile time and the peak memory;
     of the second one only the start is measured.
     """
@@ -92,17 +92,15 @@ def train_speed(
 def _in_process(cache: str, *inputs: Any) -> dict[str, Any]:
     code = (
         "import time; began = time.perf_counter(); import json; "
+        "from dreamrl import host; host.keep_compiled_programs(); "
         "from dreamrl.bench import train_start; "
         f"print(json.dumps(train_start(*{json.dumps(inputs)}, began)))"
     )
-    changes = {
-        "JAX_COMPILATION_CACHE_DIR": cache,
-        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.5",
-    }
+    # A process of its own takes JAX's switches from here, where the command has settled them.
+    environment = {n: v for n, v in os.environ.items() if n.lower() not in SAME}
     process = subprocess.run(
         [sys.executable, "-c", code],
-        # A process of its own takes JAX's switches from here, where the command has settled them.
-        env={n: v for n, v in os.environ.items() if n.lower() not in SAME} | changes,
+        env=environment | {"DREAMRL_CACHE": cache},
         capture_output=True,
         encoding="utf-8",
         errors="replace",

@@ -40,7 +40,10 @@ SAME = {
 }
 """And those under which the command would give other numbers, or none."""
 
-SOON: dict[str, str | bool] = {
+Options = dict[str, str | bool]
+"""Options of XLA's compiler."""
+
+SOON: Options = {
     "xla_backend_optimization_level": "0",
     "xla_cpu_use_fusion_emitters": False,
     "xla_llvm_disable_expensive_passes": True,
@@ -158,7 +161,7 @@ def in_own_switches(function: Callable[P, R]) -> Callable[P, R]:
     return calling
 
 
-def where_unset(options: dict[str, str | bool]) -> dict[str, str | bool]:
+def where_unset(options: Options) -> Options:
     """Return the options that XLA_FLAGS does not set, which they would overrule; for CPUs only."""
     import jax
 
@@ -205,6 +208,13 @@ def keep_compiled_programs() -> str | None:
     jax.config.update("jax_enable_compilation_cache", False)
     where = "" if directory is None else f"{directory}: "
     return f"compiled programs are not kept ({where}{why}); DREAMRL_CACHE says where else"
+
+
+def kept_results() -> Path | None:
+    """Return where results are kept beside compiled programs; None where nothing is."""
+    directory = cache_directory()
+    in_use = _setting("jax_enable_compilation_cache") and _setting("jax_compilation_cache_dir")
+    return directory / "kept" if directory is not None and in_use == str(directory) else None
 
 
 def quiet_figures() -> None:

@@ -21,7 +21,7 @@ class Listener(Protocol):
 
     @property
     def compiling(self) -> Callable[[], None]:
-        """Hear that compilers begin, which leave Python idle."""
+        """Hear that Python is idle now: compilers are at work, or at once the first chunk."""
         ...
 
     @property

@@ -21,8 +21,9 @@ from dreamrl.errors import UserError, without_jax
 from dreamrl.evaluation import Outcome, outcomes, spread
 from dreamrl.families.family import plain_ids, prior_of
 from dreamrl.families.splits import validation_ids
-from dreamrl.host import SOON, in_own_switches, where_unset
+from dreamrl.host import SOON, Options, in_own_switches, where_unset
 from dreamrl.listener import SILENT, Listener, Record
+from dreamrl.programs import Traced
 from dreamrl.sharding import over_trials, shares
 from dreamrl.types import Keys
 from dreamrl.values import Wholes, seeds_from
@@ -41,7 +42,7 @@ class Plan(NamedTuple):
 
 DEFAULT_PLAN = Plan()
 
-RUN_OFTEN: dict[str, str | bool] = {"xla_backend_optimization_level": "1"}
+RUN_OFTEN: Options = {"xla_backend_optimization_level": "1"}
 """Options to compile the training: a quarter sooner than level 3, as fast (docs/lessons.md)."""
 
 
@@ -273,20 +274,26 @@ def _compile(
     keys = places.spread(seed_keys(seeds))
     init = places.each(jax.vmap(algorithm.init))
     state = places.placed(jax.eval_shape(init, keys))
+    mesh = tuple(places.mesh.shape.items())
+    traced = Traced(algorithm, plan.evaluation_trials, len(seeds), mesh, places.in_turn)
     # The chunk takes longest to compile: the others are traced and compiled beside it.
     with ThreadPoolExecutor() as pool:
 
-        def begin(program: Wrapped, options: dict[str, str | bool], *inputs: Any) -> Any:
-            lowered = program.lower(*inputs)
-            return pool.submit(lowered.compile, compiler_options=where_unset(options))
+        def begin(name: str, program: Wrapped, options: Options, *inputs: Any) -> Any:
+            compiles = traced.lower(name, program, *inputs, state=state)
+            return pool.submit(compiles, compiler_options=where_unset(options))
 
         alive = places.spread(np.ones(len(seeds), bool))
-        chunk = begin(places.each(_chunk(algorithm), 1), RUN_OFTEN, state, alive, jnp.array(1))
-        first = begin(init, SOON, keys)
+        iterations = places.each(_chunk(algorithm), 1)
+        chunk = begin("chunk", iterations, RUN_OFTEN, state, alive, jnp.array(1))
+        first = begin("init", init, SOON, keys)
         evaluation = places.each(_evaluation(algorithm, plan.evaluation_trials))
-        evaluate = begin(evaluation, SOON, state)
-        compiling()
+        evaluate = begin("evaluation", evaluation, SOON, state)
+        if not traced.found:
+            compiling()
         programs = _Programs(first.result(), chunk.result(), evaluate.result())
+    if traced.found:
+        compiling()
     _give_back()
     return programs
 
@@ -349,16 +356,13 @@ def _evaluation(algorithm: Trainable, trials: int) -> Callable[[PyTree], dict[st
     family = algorithm.family
     heldout_ids, train_ids = validation_ids(family), plain_ids(family.train_ids)
     splits = [heldout_ids, train_ids] if heldout_ids != train_ids else [train_ids]
-    problems = jnp.stack(
-        [jnp.array(spread(ids, trials, prior=prior_of(family, ids))) for ids in splits]
-    )
-    keys = jax.random.split(jax.random.key(0), trials)
+    problems = np.stack([spread(ids, trials, prior=prior_of(family, ids)) for ids in splits])
 
     def play_all(agent: Agent, ids: Array, keys: Array) -> Outcome:
         return outcomes(family, agent, ids, keys)
 
     def one(state: PyTree) -> dict[str, Array]:
-        agent = algorithm.agent(state)
+        agent, keys = algorithm.agent(state), jax.random.split(jax.random.key(0), trials)
         try_all = over_trials(play_all) if trials % shares() == 0 else play_all
         # One after the other, no wider than was asked for; traced and compiled once.
         outcome = jax.lax.map(lambda ids: try_all(agent, ids, keys), problems)

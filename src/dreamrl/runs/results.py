@@ -14,6 +14,7 @@ from dreamrl.evaluation import evaluate, mean_ci95
 from dreamrl.families.family import Family, holds_out, plain_ids
 from dreamrl.families.splits import unseen_ids, validation_ids
 from dreamrl.interruption import stand_back
+from dreamrl.kept import remembered
 from dreamrl.runs.run import Loaded, Run
 from dreamrl.values import Whole
 
@@ -44,13 +45,17 @@ def limits(family: Family, split: Split = "unseen") -> dict[str, float | None]:
 @functools.lru_cache(maxsize=8)
 def _limits(family: Family, split: Split) -> dict[str, float | None]:
     try:
-        return {
-            "optimal": references.optimum(family, ids_of(family, split)),
-            "no_exploration": references.no_exploration(family),
-        }
+        return remembered(_worked_out, family, split)
     except Exception:
         # They stand beside a result, which is there without them.
         return {"optimal": None, "no_exploration": None}
+
+
+def _worked_out(family: Family, split: Split) -> dict[str, float | None]:
+    return {
+        "optimal": references.optimum(family, ids_of(family, split)),
+        "no_exploration": references.no_exploration(family),
+    }
 
 
 def evaluate_run(

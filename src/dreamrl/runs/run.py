@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
-from jaxtyping import PyTree
+from jaxtyping import Array, Int, PyTree
 
 from dreamrl import families
 from dreamrl.agents import registry
@@ -321,7 +321,8 @@ def asked_for(manifest: dict[str, Any], where: Path) -> tuple[Family, Trainable]
     return algorithm.family, algorithm
 
 
-def of_seed(states: PyTree, index: int) -> PyTree:
+@jax.jit
+def of_seed(states: PyTree, index: int | Int[Array, ""]) -> PyTree:
     """Return one seed's training state out of those that were trained side by side."""
     return jax.tree.map(lambda x: x[index], states)
 
