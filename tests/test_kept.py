@@ -171,3 +171,12 @@ def test_it_is_kept_in_the_commands_cache_alone(monkeypatch, tmp_path):
         }.get,
     )
     assert host.kept_results() == tmp_path / "kept"
+
+
+def test_code_that_cannot_be_read_keeps_nothing(monkeypatch, tmp_path):
+    monkeypatch.setattr(kept, "__file__", str(tmp_path / "archive.zip" / "kept.py"))
+    kept._code.cache_clear()
+    try:
+        assert fingerprint(1) is None
+    finally:
+        kept._code.cache_clear()

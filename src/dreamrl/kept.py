@@ -14,8 +14,8 @@ import json
 import operator
 import platform
 import sys
-import tempfile
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from types import FunctionType
 from typing import Any
@@ -24,6 +24,7 @@ import jax
 import numpy as np
 
 from dreamrl import host, processes
+from dreamrl.files import Unwritable, write
 
 OWN_PACKAGE = __name__.partition(".")[0]
 MADE_WITH = ("jax", "jaxlib", "equinox", "optax", "numpy")
@@ -67,13 +68,9 @@ class Shelf:
         """Keep it; what cannot be written is not kept."""
         if self._path is None:
             return
-        try:
+        with suppress(OSError, Unwritable):
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(dir=self._path.parent, delete=False) as file:
-                file.write(hashlib.sha256(content).digest() + content)
-            Path(file.name).replace(self._file(name))
-        except OSError:
-            pass
+            write(self._file(name), hashlib.sha256(content).digest() + content)
 
     def _file(self, name: str) -> Path:
         assert self._path is not None
@@ -99,7 +96,9 @@ def fingerprint(value: Any) -> str | None:
     None for a value with a part that is neither plain data nor of dreamrl: its code may change, and
     the name would not.
     """
-    digest = hashlib.sha256(_code())
+    if (code := _code()) is None:
+        return None
+    digest = hashlib.sha256(code)
     try:
         _feed(digest.update, value)
     except _NotOurs:
@@ -108,11 +107,17 @@ def fingerprint(value: Any) -> str | None:
 
 
 @functools.cache
-def _code() -> bytes:
-    """Return a digest of dreamrl's own code, and of the versions of what it builds on."""
+def _code() -> bytes | None:
+    """Return a digest of dreamrl's own code, and of the versions of what it builds on.
+
+    None where the code is in no files of its own, as in an archive.
+    """
     digest = hashlib.sha256()
     root = Path(__file__).parent
-    for path in sorted(root.rglob("*.py")):
+    paths = sorted(root.rglob("*.py"))
+    if not paths:
+        return None
+    for path in paths:
         digest.update(f"{path.relative_to(root)}\0".encode() + path.read_bytes() + b"\0")
     versions = [f"{name} {importlib.metadata.version(name)}" for name in MADE_WITH]
     digest.update(repr([platform.python_version(), platform.machine(), *versions]).encode())

@@ -12,7 +12,8 @@ import dreamrl
 from dreamrl import runs
 from dreamrl.agents import registry
 from dreamrl.errors import UserError
-from dreamrl.runs.store import Unwritable, load_tree, save_tree, write
+from dreamrl.files import Unwritable, write
+from dreamrl.runs.store import load_tree, save_tree
 from dreamrl.training import seed_keys
 
 

@@ -9,8 +9,8 @@ import tyro
 
 from dreamrl.cli.values import check_number, check_seed, print_json, print_rows
 from dreamrl.errors import UserError
+from dreamrl.files import write
 from dreamrl.report import collect, html
-from dreamrl.runs.store import write
 
 EXAMPLES = """\
   dreamrl report runs/dream-distracting-bus-s0

@@ -18,11 +18,11 @@ from dreamrl.cli.values import TRIALS, check_number, check_seed
 from dreamrl.configuration import ends_with, hints, kinds_of, paths_of, resolve, with_kinds
 from dreamrl.devices import check_devices, check_division
 from dreamrl.errors import UserError, unknown
+from dreamrl.files import Unwritable
 from dreamrl.runs import Terms
 from dreamrl.runs.manifest import program
 from dreamrl.runs.migration import called_now
 from dreamrl.runs.sinks import check_installed
-from dreamrl.runs.store import Unwritable
 
 EXAMPLES = """\
   dreamrl train dream distracting-bus

@@ -15,12 +15,13 @@ from dreamrl.comparison.spec import Result, finished_runs
 from dreamrl.comparison.table import as_json, in_words, rows
 from dreamrl.errors import UserError
 from dreamrl.evaluation import FEW, FEW_SEEDS
+from dreamrl.files import write
 from dreamrl.host import unwritable
 from dreamrl.interruption import STOPPED
 from dreamrl.report import collect, html
 from dreamrl.runs.lock import check_locks
 from dreamrl.runs.manifest import program
-from dreamrl.runs.store import write, write_json
+from dreamrl.runs.store import write_json
 from dreamrl.sweeps import plan as plans
 from dreamrl.sweeps import table
 from dreamrl.sweeps.cluster import Ray

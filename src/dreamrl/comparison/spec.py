@@ -33,10 +33,11 @@ from dreamrl.errors import UserError
 from dreamrl.evaluation import evaluate
 from dreamrl.families.family import Family, holds_out, plain_ids
 from dreamrl.families.splits import unseen_ids, validation_ids
+from dreamrl.files import write
 from dreamrl.listener import Record
 from dreamrl.runs import Run
 from dreamrl.runs.migration import stored_settings
-from dreamrl.runs.store import read_json, write
+from dreamrl.runs.store import read_json
 from dreamrl.runs.terms import Terms
 from dreamrl.values import Whole, whole
 

@@ -16,12 +16,12 @@ from typing import Any, NamedTuple, TypeGuard
 from jaxtyping import PyTree
 
 from dreamrl.errors import UserError
+from dreamrl.files import Unwritable
 from dreamrl.runs import metrics
 from dreamrl.runs.metrics import Position
 from dreamrl.runs.store import (
     CHECKSUM,
     NewerFormat,
-    Unwritable,
     load_tree,
     read_json,
     save_tree,

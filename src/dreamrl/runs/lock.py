@@ -13,7 +13,7 @@ try:
     import fcntl
 except ImportError:  # Windows has none.
     fcntl = None  # type: ignore[assignment]
-from dreamrl.runs.store import Unwritable, writing
+from dreamrl.files import Unwritable, writing
 
 LOCK = "lock"
 UNLOCKED = (

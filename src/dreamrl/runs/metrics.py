@@ -11,8 +11,9 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 
 from dreamrl.errors import UserError
+from dreamrl.files import writing
 from dreamrl.listener import Record
-from dreamrl.runs.store import parse, read, writing
+from dreamrl.runs.store import parse, read
 
 METRICS = "metrics.jsonl"
 COLLAPSED = "Explorations have collapsed to one step, though there is more to know."

@@ -31,6 +31,7 @@ from dreamrl.agents.loop import Trainable
 from dreamrl.configuration import to_dict
 from dreamrl.errors import UserError, quoted
 from dreamrl.families.family import Family
+from dreamrl.files import writing
 from dreamrl.host import in_own_switches
 from dreamrl.listener import Record
 from dreamrl.runs import metrics
@@ -44,7 +45,6 @@ from dreamrl.runs.store import (
     read_json,
     save_tree,
     write_json,
-    writing,
 )
 from dreamrl.runs.tables import TABLES, changed, keep, kept
 from dreamrl.runs.terms import DEFAULT_TERMS, Terms

@@ -18,6 +18,7 @@ from dreamrl.configuration import to_dict
 from dreamrl.devices import ALL, Devices
 from dreamrl.errors import UserError, process_lost, quoted, words
 from dreamrl.families.family import Family
+from dreamrl.files import Unwritable
 from dreamrl.host import in_own_switches, own_switches
 from dreamrl.interruption import at_last, stand_back
 from dreamrl.listener import SILENT, Callbacks, Listener, Record
@@ -29,7 +30,6 @@ from dreamrl.runs.manifest import MANIFEST, entry, identity, named, program, see
 from dreamrl.runs.results import evaluation, over_seeds
 from dreamrl.runs.run import Run, asked_for, begin, create, of_seed, runs_of, settings_of
 from dreamrl.runs.sinks import RunInfo, sinks
-from dreamrl.runs.store import Unwritable
 from dreamrl.runs.tables import check_same, kept, same_place
 from dreamrl.runs.terms import DEFAULT_TERMS, Terms
 from dreamrl.training import Failure, Training, TrainingDiverged, complete, seed_keys, train

@@ -6,10 +6,6 @@ and NAME.json with their shapes and dtypes and a checksum of the first.
 
 import hashlib
 import json
-import os
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,17 +17,12 @@ from jaxtyping import PyTree
 from safetensors import SafetensorError
 
 from dreamrl.errors import UserError
+from dreamrl.files import write
 from dreamrl.runs.renamed import current_name
 
 FORMAT = 1
 CHECKSUM = "checksum"
 """Entry of a JSON file: the checksum of all others."""
-
-
-class Unwritable(UserError):
-    """A full disk, a directory without permission: what was there before is still there."""
-
-    exit_code = 1
 
 
 class NewerFormat(UserError):
@@ -44,41 +35,6 @@ class OtherGenerator(NewerFormat):
 
 GENERATORS = {"key<fry>": "threefry2x32", "key<rbg>": "rbg", "key<urbg>": "unsafe_rbg"}
 """Names that JAX gives the kinds of random keys, by the type of their arrays."""
-
-
-@contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Turn refusals of the disk into Unwritable."""
-    try:
-        yield
-    except OSError as error:
-        raise Unwritable(f"{path} cannot be written: {error.strerror or error}") from None
-
-
-def write(path: Path, content: bytes) -> None:
-    """Put a file in place in one go: whoever looks finds the old one or the new one.
-
-    It is on the disk when this returns. Raises Unwritable.
-    """
-    with writing(path):
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            os.chmod(name, 0o644)
-            os.replace(name, path)
-        except BaseException:
-            with suppress(FileNotFoundError):
-                os.unlink(name)
-            raise
-        if os.name == "posix":  # Elsewhere a directory cannot be opened.
-            directory = os.open(path.parent, os.O_RDONLY)
-            try:
-                os.fsync(directory)
-            finally:
-                os.close(directory)
 
 
 def write_json(path: Path, value: dict[str, Any]) -> None:

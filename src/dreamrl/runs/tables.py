@@ -6,7 +6,7 @@ from pathlib import Path
 from dreamrl import families
 from dreamrl.errors import UserError
 from dreamrl.families.diagnosis.reading import FILES
-from dreamrl.runs.store import writing
+from dreamrl.files import writing
 
 TABLES = "tables"
 

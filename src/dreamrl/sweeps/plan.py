@@ -21,9 +21,10 @@ from dreamrl.comparison.fill import held
 from dreamrl.comparison.spec import Cell, Result
 from dreamrl.configuration import to_dict
 from dreamrl.errors import UserError
+from dreamrl.files import Unwritable
 from dreamrl.runs.manifest import entry
 from dreamrl.runs.migration import stored_settings
-from dreamrl.runs.store import Unwritable, read_json, write_json
+from dreamrl.runs.store import read_json, write_json
 
 PLAN, LOCK = "plan.json", "plan.lock"
 
