@@ -1,8 +1,11 @@
 """Nothing kept is ever found again by anything that might come to something else."""
 
 import dataclasses
+import enum
 import functools
 import math
+import threading
+import time
 
 import jax
 import jax.numpy as jnp
@@ -10,6 +13,7 @@ import numpy as np
 import pytest
 
 from dreamrl import families, host, kept
+from dreamrl.agents import registry
 from dreamrl.agents.dream.algorithm import Dream
 from dreamrl.agents.registry import make_trainer, settings_for
 from dreamrl.configuration import changed
@@ -28,6 +32,10 @@ def another_reward(terms):
 @dataclasses.dataclass(frozen=True)
 class Outsider:
     a: int = 1
+
+
+class Colour(enum.Enum):
+    RED = 1
 
 
 VALUES = [
@@ -54,6 +62,8 @@ VALUES = [
     np.zeros(2, np.float32),
     np.zeros(2, np.int32),
     jnp.zeros(2),
+    jnp.asarray(1.0),
+    jnp.float32(1.0),
     math.nan,
     None,
     Shelf,
@@ -88,6 +98,11 @@ def test_tables_count_to_the_last_number(field):
         lambda: 0,
         math.sin,
         object(),
+        Colour.RED,
+        {1, "a"},
+        jax.random.key(0),
+        np.array([object()]),
+        np.ma.masked_array([1.0], [True]),
         functools.partial(another_reward, 1),
         (1, {"a": [Outsider()]}),
         Repeated(families.make("bandit"), 2).step,
@@ -157,26 +172,49 @@ def _third(number):
     return {"third": number / 3}
 
 
-def test_it_is_kept_in_the_commands_cache_alone(monkeypatch, tmp_path):
+@pytest.fixture
+def command(monkeypatch, tmp_path):
+    """A process that is the command, and has run nobody's code but ours."""
     monkeypatch.setenv("DREAMRL_CACHE", str(tmp_path))
-    assert host.kept_results() is None
-    monkeypatch.setattr(host, "_setting", {"jax_compilation_cache_dir": str(tmp_path)}.get)
-    assert host.kept_results() is None
-    monkeypatch.setattr(
-        host,
-        "_setting",
-        {
-            "jax_compilation_cache_dir": str(tmp_path),
-            "jax_enable_compilation_cache": True,
-        }.get,
-    )
-    assert host.kept_results() == tmp_path / "kept"
+    monkeypatch.setattr(host, "_COMMAND", threading.Event())
+    monkeypatch.setattr(host, "_FOREIGN", threading.Event())
+    monkeypatch.setattr(jax.config, "update", lambda name, value: None)
+    return tmp_path
 
 
-def test_code_that_cannot_be_read_keeps_nothing(monkeypatch, tmp_path):
+def test_the_command_alone_keeps_results(command):
+    assert host.kept_results() is None
+    host.keep_compiled_programs()
+    assert host.kept_results() == command / "kept"
+
+
+@pytest.mark.parametrize("way", ["file", "family", "method"])
+def test_nothing_is_kept_where_a_users_code_has_run(command, monkeypatch, way):
+    host.keep_compiled_programs()
+    monkeypatch.setattr(families, "_FAMILIES", {})
+    monkeypatch.setattr(registry, "METHODS", dict(registry.METHODS))
+    if way == "family":
+        families.register_family("mine", families.Bandit())
+    elif way == "method":
+        registry.register_method("mine", registry.METHODS["rl2"])
+    else:
+        (command / "mine.py").write_text("from dreamrl.families.bandit import Bandit as family")
+        families.make(f"{command / 'mine.py'}:family")
+    assert host.kept_results() is None
+
+
+def test_code_that_is_not_what_runs_keeps_nothing(monkeypatch, tmp_path):
     monkeypatch.setattr(kept, "__file__", str(tmp_path / "archive.zip" / "kept.py"))
-    kept._code.cache_clear()
-    try:
-        assert fingerprint(1) is None
-    finally:
-        kept._code.cache_clear()
+    assert fingerprint(1) is None
+    (tmp_path / "archive.zip").mkdir()
+    (tmp_path / "archive.zip" / "new.py").touch()
+    assert fingerprint(1) is None
+    monkeypatch.setattr(host, "LOADED", time.time() + 60)
+    assert fingerprint(1) is not None
+    (tmp_path / "archive.zip" / ".#new.py").symlink_to(tmp_path / "nowhere")
+    assert fingerprint(1) is None
+
+
+def test_packages_without_versions_keep_nothing(monkeypatch):
+    monkeypatch.setattr(kept, "MADE_WITH", ("no-such-package",))
+    assert fingerprint(1) is None

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax import export
 
 from dreamrl import families, host, programs
 from dreamrl.agents.registry import make_trainer, settings_for
@@ -66,3 +67,13 @@ def test_states_come_back_in_their_own_classes(monkeypatch, tmp_path):
         assert type(moved) is Devices
         assert moved.number.tolist() == [1, 1]
         assert float(sums["sum"]) == 3
+
+
+def test_what_cannot_be_used_here_is_traced_anew(monkeypatch, tmp_path):
+    monkeypatch.setattr(host, "kept_results", lambda: tmp_path)
+    program = jax.jit(lambda x: -x)
+    elsewhere = export.export(program, platforms=["tpu"])(jnp.ones(2)).serialize()
+    programs.Shelf("negative").write("x", bytes(elsewhere))
+    traced = programs.Traced("negative")
+    assert traced.lower("x", program, jnp.ones(2))()(jnp.ones(2)).tolist() == [-1, -1]
+    assert not traced.found

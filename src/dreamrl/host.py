@@ -5,6 +5,8 @@ import functools
 import logging
 import os
 import tempfile
+import threading
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +16,11 @@ from dreamrl.errors import UserError
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+LOADED = time.time()
+"""When this process read dreamrl's code: files that are newer say nothing of it."""
+_COMMAND, _FOREIGN = threading.Event(), threading.Event()
+"""Whether this is the command, which keeps results; whether others' code may have changed ours."""
 
 OWN = {
     "jax_enable_x64": False,
@@ -204,6 +211,7 @@ def keep_compiled_programs() -> str | None:
     if why is None:
         jax.config.update("jax_compilation_cache_dir", str(directory))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
+        _COMMAND.set()
         return None
     jax.config.update("jax_enable_compilation_cache", False)
     where = "" if directory is None else f"{directory}: "
@@ -211,10 +219,16 @@ def keep_compiled_programs() -> str | None:
 
 
 def kept_results() -> Path | None:
-    """Return where results are kept beside compiled programs; None where nothing is."""
+    """Return where the command keeps results beside compiled programs; None where it does not."""
     directory = cache_directory()
-    in_use = _setting("jax_enable_compilation_cache") and _setting("jax_compilation_cache_dir")
-    return directory / "kept" if directory is not None and in_use == str(directory) else None
+    if directory is None or not _COMMAND.is_set() or _FOREIGN.is_set():
+        return None
+    return directory / "kept"
+
+
+def keep_no_results() -> None:
+    """Keep and find no results in this process any more, as code that is not ours has a part."""
+    _FOREIGN.set()
 
 
 def quiet_figures() -> None:

@@ -2,7 +2,8 @@
 
 A name holds a digest of dreamrl's own code, the versions of what it builds on, and a value: its
 data, and where dreamrl has its classes and functions. Of a value with a part from elsewhere nothing
-is kept, as that part's code may change, and the name would not.
+is kept, as that part's code may change, and the name would not; and nothing in a process that has
+run code of its user's, which might have changed ours (`host.keep_no_results`).
 """
 
 import dataclasses
@@ -11,6 +12,7 @@ import functools
 import hashlib
 import importlib.metadata
 import json
+import math
 import operator
 import platform
 import sys
@@ -43,7 +45,9 @@ class Shelf:
         directory = None if processes.several() else host.kept_results()
         name = None
         if directory is not None:
-            name = fingerprint((*parts, jax.default_backend(), jax.config.values))
+            switches = {name: repr(value) for name, value in jax.config.values.items()}
+            backend = jax.devices()[0].client.platform_version
+            name = fingerprint((*parts, jax.default_backend(), backend, switches))
         self._path = None if directory is None or name is None else directory / name
 
     @property
@@ -101,27 +105,28 @@ def fingerprint(value: Any) -> str | None:
     digest = hashlib.sha256(code)
     try:
         _feed(digest.update, value)
-    except _NotOurs:
+    except Exception:  # Not ours, or odd in another way: what cannot be named has no name.
         return None
     return digest.hexdigest()
 
 
-@functools.cache
 def _code() -> bytes | None:
     """Return a digest of dreamrl's own code, and of the versions of what it builds on.
 
-    None where the code is in no files of its own, as in an archive.
+    None where that is not the code that runs: it is newer, or in no files of its own.
     """
     digest = hashlib.sha256()
     root = Path(__file__).parent
-    paths = sorted(root.rglob("*.py"))
-    if not paths:
+    try:
+        paths = sorted(root.rglob("*.py"))
+        for path in paths:
+            digest.update(f"{path.relative_to(root)}\0".encode() + path.read_bytes() + b"\0")
+        changed = max((path.stat().st_ctime for path in paths), default=math.inf)
+        versions = [f"{name} {importlib.metadata.version(name)}" for name in MADE_WITH]
+    except (OSError, importlib.metadata.PackageNotFoundError):
         return None
-    for path in paths:
-        digest.update(f"{path.relative_to(root)}\0".encode() + path.read_bytes() + b"\0")
-    versions = [f"{name} {importlib.metadata.version(name)}" for name in MADE_WITH]
     digest.update(repr([platform.python_version(), platform.machine(), *versions]).encode())
-    return digest.digest()
+    return digest.digest() if changed < host.LOADED else None
 
 
 def _feed(update: Callable[[bytes], None], value: Any) -> None:
@@ -138,10 +143,12 @@ def _feed(update: Callable[[bytes], None], value: Any) -> None:
     if value is None or kind in (bool, int, float, complex, str, bytes):
         begin(kind.__name__, value)
     elif isinstance(value, enum.Enum):
-        begin("enum", repr(value))
-    elif isinstance(value, np.generic | np.ndarray | jax.Array):
+        begin("enum", _own_name(kind), value.name)
+    elif kind is np.ndarray or isinstance(value, np.generic | jax.Array):
         array = np.asarray(value)
-        begin(kind.__name__, str(array.dtype), array.shape)
+        if array.dtype.hasobject:
+            raise _NotOurs
+        begin(kind.__name__, str(array.dtype), array.shape, getattr(value, "weak_type", None))
         update(array.tobytes())
     elif kind in (dict, list, tuple, range, set, frozenset):
         ordered = sorted(value) if kind in (set, frozenset) else value

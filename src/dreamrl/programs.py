@@ -46,8 +46,12 @@ class Traced:
             if content is None:
                 return program.lower(*inputs).compile
             self._shelf.write(name, content)
-        exported = export.deserialize(bytearray(content))
-        lowered = jax.jit(exported.call).lower(*jax.tree.leaves(inputs))
+        try:
+            exported = export.deserialize(bytearray(content))
+            lowered = jax.jit(exported.call).lower(*jax.tree.leaves(inputs))
+        except ValueError:  # Of another device, or of another version of its libraries.
+            self.found = False
+            return program.lower(*inputs).compile
 
         def compile_it(**options: Any) -> Callable[..., Any]:
             compiled = lowered.compile(**options)

@@ -19,6 +19,7 @@ from dreamrl.families.adapted import adapted
 from dreamrl.families.family import Family
 from dreamrl.families.memory import check_memory
 from dreamrl.families.repeated import explored_in
+from dreamrl.host import keep_no_results
 from dreamrl.networks.observations import check_pictures
 
 METHODS: dict[str, Method] = {
@@ -47,6 +48,7 @@ def register_method(name: str, method: Method) -> None:
     """
     if METHODS.get(name, method) is not method:
         raise UserError(f"method {name!r} is there already: choose another name")
+    keep_no_results()
     METHODS[name] = method
 
 

@@ -29,6 +29,7 @@ from dreamrl.families.user_families import (
     makes_families,
     register_user_family,
 )
+from dreamrl.host import keep_no_results
 from dreamrl.values import plain_value, shown
 
 _FAMILIES: dict[str, Callable[..., Family]] = {
@@ -79,6 +80,7 @@ def register_family(name: str, family: Family | Callable[..., Family]) -> None:
     if _FAMILIES.get(name, family) is not family and name in NAMES:
         raise UserError(f"family {name!r} is built in: choose another name")
     value: Any = family
+    keep_no_results()
     _FAMILIES[name] = value if makes_families(value) else lambda: value
 
 

@@ -16,6 +16,7 @@ from typing import Any
 from dreamrl.errors import FamilyError, UserError, raised
 from dreamrl.families.checks import find_faults
 from dreamrl.families.family import Family, plain
+from dreamrl.host import keep_no_results
 
 _BROUGHT: dict[str, Family] = {}
 
@@ -62,6 +63,7 @@ def makes_families(value: Any) -> bool:
 
 def register_user_family(name: str, family: Family) -> None:
     """Let this be the family of that name, of a run for example, in this process."""
+    keep_no_results()
     _BROUGHT[name] = plain(family)
 
 
@@ -76,6 +78,7 @@ def lookup(name: str) -> Family:
 
 
 def _module(place: str) -> ModuleType:
+    keep_no_results()
     path = Path(place)
     is_file = path.suffix == ".py"
     if is_file and not path.is_file():
