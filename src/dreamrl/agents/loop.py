@@ -94,8 +94,8 @@ class Trainer:
         """Return a training state."""
         algorithm, learner = self.algorithm, self.settings.learner
         params, key = algorithm.init(key)
-        check_parameters(algorithm, params)
         groups, steps = algorithm.groups(params), algorithm.optimisers()
+        check_parameters(algorithm, params, groups, steps)
         optimisers = {name: steps[name].init(group) for name, group in groups.items()}
         snapshot = Snapshot(params, jnp.array(0.0), algorithm.memory(params))
         target = ring = None

@@ -1,5 +1,6 @@
 """Mistakes in a method of one's own, told where they are made and not deep within JAX."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import equinox as eqx
@@ -11,9 +12,11 @@ from dreamrl.agents.algorithm import Algorithm, Loss, Metrics
 from dreamrl.errors import UserError
 
 
-def check_parameters(algorithm: Algorithm, params: PyTree) -> None:
+def check_parameters(
+    algorithm: Algorithm, params: PyTree, groups: Mapping[str, Any], optimisers: Mapping[str, Any]
+) -> None:
     """Raise UserError for parameters that cannot be trained, and for groups without a name."""
-    method = type(algorithm).__name__
+    method, names = type(algorithm).__name__, set(algorithm.group_names)
     for path, leaf in jax.tree_util.tree_leaves_with_path(params):
         if not eqx.is_array_like(leaf):
             place = jax.tree_util.keystr(path, simple=True, separator=".") or "a leaf"
@@ -21,11 +24,10 @@ def check_parameters(algorithm: Algorithm, params: PyTree) -> None:
                 f"{method}: parameters must be arrays only, and {place} is {kind_of(leaf)}: keep "
                 f"it in a field of its module with eqx.field(static=True)"
             )
-    names, groups = set(algorithm.group_names), set(algorithm.groups(params))
-    if names != groups or names != set(algorithm.optimisers()):
+    if names != set(groups) or names != set(optimisers):
         raise UserError(
             f"{method}: group_names are {sorted(names)}, groups {sorted(groups)} and optimisers "
-            f"{sorted(algorithm.optimisers())}: each group of parameters needs all three"
+            f"{sorted(optimisers)}: each group of parameters needs all three"
         )
 
 
