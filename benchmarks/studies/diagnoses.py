@@ -72,6 +72,8 @@ AGENTS = {
     "dream, regret": ("dream", REGRET, (None, "never")),
     "rl2": ("rl2", {}, (None,)),
 }
+USUAL = ("dream", "dream, regret", "rl2")
+"""Those that are trained where nobody says which."""
 
 
 def machine() -> Diagnosis:
@@ -312,7 +314,7 @@ def figures(agent: str, stop: str | None, own: list[dict]) -> tuple[str, ...]:
 def main() -> None:
     options = parser(__doc__)
     options.add_argument("tables", nargs="*")
-    options.add_argument("--agents", nargs="*", default=list(AGENTS))
+    options.add_argument("--agents", nargs="*", default=list(USUAL))
     options.add_argument("--seeds", type=int, default=2)
     options.add_argument("--size", action="store_true")
     options.add_argument("--fleet", action="store_true")

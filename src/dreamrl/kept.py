@@ -7,10 +7,8 @@ run code of its user's, which might have changed ours (`host.keep_no_results`).
 """
 
 import dataclasses
-import enum
 import functools
 import hashlib
-import importlib.metadata
 import json
 import math
 import operator
@@ -27,6 +25,7 @@ import numpy as np
 
 from dreamrl import host, processes
 from dreamrl.files import Unwritable, write
+from dreamrl.version import NOWHERE, version
 
 OWN_PACKAGE = __name__.partition(".")[0]
 MADE_WITH = ("jax", "jaxlib", "equinox", "optax", "numpy")
@@ -42,13 +41,14 @@ class Shelf:
 
     def __init__(self, *parts: Any):
         """Find the place of these parts, with JAX's settings among them."""
-        directory = None if processes.several() else host.kept_results()
-        name = None
-        if directory is not None:
-            switches = {name: repr(value) for name, value in jax.config.values.items()}
-            backend = jax.devices()[0].client.platform_version
-            name = fingerprint((*parts, jax.default_backend(), backend, switches))
-        self._path = None if directory is None or name is None else directory / name
+        self._path: Path | None = None
+        if processes.several() or (directory := host.kept_results()) is None:
+            return
+        switches = {switch: repr(value) for switch, value in jax.config.values.items()}
+        backend = jax.devices()[0].client.platform_version
+        name = fingerprint((*parts, jax.default_backend(), backend, switches))
+        if name is not None:
+            self._path = directory / name
 
     @property
     def usable(self) -> bool:
@@ -113,7 +113,8 @@ def fingerprint(value: Any) -> str | None:
 def _code() -> bytes | None:
     """Return a digest of dreamrl's own code, and of the versions of what it builds on.
 
-    None where that is not the code that runs: it is newer, or in no files of its own.
+    None where that is not the code that runs, as it is newer or in no files of its own, and where a
+    version is not known.
     """
     digest = hashlib.sha256()
     root = Path(__file__).parent
@@ -122,11 +123,13 @@ def _code() -> bytes | None:
         for path in paths:
             digest.update(f"{path.relative_to(root)}\0".encode() + path.read_bytes() + b"\0")
         changed = max((path.stat().st_ctime for path in paths), default=math.inf)
-        versions = [f"{name} {importlib.metadata.version(name)}" for name in MADE_WITH]
-    except (OSError, importlib.metadata.PackageNotFoundError):
+    except OSError:
+        return None
+    versions = [version(name) for name in MADE_WITH]
+    if changed >= host.LOADED or NOWHERE in versions:
         return None
     digest.update(repr([platform.python_version(), platform.machine(), *versions]).encode())
-    return digest.digest() if changed < host.LOADED else None
+    return digest.digest()
 
 
 def _feed(update: Callable[[bytes], None], value: Any) -> None:
@@ -140,20 +143,17 @@ def _feed(update: Callable[[bytes], None], value: Any) -> None:
             _feed(update, part)
 
     kind = type(value)
-    if value is None or kind in (bool, int, float, complex, str, bytes):
+    if value is None or kind in (bool, int, float, str, bytes):
         begin(kind.__name__, value)
-    elif isinstance(value, enum.Enum):
-        begin("enum", _own_name(kind), value.name)
     elif kind is np.ndarray or isinstance(value, np.generic | jax.Array):
         array = np.asarray(value)
         if array.dtype.hasobject:
             raise _NotOurs
         begin(kind.__name__, str(array.dtype), array.shape, getattr(value, "weak_type", None))
         update(array.tobytes())
-    elif kind in (dict, list, tuple, range, set, frozenset):
-        ordered = sorted(value) if kind in (set, frozenset) else value
+    elif kind in (dict, list, tuple):
         begin(kind.__name__, len(value))
-        parts(value.items() if isinstance(value, dict) else ordered)
+        parts(value.items() if kind is dict else value)
     elif kind is functools.partial:
         begin("partial")
         parts((value.func, value.args, value.keywords))

@@ -10,7 +10,7 @@ from typing import Any
 
 import jax
 from jax import export
-from jax.stages import Wrapped
+from jax.stages import Lowered, Wrapped
 from jaxtyping import PyTree
 
 from dreamrl.kept import Shelf
@@ -28,7 +28,7 @@ class Traced:
     def __init__(self, *parts: Any):
         """Name the programs by all that they are made of, to the last setting and table."""
         self._shelf = Shelf(*parts)
-        self.found = self._shelf.usable
+        self.found = True
         """Whether all programs so far had been kept."""
 
     def lower(self, name: str, program: Wrapped, *inputs: Any, state: PyTree = None) -> Compile:
@@ -37,20 +37,8 @@ class Traced:
         A part of its outputs that has the structure of `state` may be of any classes.
         """
         structure = jax.tree.structure(state)
-        if not self._shelf.usable:
-            return program.lower(*inputs).compile
-        content = self._shelf.read(name)
-        if content is None:
-            self.found = False
-            content = _exported(program, inputs, structure)
-            if content is None:
-                return program.lower(*inputs).compile
-            self._shelf.write(name, content)
-        try:
-            exported = export.deserialize(bytearray(content))
-            lowered = jax.jit(exported.call).lower(*jax.tree.leaves(inputs))
-        except ValueError:  # Of another device, or of another version of its libraries.
-            self.found = False
+        lowered = self._lowered(name, program, inputs, structure)
+        if lowered is None:
             return program.lower(*inputs).compile
 
         def compile_it(**options: Any) -> Callable[..., Any]:
@@ -62,6 +50,22 @@ class Traced:
             return call
 
         return compile_it
+
+    def _lowered(self, name: str, program: Wrapped, inputs: Any, state: Any) -> Lowered | None:
+        """Return a program as it is kept, of leaves; None where it cannot be kept."""
+        content = self._shelf.read(name)
+        if content is None:
+            self.found = False
+            content = _exported(program, inputs, state) if self._shelf.usable else None
+            if content is None:
+                return None
+            self._shelf.write(name, content)
+        try:
+            exported = export.deserialize(bytearray(content))
+            return jax.jit(exported.call).lower(*jax.tree.leaves(inputs))
+        except ValueError:  # Of another device, or of another version of its libraries.
+            self.found = False
+            return None
 
 
 def _exported(program: Wrapped, inputs: Any, state: Any) -> bytes | None:
