@@ -218,6 +218,8 @@ class Dream(Algorithm):
         conditions, keys = draw(self.settings, problem_id, share, key, key_episodes, early)
         if self._end_to_end:
             conditions = conditions._replace(decoded=jnp.ones_like(conditions.decoded))
+        if not self.settings.exploitation.belief_noise:
+            conditions = conditions.with_plain_beliefs()
         return conditions, keys
 
     def behave(self, now: Snapshot, conditions: Conditions) -> DreamBehaviour:

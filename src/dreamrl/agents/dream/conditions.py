@@ -34,6 +34,10 @@ class Conditions(NamedTuple):
         """Which exploitation episodes act on the decoder's z, the last or an early one."""
         return self.decoded if self.early is None else self.decoded | (self.early >= 0)
 
+    def with_plain_beliefs(self) -> "Conditions":
+        """Return the same conditions with noise on the encoder's z alone, as at meta-test."""
+        return self._replace(noise=jnp.where(self.believed[..., None], 0.0, self.noise))
+
     def beliefs(self, after: Float[Array, "times Z"]) -> Float[Array, "N Z"]:
         """Return each exploitation's belief, of those after 0, 1, ... T steps."""
         last = jnp.full(self.decoded.shape, -1)

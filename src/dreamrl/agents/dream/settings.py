@@ -123,6 +123,9 @@ class Exploitation:
     """When that share begins to grow."""
     decoder_share_end: Annotated[float, SHARE] = 0.6
     """When it is grown."""
+    belief_noise: bool = True
+    """Whether the decoder's z has the noise of z in training, too; at meta-test it has none. Where
+    tests leave doubts, beliefs may be no further apart than that, and ask for other actions."""
 
     def __post_init__(self) -> None:
         check_ranges(self)
