@@ -75,10 +75,11 @@ def measure(run):
     import numpy as np
 
     import dreamrl
-    from dreamrl.deploy import ProblemEnvironment, only
-    from dreamrl.deploy.posterior import known_beliefs, reliability
+    from dreamrl import runs
+    from dreamrl.deploy import ProblemEnvironment
+    from dreamrl.deploy.posterior import DistancePosterior, known_beliefs, reliability
 
-    chosen = only(run)
+    chosen = runs.only(run)
     began = time.perf_counter()
     agent = dreamrl.load(run)
     family = agent.family
@@ -107,18 +108,18 @@ def measure(run):
     if confidence is None:
         return result
     result["confidence_seconds"] = time.perf_counter() - asked
-    posterior = agent.known.posterior()
+    posterior = agent.known.posterior
     beliefs, rows = known_beliefs(family, agent.agent, seed=1, number=CALIBRATION)
     found = reliability(posterior.shares(beliefs), rows)
     encoding = getattr(chosen.load().algorithm.settings, "encoding", None)
     if encoding is not None:
-        naive = posterior._replace(noise=encoding.rho**2, slope=0.0)
+        naive = DistancePosterior(posterior.encodings, encoding.rho**2, 0.0, posterior.prior)
         error = reliability(naive.shares(beliefs), rows).error
         result["calibration_error_with_rho"] = error
     return {
         **result,
         "posterior_noise": posterior.noise,
-        "posterior_slope": posterior.slope,
+        "posterior": type(posterior).__name__,
         "calibration_beliefs": len(rows),
         "calibration_error": found.error,
         "reliability": [

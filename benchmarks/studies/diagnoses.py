@@ -62,20 +62,16 @@ REGRET = {
 WIDER = {"budget.trials": 2048}
 """Expected on `machine`, from two seeds of pilots: 0.0045 from the best at as many tests, 0.0035 to
 0.0055 by seed, and 0.005 below with all ten."""
-PLAIN = {"exploitation.belief_noise": False, "learner.exploitation.entropy_end": 0.9}
-"""Exploitation learns to act on beliefs as they are, and for longer. Expected, from two seeds of
-pilots: `pump` 0.862 with all six tests, from 0.861 to 0.863 by seed."""
-PLAIN_REGRET = (
-    REGRET
-    | PLAIN
-    | {
-        "exploitation.decoder_share": 0.9,
-        "exploitation.decoder_share_begin": 0.1,
-        "exploitation.decoder_share_end": 0.3,
-    }
-)
-"""The same, and on beliefs most of the time. Expected, from four seeds of pilots: `asia` -0.761,
-the best, with four seeds of five, and -0.774 or worse with one."""
+PLAIN_REGRET = REGRET | {
+    "exploitation.belief_noise": False,
+    "learner.exploitation.entropy_end": 0.9,
+    "exploitation.decoder_share": 0.9,
+    "exploitation.decoder_share_begin": 0.1,
+    "exploitation.decoder_share_end": 0.3,
+}
+"""Exploitation learns to act on beliefs as they are, for longer, and most of the time. Expected,
+from four seeds of pilots: `asia` -0.761, the best, with four seeds of five, and -0.774 or worse
+with one."""
 EXPECTED = (
     "Of dream, by two seeds of pilots: machine within 0.004 of the best at as many tests, by the "
     "stop rule, and 0.006 below with all ten; pump 0.858; asia -0.797; wide 0.75."
@@ -84,7 +80,6 @@ AGENTS = {
     "dream": ("dream", {}, (None, "never")),
     "dream, four times the trials": ("dream", WIDER, (None, "never")),
     "dream, regret": ("dream", REGRET, (None, "never")),
-    "dream, beliefs without noise": ("dream", PLAIN, (None, "never")),
     "dream, regret, beliefs without noise": ("dream", PLAIN_REGRET, (None, "never")),
     "rl2": ("rl2", {}, (None,)),
 }

@@ -8,7 +8,7 @@ import pytest
 import dreamrl
 from dreamrl.deploy import TrainedAgent
 from dreamrl.deploy.divergence import divergence
-from dreamrl.deploy.posterior import Posterior, fit
+from dreamrl.deploy.posterior import DistancePosterior, fit
 from dreamrl.families.diagnosis import from_columns
 from dreamrl.trial import Choice
 from dreamrl.types import Belief
@@ -64,7 +64,7 @@ def test_it_is_not_known_elsewhere():
 
 
 def test_shares_count_by_the_prior():
-    posterior = Posterior(ENCODINGS, noise=0.5, slope=0.0, prior=np.array([0.6, 0.1, 0.3]))
+    posterior = DistancePosterior(ENCODINGS, noise=0.5, slope=0.0, prior=np.array([0.6, 0.1, 0.3]))
     # Squared distances 0, 0 and 1.
     odds = np.array([0.6, 0.1, 0.3 * np.exp(-1)])
     np.testing.assert_allclose(posterior.shares(np.zeros(1)), odds / odds.sum())

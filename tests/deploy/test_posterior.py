@@ -3,11 +3,17 @@
 import numpy as np
 import pytest
 
-from dreamrl.deploy.posterior import Posterior, calibrate, fit, known_beliefs, reliability
+from dreamrl.deploy.posterior import (
+    DistancePosterior,
+    calibrate,
+    fit,
+    known_beliefs,
+    reliability,
+)
 
 
 def test_shares_of_two_problems_by_hand():
-    posterior = Posterior(np.array([[0.0], [2.0]]), noise=0.5, slope=0.0)
+    posterior = DistancePosterior(np.array([[0.0], [2.0]]), noise=0.5, slope=0.0)
     # Squared distances 0 and 4: the odds are exp(4 / (2 * 0.5)).
     likely = 1 / (1 + np.exp(-4))
     np.testing.assert_allclose(posterior.shares(np.array([0.0])), [likely, 1 - likely])
@@ -15,7 +21,7 @@ def test_shares_of_two_problems_by_hand():
 
 
 def test_a_belief_far_from_all_problems_tells_less():
-    sure = Posterior(np.array([[0.0, 0.0], [2.0, 0.0]]), noise=0.5, slope=0.0)
+    sure = DistancePosterior(np.array([[0.0, 0.0], [2.0, 0.0]]), noise=0.5, slope=0.0)
     wary = sure._replace(slope=1.0)
     near, far = np.array([0.0, 0.0]), np.array([0.0, 3.0])
     np.testing.assert_allclose(sure.shares(near), wary.shares(near))
@@ -30,6 +36,8 @@ def test_the_noise_that_beliefs_were_made_with_is_found():
     rows = rng.integers(12, size=4000)
     means = encodings[rows] + 0.6 * rng.normal(size=(4000, 5))
     found = fit(encodings, means[:2000], rows[:2000])
+    # They are no means of encodings, and one encoding and noise they are.
+    assert isinstance(found, DistancePosterior)
     # As sigma^2 = 0.36 wherever the belief is.
     nearest = np.square(means[:, None] - encodings).sum(-1).min(-1)
     np.testing.assert_allclose(
@@ -63,5 +71,6 @@ def test_confidence_is_calibrated_on_fresh_explorations(rumour):
     assert often.sum() >= 4, "beliefs from unsure to sure"
     assert np.abs(found.confidence - found.accuracy)[often].max() < 0.15
     # With rho alone the same beliefs are far too sure of themselves.
-    naive = reliability(posterior._replace(noise=rumour.rho**2, slope=0.0).shares(means), rows)
+    by_rho = DistancePosterior(rumour.encodings, rumour.rho**2, 0.0, posterior.prior)
+    naive = reliability(by_rho.shares(means), rows)
     assert naive.error > 0.15

@@ -109,7 +109,7 @@ class ExplorationRecord:
 
         In a problem that is not among them it says which of them come nearest. None without an
         encoder: then no known problem has a z that a belief could be near to. The first call
-        fits the posterior, which takes a second or two.
+        fits the posterior, which takes a few seconds.
         """
         return None if self.known is None else self.known.posterior.shares(self.means)
 

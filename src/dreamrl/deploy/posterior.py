@@ -1,6 +1,8 @@
 """The posterior over known problems, read off a belief; fitted so that 80 % means 80 %.
 
-Every known problem k has a z, f(k), and a prior p(k). The decoder says
+There are two ways to read one, and explorations say which makes their true problems likelier. By
+the mean: a belief is the mean of the encodings of what may still be (`maximum_entropy`). And by
+distance: every known problem k has a z, f(k), and a prior p(k), and the decoder says
 q(z | tau) = N(g(tau), sigma^2 I), so p(k | tau) ~ p(k) exp(-|f(k) - g(tau)|^2 / (2 sigma^2)).
 
 rho is no sigma: g is off by more than rho while little is known, as it is the mean of what may
@@ -19,17 +21,21 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from dreamrl.agents.algorithm import Agent
+from dreamrl.deploy.maximum_entropy import MeanPosterior, fit_mean, log_likelihood
 from dreamrl.evaluation import per_family, spread
 from dreamrl.families.family import Family, prior_of
 from dreamrl.trial import exploration, trial_keys
 
 EXPLORATIONS = 256
+COMPARED = 2**15
+"""Shares, of problems given a belief, by which the two ways are compared; beliefs are so many less
+where problems are more, and at least 128."""
 SLOPES = (0.0, 0.1, 0.3, 1.0, 3.0, 10.0)
 """In units of the encodings' mean squared distance to their mean."""
 
 
-class Posterior(NamedTuple):
-    """Shares of the known problems, given a belief."""
+class DistancePosterior(NamedTuple):
+    """Shares of the known problems, given a belief, by how far their encodings are from it."""
 
     encodings: Float[np.ndarray, "problems Z"]
     noise: float
@@ -44,6 +50,9 @@ class Posterior(NamedTuple):
         scale = 2 * self.noise * (1 + self.slope * nearest)
         shares = _weights(nearest - distances, scale, self.prior)
         return shares / shares.sum(-1, keepdims=True)
+
+
+Posterior = DistancePosterior | MeanPosterior
 
 
 class Reliability(NamedTuple):
@@ -100,6 +109,25 @@ def fit(
     rows: Int[np.ndarray, " beliefs"],
     prior: Float[np.ndarray, " problems"] | None = None,
 ) -> Posterior:
+    """Return the posterior under which the true problems, `rows`, are likelier, of both ways."""
+    by_distance = fit_distances(encodings, means, rows, prior)
+    number = max(128, COMPARED // len(encodings))
+    chosen = np.random.default_rng(0).permutation(len(rows))[:number]
+    means, rows = means[chosen], rows[chosen]
+    fitted = fit_mean(encodings, means, rows, prior)
+    if fitted is None:
+        return by_distance
+    by_mean, likelihood = fitted
+    is_likelier = likelihood > log_likelihood(by_distance.shares(means), rows)
+    return by_mean if is_likelier else by_distance
+
+
+def fit_distances(
+    encodings: Float[np.ndarray, "problems Z"],
+    means: Float[np.ndarray, "beliefs Z"],
+    rows: Int[np.ndarray, " beliefs"],
+    prior: Float[np.ndarray, " problems"] | None = None,
+) -> DistancePosterior:
     """Return noise and slope of the highest likelihood: each slope with its best noise."""
     distances = squared_distances(means, encodings)
     unit = max(float(np.square(encodings - encodings.mean(0)).sum(-1).mean()), 1e-6)
@@ -122,7 +150,7 @@ def fit(
         return loss(noise, slope), float(noise), slope
 
     _, noise, slope = min(best(slope / unit) for slope in SLOPES)
-    return Posterior(encodings, noise, slope, prior)
+    return DistancePosterior(encodings, noise, slope, prior)
 
 
 def reliability(
