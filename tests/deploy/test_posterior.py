@@ -3,13 +3,7 @@
 import numpy as np
 import pytest
 
-from dreamrl.deploy.posterior import (
-    DistancePosterior,
-    calibrate,
-    fit,
-    known_beliefs,
-    reliability,
-)
+from dreamrl.deploy.posterior import DistancePosterior, calibrate, fit, known_beliefs, reliability
 
 
 def test_shares_of_two_problems_by_hand():

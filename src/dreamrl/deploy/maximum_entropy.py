@@ -10,6 +10,8 @@ and as g is that mean but nearly, l is where l . g - log sum_k p(k) exp(l . f(k)
 is highest.
 """
 
+import dataclasses
+import functools
 from typing import NamedTuple
 
 import numpy as np
@@ -23,7 +25,8 @@ STEPS, HALVINGS, NEAR = 50, 20, 1e-6
 """Newton's steps, halvings of one that goes too far, and the error that is none."""
 
 
-class MeanPosterior(NamedTuple):
+@dataclasses.dataclass(frozen=True, eq=False)
+class MeanPosterior:
     """Shares of the known problems, given a belief that is a mean of their encodings."""
 
     encodings: Float[np.ndarray, "problems Z"]
@@ -34,8 +37,13 @@ class MeanPosterior(NamedTuple):
     def shares(self, means: Float[np.ndarray, "*times Z"]) -> Float[np.ndarray, "*times problems"]:
         """Return p(k | tau), with the encodings' order of problems; each row sums to 1."""
         rows = np.asarray(means, float).reshape(-1, self.encodings.shape[1])
-        shares, _ = _Dual.of(self.encodings, self.prior).solved(rows, self.noise)
+        shares, _ = self._dual.solved(rows, self.noise)
         return shares.reshape(*np.shape(means)[:-1], len(self.encodings))
+
+    @functools.cached_property
+    def _dual(self) -> "_Dual":
+        """Made once: a confidence is asked for after each step of an exploration."""
+        return _Dual.of(self.encodings, self.prior)
 
 
 class _Dual(NamedTuple):
@@ -119,25 +127,30 @@ def fit_mean(
     Beside it stands how likely that makes them, as `log_likelihood` has it. None where there are
     too many problems to try, or all have the same encoding.
     """
-    unit = float(np.square(encodings - encodings.mean(0)).sum(-1).mean())
+    unit = mean_squared_distance(encodings)
     if len(encodings) > MOST_PROBLEMS or unit < 1e-6:
         return None
     dual = _Dual.of(encodings, prior)
     means = np.asarray(means, float)
-    best, likeliest, start = MeanPosterior(encodings, unit, prior), -np.inf, None
+    noise, likeliest, start = unit, -np.inf, None
     # From much noise to little: each l is near the one before, and likelihoods rise and then fall.
-    for share in NOISES:
-        shares, start = dual.solved(means, share * unit, start)
+    for less in NOISES:
+        shares, start = dual.solved(means, less * unit, start)
         likelihood = log_likelihood(shares, rows)
         if likelihood < likeliest:
             break
-        best, likeliest = MeanPosterior(encodings, share * unit, prior), likelihood
-    return best, likeliest
+        noise, likeliest = less * unit, likelihood
+    return MeanPosterior(encodings, noise, prior), likeliest
+
+
+def mean_squared_distance(encodings: Float[np.ndarray, "problems Z"]) -> float:
+    """Return the encodings' mean squared distance to their mean: the unit of a noise."""
+    return float(np.square(encodings - encodings.mean(0)).sum(-1).mean())
 
 
 def log_likelihood(
     shares: Float[np.ndarray, "beliefs problems"], rows: Int[np.ndarray, " beliefs"]
 ) -> float:
     """Return the mean of log p(k | tau) of the true k."""
-    true = np.take_along_axis(shares, np.asarray(rows)[:, None], -1)
+    true = np.take_along_axis(shares, rows[:, None], -1)
     return float(np.log(np.maximum(true, 1e-300)).mean())

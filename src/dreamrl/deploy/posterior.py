@@ -21,7 +21,12 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from dreamrl.agents.algorithm import Agent
-from dreamrl.deploy.maximum_entropy import MeanPosterior, fit_mean, log_likelihood
+from dreamrl.deploy.maximum_entropy import (
+    MeanPosterior,
+    fit_mean,
+    log_likelihood,
+    mean_squared_distance,
+)
 from dreamrl.evaluation import per_family, spread
 from dreamrl.families.family import Family, prior_of
 from dreamrl.trial import exploration, trial_keys
@@ -130,7 +135,7 @@ def fit_distances(
 ) -> DistancePosterior:
     """Return noise and slope of the highest likelihood: each slope with its best noise."""
     distances = squared_distances(means, encodings)
-    unit = max(float(np.square(encodings - encodings.mean(0)).sum(-1).mean()), 1e-6)
+    unit = max(mean_squared_distance(encodings), 1e-6)
 
     nearest = distances.min(-1, keepdims=True)
     gaps = nearest - distances
